@@ -1,0 +1,38 @@
+import type { Instant } from '#core';
+import type { WithheldRecord } from '#evidence';
+
+/** A content file of a bundle on its way to becoming a layer. Drafts are consumed in order, each stream once. */
+export interface LayerDraft {
+  /** Relative path in the bundle, forward slashes; becomes the layer's title. */
+  readonly path: string;
+  readonly mediaType: string;
+  /** How many records it holds; 0 for indexes and metadata. */
+  readonly records: number;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** What a builder found out while it built; complete once all drafts are consumed. */
+export interface BuildReport {
+  /** Records withheld by the builder, in addition to those that the sources withheld. */
+  readonly withheld: readonly WithheldRecord[];
+  /** Records that this profile leaves out by rule, by reason (e.g. `withdrawn`). */
+  readonly leftOut: Readonly<Record<string, number>>;
+}
+
+/** What every builder is told. */
+export interface BuildOptions {
+  /** The bundle's one point in time. */
+  readonly asOf: Instant;
+  /** Withhold and list what cannot be built, instead of failing. */
+  readonly skipInvalid: boolean;
+  /** A folder for temporary files; the builder removes what it put there. */
+  readonly workDir: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A build under way: its drafts, then its report. */
+export interface Build {
+  readonly drafts: AsyncIterable<LayerDraft>;
+  /** Throws until the drafts are consumed. */
+  report(): BuildReport;
+}

@@ -1,0 +1,148 @@
+import type { JsonValue } from './canonical-json.ts';
+import { CodedError } from './errors.ts';
+
+const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+const SPACE = /[ \t\n\r]*/y;
+const LITERAL = /true|false|null/y;
+const LITERALS: Record<string, boolean | null> = { true: true, false: false, null: null };
+
+/**
+ * Reads a JSON text token by token and refuses what JSON.parse lets pass. Slow, and exact about the place:
+ * it runs only over texts that the quick way could not vouch for.
+ *
+ * @throws CodedError ERR_EXPORT_JSON_INVALID with `pointer` (RFC 6901) and `offset` in its details
+ */
+export function readExactJson(text: string, name: string, maxDepth: number): JsonValue {
+  const reader = new Reader(text, name, maxDepth);
+  const value = reader.readValue();
+  reader.expectEnd();
+  return value;
+}
+
+class Reader {
+  readonly #text: string;
+  readonly #name: string;
+  readonly #maxDepth: number;
+  readonly #path: (string | number)[] = [];
+  #at = 0;
+
+  constructor(text: string, name: string, maxDepth: number) {
+    this.#text = text;
+    this.#name = name;
+    this.#maxDepth = maxDepth;
+  }
+
+  readValue(): JsonValue {
+    this.#skipSpace();
+    const next = this.#text[this.#at];
+    if (next === '{') return this.#nested(() => this.#readObject());
+    if (next === '[') return this.#nested(() => this.#readArray());
+    if (next === '"') return this.#readString();
+    if (next === '-' || (next !== undefined && next >= '0' && next <= '9')) return this.#readNumber();
+    const word = this.#match(LITERAL);
+    if (word === undefined) this.#fail(next === undefined ? 'the text ends where a value should be' : 'no JSON value');
+    return LITERALS[word] as boolean | null;
+  }
+
+  expectEnd(): void {
+    this.#skipSpace();
+    if (this.#at < this.#text.length) this.#fail('more text after the value');
+  }
+
+  #nested<T>(read: () => T): T {
+    if (this.#depth >= this.#maxDepth) this.#fail(`nested deeper than ${this.#maxDepth}`);
+    this.#depth++;
+    this.#at++;
+    const value = read();
+    this.#depth--;
+    return value;
+  }
+  #depth = 0;
+
+  #readObject(): JsonValue {
+    const object: Record<string, JsonValue> = {};
+    if (this.#take('}')) return object;
+    do {
+      this.#skipSpace();
+      if (this.#text[this.#at] !== '"') this.#fail('expected a member name');
+      const key = this.#readString();
+      this.#path.push(key);
+      if (Object.hasOwn(object, key)) this.#fail(`duplicate member ${JSON.stringify(key)}`);
+      if (!this.#take(':')) this.#fail('expected a colon');
+      const value = this.readValue();
+      Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+      this.#path.pop();
+    } while (this.#take(','));
+    if (!this.#take('}')) this.#fail('expected a comma or a closing brace');
+    return object;
+  }
+
+  #readArray(): JsonValue {
+    const items: JsonValue[] = [];
+    if (this.#take(']')) return items;
+    do {
+      this.#path.push(items.length);
+      items.push(this.readValue());
+      this.#path.pop();
+    } while (this.#take(','));
+    if (!this.#take(']')) this.#fail('expected a comma or a closing bracket');
+    return items;
+  }
+
+  #readString(): string {
+    const start = this.#at;
+    let end = start + 1;
+    while (end < this.#text.length && this.#text[end] !== '"') end += this.#text[end] === '\\' ? 2 : 1;
+    this.#at = end + 1;
+    const value = parseString(this.#text.slice(start, end + 1));
+    if (value === undefined) this.#fail('unterminated string, bad escape or control character');
+    if (!value.isWellFormed()) this.#fail('lone surrogate in a string');
+    return value;
+  }
+
+  #readNumber(): number {
+    const token = this.#match(NUMBER);
+    if (token === undefined) this.#fail('not a JSON number');
+    const value = Number(token);
+    if (!Number.isFinite(value)) this.#fail(`number ${token.slice(0, 40)} is beyond a double`);
+    if (/^-?\d+$/.test(token) && !Number.isSafeInteger(value)) {
+      this.#fail(`integer ${token.slice(0, 40)} is beyond 2^53 - 1`);
+    }
+    return value;
+  }
+
+  #skipSpace(): void {
+    this.#match(SPACE);
+  }
+
+  #take(char: string): boolean {
+    this.#skipSpace();
+    if (this.#text[this.#at] !== char) return false;
+    this.#at++;
+    return true;
+  }
+
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    const token = pattern.exec(this.#text)?.[0];
+    if (token !== undefined) this.#at += token.length;
+    return token;
+  }
+
+  #fail(what: string): never {
+    const pointer = this.#path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+    const place = pointer === '' ? 'the top' : pointer;
+    throw new CodedError('ERR_EXPORT_JSON_INVALID', `${this.#name}: ${what} at ${place} (offset ${this.#at})`, {
+      hint: 'correct the file at this place, or withhold the record',
+      details: { name: this.#name, pointer, offset: this.#at },
+    });
+  }
+}
+
+function parseString(token: string): string | undefined {
+  try {
+    return JSON.parse(token) as string;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import { constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { CodedError, type ErrorCode, type ErrorFacts } from './errors.ts';
+
+/** How a file is put in place. */
+export interface WriteFileOptions {
+  /** Permission bits of the file; 0o644 unless told. Not narrowed by the umask. */
+  readonly mode?: number;
+  /** Where the temporary file goes, on the same file system; beside the file unless told. */
+  readonly tempDir?: string;
+}
+
+/**
+ * Puts a file in place whole or not at all: temporary file, fsync, rename, fsync of the folder.
+ * Makes missing folders. An existing file is replaced.
+ *
+ * @throws CodedError ERR_EXPORT_DISK_FULL, ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_IO
+ */
+export async function writeFileDurable(
+  path: string,
+  bytes: Uint8Array | string,
+  options: WriteFileOptions = {},
+): Promise<void> {
+  const tempDir = options.tempDir ?? dirname(path);
+  const temp = join(tempDir, `.${randomBytes(9).toString('hex')}.tmp`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await mkdir(tempDir, { recursive: true });
+    const file = await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    try {
+      await file.writeFile(bytes);
+      await file.chmod(options.mode ?? 0o644);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temp, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temp, { force: true }).catch(() => undefined);
+    throw fileError(error, path);
+  }
+}
+
+/** Makes renames and new names in a folder survive a power cut. */
+export async function syncFolder(path: string): Promise<void> {
+  let folder: FileHandle | undefined;
+  try {
+    folder = await open(path, constants.O_RDONLY);
+    await folder.sync();
+  } catch (error) {
+    // Some file systems have no fsync for folders; the rename itself has happened.
+    if (!isSystemError(error, 'EINVAL', 'EISDIR', 'EPERM', 'EACCES')) throw error;
+  } finally {
+    await folder?.close();
+  }
+}
+
+/** Whether `error` comes from the system with one of these codes (ENOENT, EEXIST …). */
+export function isSystemError(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+const SYSTEM_FAULTS: Readonly<Record<string, readonly [ErrorCode, string, string]>> = {
+  ENOSPC: ['ERR_EXPORT_DISK_FULL', 'no space left on the device', 'free some space, then run the same command again'],
+  EDQUOT: ['ERR_EXPORT_DISK_FULL', 'the disk quota is used up', 'free some space, then run the same command again'],
+  EACCES: ['ERR_EXPORT_NOT_WRITABLE', 'permission denied', 'check the permissions, or name another folder'],
+  EPERM: ['ERR_EXPORT_NOT_WRITABLE', 'operation not permitted', 'check the permissions, or name another folder'],
+  EROFS: ['ERR_EXPORT_NOT_WRITABLE', 'the file system is read-only', 'name a folder on a writable file system'],
+  ENOENT: ['ERR_EXPORT_NOT_FOUND', 'no such file or folder', 'check the path'],
+  ENOTDIR: ['ERR_EXPORT_IO', 'a part of the path is not a folder', 'check the path'],
+  EISDIR: ['ERR_EXPORT_IO', 'this is a folder', 'name a file'],
+};
+
+/** The coded form of a file system's error; errors that are coded already pass as they are. */
+export function fileError(error: unknown, path: string): CodedError {
+  if (error instanceof CodedError) return error;
+  const code = isSystemError(error, ...Object.keys(SYSTEM_FAULTS)) ? String(error.code) : '';
+  const [coded, what, hint] = SYSTEM_FAULTS[code] ?? ['ERR_EXPORT_IO', describe(error), 'check the path and the disk'];
+  const facts: ErrorFacts = { hint, details: { path, system: code }, cause: error };
+  return new CodedError(coded, `${path}: ${what}`, facts);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error && 'code' in error
+    ? `the system says ${String((error as NodeJS.ErrnoException).code)}`
+    : 'cannot be read or written';
+}

@@ -1,0 +1,28 @@
+export { canonicalText, encodeCanonical, type JsonObject, type JsonValue } from './canonical-json.ts';
+export {
+  addSeconds,
+  type Clock,
+  compareInstants,
+  type Instant,
+  instantFrom,
+  instantOf,
+  parseDuration,
+  parseInstant,
+  systemClock,
+} from './clock.ts';
+export type { Descriptor } from './descriptor.ts';
+export {
+  algorithmOf,
+  type Digest,
+  type DigestAlgorithm,
+  Digester,
+  digestOf,
+  hexOf,
+  isDigest,
+  parseDigest,
+} from './digest.ts';
+export { CodedError, type ErrorCode, type ErrorFacts, errorCodes, exitStatusOf, isCoded } from './errors.ts';
+export { fileError, isSystemError, syncFolder, type WriteFileOptions, writeFileDurable } from './file.ts';
+export { annotationKeys, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
+export { compareText } from './order.ts';
+export { type JsonLimits, parseJson, parseJsonObject } from './strict-json.ts';

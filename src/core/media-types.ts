@@ -1,0 +1,50 @@
+/** Media types that we read or write; docs/FORMATS.md has the table with what each is for. */
+export const mediaTypes = {
+  ociManifest: 'application/vnd.oci.image.manifest.v1+json',
+  ociIndex: 'application/vnd.oci.image.index.v1+json',
+  ociConfig: 'application/vnd.oci.image.config.v1+json',
+  ociEmpty: 'application/vnd.oci.empty.v1+json',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+
+  exportBundle: 'application/vnd.stellaops.export.bundle.v1+json',
+  exportManifest: 'application/vnd.stellaops.export.manifest.v1+json',
+  exportRecords: 'application/vnd.stellaops.export.records.v1.jsonl+zstd',
+  exportIndex: 'application/vnd.stellaops.export.index.v1+json',
+  exportRedaction: 'application/vnd.stellaops.export.redaction.v1+json',
+  text: 'text/plain',
+
+  trivyConfig: 'application/vnd.aquasec.trivy.config.v1+json',
+  trivyDbLayer: 'application/vnd.aquasec.trivy.db.layer.v1.tar+gzip',
+
+  cosignSimpleSigning: 'application/vnd.dev.cosign.simplesigning.v1+json',
+  dsseEnvelope: 'application/vnd.dsse.envelope.v1+json',
+  sigstoreBundle: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+  inToto: 'application/vnd.in-toto+json',
+} as const;
+
+/** Annotation keys that we read or write. */
+export const annotationKeys = {
+  title: 'org.opencontainers.image.title',
+  created: 'org.opencontainers.image.created',
+  version: 'org.opencontainers.image.version',
+  source: 'org.opencontainers.image.source',
+  refName: 'org.opencontainers.image.ref.name',
+} as const;
+
+const MANIFEST_TYPES: readonly string[] = [
+  mediaTypes.ociManifest,
+  mediaTypes.ociIndex,
+  mediaTypes.dockerManifest,
+  mediaTypes.dockerList,
+];
+
+/** Whether content of this type names other content by descriptor, so that copying must follow it. */
+export function isManifestType(mediaType: string): boolean {
+  return MANIFEST_TYPES.includes(mediaType);
+}
+
+/** Whether this is a list of manifests rather than one. */
+export function isIndexType(mediaType: string): boolean {
+  return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerList;
+}

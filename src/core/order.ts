@@ -1,0 +1,21 @@
+/**
+ * Orders text by its UTF-8 bytes, the one order that sorted formats of ours use.
+ * JavaScript's own `<` orders by UTF-16 code units, which differs from it above U+FFFF.
+ *
+ * @returns a negative number, 0 or a positive number
+ */
+export function compareText(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+/** Lifts surrogates above U+E000..U+FFFF, where UTF-8 has the code points that they spell. */
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit > 0xdfff ? unit - 0x800 : unit + 0x2000;
+}

@@ -1,0 +1,114 @@
+import type { JsonObject, JsonValue } from './canonical-json.ts';
+import { CodedError } from './errors.ts';
+import { readExactJson } from './exact-json.ts';
+
+/** What a JSON text may cost. */
+export interface JsonLimits {
+  /** How deep arrays and objects may nest; 128 unless told. */
+  readonly maxDepth?: number;
+  /** Size of the text in bytes; 16 MiB unless told. */
+  readonly maxBytes?: number;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+
+/**
+ * The value of a JSON text (RFC 8259) that no two readers can understand differently: no duplicate member,
+ * no invalid UTF-8, no byte order mark, no lone surrogate, no integer beyond 2^53 - 1, no number beyond a double.
+ *
+ * Native JSON.parse does the work and cheap counts prove that it lost nothing; where they do not agree,
+ * the exact reader goes over the text again and either finds the fault and its place, or gives the value.
+ *
+ * @param name what the text is called in an error (a file, an entry, a digest)
+ * @throws CodedError ERR_EXPORT_JSON_INVALID with `pointer` (RFC 6901) and `offset` (in UTF-16 units) in its details
+ */
+export function parseJson(bytes: Uint8Array, name: string, limits: JsonLimits = {}): JsonValue {
+  const { maxDepth = 128, maxBytes = 16 * 1024 * 1024 } = limits;
+  if (bytes.byteLength > maxBytes) {
+    throw new CodedError(
+      'ERR_EXPORT_JSON_INVALID',
+      `${name}: ${bytes.byteLength} bytes of JSON, more than ${maxBytes}`,
+      {
+        hint: 'split the document, or withhold it',
+        details: { name, pointer: '', sizeBytes: bytes.byteLength, maxBytes },
+      },
+    );
+  }
+  const text = decodeUtf8(bytes, name);
+  const value = parseNative(text);
+  if (value !== undefined && countMembers(value, maxDepth) === countColons(bytes)) return value;
+  return readExactJson(text, name, maxDepth);
+}
+
+/** parseJson for a text whose top must be an object. */
+export function parseJsonObject(bytes: Uint8Array, name: string, limits: JsonLimits = {}): JsonObject {
+  const value = parseJson(bytes, name, limits);
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as JsonObject;
+  throw new CodedError('ERR_EXPORT_JSON_INVALID', `${name}: expected a JSON object at the top`, {
+    hint: 'check that this is the file you meant',
+    details: { name, pointer: '' },
+  });
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function decodeUtf8(bytes: Uint8Array, name: string): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new CodedError('ERR_EXPORT_JSON_INVALID', `${name}: not valid UTF-8`, {
+      hint: 'convert the file to UTF-8 without a byte order mark',
+      details: { name, pointer: '' },
+      cause,
+    });
+  }
+}
+
+function parseNative(text: string): JsonValue | undefined {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Members of all objects in `value`; NaN, equal to no count, as soon as anything needs the exact reader. */
+function countMembers(value: JsonValue, depthLeft: number): number {
+  if (typeof value === 'string') return value.isWellFormed() ? 0 : Number.NaN;
+  if (typeof value === 'number') return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? 0 : Number.NaN;
+  if (value === null || typeof value !== 'object') return 0;
+  if (depthLeft === 0) return Number.NaN;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value as readonly JsonValue[]) count += countMembers(item, depthLeft - 1);
+    return count;
+  }
+  const object = value as JsonObject;
+  for (const key in object) {
+    if (!key.isWellFormed()) return Number.NaN;
+    count += 1 + countMembers(object[key] as JsonValue, depthLeft - 1);
+  }
+  return count;
+}
+
+/** Colons outside strings: in a well-formed text, one for each member as written, duplicates included. */
+function countColons(bytes: Uint8Array): number {
+  let count = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === COLON) count++;
+    else if (byte === QUOTE) i = endOfString(bytes, i + 1);
+  }
+  return count;
+}
+
+function endOfString(bytes: Uint8Array, from: number): number {
+  for (let i = from; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === QUOTE) return i;
+    if (byte === BACKSLASH) i++;
+  }
+  return bytes.length;
+}

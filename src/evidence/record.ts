@@ -1,0 +1,63 @@
+import type { Digest, ErrorCode, Instant } from '#core';
+
+/** The classes of evidence that have a format here. */
+export type RecordClass = 'advisories' | 'vex';
+
+/** The format a record was recognised as. */
+export type RecordFormat = 'osv' | 'openvex';
+
+/** One advisory or VEX document, in canonical bytes. */
+export interface EvidenceRecord {
+  readonly class: RecordClass;
+  readonly format: RecordFormat;
+  /** Unique within the class. OSV: its id. OpenVEX: `openvex/` and the hex SHA-256 of the canonical bytes. */
+  readonly key: string;
+  /** Canonical JSON (RFC 8785) without a line end. */
+  readonly bytes: Uint8Array;
+  /** SHA-256 of `bytes`. */
+  readonly digest: Digest;
+}
+
+/** A record that was not fit to be exported, and was withheld because the user asked for that. */
+export interface WithheldRecord {
+  /** Its id, else `sha256:` of its bytes as they were found. */
+  readonly record: string;
+  readonly code: ErrorCode;
+  /** RFC 6901; empty for the whole. */
+  readonly pointer: string;
+}
+
+/** Counts and a digest over one class: SHA-256 over `key NUL hex(digest) LF` of each record in byte order of key. */
+export interface ClassSummary {
+  readonly count: number;
+  readonly digest: Digest;
+}
+
+/** A file or entry that is no record, with the reason, for the user's eyes only. */
+export interface IgnoredFile {
+  readonly source: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/**
+ * The selected records of all sources, each key once, in byte order of key. Backed by memory while small and by
+ * files in a work folder beyond that, so that memory stays flat.
+ */
+export interface RecordSet {
+  readonly kept: number;
+  /** Records that the selector left out, by the clause that left them out. */
+  readonly leftOut: Readonly<Record<string, number>>;
+  /** Kept although the severity clause could not judge them. */
+  readonly unscored: number;
+  /** In byte order of `record`. */
+  readonly withheld: readonly WithheldRecord[];
+  readonly ignored: readonly IgnoredFile[];
+  /** The newest `modified` (OSV), `last_updated` or `timestamp` (OpenVEX) among the kept records. */
+  readonly newest: Instant;
+  readonly classes: Readonly<Partial<Record<RecordClass, ClassSummary>>>;
+  /** Batches of about a mebibyte in byte order of key; can be read several times, one after the other. */
+  batches(recordClass: RecordClass): AsyncIterable<readonly EvidenceRecord[]>;
+  /** Removes the files. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,85 @@
+import type { Descriptor, Digest } from '#core';
+
+/** Bytes as they flow. Chunks are the reader's to keep. */
+export type ByteStream = AsyncIterable<Uint8Array>;
+
+/** A closed range of bytes: both ends are included, as in HTTP (RFC 9110 §14.1.2). */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What every operation takes. */
+export interface OperationOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How much of the content to fetch. */
+export interface FetchOptions extends OperationOptions {
+  /** Only these bytes; a part cannot be checked against the digest, so the caller must check the whole. */
+  readonly range?: ByteRange | undefined;
+}
+
+/** Content that can be read as often as a retry needs it, from any offset in bytes. */
+export type ContentReader = (offset: number) => ByteStream | Promise<ByteStream>;
+
+/** What a push did: sent the bytes, had the other side link them, or found them there. */
+export type PushOutcome = 'uploaded' | 'mounted' | 'present';
+
+/** Hints and hooks for a push. */
+export interface PushOptions extends OperationOptions {
+  /** A repository of the same registry that holds the blob already, so that it can be mounted. */
+  readonly mountFrom?: string | undefined;
+  /** Called with the number of bytes that have just been sent. */
+  readonly onBytes?: ((sizeBytes: number) => void) | undefined;
+}
+
+/** Which referrers are wanted. */
+export interface ReferrerFilter extends OperationOptions {
+  readonly artifactType?: string | undefined;
+}
+
+/**
+ * One repository of content-addressed blobs and manifests, wherever it lies: registry, layout, archive, store.
+ * Every implementation passes the one contract suite in test/oci/contract.ts.
+ */
+export interface Repository {
+  /** What this repository is called in messages, e.g. `127.0.0.1:8080/security/feed` or `oci:out/layout`. */
+  readonly name: string;
+
+  /** The descriptor (mediaType, digest, size) of the manifest that a tag or digest names; undefined where there is none. */
+  resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined>;
+
+  /**
+   * The content of a descriptor. Without a range the stream ends well only if size and digest were right,
+   * so what was read counts only after the end.
+   *
+   * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_DIGEST_MISMATCH, ERR_EXPORT_SIZE_MISMATCH and network codes;
+   *   also while the stream is read
+   */
+  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<ByteStream>;
+
+  /** Whether the content is there, without reading it. Manifests and blobs are told apart by media type. */
+  exists(descriptor: Descriptor, options?: OperationOptions): Promise<boolean>;
+
+  /**
+   * Puts content there, once: nothing of it is visible before it is whole and its digest right.
+   * A manifest with a subject becomes a referrer of it.
+   */
+  push(descriptor: Descriptor, content: ContentReader, options?: PushOptions): Promise<PushOutcome>;
+
+  /** Points a tag at a manifest that is there; moves it when it points elsewhere. */
+  tag(descriptor: Descriptor, tag: string, options?: OperationOptions): Promise<void>;
+
+  /** All tags, in byte order. */
+  tags(options?: OperationOptions): AsyncIterable<string>;
+
+  /** The manifests whose subject is `subject`, with their artifactType and annotations, each once. */
+  referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor>;
+
+  /** Takes away a manifest with its tags, or a blob. False when it was not there. */
+  delete(descriptor: Descriptor, options?: OperationOptions): Promise<boolean>;
+
+  /** Ends connections and locks. The repository is of no use afterwards. */
+  close(): Promise<void>;
+}
