@@ -1,0 +1,56 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { fileError, writeFileDurable } from '#core';
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'core-file-'));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+test('writeFileDurable: makes folders, replaces the file, leaves nothing else', async () => {
+  const path = join(dir, 'a', 'b', 'file');
+  await writeFileDurable(path, 'one');
+  await writeFileDurable(path, 'two', { mode: 0o600 });
+  expect(await readFile(path, 'utf8')).toBe('two');
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  expect(await readdir(join(dir, 'a', 'b'))).toEqual(['file']);
+});
+
+test('writeFileDurable: the mode does not depend on the umask', async () => {
+  const before = process.umask(0o077);
+  try {
+    await writeFileDurable(join(dir, 'file'), 'x');
+  } finally {
+    process.umask(before);
+  }
+  expect((await stat(join(dir, 'file'))).mode & 0o777).toBe(0o644);
+});
+
+test('writeFileDurable: a target that is a folder is an error that names it, and no temporary file stays', async () => {
+  await mkdir(join(dir, 'taken', 'inside'), { recursive: true });
+  await expect(writeFileDurable(join(dir, 'taken'), 'x')).rejects.toMatchObject({
+    code: 'ERR_EXPORT_IO',
+    message: expect.stringContaining('taken'),
+  });
+  expect(await readdir(dir)).toEqual(['taken']);
+});
+
+test('writeFileDurable: a part of the path that is a file is an error', async () => {
+  await writeFile(join(dir, 'file'), 'x');
+  await expect(writeFileDurable(join(dir, 'file', 'below'), 'x')).rejects.toMatchObject({ code: 'ERR_EXPORT_IO' });
+});
+
+test.each([
+  ['ENOSPC', 'ERR_EXPORT_DISK_FULL'],
+  ['EDQUOT', 'ERR_EXPORT_DISK_FULL'],
+  ['EACCES', 'ERR_EXPORT_NOT_WRITABLE'],
+  ['EROFS', 'ERR_EXPORT_NOT_WRITABLE'],
+  ['ENOENT', 'ERR_EXPORT_NOT_FOUND'],
+  ['EIO', 'ERR_EXPORT_IO'],
+])('fileError: %s becomes %s, names the path and says what to do', (system, code) => {
+  const error = fileError(Object.assign(new Error('x'), { code: system }), '/some/file');
+  expect(error).toMatchObject({ code, message: expect.stringContaining('/some/file'), hint: expect.any(String) });
+});
