@@ -1,0 +1,42 @@
+import { CodedError } from '#core';
+
+/** An archive that is damaged, or written in a way that readers could understand differently. */
+export function invalid(archive: string, what: string, entry?: string, cause?: unknown): CodedError {
+  return new CodedError('ERR_EXPORT_ARCHIVE_INVALID', describe(archive, what, entry), {
+    hint: 'fetch the archive again, or pack it anew with zip or tar',
+    details: { archive, entry },
+    cause,
+  });
+}
+
+/** An archive that tries, or could be used, to reach beyond itself. */
+export function unsafe(archive: string, what: string, entry: string): CodedError {
+  return new CodedError('ERR_EXPORT_ARCHIVE_UNSAFE', describe(archive, what, entry), {
+    hint: 'do not unpack this archive; ask its publisher, or pack plain files with relative names anew',
+    details: { archive, entry },
+  });
+}
+
+/** An archive that costs more than the limits allow. */
+export function overLimit(archive: string, what: string, entry?: string): CodedError {
+  return new CodedError('ERR_EXPORT_ARCHIVE_LIMIT', describe(archive, what, entry), {
+    hint: 'check where the archive comes from; split it if it is sound',
+    details: { archive, entry },
+  });
+}
+
+/** An entry that is larger than a record may be. */
+export function tooLarge(archive: string, entry: string, size: number, maxEntryBytes: number): CodedError {
+  const what = `${size} bytes, more than the ${maxEntryBytes} that a record may have`;
+  return new CodedError('ERR_EXPORT_RECORD_TOO_LARGE', describe(archive, what, entry), {
+    hint: 'split the record, or take it out of the archive',
+    details: { archive, entry, sizeBytes: size, maxBytes: maxEntryBytes },
+  });
+}
+
+/** Names in archives are hostile text: quoted, so that control characters stay visible, and cut. */
+function describe(archive: string, what: string, entry: string | undefined): string {
+  return entry === undefined
+    ? `${archive}: ${what}`
+    : `${archive}: entry ${JSON.stringify(entry.slice(0, 300))}: ${what}`;
+}

@@ -1,0 +1,90 @@
+import { constants, type FileHandle, open } from 'node:fs/promises';
+import { fileError } from '#core';
+import { ByteReader } from './byte-reader.ts';
+import { decodeGzip } from './gzip-decode.ts';
+import { type ArchiveLimits, defaultLimits } from './limits.ts';
+import type { ArchiveReader } from './reader.ts';
+import { BLOCK, isHeader, isZero } from './tar/header.ts';
+import { TarReader, type TarSource } from './tar/reader.ts';
+import { ZipReader } from './zip/reader.ts';
+import { decodeZstd } from './zstd-decode.ts';
+
+const READ_BYTES = 256 * 1024;
+
+/**
+ * Opens a zip, tar, tar.gz or tar.zst archive, told by its content and never by its name.
+ *
+ * A zip's directory is checked whole before this returns; tar archives are checked as they stream.
+ *
+ * @returns undefined when the file is none of these
+ * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE, ERR_EXPORT_ARCHIVE_LIMIT
+ * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_IO when the file cannot be read
+ */
+export async function openArchive(
+  path: string,
+  limits: Partial<ArchiveLimits> = {},
+): Promise<ArchiveReader | undefined> {
+  let file: FileHandle;
+  try {
+    file = await open(path, constants.O_RDONLY);
+  } catch (error) {
+    throw fileError(error, path);
+  }
+  let reader: ArchiveReader | undefined;
+  try {
+    reader = await recognise(file, path, { ...defaultLimits, ...limits });
+  } catch (error) {
+    throw fileError(error, path);
+  } finally {
+    if (reader === undefined) await file.close();
+  }
+  return reader;
+}
+
+async function recognise(file: FileHandle, path: string, limits: ArchiveLimits): Promise<ArchiveReader | undefined> {
+  const start = Buffer.alloc(BLOCK);
+  const { bytesRead } = await file.read(start, 0, BLOCK, 0);
+  const magic = bytesRead < 4 ? 0 : start.readUInt32BE(0);
+  if (magic === 0x504b0304 || magic === 0x504b0506) {
+    return await ZipReader.open(file, path, (await file.stat()).size, limits);
+  }
+  const source = tarSource(file, path, limits, magic);
+  return (await startsAsTar(source.chunks())) ? new TarReader(source, path, limits) : undefined;
+}
+
+function tarSource(file: FileHandle, path: string, limits: ArchiveLimits, magic: number): TarSource {
+  const raw = () => readChunks(file, path);
+  const close = () => file.close();
+  if (magic >>> 8 === 0x1f8b08) return { format: 'tar.gz', chunks: () => decodeGzip(raw(), path, limits), close };
+  // A skippable frame (0x184d2a50 to …5f, little-endian) may come first.
+  if (magic === 0x28b52ffd || (magic & 0xf0ffffff) >>> 0 === 0x502a4d18) {
+    return { format: 'tar.zst', chunks: () => decodeZstd(raw(), path, limits), close };
+  }
+  return { format: 'tar', chunks: raw, close };
+}
+
+async function startsAsTar(chunks: AsyncIterable<Uint8Array>): Promise<boolean> {
+  const bytes = new ByteReader(chunks);
+  try {
+    const block = await bytes.take(BLOCK);
+    return block.length === BLOCK && (isZero(block) || isHeader(block));
+  } finally {
+    await bytes.close();
+  }
+}
+
+async function* readChunks(file: FileHandle, path: string): AsyncGenerator<Uint8Array> {
+  for (let at = 0; ; ) {
+    // A buffer of its own for each chunk: decompressors still hold the last one when they ask for the next.
+    const chunk = Buffer.allocUnsafeSlow(READ_BYTES);
+    let bytesRead: number;
+    try {
+      ({ bytesRead } = await file.read(chunk, 0, READ_BYTES, at));
+    } catch (error) {
+      throw fileError(error, path);
+    }
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield chunk.subarray(0, bytesRead);
+  }
+}

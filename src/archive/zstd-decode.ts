@@ -1,0 +1,41 @@
+import { createZstdDecompress } from 'node:zlib';
+import { runEngine } from './engine.ts';
+import { damaged } from './gzip-decode.ts';
+import { type ArchiveLimits, Budget, defaultLimits } from './limits.ts';
+import { ZstdFrames } from './zstd-frames.ts';
+
+/**
+ * The content of a zstd file of one frame or several (RFC 8878), checksums checked where there are any.
+ *
+ * @param name what the bytes are called in an error
+ * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID when damaged, cut short, or followed by other bytes
+ * @throws CodedError ERR_EXPORT_ARCHIVE_LIMIT past `maxTotalBytes` or `maxRatio`
+ */
+export async function* decodeZstd(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  limits: Partial<ArchiveLimits> = {},
+): AsyncGenerator<Uint8Array> {
+  const budget = new Budget(name, { ...defaultLimits, ...limits });
+  const frames = new ZstdFrames(name);
+  let packed = 0;
+  const watched = async function* () {
+    for await (const chunk of chunks) {
+      packed += chunk.length;
+      frames.update(chunk);
+      yield chunk;
+    }
+    frames.end();
+  };
+  let unpacked = 0;
+  try {
+    // zstd gives up to a block of 128 KiB at once; a smaller chunk makes node:zlib lose the thread.
+    for await (const chunk of runEngine(createZstdDecompress({ chunkSize: 128 * 1024 }), watched())) {
+      unpacked += chunk.length;
+      budget.checkTotal(packed, unpacked);
+      yield chunk;
+    }
+  } catch (error) {
+    throw damaged(error, name);
+  }
+}

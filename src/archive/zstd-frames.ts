@@ -1,0 +1,137 @@
+import { invalid } from './faults.ts';
+
+const MAGIC = 0xfd2fb528;
+const SKIPPABLE = 0x184d2a50;
+/** Memory that a frame may ask of its reader, as the reference tool limits it without `--long`. */
+const MAX_WINDOW_BYTES = 128 * 1024 * 1024;
+
+/** What the walker is about to see. */
+type State = 'magic' | 'descriptor' | 'header' | 'block' | 'content' | 'checksum' | 'skipSize' | 'skip';
+
+/**
+ * Walks over the frames of a zstd stream (RFC 8878 §3.1) beside the decompressor, by lengths alone. It knows what
+ * node:zlib does not tell: whether the stream ends where a frame ends, and whether other bytes follow.
+ */
+export class ZstdFrames {
+  readonly #name: string;
+  #state: State = 'magic';
+  readonly #field = Buffer.alloc(18);
+  #have = 0;
+  #need = 4;
+  #left = 0;
+  #descriptor = 0;
+  #isLast = false;
+  #frames = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** @throws CodedError ERR_EXPORT_ARCHIVE_INVALID where the bytes are no zstd frames */
+  update(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#state === 'content' || this.#state === 'skip' || this.#state === 'checksum') {
+        const step = Math.min(this.#left, chunk.length - at);
+        this.#left -= step;
+        at += step;
+        if (this.#left === 0) this.#passed();
+      } else {
+        const step = Math.min(this.#need - this.#have, chunk.length - at);
+        this.#field.set(chunk.subarray(at, at + step), this.#have);
+        this.#have += step;
+        at += step;
+        if (this.#have === this.#need) this.#decode();
+      }
+    }
+  }
+
+  /** @throws CodedError ERR_EXPORT_ARCHIVE_INVALID when the stream ends within a frame, or has none */
+  end(): void {
+    if (this.#state !== 'magic' || this.#have > 0) throw invalid(this.#name, 'the zstd data are cut short');
+    if (this.#frames === 0) throw invalid(this.#name, 'no zstd data');
+  }
+
+  #decode(): void {
+    if (this.#state === 'magic') this.#decodeMagic(this.#field.readUInt32LE(0));
+    else if (this.#state === 'descriptor') this.#decodeDescriptor(this.#field[0] as number);
+    else if (this.#state === 'header') this.#decodeHeader();
+    else if (this.#state === 'block') this.#decodeBlock(this.#field.readUIntLE(0, 3));
+    else this.#pass('skip', this.#field.readUInt32LE(0));
+  }
+
+  #decodeMagic(magic: number): void {
+    if (magic === MAGIC) this.#expect('descriptor', 1);
+    else if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE) this.#expect('skipSize', 4);
+    else throw invalid(this.#name, this.#frames === 0 ? 'no zstd data' : 'bytes after the end of the zstd data');
+  }
+
+  #decodeDescriptor(descriptor: number): void {
+    if ((descriptor & 0x08) !== 0) throw invalid(this.#name, 'a zstd frame of an unknown kind');
+    if ((descriptor & 0x03) !== 0) throw invalid(this.#name, 'a zstd frame that needs a dictionary');
+    this.#descriptor = descriptor;
+    this.#expect('header', this.#windowField() + this.#sizeField());
+  }
+
+  #windowField(): number {
+    return this.#isSingleSegment() ? 0 : 1;
+  }
+
+  #sizeField(): number {
+    const code = this.#descriptor >>> 6;
+    return code === 0 ? (this.#isSingleSegment() ? 1 : 0) : 1 << code;
+  }
+
+  #isSingleSegment(): boolean {
+    return (this.#descriptor & 0x20) !== 0;
+  }
+
+  #decodeHeader(): void {
+    if (this.#windowBytes() > MAX_WINDOW_BYTES) {
+      throw invalid(this.#name, `a zstd frame that asks for more than ${MAX_WINDOW_BYTES} bytes of memory`);
+    }
+    this.#expect('block', 3);
+  }
+
+  #windowBytes(): number {
+    if (!this.#isSingleSegment()) {
+      const field = this.#field[0] as number;
+      const base = 2 ** (10 + (field >>> 3));
+      return base + (base / 8) * (field & 7);
+    }
+    const length = this.#sizeField();
+    if (length === 8) return Number(this.#field.readBigUInt64LE(0));
+    return length === 2 ? this.#field.readUInt16LE(0) + 256 : this.#field.readUIntLE(0, length);
+  }
+
+  #decodeBlock(header: number): void {
+    this.#isLast = (header & 1) !== 0;
+    const kind = (header >>> 1) & 3;
+    if (kind === 3) throw invalid(this.#name, 'a damaged zstd block');
+    // A block of one repeated byte holds that byte alone.
+    this.#pass('content', kind === 1 ? 1 : header >>> 3);
+  }
+
+  #expect(state: State, length: number): void {
+    this.#state = state;
+    this.#need = length;
+    this.#have = 0;
+    if (length === 0) this.#decode();
+  }
+
+  #pass(state: State, length: number): void {
+    this.#state = state;
+    this.#left = length;
+    if (length === 0) this.#passed();
+  }
+
+  #passed(): void {
+    if (this.#state === 'content' && !this.#isLast) {
+      this.#expect('block', 3);
+    } else if (this.#state === 'content' && (this.#descriptor & 0x04) !== 0) {
+      this.#pass('checksum', 4);
+    } else {
+      this.#frames++;
+      this.#expect('magic', 4);
+    }
+  }
+}
