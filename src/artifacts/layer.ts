@@ -15,6 +15,8 @@ export interface LayerDraft {
 export interface BuildReport {
   /** Records withheld by the builder, in addition to those that the sources withheld. */
   readonly withheld: readonly WithheldRecord[];
+  /** How records were cut into shards, where they were: a shard begins at a key whose SHA-256 ends in `k` zero bits. */
+  readonly shards?: { readonly k: number } | undefined;
   /** Records that this profile leaves out by rule, by reason (e.g. `withdrawn`). */
   readonly leftOut: Readonly<Record<string, number>>;
 }
