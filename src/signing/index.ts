@@ -1,0 +1,60 @@
+export {
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  signStatement,
+} from './dsse.ts';
+export type { ExportProvenanceParameters } from './export-provenance-parameters.generated.ts';
+export {
+  emptyTrustedRoot,
+  type KeyFiles,
+  keyFilesIn,
+  writeKeyPair,
+} from './key-files.ts';
+export { encodePublicKey, generateKeyPair, type KeyPair, keyidOf, parsePublicKey } from './keys.ts';
+export { packAttestationTag, packSignatureTag, type TagOptions } from './pack-tag.ts';
+export { decodePrivateKey, encodePrivateKey } from './private-key.ts';
+export {
+  exportBuildType,
+  type Provenance,
+  type ProvenanceBuilder,
+  type ProvenanceRun,
+  parseProvenance,
+  provenanceStatement,
+} from './provenance.ts';
+export { type BlobValue, keyidAnnotation, type SignedObject } from './signed-object.ts';
+export { createSigner, createVerifier, type Signer, type Verifier } from './signer.ts';
+export {
+  encodeSigstoreBundle,
+  packSigstoreBundle,
+  parseSigstoreBundleManifest,
+  type SigstoreBundleManifest,
+  type SigstoreBundleOptions,
+} from './sigstore-bundle.ts';
+export type { SimpleSigning } from './simple-signing.ts';
+export {
+  type DigestSet,
+  encodeStatement,
+  makeStatement,
+  parseStatement,
+  predicateTypes,
+  type ResourceDescriptor,
+  type Statement,
+  type StatementSubject,
+  signatureStatement,
+  subjectOf,
+} from './statement.ts';
+export {
+  attestationTagOf,
+  parseTagManifest,
+  signatureTagOf,
+  type TagLayer,
+  type TagManifest,
+} from './tag-manifest.ts';
+export {
+  type VerifiedStatement,
+  type VerifyContext,
+  verifyAttestationLayer,
+  verifySignatureLayer,
+  verifySigstoreBundle,
+} from './verify.ts';

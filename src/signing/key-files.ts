@@ -1,0 +1,131 @@
+import { link, lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { CodedError, fileError, isSystemError, syncFolder, writeFileDurable } from '#core';
+import { encodePublicKey, type KeyPair } from './keys.ts';
+import { encodePrivateKey } from './private-key.ts';
+
+/** Paths of a key pair's files. */
+export interface KeyFiles {
+  readonly privateKey: string;
+  readonly publicKey: string;
+  readonly trustedRoot: string;
+}
+
+const PRIVATE_KEY = 'cosign.key';
+const PUBLIC_KEY = 'cosign.pub';
+const TRUSTED_ROOT = 'trusted_root.json';
+
+/** A trusted root that trusts nobody: later cosign 2.6s want one for sigstore bundles even where a key is given. */
+export const emptyTrustedRoot = '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}\n';
+
+/**
+ * Writes `cosign.key` (0600), `cosign.pub` and `trusted_root.json` into a folder: all or nothing, and never over
+ * a file that is there. Makes the folder, whole in one step, where it is missing; in a folder that is there a run
+ * that is killed may leave a part, which the next run takes away before it begins.
+ *
+ * @throws CodedError ERR_EXPORT_KEY_EXISTS, ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_DISK_FULL, ERR_EXPORT_IO
+ */
+export async function writeKeyPair(dir: string, pair: KeyPair, password: string): Promise<KeyFiles> {
+  const folder = resolve(dir);
+  const paths = keyFilesIn(dir);
+  try {
+    const exists = (await statOf(folder)) !== undefined;
+    const pending = exists ? join(folder, PENDING) : join(dirname(folder), `.${basename(folder)}${PENDING}`);
+    if (exists) await settle(folder, pending);
+    await refuseExisting(paths);
+    await rm(pending, { recursive: true, force: true });
+    await writePending(pending, pair, password, await statOf(paths.trustedRoot));
+    if (exists) await linkInto(folder, pending);
+    else await moveTo(folder, pending, paths);
+    return paths;
+  } catch (error) {
+    throw fileError(error, dir);
+  }
+}
+
+/** The paths of a key pair's files in a folder. */
+export function keyFilesIn(dir: string): KeyFiles {
+  return {
+    privateKey: join(dir, PRIVATE_KEY),
+    publicKey: join(dir, PUBLIC_KEY),
+    trustedRoot: join(dir, TRUSTED_ROOT),
+  };
+}
+
+/** Where a pair lies until it is whole. A fixed name, so that what a killed run left can be found. */
+const PENDING = '.cosign-pair.pending';
+
+async function refuseExisting({ privateKey, publicKey, trustedRoot }: KeyFiles): Promise<void> {
+  const taken = [];
+  for (const path of [privateKey, publicKey]) {
+    if ((await statOf(path)) !== undefined) taken.push(path);
+  }
+  if ((await statOf(trustedRoot)) !== undefined) {
+    if ((await readFile(trustedRoot, 'utf8')) !== emptyTrustedRoot) taken.push(trustedRoot);
+  }
+  if (taken.length > 0) throw keyExists(taken);
+}
+
+function keyExists(paths: readonly string[]): CodedError {
+  return new CodedError('ERR_EXPORT_KEY_EXISTS', `${paths.join(', ')}: there already, and never overwritten`, {
+    hint: 'use the key that is there, or name another folder with --out',
+    details: { paths },
+  });
+}
+
+async function writePending(pending: string, pair: KeyPair, password: string, rootIsThere: unknown): Promise<void> {
+  const sealed = await encodePrivateKey(pair.privateKey, password);
+  await mkdir(pending, { recursive: true });
+  await writeFileDurable(join(pending, PRIVATE_KEY), sealed, { mode: 0o600 });
+  await writeFileDurable(join(pending, PUBLIC_KEY), encodePublicKey(pair.publicKey));
+  if (rootIsThere === undefined) await writeFileDurable(join(pending, TRUSTED_ROOT), emptyTrustedRoot);
+}
+
+async function moveTo(folder: string, pending: string, paths: KeyFiles): Promise<void> {
+  try {
+    await rename(pending, folder);
+  } catch (error) {
+    await rm(pending, { recursive: true, force: true });
+    // Somebody made the folder, with something in it, since we looked.
+    if (isSystemError(error, 'ENOTEMPTY', 'EEXIST')) throw keyExists([paths.privateKey]);
+    throw error;
+  }
+  await syncFolder(dirname(folder));
+}
+
+/** A hard link, unlike a rename, fails where a file of that name is. */
+async function linkInto(folder: string, pending: string): Promise<void> {
+  try {
+    for (const name of await readdir(pending)) {
+      await link(join(pending, name), join(folder, name)).catch((error: unknown) => {
+        throw isSystemError(error, 'EEXIST') ? keyExists([join(folder, name)]) : error;
+      });
+    }
+    await syncFolder(folder);
+  } finally {
+    await settle(folder, pending);
+  }
+}
+
+/** Ends a run, ours or one that was killed: a pair that is linked whole stays, a part of one goes. */
+async function settle(folder: string, pending: string): Promise<void> {
+  if ((await statOf(pending)) === undefined) return;
+  const names = await readdir(pending);
+  const linked = [];
+  for (const name of names) {
+    const [ours, there] = [await statOf(join(pending, name)), await statOf(join(folder, name))];
+    if (there !== undefined && ours?.ino === there.ino && ours.dev === there.dev) linked.push(name);
+  }
+  const whole = linked.length === names.length;
+  for (const name of whole ? [] : linked) await rm(join(folder, name));
+  await rm(pending, { recursive: true, force: true });
+}
+
+async function statOf(path: string) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+import { sign as cryptoSign, type KeyObject } from 'node:crypto';
+import { crypto as sigstoreCrypto } from '@sigstore/core';
+import { cosignHintOf, keyidOf, publicHalf, requireP256 } from './keys.ts';
+
+/** Makes signatures with one private key, wherever that key lies. */
+export interface Signer {
+  /** What envelopes call the key: keyidOf its public half. */
+  readonly keyid: string;
+  readonly publicKey: KeyObject;
+  /** ECDSA P-256 over SHA-256 of `message`, ASN.1 DER. Random: two calls give two signatures. */
+  sign(message: Uint8Array): Promise<Uint8Array>;
+}
+
+/** Knows one public key, the names that objects call it by, and what it has signed. */
+export interface Verifier {
+  readonly keyid: string;
+  readonly publicKey: KeyObject;
+  /** Whether `name`, a keyid or a hint that an object carries, is a name of this key. Proves nothing. */
+  isNamedBy(name: string | undefined): boolean;
+  /** Whether this key made `signature` (ASN.1 DER) over `message`. Only to tell our objects from strangers'. */
+  hasSigned(message: Uint8Array, signature: Uint8Array): boolean;
+}
+
+/**
+ * A signer that holds the private key in this process.
+ *
+ * @throws CodedError ERR_EXPORT_KEY_INVALID when it is not ECDSA P-256
+ */
+export function createSigner(privateKey: KeyObject): Signer {
+  if (privateKey.type !== 'private') throw new TypeError(`expected a private key, got a ${privateKey.type} one`);
+  const publicKey = publicHalf(requireP256(privateKey, 'the private key'));
+  return {
+    keyid: keyidOf(publicKey),
+    publicKey,
+    sign: async (message) => new Uint8Array(cryptoSign('sha256', message, { key: privateKey, dsaEncoding: 'der' })),
+  };
+}
+
+/**
+ * A verifier for one public key.
+ *
+ * @throws CodedError ERR_EXPORT_KEY_INVALID when it is not ECDSA P-256
+ */
+export function createVerifier(publicKey: KeyObject): Verifier {
+  if (publicKey.type !== 'public') throw new TypeError(`expected a public key, got a ${publicKey.type} one`);
+  const names = [keyidOf(publicKey), cosignHintOf(publicKey)];
+  return {
+    keyid: names[0] as string,
+    publicKey,
+    isNamedBy: (name) => name !== undefined && names.includes(name),
+    hasSigned: (message, signature) =>
+      sigstoreCrypto.verify(Buffer.from(message), publicKey, Buffer.from(signature), 'sha256'),
+  };
+}

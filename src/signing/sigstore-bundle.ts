@@ -1,0 +1,98 @@
+import { bundleToJSON, toDSSEBundle } from '@sigstore/bundle';
+import { type Descriptor, type Digest, encodeCanonical, type Instant, type JsonValue, mediaTypes } from '#core';
+import type { Envelope } from './dsse.ts';
+import { asObject, asObjects, asString, signatureInvalid } from './faults.ts';
+import { blobOf, keyidAnnotation, manifestOf, type SignedObject } from './signed-object.ts';
+import { annotationsFrom, descriptorFrom, parseManifestJson } from './tag-manifest.ts';
+
+const createdAnnotation = 'org.opencontainers.image.created';
+const contentAnnotation = 'dev.sigstore.bundle.content';
+const predicateTypeAnnotation = 'dev.sigstore.bundle.predicateType';
+
+/** All versions of the format begin so; cosign looks at no more than this. */
+const BUNDLE_PREFIX = 'application/vnd.dev.sigstore.bundle';
+
+/** What a sigstore bundle referrer says beside the envelope. */
+export interface SigstoreBundleOptions {
+  /** The one in the envelope's statement, repeated where cosign and Kyverno look for it. */
+  readonly predicateType: string;
+  /** For `org.opencontainers.image.created`; no clock of ours, so that the same envelope has the same manifest. */
+  readonly created: Instant;
+}
+
+/**
+ * A sigstore bundle v0.3 as a referrer of its subject (cosign BUNDLE_SPEC.md): the form that cosign 3 writes.
+ *
+ * @param subject the manifest that the envelope's statement is about: mediaType, digest and size
+ */
+export function packSigstoreBundle(
+  subject: Descriptor,
+  envelope: Envelope,
+  { predicateType, created }: SigstoreBundleOptions,
+): SignedObject {
+  const layer = blobOf(mediaTypes.sigstoreBundle, encodeSigstoreBundle(envelope));
+  const config = blobOf(mediaTypes.ociEmpty, Buffer.from('{}', 'utf8'));
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    artifactType: mediaTypes.sigstoreBundle,
+    config: config.descriptor,
+    layers: [layer.descriptor],
+    subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
+    annotations: {
+      [contentAnnotation]: 'dsse-envelope',
+      [predicateTypeAnnotation]: predicateType,
+      [keyidAnnotation]: envelope.keyid,
+      [createdAnnotation]: created,
+    },
+  };
+  const value = manifestOf(JSON.stringify(manifest), mediaTypes.sigstoreBundle);
+  return { manifest: value, blobs: [layer, config] };
+}
+
+/** The sigstore bundle of an envelope, in canonical JSON: what `cosign verify-blob-attestation --bundle` reads. */
+export function encodeSigstoreBundle(envelope: Envelope): Uint8Array {
+  const bundle = toDSSEBundle({
+    artifact: Buffer.from(envelope.payload),
+    artifactType: envelope.payloadType,
+    signature: Buffer.from(envelope.signature),
+    keyHint: envelope.keyid,
+  });
+  return encodeCanonical(bundleToJSON(bundle) as unknown as JsonValue);
+}
+
+/** A referrer manifest that holds a sigstore bundle. */
+export interface SigstoreBundleManifest {
+  /** The blob to fetch. */
+  readonly layer: Descriptor;
+  readonly subject: Digest | undefined;
+  /** The key that the manifest says it is of; only manifests of ours say so. Proves nothing. */
+  readonly keyid?: string;
+  readonly predicateType?: string;
+}
+
+/**
+ * What a referrer manifest says, where it is a sigstore bundle; undefined where it is something else.
+ *
+ * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is not strict JSON, or claims to be a sigstore bundle
+ *   but does not hold exactly one
+ */
+export function parseSigstoreBundleManifest(bytes: Uint8Array, name: string): SigstoreBundleManifest | undefined {
+  const value = parseManifestJson(bytes, name);
+  const layers = asObjects(value['layers'])?.map(descriptorFrom) ?? [];
+  const annotations = annotationsFrom(value) ?? {};
+  const { [keyidAnnotation]: keyid, [predicateTypeAnnotation]: predicateType } = annotations;
+  const isBundle = asString(value['artifactType'])?.startsWith(BUNDLE_PREFIX) ?? false;
+  const holdsBundle = layers.some((layer) => layer?.mediaType.startsWith(BUNDLE_PREFIX));
+  if (!isBundle && !holdsBundle && keyid === undefined) return undefined;
+  const [layer] = layers;
+  if (layers.length !== 1 || layer === undefined || !holdsBundle) {
+    throw signatureInvalid(name, 'a sigstore bundle manifest without exactly one sigstore bundle');
+  }
+  return {
+    layer,
+    subject: descriptorFrom(asObject(value['subject']))?.digest,
+    ...(keyid === undefined ? {} : { keyid }),
+    ...(predicateType === undefined ? {} : { predicateType }),
+  };
+}
