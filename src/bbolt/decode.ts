@@ -1,0 +1,144 @@
+import {
+  BRANCH,
+  BUCKET_FLAG,
+  HEADER_SIZE,
+  LEAF,
+  MAGIC,
+  META,
+  metaChecksum,
+  PAGE,
+  PAGE_FLAG,
+  VERSION,
+} from './format.ts';
+
+/** What a page says of itself. */
+export interface PageHeader {
+  readonly id: number;
+  readonly flags: number;
+  readonly count: number;
+  readonly overflow: number;
+}
+
+/** What a meta page holds that a reader needs. */
+export interface Meta {
+  readonly pageSize: number;
+  readonly root: number;
+  readonly freelist: number | undefined;
+  readonly highWater: number;
+  readonly transaction: bigint;
+}
+
+/** A key with its value, or with the bucket that its value stands for. */
+export interface LeafElement {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly isBucket: boolean;
+}
+
+/** A child of a branch and the first key under it. */
+export interface BranchElement {
+  readonly key: Uint8Array;
+  readonly child: number;
+}
+
+/** A bucket's value: the page where its tree begins, or the leaf that it carries in itself. */
+export type BucketValue = { readonly root: number } | { readonly inline: Uint8Array };
+
+/** Says why bytes cannot be read; the caller adds the place. */
+export class DecodeError extends Error {}
+
+const NO_FREELIST = 0xffff_ffff_ffff_ffffn;
+
+/** The header of a page. */
+export function decodeHeader(page: Uint8Array): PageHeader {
+  if (page.byteLength < HEADER_SIZE) throw new DecodeError('a page ends within its header');
+  const view = viewOf(page);
+  return {
+    id: pageNumber(view.getBigUint64(PAGE.id, true)),
+    flags: view.getUint16(PAGE.flags, true),
+    count: view.getUint16(PAGE.count, true),
+    overflow: view.getUint32(PAGE.overflow, true),
+  };
+}
+
+/** A meta page; undefined where magic, version or checksum are wrong, since one good meta of two suffices. */
+export function decodeMeta(page: Uint8Array): Meta | undefined {
+  if (page.byteLength < META.end) return undefined;
+  const view = viewOf(page);
+  if (view.getUint32(META.magic, true) !== MAGIC || view.getUint32(META.version, true) !== VERSION) return undefined;
+  if (view.getBigUint64(META.checksum, true) !== metaChecksum(page)) return undefined;
+  const freelist = view.getBigUint64(META.freelist, true);
+  return {
+    pageSize: view.getUint32(META.pageSize, true),
+    root: pageNumber(view.getBigUint64(META.root, true)),
+    freelist: freelist === NO_FREELIST ? undefined : pageNumber(freelist),
+    highWater: pageNumber(view.getBigUint64(META.highWater, true)),
+    transaction: view.getBigUint64(META.transaction, true),
+  };
+}
+
+/** The elements of a leaf, of a page or of an inline bucket. They share the memory of `page`. */
+export function decodeLeaf(page: Uint8Array): LeafElement[] {
+  const { flags, count } = decodeHeader(page);
+  if (flags !== PAGE_FLAG.leaf) throw new DecodeError(`flags ${flags} where a leaf should be`);
+  const view = elementsView(page, count);
+  return Array.from({ length: count }, (_, i) => {
+    const at = HEADER_SIZE * (1 + i);
+    const start = at + view.getUint32(at + LEAF.position, true);
+    const keyEnd = start + view.getUint32(at + LEAF.keySize, true);
+    const end = keyEnd + view.getUint32(at + LEAF.valueSize, true);
+    if (end > page.byteLength) throw new DecodeError(`element ${i} of a leaf reaches beyond its page`);
+    const kind = view.getUint32(at + LEAF.flags, true);
+    if (kind > BUCKET_FLAG) throw new DecodeError(`element ${i} of a leaf has flags ${kind}`);
+    return { key: page.subarray(start, keyEnd), value: page.subarray(keyEnd, end), isBucket: kind === BUCKET_FLAG };
+  });
+}
+
+/** The elements of a branch. They share the memory of `page`. */
+export function decodeBranch(page: Uint8Array): BranchElement[] {
+  const { flags, count } = decodeHeader(page);
+  if (flags !== PAGE_FLAG.branch) throw new DecodeError(`flags ${flags} where a branch should be`);
+  if (count === 0) throw new DecodeError('a branch without children');
+  const view = elementsView(page, count);
+  return Array.from({ length: count }, (_, i) => {
+    const at = HEADER_SIZE * (1 + i);
+    const start = at + view.getUint32(at + BRANCH.position, true);
+    const end = start + view.getUint32(at + BRANCH.keySize, true);
+    if (end > page.byteLength) throw new DecodeError(`element ${i} of a branch reaches beyond its page`);
+    return { key: page.subarray(start, end), child: pageNumber(view.getBigUint64(at + BRANCH.child, true)) };
+  });
+}
+
+/** The numbers of the free pages. */
+export function decodeFreelist(page: Uint8Array): number[] {
+  const { flags, count } = decodeHeader(page);
+  if (flags !== PAGE_FLAG.freelist) throw new DecodeError(`flags ${flags} where the free list should be`);
+  const view = viewOf(page);
+  const isLong = count === 0xffff;
+  if (isLong && page.byteLength < HEADER_SIZE + 8) throw new DecodeError('the free list ends within its count');
+  const total = isLong ? pageNumber(view.getBigUint64(HEADER_SIZE, true)) : count;
+  const start = HEADER_SIZE + (isLong ? 8 : 0);
+  if (start + 8 * total > page.byteLength) throw new DecodeError('the free list reaches beyond its page');
+  return Array.from({ length: total }, (_, i) => pageNumber(view.getBigUint64(start + 8 * i, true)));
+}
+
+/** Where the content of a bucket is. */
+export function decodeBucket(value: Uint8Array): BucketValue {
+  if (value.byteLength < HEADER_SIZE) throw new DecodeError('the value of a bucket ends within its head');
+  const root = pageNumber(viewOf(value).getBigUint64(0, true));
+  return root === 0 ? { inline: value.subarray(HEADER_SIZE) } : { root };
+}
+
+function elementsView(page: Uint8Array, count: number): DataView {
+  if (HEADER_SIZE * (1 + count) > page.byteLength) throw new DecodeError(`${count} elements do not fit into a page`);
+  return viewOf(page);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function pageNumber(value: bigint): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new DecodeError(`no such page: ${value}`);
+  return Number(value);
+}

@@ -1,0 +1,4 @@
+export { type BboltCensus, checkBbolt } from './check.ts';
+export { bboltLimits } from './format.ts';
+export { BboltFile } from './reader.ts';
+export { type BboltEntry, type BboltSummary, writeBbolt } from './writer.ts';

@@ -1,0 +1,151 @@
+import { open } from 'node:fs/promises';
+import { fileError } from '#core';
+import { bboltLimits } from './format.ts';
+import { PageWriter } from './page-writer.ts';
+import { TreeWriter } from './tree-writer.ts';
+
+/** A key and its value in a bucket, or a bucket by itself where it may be empty. */
+export interface BboltEntry {
+  /** Names of the buckets that lead to it, outermost first; one or more, since bbolt keeps values in buckets only. */
+  readonly bucket: readonly Uint8Array[];
+  readonly key?: Uint8Array;
+  /** Needed where there is a key; may be empty. */
+  readonly value?: Uint8Array;
+}
+
+/** What was written. */
+export interface BboltSummary {
+  readonly pages: number;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Writes a bbolt file (docs/formats/bbolt.md) from entries in order, in one pass, with no free pages. The same entries
+ * give the same bytes, however they are cut into batches. Memory holds a batch and one page per level of the tree.
+ *
+ * Order is byte order of names and keys, in which a bucket stands by its name among the keys beside it and all of its
+ * content follows at once. Batches may reuse memory once the next one is asked for.
+ *
+ * @param path a file that does not exist yet; it is no bbolt file until the promise is fulfilled
+ * @throws TypeError for entries out of order, repeated, or with a key but no value; RangeError for a name, key or
+ *   value beyond bboltLimits; CodedError ERR_EXPORT_DISK_FULL, ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_IO
+ */
+export async function writeBbolt(
+  path: string,
+  batches: AsyncIterable<readonly BboltEntry[]> | Iterable<readonly BboltEntry[]>,
+): Promise<BboltSummary> {
+  const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  try {
+    const pages = new PageWriter(file);
+    const tree = new BucketStack(pages);
+    for await (const batch of batches) {
+      for (const entry of batch) tree.add(entry);
+      tree.endBatch();
+      await pages.flush();
+    }
+    await pages.finish(tree.finish());
+    const sizeBytes = (await file.stat()).size;
+    return { pages: pages.pageCount, sizeBytes };
+  } catch (error) {
+    throw error instanceof TypeError || error instanceof RangeError ? error : fileError(error, path);
+  } finally {
+    await file.close();
+  }
+}
+
+const NO_KEY = new Uint8Array(0);
+
+/** The buckets that are open, the nameless root first; each has its tree and the last key that went into it. */
+class BucketStack {
+  readonly #pages: PageWriter;
+  readonly #trees: TreeWriter[];
+  readonly #lastKeys: Uint8Array[] = [NO_KEY];
+  /** The path of the last entry of this batch: mostly the next one has the very same array. */
+  #path: readonly Uint8Array[] | undefined;
+  readonly #names: Uint8Array[] = [];
+
+  constructor(pages: PageWriter) {
+    this.#pages = pages;
+    this.#trees = [new TreeWriter(pages)];
+  }
+
+  add(entry: BboltEntry): void {
+    if (entry.bucket !== this.#path) this.#moveTo(entry.bucket);
+    if (entry.key === undefined) {
+      if (entry.value !== undefined) throw new TypeError('a value without a key');
+      return;
+    }
+    if (entry.value === undefined) throw new TypeError(`the key ${show(entry.key)} has no value`);
+    if (entry.value.byteLength > bboltLimits.valueBytes) {
+      throw new RangeError(`the value of ${show(entry.key)} has ${entry.value.byteLength} bytes, too many for bbolt`);
+    }
+    const depth = this.#names.length;
+    this.#claim(depth, entry.key);
+    (this.#trees[depth] as TreeWriter).add(entry.key, entry.value, false);
+  }
+
+  /** Forgets what belongs to the caller. */
+  endBatch(): void {
+    this.#path = undefined;
+  }
+
+  /** Ends all buckets. @returns the number of the root's page */
+  finish(): number {
+    while (this.#names.length > 0) this.#leave();
+    return (this.#trees[0] as TreeWriter).finishRoot();
+  }
+
+  #moveTo(path: readonly Uint8Array[]): void {
+    if (path.length === 0) throw new TypeError('bbolt holds values in buckets only: the bucket path is empty');
+    let shared = 0;
+    while (shared < path.length && shared < this.#names.length && same(path[shared], this.#names[shared])) shared++;
+    while (this.#names.length > shared) this.#leave();
+    for (const name of path.slice(shared)) this.#enter(name);
+    this.#path = path;
+  }
+
+  #enter(name: Uint8Array): void {
+    const depth = this.#names.length;
+    this.#claim(depth, name);
+    this.#names.push(new Uint8Array(name));
+    this.#lastKeys[depth + 1] = NO_KEY;
+    this.#trees[depth + 1] ??= new TreeWriter(this.#pages);
+  }
+
+  #leave(): void {
+    const depth = this.#names.length;
+    const value = (this.#trees[depth] as TreeWriter).finishBucket();
+    const name = this.#names.pop() as Uint8Array;
+    (this.#trees[depth - 1] as TreeWriter).add(name, value, true);
+  }
+
+  /** Makes sure that `key` may come next in the bucket at `depth`. */
+  #claim(depth: number, key: Uint8Array): void {
+    if (key.byteLength === 0) throw new RangeError('bbolt knows no empty keys');
+    if (key.byteLength > bboltLimits.keyBytes) {
+      throw new RangeError(`the key ${show(key)} has ${key.byteLength} bytes, more than ${bboltLimits.keyBytes}`);
+    }
+    const last = this.#lastKeys[depth] as Uint8Array;
+    const order = Buffer.compare(last, key);
+    if (order === 0) throw new TypeError(`the key ${show(key)} comes twice in ${this.#place(depth)}`);
+    if (order > 0) throw new TypeError(`the key ${show(key)} comes after ${show(last)} in ${this.#place(depth)}`);
+    // A copy whatever it is: slice() of a Buffer would share its memory.
+    this.#lastKeys[depth] = new Uint8Array(key);
+  }
+
+  #place(depth: number): string {
+    return depth === 0 ? 'the root' : `the bucket ${this.#names.slice(0, depth).map(show).join(' / ')}`;
+  }
+}
+
+function same(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
+}
+
+/** A key for an error message, cut to a readable length. */
+function show(key: Uint8Array): string {
+  const text = Buffer.from(key.subarray(0, 80)).toString('utf8');
+  return JSON.stringify(key.byteLength > 80 ? `${text}…` : text);
+}

@@ -1,0 +1,146 @@
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BboltEntry, BboltFile, checkBbolt, writeBbolt } from '#bbolt';
+
+const PAGE = 4096;
+const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
+
+let folder: string;
+let sound: Buffer;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bbolt-'));
+  const path = join(folder, 'sound.db');
+  await writeBbolt(path, [entries()]);
+  sound = await readFile(path);
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+/**
+ * Page 3 on: the leaves of bucket `big` (200 keys of 100 bytes), its branch, then the root leaf, in which the bucket
+ * `small` stands inline.
+ */
+function entries(): BboltEntry[] {
+  const big = Array.from({ length: 200 }, (_, i) => ({
+    bucket: [bytes('big')],
+    key: bytes(`key-${String(i).padStart(3, '0')}`),
+    value: new Uint8Array(100).fill(i),
+  }));
+  return [...big, ...['a', 'b'].map((key) => ({ bucket: [bytes('small')], key: bytes(key), value: bytes(key) }))];
+}
+
+const lastPage = (file: Buffer): number => file.byteLength / PAGE - 1;
+
+async function checked(change: (file: Buffer) => void): Promise<unknown> {
+  const path = join(folder, 'damaged.db');
+  const copy = Buffer.from(sound);
+  change(copy);
+  await writeFile(path, copy);
+  return await checkBbolt(path);
+}
+
+describe('checkBbolt', () => {
+  it('counts what a sound file holds', async () => {
+    expect(await checkBbolt(join(folder, 'sound.db'))).toEqual({
+      pages: sound.byteLength / PAGE,
+      freePages: 0,
+      buckets: 2,
+      values: 202,
+    });
+  });
+
+  it('does with one sound meta', async () => {
+    await checked((file) => file.fill(0, 0, PAGE));
+    await checked((file) => file.writeUInt8(file.readUInt8(PAGE + 64) ^ 1, PAGE + 64));
+  });
+
+  it.each<[string, (file: Buffer) => void, RegExp]>([
+    ['two unsound metas', (file) => file.fill(0xff, 16, 40).fill(0xff, PAGE + 16, PAGE + 40), /neither meta/],
+    ['a page that calls itself another', (file) => file.writeUInt8(9, 3 * PAGE), /page 3 calls itself 9/],
+    ['a page of no known kind', (file) => file.writeUInt16LE(3, 3 * PAGE + 8), /page 3: flags 3/],
+    ['a count beyond the page', (file) => file.writeUInt16LE(60_000, 3 * PAGE + 10), /page 3: 60000 elements/],
+    ['a count too small', (file) => file.writeUInt16LE(0, 3 * PAGE + 10), /page 3 is an empty leaf/],
+    ['overflow beyond the file', (file) => file.writeUInt32LE(50, 3 * PAGE + 12), /page 3 reaches beyond the file/],
+    ['overflow into the next page', (file) => file.writeUInt32LE(1, 3 * PAGE + 12), /page 4: page 4 is in use twice/],
+    ['an element beyond its page', (file) => file.writeUInt32LE(5000, 3 * PAGE + 16 + 12), /element 0 .* beyond/],
+    ['an element of unknown flags', (file) => file.writeUInt32LE(2, 3 * PAGE + 16), /element 0 .* flags 2/],
+    ['a lone value called a bucket', (file) => file.writeUInt32LE(1, 3 * PAGE + 16), /page/],
+    ['keys out of order in a leaf', (file) => file.write('zzz-000', file.indexOf('key-005')), /page 3 has keys out of/],
+    [
+      'a key below its parent',
+      (file) => file.write('jey-000', file.indexOf('key-000')),
+      /page 3 has keys out of order/,
+    ],
+    ['a key of the next page', (file) => raiseLastKey(file), /page 3 has a key that belongs to the page after it/],
+    [
+      'keys out of order in a branch',
+      (file) => file.write('a', secondBranchKey(file)),
+      /page \d+ has keys out of order/,
+    ],
+    ['keys out of order inline', (file) => file.write('c', file.lastIndexOf('aa')), /inline bucket .* out of order/],
+    ['a child outside the file', (file) => file.writeUInt8(200, branchAt(file) + 16 + 8), /page 200 is named/],
+    ['a child twice', (file) => file.writeUInt8(3, branchAt(file) + 32 + 8), /page 3/],
+    ['a page that nothing names', orphan, /page \d+ is neither in use nor free/],
+    ['a free page in use', (file) => free(file, 3), /page 3 is in use twice/],
+    ['free pages out of order', (file) => free(file, 3, 2), /free page 2 follows 3/],
+    ['a free page outside the file', (file) => free(file, 100), /page 100 lies outside/],
+    ['a branch that names itself', (file) => file.writeUInt8(lastPage(file) - 1, branchAt(file) + 24), /in use twice/],
+    ['an empty key', (file) => file.writeUInt32LE(0, lastPage(file) * PAGE + 16 + 8), /empty key/],
+  ])('refuses %s', async (_, change, message) => {
+    await expect(checked(change)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
+    await expect(checked(change)).rejects.toThrow(message);
+  });
+
+  it('refuses a file cut short, and one too short to have metas', async () => {
+    const path = join(folder, 'short.db');
+    for (const size of [sound.byteLength - 1, sound.byteLength - PAGE, 3 * PAGE, 2 * PAGE, 100, 0]) {
+      await writeFile(path, sound);
+      await truncate(path, size);
+      await expect(checkBbolt(path)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
+    }
+  });
+
+  it('never lets a reader run away or crash on one damaged byte', async () => {
+    const path = join(folder, 'byte.db');
+    for (let at = 2 * PAGE; at < sound.byteLength; at += 41) {
+      const copy = Buffer.from(sound);
+      copy[at] = (copy[at] ?? 0) ^ 0x55;
+      await writeFile(path, copy);
+      const file = await BboltFile.open(path);
+      try {
+        const count = (await Array.fromAsync(file.entries())).length;
+        expect(count).toBeLessThan(10_000);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
+      } finally {
+        await file.close();
+      }
+    }
+  });
+
+  it('names a file that is not there', async () => {
+    await expect(checkBbolt(join(folder, 'none.db'))).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+  });
+});
+
+const branchAt = (file: Buffer): number => (lastPage(file) - 1) * PAGE;
+const secondBranchKey = (file: Buffer): number => file.indexOf('key', file.indexOf('key', branchAt(file)) + 1);
+
+/** Makes the last key of the first leaf greater than the first key of the second. */
+function raiseLastKey(file: Buffer): void {
+  const count = file.readUInt16LE(3 * PAGE + 10);
+  file.write('kez', file.indexOf(`key-${String(count - 1).padStart(3, '0')}`));
+}
+
+/** Takes the last child from the branch. */
+function orphan(file: Buffer): void {
+  file.writeUInt16LE(file.readUInt16LE(branchAt(file) + 10) - 1, branchAt(file) + 10);
+}
+
+function free(file: Buffer, ...pages: number[]): void {
+  file.writeUInt16LE(pages.length, 2 * PAGE + 10);
+  for (const [i, page] of pages.entries()) file.writeUInt32LE(page, 2 * PAGE + 16 + 8 * i);
+}
