@@ -1,0 +1,58 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { findStale, generateAll } from '../../scripts/generate-schemas.ts';
+import { generateSchemaCode } from '../../scripts/schema-code.ts';
+
+const checkout = join(import.meta.dirname, '../..');
+const TYPES = 'src/export/schema/export-manifest.generated.ts';
+const VALIDATOR = 'src/export/schema/export-manifest.validator.generated.ts';
+let root: string;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'export-center-generated-'));
+  await cp(join(checkout, 'manifests-schema'), join(root, 'manifests-schema'), { recursive: true });
+  await cp(join(checkout, 'src'), join(root, 'src'), { recursive: true });
+});
+
+afterEach(() => rm(root, { recursive: true }));
+
+test('what is committed is what the schemas give', async () => {
+  expect(await findStale(checkout)).toEqual([]);
+});
+
+test('a changed schema makes its code stale', async () => {
+  const path = join(root, 'manifests-schema/export-manifest.schema.json');
+  const schema = await readFile(path, 'utf8');
+  await writeFile(path, schema.replace('"maximum": 64', '"maximum": 65'));
+  expect(await findStale(root)).toEqual([TYPES, VALIDATOR]);
+});
+
+test('a file edited by hand is stale, and so is one that no schema gives', async () => {
+  await writeFile(join(root, TYPES), `${await readFile(join(root, TYPES), 'utf8')}\n`);
+  await writeFile(join(root, 'src/core/left-over.generated.ts'), '');
+  expect(await findStale(root)).toEqual(['src/core/left-over.generated.ts', TYPES]);
+});
+
+test('a missing file and a missing schema are stale', async () => {
+  await rm(join(root, VALIDATOR));
+  await rm(join(root, 'manifests-schema/export-index.schema.json'));
+  expect(await findStale(root)).toEqual(
+    expect.arrayContaining(['manifests-schema/export-index.schema.json', VALIDATOR]),
+  );
+});
+
+test('a schema without a destination is an error', async () => {
+  await writeFile(join(root, 'manifests-schema/stray.schema.json'), '{}');
+  await expect(generateAll(root)).rejects.toThrow('stray.schema.json has no destination');
+});
+
+test('a validator that would import something at run time is refused', async () => {
+  const schema = { type: 'object', properties: { a: { type: 'array', items: {}, uniqueItems: true } } };
+  await expect(generateSchemaCode(schema, 'needy')).rejects.toThrow('needy: the validator would need a module');
+});
+
+test('a schema that is not strict is refused', async () => {
+  await expect(generateSchemaCode({ type: 'object', requried: ['a'] }, 'typo')).rejects.toThrow('requried');
+});
