@@ -1,0 +1,98 @@
+import { constants, type FileHandle, open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { algorithmOf, CodedError, type Digest, fileError, hexOf, isSystemError } from '#core';
+import type { ByteRange, ByteStream } from '../ports.ts';
+
+/** The files of a layout by their relative paths, wherever they lie: in a folder, in a tar, in one over the other. */
+export interface LayoutFiles {
+  /** Changes whenever the file does; undefined where there is none. */
+  version(path: string): Promise<string | undefined>;
+  /** Size in bytes; undefined where there is no such file. */
+  sizeOf(path: string): Promise<number | undefined>;
+  /** The bytes of the file or of a closed range of it. Opens it when the first is asked for. */
+  read(path: string, range?: ByteRange): ByteStream;
+}
+
+/** Where the content of a digest lies below the root of a layout (image-spec v1.1.1 image-layout.md#blobs). */
+export function blobPath(digest: Digest): string {
+  return `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
+}
+
+/** Large enough that the cost of a read does not count, small enough that some can be under way at once. */
+const CHUNK_BYTES = 256 * 1024;
+
+/** The files in a folder. */
+export class FolderFiles implements LayoutFiles {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  async version(path: string): Promise<string | undefined> {
+    const found = await orAbsent(stat(join(this.root, path), { bigint: true }), join(this.root, path));
+    return found?.isFile() ? `${found.dev}:${found.ino}:${found.size}:${found.mtimeNs}` : undefined;
+  }
+
+  async sizeOf(path: string): Promise<number | undefined> {
+    const found = await orAbsent(stat(join(this.root, path)), join(this.root, path));
+    return found?.isFile() ? found.size : undefined;
+  }
+
+  async *read(path: string, range?: ByteRange): ByteStream {
+    const full = join(this.root, path);
+    let file: FileHandle | undefined;
+    try {
+      file = await open(full, constants.O_RDONLY);
+      yield* readFileRange(file, range);
+    } catch (error) {
+      throw fileError(error, full);
+    } finally {
+      await file?.close();
+    }
+  }
+}
+
+/** Reads from an open file, one chunk ahead of the reader. */
+export async function* readFileRange(file: FileHandle, range?: ByteRange): ByteStream {
+  const end = range === undefined ? Number.MAX_SAFE_INTEGER : range.end + 1;
+  let position = range?.start ?? 0;
+  let ahead = readChunk(file, position, end);
+  try {
+    for (;;) {
+      const chunk = await ahead;
+      if (chunk.byteLength === 0) return;
+      position += chunk.byteLength;
+      ahead = readChunk(file, position, end);
+      ahead.catch(() => undefined);
+      yield chunk;
+    }
+  } finally {
+    // The file may be closed as soon as this ends.
+    await ahead.catch(() => undefined);
+  }
+}
+
+async function readChunk(file: FileHandle, position: number, end: number): Promise<Uint8Array> {
+  const length = Math.min(CHUNK_BYTES, end - position);
+  if (length <= 0) return new Uint8Array(0);
+  const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, position);
+  return buffer.subarray(0, bytesRead);
+}
+
+/** The error for content that a layout lists and does not hold. */
+export function blobMissing(place: string, digest: Digest): CodedError {
+  return new CodedError('ERR_EXPORT_NOT_FOUND', `${place}: ${digest} is not there`, {
+    hint: 'the copy is incomplete: copy the artifact there again',
+    details: { place, digest },
+  });
+}
+
+async function orAbsent<T>(promise: Promise<T>, path: string): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw fileError(error, path);
+  }
+}

@@ -1,0 +1,263 @@
+import { mkdir, readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  CodedError,
+  type Descriptor,
+  type Digest,
+  fileError,
+  isManifestType,
+  isSystemError,
+  writeFileDurable,
+} from '#core';
+import { collect, maxManifestBytes } from '../content.ts';
+import { artifactTypeOf, parseManifest } from '../manifest.ts';
+import type {
+  ByteStream,
+  ContentReader,
+  FetchOptions,
+  OperationOptions,
+  PushOptions,
+  PushOutcome,
+  ReferrerFilter,
+  Repository,
+} from '../ports.ts';
+import { isTag } from '../reference.ts';
+import { verifyBytes } from '../verify-stream.ts';
+import { blobMissing, blobPath, FolderFiles } from './files.ts';
+import { applyEdits, encodeLayoutIndex, type IndexEdit, type LayoutIndex, layoutInvalid } from './index-file.ts';
+import { IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';
+import { BlobWriter } from './ingest.ts';
+import { withLock } from './lock.ts';
+import { LayoutReader } from './reader.ts';
+
+/** How a layout is opened. */
+export interface LayoutOptions {
+  /** Make the layout with the first push when the folder is missing or empty; otherwise a missing one is an error. */
+  readonly create?: boolean | undefined;
+  /** Whether what was pushed must survive a power cut; true unless told. A staging layout need not. */
+  readonly durable?: boolean | undefined;
+  /** How long to wait for another process that writes the index; 30 s unless told. */
+  readonly lockTimeoutMs?: number | undefined;
+}
+
+/** Beside the files of the format, which allows others (image-layout.md#content). */
+const LOCK_FILE = '.export-center.lock';
+
+/**
+ * The OCI layout in the folder `root`.
+ *
+ * @throws CodedError ERR_EXPORT_NOT_FOUND when there is none and `create` is not set, ERR_EXPORT_LAYOUT_INVALID when
+ *   the folder holds something else
+ */
+export async function openLayout(root: string, options: LayoutOptions = {}): Promise<Layout> {
+  const files = new FolderFiles(root);
+  if (!(await isLayout(files, root))) await checkVacant(root, options.create ?? false);
+  return new Layout(files, options);
+}
+
+/**
+ * A repository in an OCI layout (image-spec v1.1.1 image-layout.md). A blob is there once its push ends. A manifest can
+ * be had by digest at once; that it is listed, and its tag, are written to `index.json` together by `tag`, `flush` or
+ * `close`, whichever comes first, and until then nobody else sees them.
+ */
+export class Layout implements Repository {
+  readonly name: string;
+  readonly #files: FolderFiles;
+  readonly #options: LayoutOptions;
+  readonly #source: IndexSource;
+  readonly #reader: LayoutReader;
+  readonly #writer: BlobWriter;
+  readonly #edits: IndexEdit[] = [];
+  #edited: { base: LayoutIndex; count: number; index: LayoutIndex } | undefined;
+  #commit: Promise<void> | undefined;
+  #commitFailed = false;
+  #prepared: Promise<void> | undefined;
+
+  constructor(files: FolderFiles, options: LayoutOptions) {
+    this.name = `oci:${files.root}`;
+    this.#files = files;
+    this.#options = options;
+    this.#source = new IndexSource(files, this.name);
+    this.#reader = new LayoutReader(this.name, files, () => this.#index());
+    this.#writer = new BlobWriter(files.root, options.durable ?? true);
+  }
+
+  resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined> {
+    return this.#reader.resolve(name, options);
+  }
+
+  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<ByteStream> {
+    return this.#reader.fetch(descriptor, options);
+  }
+
+  exists(descriptor: Descriptor, options?: OperationOptions): Promise<boolean> {
+    return this.#reader.exists(descriptor, options);
+  }
+
+  tags(options?: OperationOptions): AsyncIterable<string> {
+    return this.#reader.tags(options);
+  }
+
+  referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor> {
+    return this.#reader.referrers(subject, filter);
+  }
+
+  async push(descriptor: Descriptor, content: ContentReader, options: PushOptions = {}): Promise<PushOutcome> {
+    options.signal?.throwIfAborted();
+    await this.#prepare();
+    if (isManifestType(descriptor.mediaType)) return this.#pushManifest(descriptor, content, options);
+    if (await this.#keep(descriptor)) return 'present';
+    await this.#writer.write(descriptor, stoppable(await content(0), options.signal), options.onBytes);
+    return 'uploaded';
+  }
+
+  /**
+   * Writes a blob whose digest is not known before it is written.
+   *
+   * @returns its descriptor, SHA-256
+   */
+  async writeBlob(mediaType: string, chunks: ByteStream, options: OperationOptions = {}): Promise<Descriptor> {
+    options.signal?.throwIfAborted();
+    await this.#prepare();
+    return this.#writer.writeUnknown(mediaType, stoppable(chunks, options.signal));
+  }
+
+  async tag(descriptor: Descriptor, tag: string, options: OperationOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
+    if (!(await this.exists(descriptor))) throw blobMissing(this.name, descriptor.digest);
+    const { mediaType, digest, size, artifactType } = descriptor;
+    const entry = { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }) };
+    this.#edits.push({ kind: 'tag', descriptor: entry, tag });
+    await this.flush(options);
+  }
+
+  async delete(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {
+    const { digest } = descriptor;
+    const listed = (await this.#index()).entries.some((entry) => entry['digest'] === digest);
+    if (listed) {
+      this.#edits.push({ kind: 'forget', digest });
+      await this.flush(options);
+    }
+    const path = join(this.#files.root, blobPath(digest));
+    try {
+      await unlink(path);
+      return true;
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return listed;
+      throw fileError(error, path);
+    }
+  }
+
+  /** Writes `index.json` with all that was pushed and tagged so far. Many at once share one writing. */
+  async flush(options: OperationOptions = {}): Promise<void> {
+    while (this.#edits.length > 0) {
+      this.#commit ??= this.#writeIndex(options).finally(() => {
+        this.#commit = undefined;
+      });
+      await this.#commit;
+    }
+  }
+
+  async close(): Promise<void> {
+    // A writing that failed has been reported; to fail once more here would hide why.
+    if (!this.#commitFailed) await this.flush();
+    if (this.#prepared !== undefined) await this.#writer.tidy();
+  }
+
+  async #pushManifest(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<PushOutcome> {
+    const name = `${this.name}: ${descriptor.digest}`;
+    const bytes = await collect(stoppable(await content(0), options.signal), maxManifestBytes, name);
+    verifyBytes(descriptor, bytes, 'source');
+    const artifactType = artifactTypeOf(parseManifest(bytes, descriptor.mediaType, name));
+    const present = await this.#keep(descriptor);
+    if (!present) await this.#writer.write(descriptor, once(bytes), options.onBytes);
+    const { mediaType, digest, size } = descriptor;
+    const entry = { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }) };
+    this.#edits.push({ kind: 'list', descriptor: entry });
+    return present ? 'present' : 'uploaded';
+  }
+
+  async #keep(descriptor: Descriptor): Promise<boolean> {
+    if (!(await this.exists(descriptor))) return false;
+    await this.#writer.touch(descriptor.digest);
+    return true;
+  }
+
+  /** The index on disk with what this process has not written yet. */
+  async #index(): Promise<LayoutIndex> {
+    const base = await this.#source.current();
+    const count = this.#edits.length;
+    if (count === 0) return base;
+    if (this.#edited?.base !== base || this.#edited.count !== count) {
+      this.#edited = { base, count, index: applyEdits(base, this.#edits) };
+    }
+    return this.#edited.index;
+  }
+
+  async #writeIndex(options: OperationOptions): Promise<void> {
+    this.#commitFailed = true;
+    await this.#prepare();
+    // What is listed must be on disk first, so later edits wait for the next writing.
+    const edits = this.#edits.slice();
+    await this.#writer.sync();
+    const lock = join(this.#files.root, LOCK_FILE);
+    await withLock(lock, { timeoutMs: this.#options.lockTimeoutMs, signal: options.signal }, async () => {
+      const before = await this.#source.current();
+      const bytes = encodeLayoutIndex(applyEdits(before, edits));
+      const missing = (await this.#files.sizeOf(indexPath)) === undefined;
+      if (missing || Buffer.compare(bytes, encodeLayoutIndex(before)) !== 0) {
+        await writeFileDurable(join(this.#files.root, indexPath), bytes);
+      }
+      this.#edits.splice(0, edits.length);
+      this.#edited = undefined;
+    });
+    this.#commitFailed = false;
+  }
+
+  #prepare(): Promise<void> {
+    this.#prepared ??= this.#makeLayout().catch((error: unknown) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+    return this.#prepared;
+  }
+
+  async #makeLayout(): Promise<void> {
+    if (!(await isLayout(this.#files, this.name))) {
+      await writeFileDurable(join(this.#files.root, layoutMarker.path), layoutMarker.text);
+    }
+    await this.#writer.tidy();
+  }
+}
+
+async function checkVacant(root: string, create: boolean): Promise<void> {
+  let names: string[] = [];
+  try {
+    names = await readdir(root);
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT')) throw fileError(error, root);
+  }
+  const strangers = names.filter((name) => !name.startsWith('.'));
+  if (strangers.length > 0) throw layoutInvalid(root, `no OCI layout, and not empty: it holds ${strangers[0]}`);
+  if (!create) {
+    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${root}: no OCI layout there`, {
+      hint: 'check the path; a layout holds a file oci-layout',
+      details: { path: root },
+    });
+  }
+  await mkdir(root, { recursive: true }).catch((error: unknown) => {
+    throw fileError(error, root);
+  });
+}
+
+async function* once(bytes: Uint8Array): ByteStream {
+  yield bytes;
+}
+
+async function* stoppable(stream: ByteStream, signal: AbortSignal | undefined): ByteStream {
+  for await (const chunk of stream) {
+    signal?.throwIfAborted();
+    yield chunk;
+  }
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { CodedError, fileError, isSystemError } from '#core';
+import { pause } from '../pause.ts';
+import { isAlive, thisOwner } from './owner.ts';
+
+/** How long to wait for a lock. */
+export interface LockOptions {
+  /** 30 s unless told. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const POLL_MS = 5;
+const MAX_POLL_MS = 100;
+
+/**
+ * Runs `work` while this process holds the lock file `path`. A lock whose process has ended is taken over;
+ * one of a live process, or of a process that cannot be judged from here, never is.
+ *
+ * @throws CodedError ERR_EXPORT_LOCKED when it is still held after the time-out
+ */
+export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+  const content = await acquire(path, options);
+  try {
+    return await work();
+  } finally {
+    await release(path, content);
+  }
+}
+
+async function acquire(path: string, options: LockOptions): Promise<string> {
+  const content = `${thisOwner()} ${randomBytes(12).toString('hex')}`;
+  const deadline = performance.now() + (options.timeoutMs ?? 30_000);
+  for (let wait = POLL_MS; ; wait = Math.min(wait * 2, MAX_POLL_MS)) {
+    options.signal?.throwIfAborted();
+    if (await create(path, content)) return content;
+    const holder = await readHolder(path);
+    if (holder === undefined) continue;
+    if (isAlive(holder.split(' ')[0] as string) === false && (await takeOver(path, holder, content, options))) {
+      return content;
+    }
+    if (performance.now() > deadline) throw locked(path, holder);
+    await pause(wait, options.signal);
+  }
+}
+
+/** Makes the lock file with its content at once: a lock is never seen empty. */
+async function create(path: string, content: string): Promise<boolean> {
+  const temp = `${path}.${randomBytes(9).toString('hex')}.tmp`;
+  try {
+    await writeFile(temp, content, { flag: 'wx' });
+    await link(temp, path);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'EEXIST')) return false;
+    // Some file systems (FAT on a stick) have no links.
+    if (isSystemError(error, 'EPERM', 'ENOTSUP', 'ENOSYS')) return createPlain(path, content);
+    throw fileError(error, path);
+  } finally {
+    await rm(temp, { force: true });
+  }
+}
+
+async function createPlain(path: string, content: string): Promise<boolean> {
+  try {
+    await writeFile(path, content, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'EEXIST')) return false;
+    throw fileError(error, path);
+  }
+}
+
+/**
+ * Replaces the lock of a dead process. Who may do so is settled by a lock of its own, named after that one lock,
+ * and only its holder ever replaces it; so of two that find it dead, the second finds it taken.
+ */
+async function takeOver(path: string, dead: string, content: string, options: LockOptions): Promise<boolean> {
+  return withLock(`${path}.${dead.split(' ')[1] ?? 'dead'}`, options, async () => {
+    if ((await readHolder(path)) !== dead) return false;
+    const temp = `${path}.${randomBytes(9).toString('hex')}.tmp`;
+    try {
+      await writeFile(temp, content, { flag: 'wx' });
+      await rename(temp, path);
+      return true;
+    } catch (error) {
+      await rm(temp, { force: true });
+      throw fileError(error, path);
+    }
+  });
+}
+
+async function release(path: string, content: string): Promise<void> {
+  if ((await readHolder(path)) === content) await rm(path, { force: true });
+}
+
+async function readHolder(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'latin1');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw fileError(error, path);
+  }
+}
+
+function locked(path: string, holder: string): CodedError {
+  const pid = /^\d+/.exec(holder)?.[0] ?? 'unknown';
+  return new CodedError('ERR_EXPORT_LOCKED', `${path}: held by process ${pid}, here or on another machine`, {
+    hint: `wait for it to end; if it has ended for certain, remove ${path}`,
+    details: { path, pid },
+  });
+}

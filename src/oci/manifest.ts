@@ -1,0 +1,190 @@
+import {
+  CodedError,
+  type Descriptor,
+  isDigest,
+  isIndexType,
+  isManifestType,
+  type JsonObject,
+  type JsonValue,
+  mediaTypes,
+  parseJsonObject,
+} from '#core';
+import { maxManifestBytes } from './content.ts';
+
+/** An image manifest (image-spec v1.1.1 manifest.md). */
+export interface ImageManifest {
+  readonly kind: 'manifest';
+  readonly mediaType: string;
+  readonly artifactType: string | undefined;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly subject: Descriptor | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** An image index (image-spec v1.1.1 image-index.md). */
+export interface ImageIndex {
+  readonly kind: 'index';
+  readonly mediaType: string;
+  readonly artifactType: string | undefined;
+  readonly manifests: readonly Descriptor[];
+  readonly subject: Descriptor | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** What names other content by descriptor. Its bytes are kept apart: they are never written anew from this. */
+export type Manifest = ImageManifest | ImageIndex;
+
+/** Most descriptors that one manifest may list. */
+const MAX_ENTRIES = 100_000;
+
+/**
+ * The manifest in `bytes`. Fields that we do not know are let be; those that we act on must be of the right form.
+ *
+ * @param mediaType the type it was announced with; undefined to go by the text alone
+ * @param name what it is called in messages
+ * @throws CodedError ERR_EXPORT_MANIFEST_INVALID, with `field` in its details
+ */
+export function parseManifest(bytes: Uint8Array, mediaType: string | undefined, name: string): Manifest {
+  const fields = readFields(bytes, name);
+  const type = typeOf(fields, mediaType, name);
+  const common = {
+    mediaType: type,
+    artifactType: optionalText(fields, 'artifactType', name),
+    subject: fields['subject'] == null ? undefined : parseDescriptor(fields['subject'], name, 'subject'),
+    annotations: textMap(fields['annotations'], name, 'annotations') ?? {},
+  };
+  if (isIndexType(type)) {
+    return { kind: 'index', ...common, manifests: descriptors(fields['manifests'], name, 'manifests') };
+  }
+  const config = parseDescriptor(fields['config'], name, 'config');
+  return { kind: 'manifest', ...common, config, layers: descriptors(fields['layers'], name, 'layers') };
+}
+
+/** The media type of the manifest in `bytes`; undefined when it is none that we know. */
+export function detectManifestType(bytes: Uint8Array): string | undefined {
+  if (bytes.byteLength > maxManifestBytes || bytes[0] !== 0x7b) return undefined;
+  try {
+    return typeOf(readFields(bytes, 'manifest'), undefined, 'manifest');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The content that a manifest names and cannot do without, each once; its subject, which it can, is left out. */
+export function successorsOf(manifest: Manifest): Descriptor[] {
+  const all = manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers];
+  const seen = new Set<string>();
+  return all.filter(({ digest }) => !seen.has(digest) && seen.add(digest));
+}
+
+/** What kind of artifact this is; the config's media type where the manifest does not say (manifest.md#guidelines-for-artifact-usage). */
+export function artifactTypeOf(manifest: Manifest): string | undefined {
+  if (manifest.artifactType !== undefined && manifest.artifactType !== '') return manifest.artifactType;
+  return manifest.kind === 'manifest' ? manifest.config.mediaType : undefined;
+}
+
+/** How a referrer is listed: with the artifactType and the annotations of the manifest itself (spec.md#listing-referrers). */
+export function referrerDescriptor(descriptor: Descriptor, manifest: Manifest): Descriptor {
+  const artifactType = artifactTypeOf(manifest);
+  return {
+    mediaType: manifest.mediaType,
+    digest: descriptor.digest,
+    size: descriptor.size,
+    ...(artifactType === undefined ? {} : { artifactType }),
+    ...(Object.keys(manifest.annotations).length === 0 ? {} : { annotations: manifest.annotations }),
+  };
+}
+
+/**
+ * The descriptor in a JSON value (image-spec v1.1.1 descriptor.md).
+ *
+ * @throws CodedError ERR_EXPORT_MANIFEST_INVALID
+ */
+export function parseDescriptor(value: JsonValue | undefined, name: string, field: string): Descriptor {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalid(name, field, 'no descriptor');
+  const fields = value as JsonObject;
+  const { mediaType, digest, size, data, urls, platform } = fields;
+  if (typeof mediaType !== 'string' || mediaType === '') throw invalid(name, `${field}.mediaType`, 'no media type');
+  if (typeof digest !== 'string' || !isDigest(digest)) {
+    throw invalid(name, `${field}.digest`, 'no sha256 or sha512 digest, so the content could not be checked');
+  }
+  if (!Number.isSafeInteger(size) || (size as number) < 0) throw invalid(name, `${field}.size`, 'no size in bytes');
+  if (data != null && typeof data !== 'string') throw invalid(name, `${field}.data`, 'no base64 text');
+  const artifactType = optionalText(fields, 'artifactType', name, field);
+  const annotations = textMap(fields['annotations'], name, `${field}.annotations`);
+  return {
+    mediaType,
+    digest,
+    size: size as number,
+    ...(artifactType === undefined ? {} : { artifactType }),
+    ...(annotations === undefined ? {} : { annotations }),
+    ...(data == null ? {} : { data: data as string }),
+    ...(Array.isArray(urls) ? { urls: urls.filter((url) => typeof url === 'string') } : {}),
+    ...(platform !== null && typeof platform === 'object' ? { platform: platform as Record<string, unknown> } : {}),
+  };
+}
+
+function readFields(bytes: Uint8Array, name: string): JsonObject {
+  try {
+    return parseJsonObject(bytes, name, { maxBytes: maxManifestBytes, maxDepth: 64 });
+  } catch (cause) {
+    throw new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: no manifest that all readers understand alike`, {
+      hint: 'the cause below says where; have it pushed again by its maker',
+      details: { name, field: '' },
+      cause,
+    });
+  }
+}
+
+/** One text must not be a manifest to one reader and an index to another (GHSA-mc8v-mgrf-8f4m). */
+function typeOf(fields: JsonObject, announced: string | undefined, name: string): string {
+  const own = optionalText(fields, 'mediaType', name);
+  const listed = fields['manifests'] !== undefined;
+  const packed = fields['config'] !== undefined || fields['layers'] !== undefined;
+  if (listed && packed) throw invalid(name, 'manifests', 'both an index and an image manifest');
+  if (own !== undefined && announced !== undefined && own !== announced) {
+    throw invalid(
+      name,
+      'mediaType',
+      `announced as ${JSON.stringify(announced)} and calls itself ${JSON.stringify(own)}`,
+    );
+  }
+  if (fields['schemaVersion'] !== 2) throw invalid(name, 'schemaVersion', 'expected 2');
+  const type = own ?? announced ?? (listed ? mediaTypes.ociIndex : packed ? mediaTypes.ociManifest : '');
+  if (!isManifestType(type))
+    throw invalid(name, 'mediaType', `no manifest type that is known here: ${JSON.stringify(type)}`);
+  if (isIndexType(type) ? packed : listed) throw invalid(name, 'mediaType', 'fields of another type of manifest');
+  return type;
+}
+
+function descriptors(value: JsonValue | undefined, name: string, field: string): Descriptor[] {
+  // Go writes an empty list as null.
+  if (value === null) return [];
+  if (!Array.isArray(value)) throw invalid(name, field, 'no list');
+  if (value.length > MAX_ENTRIES) throw invalid(name, field, `${value.length} entries, more than ${MAX_ENTRIES}`);
+  return (value as readonly JsonValue[]).map((item, i) => parseDescriptor(item, name, `${field}[${i}]`));
+}
+
+function textMap(value: JsonValue | undefined, name: string, field: string): Record<string, string> | undefined {
+  if (value == null) return undefined;
+  if (typeof value !== 'object' || Array.isArray(value)) throw invalid(name, field, 'no map of texts');
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') throw invalid(name, `${field}.${key}`, 'no text');
+  }
+  return value as Record<string, string>;
+}
+
+function optionalText(fields: JsonObject, key: string, name: string, parent?: string): string | undefined {
+  const value = fields[key];
+  if (value == null || value === '') return undefined;
+  if (typeof value !== 'string') throw invalid(name, parent === undefined ? key : `${parent}.${key}`, 'no text');
+  return value;
+}
+
+function invalid(name: string, field: string, what: string): CodedError {
+  return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: ${field}: ${what}`, {
+    hint: 'the manifest is damaged or of a kind that is not supported; have it pushed again by its maker',
+    details: { name, field },
+  });
+}

@@ -1,0 +1,146 @@
+import { CodedError, type Digest, parseDigest } from '#core';
+
+/** A repository of a registry: `HOST[:PORT]/REPO[:TAG][@DIGEST]`. */
+export interface RegistryReference {
+  readonly kind: 'registry';
+  /** Host and port as they were written; an IPv6 address in brackets. */
+  readonly registry: string;
+  readonly repository: string;
+  readonly tag?: string | undefined;
+  readonly digest?: Digest | undefined;
+}
+
+/** An OCI layout in a folder (`oci:DIR`) or in a tar file (`oci-archive:FILE`), both `[:TAG][@DIGEST]`. */
+export interface LayoutReference {
+  readonly kind: 'layout' | 'archive';
+  readonly path: string;
+  readonly tag?: string | undefined;
+  readonly digest?: Digest | undefined;
+}
+
+/** Where an artifact lies, with tag and digest apart: where both are there, the digest decides. */
+export type Reference = RegistryReference | LayoutReference;
+
+const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+const HOST = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?::(\d{1,5}))?$/;
+const DIGEST_PART = /@([^/@]*)$/;
+/** In a path, `@name:tag` is a part of a folder's name; only what begins as a digest is one. */
+const DIGEST_PART_OF_PATH = /@(sha\d+:[^/@]*)$/;
+const MAX_NAME = 255;
+const PREFIXES = { 'oci:': 'layout', 'oci-archive:': 'archive' } as const;
+
+/** Whether `text` can name a repository (distribution-spec v1.1.1 spec.md#pulling-manifests). */
+export function isRepositoryName(text: string): boolean {
+  return text.length <= MAX_NAME && REPOSITORY.test(text);
+}
+
+/** Whether `text` can be a tag (distribution-spec v1.1.1 spec.md#pulling-manifests). */
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
+/**
+ * The reference that `text` spells. Nothing is filled in: no default host, no default tag.
+ *
+ * @throws CodedError ERR_EXPORT_REFERENCE_INVALID, ERR_EXPORT_DIGEST_INVALID
+ */
+export function parseReference(text: string): Reference {
+  for (const [prefix, kind] of Object.entries(PREFIXES)) {
+    if (text.startsWith(prefix)) return parseLayout(text, kind, text.slice(prefix.length));
+  }
+  return parseRegistry(text);
+}
+
+/** The text of a reference; parseReference gives the same reference back. */
+export function formatReference(reference: Reference): string {
+  const place =
+    reference.kind === 'registry'
+      ? `${reference.registry}/${reference.repository}`
+      : `${reference.kind === 'layout' ? 'oci' : 'oci-archive'}:${reference.path}`;
+  const tag = reference.tag === undefined ? '' : `:${reference.tag}`;
+  return `${place}${tag}${reference.digest === undefined ? '' : `@${reference.digest}`}`;
+}
+
+/**
+ * What to resolve: the digest where there is one, else the tag.
+ *
+ * @throws CodedError ERR_EXPORT_REFERENCE_INVALID when the reference has neither
+ */
+export function nameOf(reference: Reference): string {
+  const name = reference.digest ?? reference.tag;
+  if (name !== undefined) return name;
+  throw invalid(formatReference(reference), 'neither a tag nor a digest', 'add :TAG or @sha256:…; no tag is assumed');
+}
+
+/**
+ * The tag to write to.
+ *
+ * @throws CodedError ERR_EXPORT_REFERENCE_INVALID when the reference has none
+ */
+export function tagOf(reference: Reference): string {
+  if (reference.tag !== undefined) return reference.tag;
+  throw invalid(formatReference(reference), 'no tag', 'add :TAG; no tag is assumed');
+}
+
+/** Whether a registry's host can only be this machine: `localhost`, a name under it, or a loopback address. */
+export function isLoopbackHost(registry: string): boolean {
+  const host = registry.replace(/:\d+$/, '').toLowerCase();
+  if (host === 'localhost' || host.endsWith('.localhost') || host === '[::1]') return true;
+  return /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+function parseLayout(text: string, kind: 'layout' | 'archive', rest: string): LayoutReference {
+  const { before, digest } = cutDigest(rest, DIGEST_PART_OF_PATH);
+  const { name: path, tag } = cutTag(text, before);
+  if (path === '')
+    throw invalid(text, 'no path', `write it as ${kind === 'layout' ? 'oci:DIR' : 'oci-archive:FILE'}:TAG`);
+  if (path.includes('\0')) throw invalid(text, 'a NUL byte in the path', 'take it out');
+  return { kind, path, tag, digest };
+}
+
+function parseRegistry(text: string): RegistryReference {
+  if (/^https?:\/\//i.test(text)) {
+    throw invalid(text, 'a URL', 'leave out the scheme: HOST[:PORT]/REPO:TAG (and see --plain-http)');
+  }
+  const { before, digest } = cutDigest(text, DIGEST_PART);
+  const slash = before.indexOf('/');
+  const registry = slash === -1 ? '' : before.slice(0, slash);
+  if (!/[.:]/.test(registry) && registry !== 'localhost') {
+    throw invalid(text, 'no registry host', 'write it as HOST[:PORT]/REPO:TAG, or oci:DIR:TAG for a folder');
+  }
+  const host = HOST.exec(registry);
+  if (host === null || Number(host[1] ?? 1) > 65_535 || Number(host[1] ?? 1) === 0) {
+    throw invalid(text, `${JSON.stringify(registry)} is no host`, 'write it as HOST[:PORT]/REPO:TAG');
+  }
+  const { name: repository, tag } = cutTag(text, before.slice(slash + 1));
+  if (!isRepositoryName(repository) || registry.length + 1 + repository.length > MAX_NAME) {
+    const hint = `use lower-case letters, digits, single . _ -, parts joined by /, ${MAX_NAME} characters with the host`;
+    throw invalid(text, `${JSON.stringify(repository)} is no repository name`, hint);
+  }
+  return { kind: 'registry', registry, repository, tag, digest };
+}
+
+function cutDigest(text: string, part: RegExp): { before: string; digest: Digest | undefined } {
+  const match = part.exec(text);
+  if (match === null) return { before: text, digest: undefined };
+  return { before: text.slice(0, match.index), digest: parseDigest(match[1] as string) };
+}
+
+/** The tag begins at the last colon after the last slash. */
+function cutTag(text: string, rest: string): { name: string; tag: string | undefined } {
+  const colon = rest.lastIndexOf(':');
+  if (colon <= rest.lastIndexOf('/')) return { name: rest, tag: undefined };
+  const tag = rest.slice(colon + 1);
+  if (isTag(tag)) return { name: rest.slice(0, colon), tag };
+  const hint = 'use letters, digits, _ . -, at most 128 characters, not beginning with . or -';
+  throw invalid(text, `${JSON.stringify(tag)} is no tag`, hint);
+}
+
+function invalid(text: string, what: string, hint: string): CodedError {
+  const reference = text.slice(0, 300);
+  return new CodedError('ERR_EXPORT_REFERENCE_INVALID', `reference ${JSON.stringify(reference)}: ${what}`, {
+    hint,
+    details: { reference },
+  });
+}
