@@ -52,4 +52,8 @@ export {
   type RegistryReference,
   tagOf,
 } from './reference.ts';
+export type { BlobFile } from './store/blob-file.ts';
+export { openStore, type Store, type StoredRepository, type StoreOptions } from './store/store.ts';
+export { openStoreRepository } from './store/store-repository.ts';
+export type { AppendOptions, AppendResult } from './store/uploads.ts';
 export { verifyBytes, verifyStream } from './verify-stream.ts';

@@ -1,0 +1,163 @@
+import { readdir, rename, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileError, syncFolder } from '#core';
+import { isFolder, isMissing, isThere, makeFolder, readSmallFile, removeFile, writeSmallFile } from './files.ts';
+import { decodeKey, encodeKey } from './key-name.ts';
+import type { KeyedLock } from './keyed-lock.ts';
+
+/** How many files a folder may hold before they move one level down. */
+const SPLIT_ABOVE = 256;
+
+/**
+ * Small files under keys (ASCII letters, digits, `.`, `_`, `-`) that are listed in byte order from any key on,
+ * at a cost that does not grow with their number.
+ *
+ * It is a tree: a file lies in the folder of a prefix of its key. When a folder holds too many, each moves into
+ * a sub-folder for its next character, `+` and the character. Files only ever move down, so a reader that looks
+ * from the top down finds each one also while they move, and a move that was cut short is no fault.
+ */
+export class SortedFolder {
+  readonly #root: string;
+  readonly #tempDir: string;
+  readonly #locks: KeyedLock;
+  readonly #splitAbove: number;
+
+  constructor(root: string, tempDir: string, locks: KeyedLock, splitAbove: number = SPLIT_ABOVE) {
+    this.#root = root;
+    this.#tempDir = tempDir;
+    this.#locks = locks;
+    this.#splitAbove = splitAbove;
+  }
+
+  /** The bytes under a key; undefined where there are none. */
+  async read(key: string): Promise<Uint8Array | undefined> {
+    for await (const folder of this.#path(key)) {
+      const bytes = await readSmallFile(join(folder, encodeKey(key)));
+      if (bytes !== undefined) return bytes;
+    }
+    return undefined;
+  }
+
+  /** Puts bytes under a key, whole or not at all; replaces what was there. */
+  async write(key: string, bytes: Uint8Array | string): Promise<void> {
+    await this.#locks.run(this.#root, async () => {
+      let folder = this.#root;
+      let isNew = true;
+      for await (const step of this.#path(key)) {
+        folder = step;
+        if (await isThere(join(step, encodeKey(key)))) {
+          isNew = false;
+          break;
+        }
+      }
+      await writeSmallFile(join(folder, encodeKey(key)), bytes, this.#tempDir);
+      if (isNew) await this.#split(folder, this.#depth(folder));
+    });
+  }
+
+  /** Takes a key away. False when it was not there. */
+  async delete(key: string): Promise<boolean> {
+    return await this.#locks.run(this.#root, async () => {
+      const folders: string[] = [];
+      for await (const folder of this.#path(key)) folders.unshift(folder);
+      let found = false;
+      // Deepest first: a stale copy further down must not show when the one above it has gone.
+      for (const folder of folders) found = (await removeFile(join(folder, encodeKey(key)))) || found;
+      for (const folder of folders) if (folder !== this.#root && !(await removeEmpty(folder))) break;
+      return found;
+    });
+  }
+
+  /** The keys in byte order, those after `after` only when it is given. */
+  async *keys(after = ''): AsyncGenerator<string> {
+    yield* this.#walk(this.#root, '', [], after);
+  }
+
+  /** The folders in which a key may lie, from the top down. */
+  async *#path(key: string): AsyncGenerator<string> {
+    let folder = this.#root;
+    yield folder;
+    for (const character of key) {
+      folder = join(folder, branch(character));
+      if (!(await isFolder(folder))) return;
+      yield folder;
+    }
+  }
+
+  /** How many characters of their keys all files in a folder share. */
+  #depth(folder: string): number {
+    let depth = 0;
+    for (let step = folder; step !== this.#root; step = dirname(step)) depth++;
+    return depth;
+  }
+
+  async #split(folder: string, depth: number): Promise<void> {
+    const { keys } = await readFolder(folder);
+    if (keys.length <= this.#splitAbove) return;
+    const targets = new Set<string>();
+    for (const key of keys) {
+      const character = key[depth];
+      if (character === undefined) continue;
+      const target = join(folder, branch(character));
+      if (!targets.has(target)) await makeFolder(target);
+      targets.add(target);
+      await rename(join(folder, encodeKey(key)), join(target, encodeKey(key)));
+    }
+    for (const target of targets) {
+      await syncFolder(target);
+      await this.#split(target, depth + 1);
+    }
+    await syncFolder(folder);
+  }
+
+  /** Yields what lies in a folder and below, and the keys above that belong there but have not moved down. */
+  async *#walk(folder: string, prefix: string, inherited: readonly string[], after: string): AsyncGenerator<string> {
+    const { keys, branches } = await readFolder(folder);
+    const all = new Set([...inherited, ...keys]);
+    const depth = prefix.length;
+    if (all.has(prefix) && prefix > after) yield prefix;
+    const groups = new Map<string, string[]>([...branches].map((character) => [character, []]));
+    for (const key of all) {
+      if (!key.startsWith(prefix) || key === prefix) continue;
+      const character = key.charAt(depth);
+      const group = groups.get(character);
+      if (group === undefined) groups.set(character, [key]);
+      else group.push(key);
+    }
+    for (const character of [...groups.keys()].sort()) {
+      const start = prefix + character;
+      if (start < after.slice(0, depth + 1)) continue;
+      const group = groups.get(character) ?? [];
+      if (branches.has(character)) yield* this.#walk(join(folder, branch(character)), start, group, after);
+      else yield* group.filter((key) => key > after).sort();
+    }
+  }
+}
+
+/** `+` begins no key, so that no file can have a branch's name. */
+function branch(character: string): string {
+  return `+${encodeKey(character)}`;
+}
+
+async function readFolder(folder: string): Promise<{ keys: string[]; branches: Set<string> }> {
+  const keys: string[] = [];
+  const branches = new Set<string>();
+  try {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const key = decodeKey(entry.name.startsWith('+') ? entry.name.slice(1) : entry.name);
+      if (key === undefined) continue;
+      if (entry.isFile() && !entry.name.startsWith('+')) keys.push(key);
+      else if (entry.isDirectory() && entry.name.startsWith('+')) branches.add(key);
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw fileError(error, folder);
+  }
+  return { keys, branches };
+}
+
+async function removeEmpty(folder: string): Promise<boolean> {
+  return await rmdir(folder).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { CodedError, type JsonObject, parseJsonObject } from '#core';
+import { Blobs } from './blobs.ts';
+import { isFolder, readSmallFile, writeSmallFile } from './files.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import { Manifests } from './manifests.ts';
+import { parseRepositoryName, parseTenant } from './names.ts';
+import { type RepositoryPaths, TenantPaths } from './paths.ts';
+import { Referrers } from './referrers.ts';
+import { Sessions } from './sessions.ts';
+import { Tags } from './tags.ts';
+import { Uploads } from './uploads.ts';
+
+/** How a store is opened. */
+export interface StoreOptions {
+  readonly tenant: string;
+  /** Nothing is made on disk; a store that is not there is an empty one. */
+  readonly readOnly?: boolean;
+}
+
+/** The shape of the folder; another number is another shape. */
+const VERSION = 1;
+
+/**
+ * Opens the registry store of one tenant: `ROOT/TENANT`. Several processes may have it open at once.
+ *
+ * @throws CodedError ERR_EXPORT_STORE_INVALID for a store of another version, ERR_EXPORT_NOT_WRITABLE
+ */
+export async function openStore(root: string, { tenant, readOnly = false }: StoreOptions): Promise<Store> {
+  const paths = new TenantPaths(join(root, parseTenant(tenant)));
+  const marker = await readSmallFile(paths.marker);
+  const { storeVersion }: JsonObject = marker === undefined ? {} : parseJsonObject(marker, paths.marker);
+  if (marker === undefined) {
+    if (!readOnly) await writeSmallFile(paths.marker, `{"storeVersion":${VERSION}}\n`, paths.temp);
+  } else if (storeVersion !== VERSION) {
+    throw new CodedError('ERR_EXPORT_STORE_INVALID', `${paths.marker}: not version ${VERSION} of the store`, {
+      hint: 'open it with the release that made it, and copy its repositories to a new store',
+    });
+  }
+  return new Store(tenant, paths);
+}
+
+/** A tenant's registry store. No name reaches another tenant's. */
+export class Store {
+  readonly tenant: string;
+  readonly paths: TenantPaths;
+  readonly #locks = new KeyedLock();
+  readonly #sessions = new Sessions();
+
+  /** @internal openStore checks the folder first. */
+  constructor(tenant: string, paths: TenantPaths) {
+    this.tenant = tenant;
+    this.paths = paths;
+  }
+
+  /** Whether the store's folder can be read; that there is none is no fault. */
+  async isReadable(): Promise<boolean> {
+    return await readSmallFile(this.paths.marker).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** A repository, which need not be there yet. @throws CodedError ERR_EXPORT_REFERENCE_INVALID for a name that is none */
+  repository(name: string): StoredRepository {
+    return new StoredRepository(parseRepositoryName(name), this.paths, this.#locks, this.#sessions);
+  }
+}
+
+/** A repository in a store, by its parts. */
+export class StoredRepository {
+  readonly name: string;
+  readonly paths: RepositoryPaths;
+  readonly blobs: Blobs;
+  readonly uploads: Uploads;
+  readonly tags: Tags;
+  readonly referrers: Referrers;
+  readonly manifests: Manifests;
+
+  /** @internal */
+  constructor(name: string, tenant: TenantPaths, locks: KeyedLock, sessions: Sessions) {
+    this.name = name;
+    this.paths = tenant.repository(name);
+    this.blobs = new Blobs(tenant, this.paths);
+    this.uploads = new Uploads(tenant, this.paths, this.blobs, sessions);
+    this.tags = new Tags(tenant, this.paths, locks);
+    this.referrers = new Referrers(tenant, this.paths, locks);
+    const { blobs, tags, referrers } = this;
+    this.manifests = new Manifests(tenant, this.paths, { blobs, tags, referrers, locks });
+  }
+
+  /** Whether anything was ever pushed here. */
+  async exists(): Promise<boolean> {
+    return (await isFolder(this.paths.manifestLinks)) || (await isFolder(this.paths.blobLinks));
+  }
+}

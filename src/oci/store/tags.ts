@@ -1,0 +1,109 @@
+import { readdir, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodedError, type Digest, fileError, isDigest } from '#core';
+import { isMissing, removeFile, writeMark } from './files.ts';
+import { decodeKey, encodeKey } from './key-name.ts';
+import type { KeyedLock } from './keyed-lock.ts';
+import { parseTag } from './names.ts';
+import type { RepositoryPaths, TenantPaths } from './paths.ts';
+import { SortedFolder } from './sorted-folder.ts';
+
+/** A part of a list, and whether there is more after it. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly more: boolean;
+}
+
+/** The tags of one repository: a small file each, which holds the digest of a manifest. */
+export class Tags {
+  readonly #folder: SortedFolder;
+  readonly #paths: RepositoryPaths;
+  readonly #locks: KeyedLock;
+
+  constructor(tenant: TenantPaths, repository: RepositoryPaths, locks: KeyedLock) {
+    this.#folder = new SortedFolder(repository.tags, tenant.temp, locks);
+    this.#paths = repository;
+    this.#locks = locks;
+  }
+
+  /** The digest that a tag points at; undefined where there is no such tag. */
+  async read(tag: string): Promise<Digest | undefined> {
+    const bytes = await this.#folder.read(parseTag(tag));
+    if (bytes === undefined) return undefined;
+    const digest = Buffer.from(bytes).toString('utf8').trimEnd();
+    if (isDigest(digest)) return digest;
+    throw new CodedError('ERR_EXPORT_STORE_INVALID', `${this.#paths.tags}: the file of tag ${tag} holds no digest`, {
+      hint: 'run fsck on the store, then push the tag again',
+      details: { tag },
+    });
+  }
+
+  /** Points a tag at a manifest, which must be there. */
+  async write(tag: string, digest: Digest): Promise<void> {
+    await this.#locks.run(this.#lockOf(parseTag(tag)), async () => {
+      const before = await this.read(tag).catch(() => undefined);
+      // Before the tag itself: deleting the manifest must find every tag of it.
+      await writeMark(this.#mark(digest, tag));
+      if (before === digest) return;
+      await this.#folder.write(tag, `${digest}\n`);
+      if (before !== undefined) await removeFile(this.#mark(before, tag));
+    });
+  }
+
+  /** Takes a tag away; the manifest stays. False when there was none. */
+  async delete(tag: string): Promise<boolean> {
+    return await this.#locks.run(this.#lockOf(parseTag(tag)), async () => {
+      const before = await this.read(tag).catch(() => undefined);
+      const found = await this.#folder.delete(tag);
+      if (before !== undefined) await removeFile(this.#mark(before, tag));
+      return found;
+    });
+  }
+
+  /** Takes all tags of a manifest away. */
+  async deleteAllOf(digest: Digest): Promise<void> {
+    for (const tag of await this.of(digest)) {
+      await this.#locks.run(this.#lockOf(tag), async () => {
+        // The mark of a tag that has moved on may have stayed behind.
+        if ((await this.read(tag)) === digest) await this.#folder.delete(tag);
+        await removeFile(this.#mark(digest, tag));
+      });
+    }
+    await rmdir(this.#paths.tagsOf(digest)).catch(() => undefined);
+  }
+
+  /** The tags that point, or pointed, at a manifest. */
+  async of(digest: Digest): Promise<string[]> {
+    const folder = this.#paths.tagsOf(digest);
+    try {
+      return (await readdir(folder)).map(decodeKey).filter((tag) => tag !== undefined);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw fileError(error, folder);
+    }
+  }
+
+  /** Tags in byte order, those after `after` only, at most `limit` of them. */
+  async list({ after, limit }: { after?: string | undefined; limit: number }): Promise<Page<string>> {
+    const items: string[] = [];
+    if (limit === 0) return { items, more: false };
+    for await (const tag of this.#folder.keys(after)) {
+      if (items.length === limit) return { items, more: true };
+      items.push(tag);
+    }
+    return { items, more: false };
+  }
+
+  /** All tags in byte order. */
+  all(): AsyncGenerator<string> {
+    return this.#folder.keys();
+  }
+
+  #mark(digest: Digest, tag: string): string {
+    return join(this.#paths.tagsOf(digest), encodeKey(tag));
+  }
+
+  #lockOf(tag: string): string {
+    return join(this.#paths.tags, `:${tag}`);
+  }
+}

@@ -1,0 +1,71 @@
+import { Hono } from 'hono';
+import type { Store } from '#oci';
+import type { RegistryApp, RegistryContext, RegistryEnv } from './context.ts';
+import { problemOf, RegistryProblem } from './problem.ts';
+import { addBlobRoutes } from './routes/blobs.ts';
+import { addHealthRoute } from './routes/health.ts';
+import { addManifestRoutes } from './routes/manifests.ts';
+import { addPingRoute } from './routes/ping.ts';
+import { addReferrerRoutes } from './routes/referrers.ts';
+import { addTagRoutes } from './routes/tags.ts';
+import { addUploadRoutes } from './routes/uploads.ts';
+
+/** What the app serves and allows. */
+export interface AppOptions {
+  readonly store: Store;
+  /** Refuses all writes and deletes; false unless told. */
+  readonly readOnly?: boolean;
+  /** Allows deletes of manifests, tags and blobs; true unless told. */
+  readonly deletes?: boolean;
+  /** The largest blob that is taken in, in bytes; 1 TiB unless told. */
+  readonly maxBlobBytes?: number;
+  /** Told of every fault of this side, with what the client is not told. */
+  readonly report?: (error: unknown) => void;
+}
+
+const READS = ['GET', 'HEAD'];
+const LARGEST_BLOB_BYTES = 2 ** 40;
+
+/** The `/v2/` API (distribution-spec v1.1.1) over a store, and `/healthz`. */
+export function createApp(options: AppOptions): RegistryApp {
+  const { store, readOnly = false, deletes = true, maxBlobBytes = LARGEST_BLOB_BYTES, report } = options;
+  const context: RegistryContext = { store, readOnly, deletes, maxBlobBytes };
+  const app = new Hono<RegistryEnv>();
+
+  app.use('/v2/*', async (c, next) => {
+    refuseWrites(c.req.method, c.req.path, context);
+    await next();
+  });
+  addPingRoute(app);
+  addHealthRoute(app, context);
+  addUploadRoutes(app, context);
+  addBlobRoutes(app, context);
+  addManifestRoutes(app, context);
+  addTagRoutes(app, context);
+  addReferrerRoutes(app, context);
+
+  app.notFound((c) => {
+    const detail = { method: c.req.method, path: c.req.path.slice(0, 500) };
+    return answer(new RegistryProblem('UNSUPPORTED', 'nothing is served here', { status: 404, detail }));
+  });
+  app.onError((error) => {
+    const problem = problemOf(error);
+    if (problem.status >= 500) report?.(error);
+    return answer(problem);
+  });
+  return app;
+}
+
+/** @throws RegistryProblem UNSUPPORTED */
+function refuseWrites(method: string, path: string, { readOnly, deletes }: RegistryContext): void {
+  if (READS.includes(method)) return;
+  const headers = { Allow: 'GET, HEAD' };
+  if (readOnly) throw new RegistryProblem('UNSUPPORTED', 'this registry is read-only', { headers });
+  // Giving up one's own upload deletes nothing.
+  if (method !== 'DELETE' || deletes || path.includes('/blobs/uploads/')) return;
+  throw new RegistryProblem('UNSUPPORTED', 'this registry deletes nothing', { headers });
+}
+
+function answer(problem: RegistryProblem): Response {
+  return problem.toResponse();
+}

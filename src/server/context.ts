@@ -1,0 +1,28 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context, Hono } from 'hono';
+import type { Store } from '#oci';
+
+/** What the routes work with. */
+export interface RegistryContext {
+  readonly store: Store;
+  /** Nothing may be written or deleted. */
+  readonly readOnly: boolean;
+  /** Manifests, tags and blobs may be deleted. */
+  readonly deletes: boolean;
+  /** The largest blob that is taken in. */
+  readonly maxBlobBytes: number;
+}
+
+/** The sockets behind a request; absent where the app is called without a server. */
+export interface RegistryEnv {
+  Bindings: Partial<HttpBindings>;
+}
+
+/** The Hono app of the registry. */
+export type RegistryApp = Hono<RegistryEnv>;
+
+/** One request to it. */
+export type RegistryRequest = Context<RegistryEnv>;
+
+/** The path of a repository; whether it is one is checked by the handler, which can say what is wrong. */
+export const REPOSITORY_PATH = '/v2/:name{.+}';

@@ -1,0 +1,60 @@
+import { type Digest, parseDigest } from '#core';
+import { isRepositoryName, isTag, type StoredRepository } from '#oci';
+import type { RegistryContext, RegistryRequest } from './context.ts';
+import { RegistryProblem } from './problem.ts';
+
+/** The repository that a request is about. @throws RegistryProblem NAME_INVALID */
+export function repositoryOf(c: RegistryRequest, { store }: RegistryContext): StoredRepository {
+  const name = c.req.param('name') ?? '';
+  if (isRepositoryName(name)) return store.repository(name);
+  throw new RegistryProblem('NAME_INVALID', undefined, { detail: { name: name.slice(0, 300) } });
+}
+
+/** What a manifest is asked for by. @throws RegistryProblem DIGEST_INVALID, MANIFEST_INVALID */
+export function manifestNameOf(c: RegistryRequest): { readonly digest: Digest } | { readonly tag: string } {
+  const reference = c.req.param('reference') ?? '';
+  if (reference.includes(':')) return { digest: digestFrom(reference) };
+  return { tag: tagFrom(reference) };
+}
+
+/** The digest in a path or query. @throws RegistryProblem DIGEST_INVALID */
+export function digestFrom(text: string | undefined): Digest {
+  try {
+    return parseDigest(text ?? '');
+  } catch (cause) {
+    const detail = { digest: (text ?? '').slice(0, 200) };
+    throw new RegistryProblem('DIGEST_INVALID', 'expected a sha256 or sha512 digest', { detail, cause });
+  }
+}
+
+/** The tag in a path or query. @throws RegistryProblem MANIFEST_INVALID */
+export function tagFrom(text: string): string {
+  if (isTag(text)) return text;
+  throw new RegistryProblem('MANIFEST_INVALID', 'neither a tag nor a digest', {
+    detail: { reference: text.slice(0, 200) },
+  });
+}
+
+/** How many entries a page may have: what `n` asks for, within bounds. @throws RegistryProblem */
+export function pageSizeOf(c: RegistryRequest, { usual, most }: { usual: number; most: number }): number {
+  const text = c.req.query('n');
+  if (text === undefined) return usual;
+  if (/^\d{1,9}$/.test(text)) return Math.min(Number(text), most);
+  throw new RegistryProblem('UNSUPPORTED', 'n must be a number of entries', { status: 400, detail: { n: text } });
+}
+
+/** Whether the client has what an entity tag stands for (RFC 9110 §13.1.2). */
+export function hasAlready(c: RegistryRequest, etag: string): boolean {
+  const header = c.req.header('if-none-match');
+  if (header === undefined) return false;
+  return header.split(',').some((entry) => {
+    const tag = entry.trim();
+    return tag === '*' || tag === etag || tag === `W/${etag}`;
+  });
+}
+
+/** A link to the next page (RFC 8288). */
+export function nextLink(path: string, query: Readonly<Record<string, string | undefined>>): string {
+  const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return `<${path}?${new URLSearchParams(pairs).toString()}>; rel="next"`;
+}

@@ -1,0 +1,69 @@
+import type { BlobFile } from '#oci';
+import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
+import { RegistryProblem } from '../problem.ts';
+import { parseRange } from '../range.ts';
+import { digestFrom, hasAlready, repositoryOf } from '../request.ts';
+import { sendBlob } from '../send.ts';
+
+/** What a digest names never changes. */
+const FOREVER = 'max-age=31536000, immutable';
+
+/** Reads and deletes of blobs (spec.md#pulling-blobs, spec.md#deleting-blobs). */
+export function addBlobRoutes(app: RegistryApp, context: RegistryContext): void {
+  const path = `${REPOSITORY_PATH}/blobs/:digest` as const;
+
+  app.get(path, async (c) => {
+    const { blobs } = repositoryOf(c, context);
+    const digest = digestFrom(c.req.param('digest'));
+    const etag = `"${digest}"`;
+    const headers: Record<string, string> = {
+      'Docker-Content-Digest': digest,
+      'Content-Type': 'application/octet-stream',
+      'Cache-Control': FOREVER,
+      'Accept-Ranges': 'bytes',
+      ETag: etag,
+    };
+    if (c.req.method === 'HEAD') {
+      const size = await blobs.size(digest);
+      if (size === undefined) throw unknown(digest);
+      return new Response(null, { headers: { ...headers, 'Content-Length': String(size) } });
+    }
+    const blob = await blobs.open(digest);
+    if (blob === undefined) throw unknown(digest);
+    if (hasAlready(c, etag)) {
+      await blob.close();
+      return new Response(null, { status: 304, headers });
+    }
+    return await sendRange(c, blob, headers);
+  });
+
+  app.delete(path, async (c) => {
+    const { blobs } = repositoryOf(c, context);
+    const digest = digestFrom(c.req.param('digest'));
+    if (await blobs.delete(digest)) return new Response(null, { status: 202 });
+    throw unknown(digest);
+  });
+}
+
+async function sendRange(c: RegistryRequest, blob: BlobFile, headers: Record<string, string>): Promise<Response> {
+  const { size } = blob;
+  const condition = c.req.header('if-range');
+  const wanted = condition === undefined || condition === headers['ETag'] ? c.req.header('range') : undefined;
+  const range = parseRange(wanted, size);
+  if (range === 'unsatisfiable') {
+    await blob.close();
+    throw new RegistryProblem('SIZE_INVALID', 'no byte of the blob is in this range', {
+      status: 416,
+      detail: { size },
+      headers: { 'Content-Range': `bytes */${size}` },
+    });
+  }
+  const { start, end } = range ?? { start: 0, end: size - 1 };
+  headers['Content-Length'] = String(end - start + 1);
+  if (range !== undefined) headers['Content-Range'] = `bytes ${start}-${end}/${size}`;
+  return await sendBlob(c, blob, { status: range === undefined ? 200 : 206, headers, range: { start, end } });
+}
+
+function unknown(digest: string): RegistryProblem {
+  return new RegistryProblem('BLOB_UNKNOWN', undefined, { detail: { digest } });
+}

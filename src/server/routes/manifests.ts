@@ -1,0 +1,82 @@
+import type { Descriptor, Digest } from '#core';
+import { maxManifestBytes, type StoredRepository } from '#oci';
+import { readBody } from '../body.ts';
+import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
+import { RegistryProblem } from '../problem.ts';
+import { hasAlready, manifestNameOf, repositoryOf, tagFrom } from '../request.ts';
+
+/** Content types that say no more than that it is some text or bytes. */
+const SAYS_NOTHING = ['', 'application/json', 'application/octet-stream', 'text/plain'];
+
+/** Reads, writes and deletes of manifests (spec.md#pulling-manifests, #pushing-manifests, #deleting-manifests). */
+export function addManifestRoutes(app: RegistryApp, context: RegistryContext): void {
+  const path = `${REPOSITORY_PATH}/manifests/:reference` as const;
+
+  app.get(path, async (c) => {
+    const repository = repositoryOf(c, context);
+    const name = manifestNameOf(c);
+    const descriptor = await find(repository, name);
+    if (descriptor === undefined) throw await unknown(repository, c);
+    const headers = {
+      ...headersOf(descriptor),
+      'Cache-Control': 'digest' in name ? 'max-age=31536000, immutable' : 'no-cache',
+      Vary: 'Accept',
+    };
+    if (hasAlready(c, headers.ETag)) return new Response(null, { status: 304, headers });
+    const length = { 'Content-Length': String(descriptor.size) };
+    // The type stored is sent whatever Accept says: the digest allows no other bytes.
+    if (c.req.method === 'HEAD') return new Response(null, { headers: { ...headers, ...length } });
+    const bytes = await repository.manifests.read(descriptor);
+    if (bytes === undefined) throw await unknown(repository, c);
+    return new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { ...headers, ...length } });
+  });
+
+  app.put(path, async (c) => {
+    const repository = repositoryOf(c, context);
+    const name = manifestNameOf(c);
+    const more = (c.req.queries('tag') ?? []).map(tagFrom);
+    const tags = 'tag' in name ? [name.tag, ...more] : more;
+    const bytes = await readBody(c, maxManifestBytes);
+    const digest = 'digest' in name ? name.digest : undefined;
+    const { descriptor, subject } = await repository.manifests.put(bytes, { mediaType: typeOf(c), digest, tags });
+    const headers = new Headers({
+      Location: `/v2/${repository.name}/manifests/${descriptor.digest}`,
+      'Docker-Content-Digest': descriptor.digest,
+    });
+    if (subject !== undefined) headers.set('OCI-Subject', subject);
+    for (const tag of more) headers.append('OCI-Tag', tag);
+    return new Response(null, { status: 201, headers });
+  });
+
+  app.delete(path, async (c) => {
+    const repository = repositoryOf(c, context);
+    const name = manifestNameOf(c);
+    const found =
+      'tag' in name ? await repository.tags.delete(name.tag) : await repository.manifests.delete(name.digest);
+    if (found) return new Response(null, { status: 202 });
+    throw await unknown(repository, c);
+  });
+}
+
+async function find(
+  { manifests, tags }: StoredRepository,
+  name: { readonly digest: Digest } | { readonly tag: string },
+): Promise<Descriptor | undefined> {
+  const digest = 'digest' in name ? name.digest : await tags.read(name.tag);
+  return digest === undefined ? undefined : await manifests.describe(digest);
+}
+
+function headersOf({ mediaType, digest }: Descriptor): { ETag: string } & Record<string, string> {
+  return { 'Content-Type': mediaType, 'Docker-Content-Digest': digest, ETag: `"${digest}"` };
+}
+
+/** The media type that a manifest is announced with, without parameters. */
+function typeOf(c: RegistryRequest): string | undefined {
+  const type = (c.req.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  return SAYS_NOTHING.includes(type) ? undefined : type;
+}
+
+async function unknown(repository: StoredRepository, c: RegistryRequest): Promise<RegistryProblem> {
+  const detail = { name: repository.name, reference: c.req.param('reference') };
+  return new RegistryProblem((await repository.exists()) ? 'MANIFEST_UNKNOWN' : 'NAME_UNKNOWN', undefined, { detail });
+}

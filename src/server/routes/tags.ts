@@ -1,0 +1,24 @@
+import { REPOSITORY_PATH, type RegistryApp, type RegistryContext } from '../context.ts';
+import { RegistryProblem } from '../problem.ts';
+import { nextLink, pageSizeOf, repositoryOf } from '../request.ts';
+
+/** A page has so many tags when the client does not say, and at most so many when it does. */
+const PAGE = { usual: 1000, most: 10_000 };
+
+/** Tags in byte order, page by page (spec.md#listing-tags). */
+export function addTagRoutes(app: RegistryApp, context: RegistryContext): void {
+  app.get(`${REPOSITORY_PATH}/tags/list`, async (c) => {
+    const repository = repositoryOf(c, context);
+    const limit = pageSizeOf(c, PAGE);
+    const { items, more } = await repository.tags.list({ after: c.req.query('last'), limit });
+    if (items.length === 0 && !(await repository.exists())) {
+      throw new RegistryProblem('NAME_UNKNOWN', undefined, { detail: { name: repository.name } });
+    }
+    c.header('Cache-Control', 'no-cache');
+    if (more) {
+      const path = `/v2/${repository.name}/tags/list`;
+      c.header('Link', nextLink(path, { n: String(limit), last: items.at(-1) }));
+    }
+    return c.json({ name: repository.name, tags: items });
+  });
+}
