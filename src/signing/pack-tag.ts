@@ -37,11 +37,10 @@ export async function packSignatureTag(
 ): Promise<SignedObject> {
   const payload = encodeSimpleSigning({ digest: subject, dockerReference });
   const signature = encodeBase64(await signer.sign(payload));
-  const layer = blobOf(mediaTypes.cosignSimpleSigning, payload, {
-    [signatureAnnotation]: signature,
-    [keyidAnnotation]: signer.keyid,
-  });
-  return packTag(signatureTagOf(subject), layer, (other) => other.keyid === signer.keyid, options);
+  const annotations = { [signatureAnnotation]: signature, [keyidAnnotation]: signer.keyid };
+  const replaces = (other: TagLayer) => other.keyid === signer.keyid;
+  const blob = blobOf(mediaTypes.cosignSimpleSigning, payload);
+  return packTag(signatureTagOf(subject), { blob, annotations, replaces }, options);
 }
 
 /**
@@ -56,33 +55,37 @@ export function packAttestationTag(
   predicateType: string,
   options: TagOptions = {},
 ): SignedObject {
-  const layer = blobOf(mediaTypes.dsseEnvelope, encodeEnvelope(envelope), {
+  const annotations = {
     [signatureAnnotation]: '',
     [predicateTypeAnnotation]: predicateType,
     [keyidAnnotation]: envelope.keyid,
-  });
+  };
   const replaces = (other: TagLayer) => other.keyid === envelope.keyid && other.predicateType === predicateType;
-  return packTag(attestationTagOf(subject), layer, replaces, options);
+  const blob = blobOf(mediaTypes.dsseEnvelope, encodeEnvelope(envelope));
+  return packTag(attestationTagOf(subject), { blob, annotations, replaces }, options);
 }
 
-function packTag(
-  tag: string,
-  layer: BlobValue,
-  replaces: (other: TagLayer) => boolean,
-  { existing }: TagOptions,
-): SignedObject {
+/** A layer to be put under a tag. */
+interface NewLayer {
+  readonly blob: BlobValue;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Which of the layers that are there it takes the place of. */
+  readonly replaces: (other: TagLayer) => boolean;
+}
+
+function packTag(tag: string, { blob, annotations, replaces }: NewLayer, { existing }: TagOptions): SignedObject {
   const merged = existing === undefined ? undefined : mergeable(existing, tag);
   const kept = merged?.layers.filter((other) => !replaces(other.layer)) ?? [];
   if (kept.length >= MAX_LAYERS) throw manifestInvalid(tag, `${kept.length} layers, and cosign reads ${MAX_LAYERS}`);
-  const digests = [...kept.map((other) => other.layer.descriptor.digest), layer.descriptor.digest];
+  const digests = [...kept.map((other) => other.layer.descriptor.digest), blob.descriptor.digest];
   const config = blobOf(mediaTypes.ociConfig, encodeConfig(digests));
-  const layersText = `[${[...kept.map((other) => other.text), JSON.stringify(layer.descriptor)].join(',')}]`;
+  const layersText = `[${[...kept.map((other) => other.text), JSON.stringify({ ...blob.descriptor, annotations })].join(',')}]`;
   const configText = JSON.stringify(config.descriptor);
   const text =
     merged === undefined
       ? `{"schemaVersion":2,"mediaType":"${mediaTypes.ociManifest}","config":${configText},"layers":${layersText}}`
       : replaceMembers(merged.text, { config: configText, layers: layersText });
-  return { manifest: manifestOf(text), blobs: [layer, config], tag };
+  return { manifest: manifestOf(text), blobs: [blob, config], tag };
 }
 
 /** A stranger's layer, and how it is written. */

@@ -18,13 +18,8 @@ export interface SignedObject {
 export const keyidAnnotation = 'io.stellaops.export.keyid';
 
 /** The blob that these bytes are. */
-export function blobOf(
-  mediaType: string,
-  bytes: Uint8Array,
-  annotations?: Readonly<Record<string, string>>,
-): BlobValue {
-  const descriptor: Descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
-  return { descriptor: annotations === undefined ? descriptor : { ...descriptor, annotations }, bytes };
+export function blobOf(mediaType: string, bytes: Uint8Array): BlobValue {
+  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength }, bytes };
 }
 
 /** The OCI image manifest that this text is. */
