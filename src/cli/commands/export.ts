@@ -1,0 +1,130 @@
+import { Command, Option } from 'commander';
+import { CodedError, parseDuration, parseInstant, systemClock } from '#core';
+import { type ExportReport, type ExportRequest, parseTenant, profiles, runExport, runPlan } from '#export';
+import { openDestinations, parseDestinations } from '../destinations.ts';
+import { describeIgnored, writeExportReport } from '../export-output.ts';
+import { type Io, writeText } from '../io.ts';
+import { loadSigner } from '../key-files.ts';
+import { createProgressLine } from '../progress.ts';
+import { packageVersion } from '../version.ts';
+import { type CommonOptions, collect, parsing, withCommonOptions, withTransportOptions } from './options.ts';
+import { parseDataSource, type SelectorOptions, selectorFrom, withSelectorOptions } from './selector-options.ts';
+
+/** The options of `export` and `plan`, as commander collects them. */
+interface ExportOptions extends CommonOptions, SelectorOptions {
+  readonly profile: string;
+  readonly source: readonly string[];
+  readonly to: readonly string[];
+  readonly key?: string;
+  readonly unsigned: boolean;
+  readonly signedAs?: string;
+  readonly asOf?: ExportRequest['asOf'];
+  readonly validFor: number;
+  readonly tenant: string;
+  readonly skipInvalid: boolean;
+  readonly dataSource?: ExportRequest['dataSources'];
+  readonly builderId: string;
+  readonly plainHttp?: boolean;
+}
+
+const BUILDER_ID = 'https://stellaops.io/export-center/builder/command-line/v1';
+
+/** `export`: builds, signs and publishes. */
+export function exportCommand(io: Io): Command {
+  return withRequestOptions(new Command('export'))
+    .description('build a bundle from sources, sign it and publish it')
+    .requiredOption('--to <reference>', 'where to publish, with a tag (repeats)', collect)
+    .option('--key <file>', 'the private key to sign with, cosign.key')
+    .option('--unsigned', 'publish without signature and provenance', false)
+    .option('--signed-as <host/repo>', 'the repository that the signature of a layout names')
+    .option('--builder-id <uri>', 'how provenance names this instance', BUILDER_ID)
+    .addHelpText('after', EXPORT_EXAMPLES)
+    .action((options: ExportOptions) => runCommand(io, options, true));
+}
+
+/** `plan`: builds the same, shows it, publishes nothing. */
+export function planCommand(io: Io): Command {
+  return withRequestOptions(new Command('plan'))
+    .description('show what export would publish: digests, sizes, records; nothing is sent')
+    .option('--to <reference>', 'where export would publish (repeats)', collect)
+    .addHelpText('after', '\nExample:\n  export-center plan --profile json:raw --source osv-go.zip --output json')
+    .action((options: ExportOptions) => runCommand(io, options, false));
+}
+
+const EXPORT_EXAMPLES = `
+Examples:
+  export-center export --profile json:raw --source osv-go.zip --to oci:out/layout:go --key keys/cosign.key
+  export-center export --profile trivy:db --source osv-go.zip --source osv-pypi.zip \\
+      --to 127.0.0.1:8080/security/trivy-db:2 --to 127.0.0.1:8080/security/trivy-db:2-monday --key keys/cosign.key
+  export-center export --profile json:raw --source records/ --ecosystem npm --min-severity high \\
+      --to registry.example/security/npm:high --key keys/cosign.key`;
+
+function withRequestOptions(command: Command): Command {
+  command
+    .addOption(
+      new Option('--profile <name>', 'what to make of the records')
+        .choices(profiles.map((profile) => profile.name))
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--source <path>', 'a folder, archive or file of OSV or OpenVEX records (repeats)', collect)
+    .option('--as-of <time>', "the bundle's one point in time (default: the newest record's)", parsing(parseInstant))
+    .option('--valid-for <duration>', 'how long a Trivy database counts as fresh', parsing(parseDuration), 86_400)
+    .option('--tenant <name>', 'whose evidence this is', parsing(parseTenant), 'default')
+    .option('--skip-invalid', 'withhold and list records that are not fit, instead of failing', false)
+    .option(
+      '--data-source <prefix=id,name,url>',
+      'data source that Trivy shows for ids with this prefix (repeats)',
+      parseDataSource,
+    );
+  return withTransportOptions(withCommonOptions(withSelectorOptions(command)));
+}
+
+async function runCommand(io: Io, options: ExportOptions, publish: boolean): Promise<void> {
+  if (publish && (options.key === undefined) !== options.unsigned) throw signOrNot(options.key !== undefined);
+  const references = parseDestinations(options.to ?? []);
+  const request = requestFrom(options);
+  const signer = options.key === undefined ? undefined : await loadSigner(io, options.key);
+  const progress = createProgressLine(io, options.quiet);
+  const destinations = await openDestinations(references, options);
+  let report: ExportReport;
+  try {
+    const run = publish ? runExport : runPlan;
+    report = await run(request, {
+      destinations: destinations.list,
+      signer,
+      builderId: options.builderId ?? BUILDER_ID,
+      builderVersion: { 'export-center': packageVersion(), node: process.versions.node },
+      clock: systemClock,
+      signal: io.signal,
+      onProgress: progress.listen,
+      onIgnored: (files) => {
+        progress.clear();
+        if (!options.quiet) io.stderr.write(describeIgnored(files));
+      },
+    });
+  } finally {
+    progress.clear();
+    await destinations.close();
+  }
+  await writeText(io.stdout, writeExportReport(report, options.output));
+}
+
+function requestFrom(options: ExportOptions): ExportRequest {
+  return {
+    profile: options.profile,
+    sources: options.source,
+    selector: selectorFrom(options),
+    tenant: options.tenant,
+    asOf: options.asOf,
+    validForSeconds: options.validFor,
+    skipInvalid: options.skipInvalid,
+    dataSources: options.dataSource ?? [],
+  };
+}
+
+function signOrNot(both: boolean): CodedError {
+  const what = both ? 'both --key and --unsigned' : 'neither --key nor --unsigned';
+  return new CodedError('ERR_EXPORT_USAGE', what, {
+    hint: 'say --key FILE to sign, or --unsigned to publish without a signature',
+  });
+}

@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import { encodePublicKey, generateKeyPair, writeKeyPair } from '#signing';
+import { type Io, writeText } from '../io.ts';
+import { loadPrivateKey } from '../key-files.ts';
+import { readNewPassword } from '../password.ts';
+import { type CommonOptions, withCommonOptions } from './options.ts';
+
+/** `keys generate` and `keys public`. */
+export function keysCommand(io: Io): Command {
+  const generate = withCommonOptions(new Command('generate'))
+    .description('make cosign.key (encrypted), cosign.pub and trusted_root.json; never overwrites')
+    .requiredOption('--out <dir>', 'folder for the three files; made if missing')
+    .action((options: CommonOptions & { out: string }) => generateKeys(io, options));
+  const publicKey = withCommonOptions(new Command('public'))
+    .description('print the public half of a private key')
+    .requiredOption('--key <file>', 'the private key, cosign.key')
+    .action((options: CommonOptions & { key: string }) => printPublicKey(io, options));
+  return new Command('keys')
+    .description('make and read signing keys that cosign can use too')
+    .addCommand(generate)
+    .addCommand(publicKey)
+    .addHelpText('after', '\nExample:\n  COSIGN_PASSWORD= export-center keys generate --out keys');
+}
+
+async function generateKeys(io: Io, options: CommonOptions & { out: string }): Promise<void> {
+  const password = await readNewPassword(io);
+  const files = await writeKeyPair(options.out, generateKeyPair(), password);
+  const result = { privateKey: files.privateKey, publicKey: files.publicKey, trustedRoot: files.trustedRoot };
+  const text = `${Object.values(result).join('\n')}\n`;
+  await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(result)}\n` : text);
+}
+
+async function printPublicKey(io: Io, options: CommonOptions & { key: string }): Promise<void> {
+  const pair = await loadPrivateKey(io, options.key);
+  const pem = encodePublicKey(pair);
+  await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify({ publicKey: pem })}\n` : pem);
+}

@@ -1,0 +1,61 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Instant, parseInstant } from '#core';
+import { parseSelector, type Selector } from '#evidence';
+import type { DataSourceOption } from '#export';
+import { collect, parsing } from './options.ts';
+
+/** The options that select records. */
+export interface SelectorOptions {
+  readonly id?: string[];
+  readonly ecosystem?: string[];
+  readonly package?: string[];
+  readonly minSeverity?: string;
+  readonly modifiedSince?: Instant;
+  readonly modifiedUntil?: Instant;
+  readonly withdrawn?: string;
+}
+
+/** Adds the options that select records. All of them must fit; of one that repeats, any. */
+export function withSelectorOptions(command: Command): Command {
+  return command
+    .option('--id <id>', 'only records with this id or alias (repeats)', collect)
+    .option('--ecosystem <name>', 'only records of this ecosystem (repeats)', collect)
+    .option('--package <glob>', 'only records of packages with such a name (repeats)', collect)
+    .addOption(
+      new Option('--min-severity <level>', 'only records at least so severe; those without a score stay').choices([
+        'low',
+        'medium',
+        'high',
+        'critical',
+      ]),
+    )
+    .option('--modified-since <time>', 'only records changed at or after this time', parsing(parseInstant))
+    .option('--modified-until <time>', 'only records changed at or before this time', parsing(parseInstant))
+    .addOption(new Option('--withdrawn <how>', 'withdrawn records').choices(['include', 'exclude', 'only']));
+}
+
+/** The selector that the options spell. */
+export function selectorFrom(options: SelectorOptions): Selector {
+  const { id, ecosystem, package: names, minSeverity, modifiedSince, modifiedUntil, withdrawn } = options;
+  const given = {
+    ids: id,
+    ecosystems: ecosystem,
+    packages: names,
+    minimumSeverity: minSeverity,
+    modifiedSince,
+    modifiedUntil,
+    withdrawn,
+  };
+  return parseSelector(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
+}
+
+const DATA_SOURCE = /^([^=\s]+)=([^,]+),(.+),(https?:\/\/[^,\s]+)$/;
+
+/** One `--data-source PREFIX=ID,NAME,URL`. */
+export function parseDataSource(text: string, previous: readonly DataSourceOption[] | undefined): DataSourceOption[] {
+  const match = DATA_SOURCE.exec(text);
+  if (match === null)
+    throw new InvalidArgumentError('Write it as GO-=govulndb,The Go Vulnerability Database,https://pkg.go.dev/vuln/');
+  const [prefix, id, name, url] = match.slice(1) as [string, string, string, string];
+  return [...(previous ?? []).filter((source) => source.prefix !== prefix), { prefix, id, name, url }];
+}

@@ -1,0 +1,47 @@
+import type { Destination } from '#export';
+import { openRepository, parseReference, type Reference, tagOf } from '#oci';
+
+/** How places are reached. */
+export interface TransportOptions {
+  readonly plainHttp?: boolean | undefined;
+}
+
+/** Options for the places of an export. */
+export interface DestinationOptions extends TransportOptions {
+  readonly signedAs?: string | undefined;
+}
+
+/** The places of an export, open. */
+export interface OpenDestinations {
+  readonly list: readonly Destination[];
+  close(): Promise<void>;
+}
+
+/** The references that were named, each with a tag; checked before any work begins. */
+export function parseDestinations(texts: readonly string[]): Reference[] {
+  return texts.map((text) => {
+    const reference = parseReference(text);
+    tagOf(reference);
+    return reference;
+  });
+}
+
+/** Opens the places; layouts that are not there yet are made by the first push. */
+export async function openDestinations(
+  references: readonly Reference[],
+  { signedAs, plainHttp }: DestinationOptions,
+): Promise<OpenDestinations> {
+  const list: Destination[] = [];
+  const close = async () => {
+    for (const { repository } of list) await repository.close();
+  };
+  try {
+    for (const reference of references) {
+      list.push({ reference, repository: await openRepository(reference, { create: true, plainHttp }), signedAs });
+    }
+    return { list, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

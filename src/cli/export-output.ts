@@ -1,0 +1,66 @@
+import type { IgnoredFile } from '#evidence';
+import type { ExportReport, LayerReport, Publication } from '#export';
+import type { OutputFormat } from './failure.ts';
+import { formatBytes, plural } from './numbers.ts';
+
+const SHOWN = 20;
+
+/** The result of `export` and `plan`. The first place stands at the top; further ones under `alsoPublished`. */
+export function writeExportReport(report: ExportReport, format: OutputFormat): string {
+  return format === 'json' ? `${JSON.stringify(asJson(report))}\n` : asText(report);
+}
+
+function asJson({ digest, profile, asOf, records, publications }: ExportReport): object {
+  const [first, ...others] = publications;
+  return {
+    reference: first?.reference ?? null,
+    digest,
+    profile,
+    asOf,
+    layers: first?.layers ?? [],
+    bytesSent: first?.bytesSent ?? 0,
+    records,
+    referrers: first?.referrers ?? [],
+    ...(others.length === 0 ? {} : { alsoPublished: others.map(placeAsJson) }),
+  };
+}
+
+function placeAsJson({ reference, layers, bytesSent, referrers }: Publication): object {
+  return { reference, layers, bytesSent, referrers };
+}
+
+function asText(report: ExportReport): string {
+  const { kept, leftOut, withheld } = report.records;
+  const records = `${plural(kept, 'record')}, ${leftOut} left out, ${withheld} withheld`;
+  const lines = [`${report.profile}  ${report.digest}`, `  as of ${report.asOf}, ${records}`];
+  for (const publication of report.publications) lines.push(...placeAsText(publication));
+  return `${lines.join('\n')}\n`;
+}
+
+function placeAsText({ reference, layers, bytesSent, referrers, signed }: Publication): string[] {
+  const total = layers.reduce((sum, layer) => sum + layer.size, 0);
+  const sent = layers.some((layer) => layer.state === 'planned') ? 'nothing sent' : `${formatBytes(bytesSent)} sent`;
+  const lines = [reference, `  ${plural(layers.length, 'layer')}, ${formatBytes(total)}, ${sent}`];
+  if (signed === 'signed') lines.push('  signature and provenance made');
+  if (signed === 'present') lines.push('  signature and provenance were there already');
+  lines.push(...layersAsText(layers));
+  for (const { artifactType, digest } of referrers) lines.push(`  referrer ${digest}  ${artifactType}`);
+  return lines;
+}
+
+function layersAsText(layers: readonly LayerReport[]): string[] {
+  const lines = layers
+    .slice(0, SHOWN)
+    .map(({ title, size, state }) => `  ${state.padEnd(8)} ${title}  ${formatBytes(size)}`);
+  if (layers.length > SHOWN) lines.push(`  and ${layers.length - SHOWN} more: see --output json`);
+  return lines;
+}
+
+/** What was passed over in the sources, for stderr; empty where nothing was. */
+export function describeIgnored(files: readonly IgnoredFile[]): string {
+  if (files.length === 0) return '';
+  const lines = [`ignored ${plural(files.length, 'file')} that hold no records:`];
+  lines.push(...files.slice(0, SHOWN).map(({ source, name, reason }) => `  ${source}: ${name}: ${reason}`));
+  if (files.length > SHOWN) lines.push(`  and ${files.length - SHOWN} more`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,37 @@
+import { CodedError, exitStatusOf } from '#core';
+import { type Io, writeText } from './io.ts';
+
+/** How results and errors are written. */
+export type OutputFormat = 'text' | 'json';
+
+/**
+ * Reports a failure once, on stderr, in the format that was asked for, and gives the exit status that belongs to it.
+ * A failure without a code is a fault of ours: its stack is shown, since it is the only next step there is.
+ */
+export async function reportFailure(error: unknown, io: Io, format: OutputFormat): Promise<number> {
+  const coded = asCoded(error);
+  await writeText(io.stderr, format === 'json' ? failureAsJson(coded) : failureAsText(coded));
+  return exitStatusOf(coded.code);
+}
+
+function asCoded(error: unknown): CodedError {
+  if (error instanceof CodedError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new CodedError('ERR_EXPORT_INTERNAL', message, {
+    hint: 'this is a defect of Export Center: please report it with the stack',
+    details: { stack: error instanceof Error ? error.stack : undefined },
+    cause: error,
+  });
+}
+
+function failureAsText(error: CodedError): string {
+  const lines = [`error ${error.code}: ${error.message}`];
+  if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
+  const stack = error.details['stack'];
+  if (error.code === 'ERR_EXPORT_INTERNAL' && typeof stack === 'string') lines.push(stack);
+  return `${lines.join('\n')}\n`;
+}
+
+function failureAsJson({ code, message, hint, details }: CodedError): string {
+  return `${JSON.stringify({ error: { code, message, hint: hint ?? null, details } })}\n`;
+}

@@ -1,0 +1,22 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** The world as a command sees it, so that tests can be that world. */
+export interface Io {
+  /** Results, and nothing else. */
+  readonly stdout: Writable;
+  /** Everything that is not a result. */
+  readonly stderr: Writable;
+  readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether stderr is a terminal, so that progress may be drawn. */
+  readonly terminal: boolean;
+  /** Aborted by Ctrl-C or a request to terminate. */
+  readonly signal: AbortSignal;
+}
+
+/** Writes text and waits until the stream has taken it. */
+export function writeText(stream: Writable, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+}

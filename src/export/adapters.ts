@@ -1,0 +1,37 @@
+import { type Build, type BuildOptions, buildJsonRaw, buildTrivyDb, jsonRawAdapter, trivyDbAdapter } from '#artifacts';
+import type { RecordSet } from '#evidence';
+import type { Profile } from './profile.ts';
+import type { ExportRequest } from './request.ts';
+
+/** What a build is made of. */
+export interface BuildInputs {
+  readonly records: RecordSet;
+  readonly request: ExportRequest;
+  readonly options: BuildOptions;
+}
+
+/** What builds the contents for a profile. */
+export interface Adapter {
+  readonly name: string;
+  /** Raised when, and only when, the same records give other bytes; the package's version never enters a bundle. */
+  readonly version: number;
+  build(inputs: BuildInputs): Build;
+}
+
+const jsonRaw: Adapter = {
+  ...jsonRawAdapter,
+  build: ({ records, options }) => buildJsonRaw(records, options),
+};
+
+const trivyDb: Adapter = {
+  ...trivyDbAdapter,
+  build: ({ records, request, options }) => {
+    const { validForSeconds, dataSources } = request;
+    return buildTrivyDb(records, { ...options, validForSeconds, dataSources });
+  },
+};
+
+/** The adapter that a profile is built by. */
+export function adapterFor(profile: Profile): Adapter {
+  return profile.kind === 'trivy' ? trivyDb : jsonRaw;
+}

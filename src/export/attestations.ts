@@ -1,0 +1,140 @@
+import { type Descriptor, type Digest, mediaTypes } from '#core';
+import { fetchBytes, type OperationOptions, type Repository } from '#oci';
+import {
+  attestationTagOf,
+  parseSigstoreBundleManifest,
+  parseTagManifest,
+  predicateTypes,
+  type SimpleSigning,
+  type Statement,
+  signatureTagOf,
+  type TagLayer,
+  type VerifiedStatement,
+  type Verifier,
+  verifyAttestationLayer,
+  verifySignatureLayer,
+  verifySigstoreBundle,
+} from '#signing';
+
+/** cosign's two forms of the same thing. */
+export type Form = 'tag' | 'bundle';
+
+/** A signature or attestation of one key, in one form. */
+export interface Attestation {
+  readonly form: Form;
+  /** The layer of a tag, or the referrer manifest of a sigstore bundle. */
+  readonly digest: Digest;
+}
+
+/** A provenance and the envelope it came in, from which the other form can be made. */
+export interface ProvenanceFound extends Attestation, VerifiedStatement {}
+
+/** All that one key says of one manifest. */
+export interface Attestations {
+  readonly signatures: readonly Attestation[];
+  readonly provenances: readonly ProvenanceFound[];
+  /** Objects signed by other keys; nothing is known of them. */
+  readonly strangers: number;
+}
+
+/**
+ * Everything that the verifier's key signed of a manifest, in both of cosign's forms, each object proven.
+ *
+ * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID for an object of this key that is not sound
+ */
+export async function collectAttestations(
+  repository: Repository,
+  subject: Descriptor,
+  verifier: Verifier,
+  options: OperationOptions = {},
+): Promise<Attestations> {
+  const found = { signatures: [] as Attestation[], provenances: [] as ProvenanceFound[], strangers: 0 };
+  const context = { repository, subject, verifier, options };
+  for (const read of [readSignatureTag, readAttestationTag, readSigstoreBundles]) {
+    for await (const { digest, form, verified } of read(context)) {
+      if (verified === undefined) found.strangers++;
+      else if (!('statement' in verified)) found.signatures.push({ form, digest });
+      else sortStatement({ form, digest, ...verified }, found);
+    }
+  }
+  return found;
+}
+
+function sortStatement(
+  item: ProvenanceFound,
+  found: { signatures: Attestation[]; provenances: ProvenanceFound[]; strangers: number },
+): void {
+  const { predicateType } = item.statement;
+  if (predicateType === predicateTypes.slsaProvenance) found.provenances.push(item);
+  else if (predicateType === predicateTypes.cosignSignature)
+    found.signatures.push({ form: item.form, digest: item.digest });
+}
+
+interface ReadContext {
+  readonly repository: Repository;
+  readonly subject: Descriptor;
+  readonly verifier: Verifier;
+  readonly options: OperationOptions;
+}
+
+interface ReadResult extends Attestation {
+  readonly verified: SimpleSigning | VerifiedStatement | undefined;
+}
+
+async function* readSignatureTag(context: ReadContext): AsyncIterable<ReadResult> {
+  for await (const { layer, payload, name } of readTagLayers(context, signatureTagOf(context.subject.digest))) {
+    const verified = verifySignatureLayer(layer, payload, { ...about(context), name });
+    yield { form: 'tag', digest: layer.descriptor.digest, verified };
+  }
+}
+
+async function* readAttestationTag(context: ReadContext): AsyncIterable<ReadResult> {
+  for await (const { layer, payload, name } of readTagLayers(context, attestationTagOf(context.subject.digest))) {
+    const verified = verifyAttestationLayer(layer, payload, { ...about(context), name });
+    yield { form: 'tag', digest: layer.descriptor.digest, verified };
+  }
+}
+
+interface TagPayload {
+  readonly layer: TagLayer;
+  readonly payload: Uint8Array;
+  readonly name: string;
+}
+
+async function* readTagLayers({ repository, options }: ReadContext, tag: string): AsyncIterable<TagPayload> {
+  const manifest = await repository.resolve(tag, options);
+  if (manifest === undefined) return;
+  const place = `${repository.name}:${tag}`;
+  const bytes = await fetchBytes(repository, manifest, options);
+  for (const [i, layer] of parseTagManifest(bytes, place).layers.entries()) {
+    const payload = await fetchBytes(repository, layer.descriptor, options);
+    yield { layer, payload, name: `${place} layer ${i} (${layer.descriptor.digest})` };
+  }
+}
+
+async function* readSigstoreBundles(context: ReadContext): AsyncIterable<ReadResult> {
+  const { repository, subject, options } = context;
+  for await (const referrer of repository.referrers(subject.digest, options)) {
+    if (referrer.mediaType !== mediaTypes.ociManifest) continue;
+    const name = `${repository.name}@${referrer.digest}`;
+    const bytes = await fetchBytes(repository, referrer, options);
+    const manifest = parseSigstoreBundleManifest(bytes, name);
+    if (manifest === undefined) continue;
+    const blob = await fetchBytes(repository, manifest.layer, options);
+    yield {
+      form: 'bundle',
+      digest: referrer.digest,
+      verified: verifySigstoreBundle(manifest, blob, { ...about(context), name }),
+    };
+  }
+}
+
+function about({ subject, verifier }: ReadContext): { subject: Digest; verifier: Verifier } {
+  return { subject: subject.digest, verifier };
+}
+
+/** Whether a statement is about all of these digests. */
+export function namesAll(statement: Statement, digests: readonly Digest[]): boolean {
+  const named = new Set(statement.subject.map(({ digest }) => `sha256:${digest['sha256']}`));
+  return digests.every((digest) => named.has(digest));
+}

@@ -1,0 +1,78 @@
+import type { BuildReport } from '#artifacts';
+import { annotationKeys, compareText, type Descriptor, encodeCanonical, type JsonObject } from '#core';
+import type { ExportProvenanceParameters } from '#signing';
+import { type Content, checkExportManifest, type ExportManifest } from './export-manifest.generated.ts';
+import { inputsHashOf, rerunHashOf } from './hashes.ts';
+import type { Plan } from './plan.ts';
+
+/** The name of the export manifest in a bundle. */
+export const exportManifestPath = 'export.json';
+
+const SCHEMA = 'https://stellaops.io/export-center/schemas/export-manifest/v1';
+const VERSION = '1.0.0';
+
+/** The manifest of a bundle whose contents are built. Its bytes depend on the plan and the contents alone. */
+export function makeExportManifest(plan: Plan, contents: readonly Content[], report: BuildReport): ExportManifest {
+  const { profile, asOf, records, adapter } = plan;
+  const { kind, variant, name, revision } = profile;
+  const head = {
+    schema: SCHEMA,
+    version: VERSION,
+    profile: { kind, variant, name, revision },
+    tenant: plan.request.tenant,
+    selector: plan.selector,
+    asOf,
+    adapters: [{ name: adapter.name, version: adapter.version }],
+    inputs: { classes: records.classes, options: plan.options },
+  };
+  const withheld = [...records.withheld, ...report.withheld].sort((a, b) => compareText(a.record, b.record));
+  const sorted = [...contents].sort((a, b) => compareText(a.path, b.path));
+  const manifest = {
+    ...head,
+    ...(report.shards === undefined ? {} : { shards: report.shards }),
+    inputsHash: inputsHashOf(head),
+    contents: sorted,
+    rerunHash: rerunHashOf(sorted),
+    records: {
+      kept: records.kept - report.withheld.length - sum(report.leftOut),
+      leftOut: { ...records.leftOut, ...report.leftOut },
+      unscored: records.unscored,
+      withheld: withheld.length,
+    },
+    withheld,
+  };
+  return checkExportManifest(manifest as unknown as JsonObject, exportManifestPath);
+}
+
+/** Canonical JSON and a line end, so that it prints well and has one spelling. */
+export function encodeExportManifest(manifest: ExportManifest): Uint8Array {
+  return Buffer.concat([encodeCanonical(manifest as unknown as JsonObject), Buffer.from('\n')]);
+}
+
+/**
+ * The request as provenance states it: the complete, small input that a verifier can compare with the manifest
+ * (manifests-schema/export-provenance-parameters.schema.json).
+ */
+export function parametersOf(manifest: ExportManifest): ExportProvenanceParameters {
+  const { profile, tenant, selector, asOf, inputs } = manifest;
+  return { profile, tenant, selector, asOf, options: inputs.options };
+}
+
+/** The annotations that every artifact of ours carries; `asOf` is the only time among them. */
+export function artifactAnnotations(manifest: ExportManifest): Record<string, string> {
+  const { name, revision } = manifest.profile;
+  return {
+    [annotationKeys.created]: manifest.asOf,
+    [annotationKeys.version]: manifest.asOf,
+    [annotationKeys.source]: `urn:export-center:profile:${name}:${revision}`,
+  };
+}
+
+/** A descriptor under the title that clients write it to. */
+export function titled(descriptor: Descriptor, title: string): Descriptor {
+  return { ...descriptor, annotations: { [annotationKeys.title]: title } };
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}

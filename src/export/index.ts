@@ -1,0 +1,16 @@
+export type { Form } from './attestations.ts';
+export { type Profile, profiles, resolveProfile } from './profile.ts';
+export type { Progress, ProgressListener, Stage } from './progress.ts';
+export type { Destination } from './publish.ts';
+export type {
+  ExportReport,
+  LayerReport,
+  LayerState,
+  Publication,
+  RecordCounts,
+  ReferrerReport,
+} from './report.ts';
+export { type DataSourceOption, type ExportRequest, parseTenant } from './request.ts';
+export { type RunOptions, runExport, runPlan } from './run.ts';
+export type { CheckedLayer } from './verify/contents.ts';
+export { type VerifyOptions, type VerifyReport, verifyArtifact } from './verify/verify.ts';

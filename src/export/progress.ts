@@ -1,0 +1,15 @@
+/** What a run is doing. */
+export type Stage = 'read' | 'pack' | 'send' | 'check';
+
+/** How far a stage has come. Counters only grow within a stage. */
+export interface Progress {
+  readonly stage: Stage;
+  /** Records read, layers packed or checked, bytes sent. */
+  readonly done: number;
+  /** The end, where it is known. */
+  readonly total?: number | undefined;
+  readonly unit: 'records' | 'layers' | 'bytes';
+}
+
+/** Told of progress, often; must be quick and must not throw. */
+export type ProgressListener = (progress: Progress) => void;

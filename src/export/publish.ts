@@ -1,0 +1,108 @@
+import { annotationKeys, type Descriptor, type Digest, hexOf, mediaTypes } from '#core';
+import { copy, formatReference, type Reference, type Repository, tagOf } from '#oci';
+import type { Bundle, Staging } from './pack.ts';
+import type { ProgressListener } from './progress.ts';
+import type { LayerReport, LayerState, Publication, ReferrerReport } from './report.ts';
+import { type BundleSigner, pushSignedObject } from './sign.ts';
+
+/** One place that a bundle goes to. */
+export interface Destination {
+  /** With a tag. */
+  readonly reference: Reference;
+  readonly repository: Repository;
+  /** `host/repository` that signatures name, where it is not the place itself. */
+  readonly signedAs?: string | undefined;
+}
+
+/** What a publication may be watched and stopped by. */
+export interface PublishOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ProgressListener | undefined;
+}
+
+/**
+ * Publishes a bundle: blobs and manifest, export.json's referrer, provenance and signature, and last the tag, which
+ * is the commit point. Killed at any moment, it can be run again; what is there is found by digest and left alone.
+ */
+export async function publishBundle(
+  bundle: Bundle,
+  staging: Staging,
+  destination: Destination,
+  signer: BundleSigner | undefined,
+  options: PublishOptions,
+): Promise<Publication> {
+  const { repository, reference } = destination;
+  const tag = tagOf(reference);
+  const { signal } = options;
+  const roots = bundle.exportReferrer === undefined ? [bundle.artifact] : [bundle.artifact, bundle.exportReferrer];
+  const { outcomes, bytesSent } = await copy(staging, repository, roots, {
+    signal,
+    onProgress: watch(bundle, options),
+  });
+  let signedBytes = 0;
+  const send = async (object: Parameters<typeof pushSignedObject>[1]) => {
+    signedBytes += await pushSignedObject(repository, object, { signal });
+  };
+  const place = { repository, dockerReference: dockerReferenceOf(bundle, destination) };
+  const signed = signer === undefined ? 'unsigned' : await signer.sign(place, send, { signal });
+  const tagged = await repository.resolve(tag, { signal });
+  if (tagged?.digest !== bundle.artifact.digest) await repository.tag(bundle.artifact, tag, { signal });
+  return {
+    reference: formatReference({ ...reference, digest: bundle.artifact.digest }),
+    layers: layerReports(bundle, (digest) => outcomes.get(digest) ?? 'present'),
+    bytesSent: bytesSent + signedBytes,
+    referrers: await referrersOf(repository, bundle.artifact.digest, options),
+    signed,
+  };
+}
+
+/** What a publication would consist of, had it been made. */
+export function plannedPublication(bundle: Bundle, { reference }: Destination): Publication {
+  const { exportReferrer } = bundle;
+  return {
+    reference: formatReference({ ...reference, digest: bundle.artifact.digest }),
+    layers: layerReports(bundle, () => 'planned'),
+    bytesSent: 0,
+    referrers:
+      exportReferrer === undefined ? [] : [{ artifactType: mediaTypes.exportManifest, digest: exportReferrer.digest }],
+    signed: 'unsigned',
+  };
+}
+
+function layerReports(bundle: Bundle, stateOf: (digest: Digest) => LayerState): LayerReport[] {
+  return bundle.layers.map(({ annotations, mediaType, digest, size }) => ({
+    title: annotations?.[annotationKeys.title] ?? hexOf(digest),
+    mediaType,
+    digest,
+    size,
+    state: stateOf(digest),
+  }));
+}
+
+async function referrersOf(
+  repository: Repository,
+  subject: Digest,
+  { signal }: PublishOptions,
+): Promise<ReferrerReport[]> {
+  const found: ReferrerReport[] = [];
+  for await (const { artifactType, mediaType, digest } of repository.referrers(subject, { signal })) {
+    found.push({ artifactType: artifactType ?? mediaType, digest });
+  }
+  return found;
+}
+
+/** Where nothing better is known the profile stands in for the place: cosign ignores it, podman compares it. */
+function dockerReferenceOf(bundle: Bundle, { reference, signedAs }: Destination): string {
+  if (signedAs !== undefined) return signedAs;
+  if (reference.kind === 'registry') return `${reference.registry}/${reference.repository}`;
+  return `localhost/${bundle.exportManifest.profile.name.replace(':', '-')}`;
+}
+
+function watch(bundle: Bundle, { onProgress }: PublishOptions): (sentBytes: number) => void {
+  const total = bundle.layers.reduce((sum: number, layer: Descriptor) => sum + layer.size, 0);
+  let done = 0;
+  return (sentBytes) => {
+    done += sentBytes;
+    onProgress?.({ stage: 'send', done, total: Math.max(total, done), unit: 'bytes' });
+  };
+}

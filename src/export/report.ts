@@ -1,0 +1,48 @@
+import type { Digest, Instant } from '#core';
+
+/** What became of a layer: sent, linked on the other side, found there, or only planned. */
+export type LayerState = 'uploaded' | 'mounted' | 'present' | 'planned';
+
+/** One layer of the artifact, as `--output json` shows it. */
+export interface LayerReport {
+  readonly title: string;
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** In bytes. */
+  readonly size: number;
+  readonly state: LayerState;
+}
+
+/** A manifest that points at the artifact: signature, provenance, export.json. */
+export interface ReferrerReport {
+  readonly artifactType: string;
+  readonly digest: Digest;
+}
+
+/** What happened at one destination. */
+export interface Publication {
+  readonly reference: string;
+  readonly layers: readonly LayerReport[];
+  /** Bytes of blobs and manifests that went over the wire or into files. */
+  readonly bytesSent: number;
+  readonly referrers: readonly ReferrerReport[];
+  /** Whether this run made signatures, or found what it would have made. */
+  readonly signed: 'signed' | 'present' | 'unsigned';
+}
+
+/** How many records went which way. */
+export interface RecordCounts {
+  readonly kept: number;
+  readonly leftOut: number;
+  readonly withheld: number;
+}
+
+/** The result of `export` and `plan`: one artifact, and where it went. */
+export interface ExportReport {
+  readonly digest: Digest;
+  readonly profile: string;
+  readonly asOf: Instant;
+  readonly records: RecordCounts;
+  /** In the order in which the destinations were named. */
+  readonly publications: readonly Publication[];
+}

@@ -1,0 +1,41 @@
+import { CodedError, type Instant } from '#core';
+import type { Selector } from '#evidence';
+
+/** A source of data under the name by which consumers know it, for ids that begin with a prefix. */
+export interface DataSourceOption {
+  readonly prefix: string;
+  readonly id: string;
+  readonly name: string;
+  readonly url: string;
+}
+
+/** What is to be exported: everything that can change a byte of the bundle, and the places the records come from. */
+export interface ExportRequest {
+  /** The name of a profile. */
+  readonly profile: string;
+  /** Folders, archives and files with records. */
+  readonly sources: readonly string[];
+  readonly selector: Selector;
+  readonly tenant: string;
+  /** The bundle's one point in time; the newest change among the selected records unless told. */
+  readonly asOf?: Instant | undefined;
+  /** How long after asOf a Trivy client takes the database for fresh. */
+  readonly validForSeconds: number;
+  /** Withhold and list what is not fit to be exported, instead of failing. */
+  readonly skipInvalid: boolean;
+  readonly dataSources: readonly DataSourceOption[];
+}
+
+const TENANT = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * The name of a tenant: lower-case letters, digits and hyphens, at most 63.
+ *
+ * @throws CodedError ERR_EXPORT_USAGE
+ */
+export function parseTenant(text: string): string {
+  if (TENANT.test(text)) return text;
+  throw new CodedError('ERR_EXPORT_USAGE', `not a tenant: ${JSON.stringify(text.slice(0, 100))}`, {
+    hint: 'use 1 to 63 lower-case letters, digits and hyphens, not beginning or ending with a hyphen',
+  });
+}

@@ -1,0 +1,190 @@
+import { CodedError, canonicalText, type Descriptor, type Digest, type JsonObject } from '#core';
+import { contentOf, fetchBytes, type OperationOptions, type Repository } from '#oci';
+import {
+  attestationTagOf,
+  createVerifier,
+  type Envelope,
+  type Provenance,
+  packAttestationTag,
+  packSignatureTag,
+  packSigstoreBundle,
+  parseProvenance,
+  predicateTypes,
+  provenanceStatement,
+  type SignedObject,
+  type Signer,
+  signatureStatement,
+  signatureTagOf,
+  signStatement,
+  subjectOf,
+} from '#signing';
+import { type Attestations, collectAttestations, type Form, namesAll, type ProvenanceFound } from './attestations.ts';
+import type { Bundle } from './pack.ts';
+
+/** Who signs, and what a provenance of this run says. */
+export interface Signing {
+  readonly signer: Signer;
+  readonly provenance: Provenance;
+}
+
+/** Where a bundle is signed. */
+export interface SigningPlace {
+  readonly repository: Repository;
+  /** `host/repository` for the legacy signature's payload. */
+  readonly dockerReference: string;
+}
+
+/** Whether anything had to be made. */
+export type SigningOutcome = 'signed' | 'present';
+
+/**
+ * Signs one bundle at as many places as there are; an envelope made for one place serves the others, so that there
+ * is one provenance per subject and key.
+ */
+export class BundleSigner {
+  readonly #bundle: Bundle;
+  readonly #signing: Signing;
+  #signature: Envelope | undefined;
+  #provenance: Envelope | undefined;
+
+  constructor(bundle: Bundle, signing: Signing) {
+    this.#bundle = bundle;
+    this.#signing = signing;
+  }
+
+  /**
+   * Looks for a signature and a provenance of this key, each in both of cosign's forms, and makes what is missing.
+   *
+   * @param send puts the bytes of an object there and counts them
+   * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID, ERR_EXPORT_PROVENANCE_MISMATCH for unsound objects of this key
+   */
+  async sign(
+    place: SigningPlace,
+    send: (object: SignedObject) => Promise<void>,
+    options: OperationOptions,
+  ): Promise<SigningOutcome> {
+    const { repository } = place;
+    const verifier = createVerifier(this.#signing.signer.publicKey);
+    const found = await collectAttestations(repository, this.#bundle.artifact, verifier, options);
+    const missing = [
+      ...(await this.#missingProvenance(found, repository, options)),
+      ...(await this.#missingSignature(found, place, options)),
+    ];
+    for (const object of missing) await send(object);
+    return missing.length === 0 ? 'present' : 'signed';
+  }
+
+  async #missingProvenance(
+    found: Attestations,
+    repository: Repository,
+    options: OperationOptions,
+  ): Promise<SignedObject[]> {
+    const ours = this.#ourProvenances(found);
+    const envelope = ours[0]?.envelope ?? (await this.#provenanceEnvelope());
+    const objects: SignedObject[] = [];
+    if (!hasForm(ours, 'bundle')) objects.push(this.#bundled(envelope, predicateTypes.slsaProvenance));
+    if (!hasForm(ours, 'tag')) {
+      const { digest } = this.#bundle.artifact;
+      const existing = await existingManifest(repository, attestationTagOf(digest), options);
+      objects.push(packAttestationTag(digest, envelope, predicateTypes.slsaProvenance, { existing }));
+    }
+    return objects;
+  }
+
+  async #missingSignature(
+    found: Attestations,
+    place: SigningPlace,
+    options: OperationOptions,
+  ): Promise<SignedObject[]> {
+    const objects: SignedObject[] = [];
+    if (!hasForm(found.signatures, 'bundle')) {
+      objects.push(this.#bundled(await this.#signatureEnvelope(), predicateTypes.cosignSignature));
+    }
+    if (!hasForm(found.signatures, 'tag')) {
+      const { digest } = this.#bundle.artifact;
+      const existing = await existingManifest(place.repository, signatureTagOf(digest), options);
+      objects.push(await packSignatureTag(digest, place.dockerReference, this.#signing.signer, { existing }));
+    }
+    return objects;
+  }
+
+  /** A provenance of an export must say what this run would say; others are somebody else's business. */
+  #ourProvenances(found: Attestations): ProvenanceFound[] {
+    return found.provenances.filter((item) => {
+      const provenance = parseProvenance(item.statement, item.digest);
+      if (provenance === undefined) return false;
+      const same = textOf(provenance.externalParameters) === textOf(this.#signing.provenance.externalParameters);
+      if (same && namesAll(item.statement, this.#subjects())) return true;
+      throw new CodedError(
+        'ERR_EXPORT_PROVENANCE_MISMATCH',
+        `provenance ${item.digest} describes another export of ${this.#bundle.artifact.digest}`,
+        {
+          hint: 'find out who made it with this key, delete it, and run the export again',
+          details: { digest: item.digest, subject: this.#bundle.artifact.digest },
+        },
+      );
+    });
+  }
+
+  #subjects(): Digest[] {
+    return subjectsOf(this.#bundle).map((subject) => subject.digest);
+  }
+
+  async #signatureEnvelope(): Promise<Envelope> {
+    this.#signature ??= await signStatement(signatureStatement(this.#bundle.artifact.digest), this.#signing.signer);
+    return this.#signature;
+  }
+
+  async #provenanceEnvelope(): Promise<Envelope> {
+    const subjects = subjectsOf(this.#bundle).map(({ digest }) => subjectOf(digest));
+    this.#provenance ??= await signStatement(
+      provenanceStatement(subjects, this.#signing.provenance),
+      this.#signing.signer,
+    );
+    return this.#provenance;
+  }
+
+  #bundled(envelope: Envelope, predicateType: string): SignedObject {
+    const { mediaType, digest, size } = this.#bundle.artifact;
+    const created = this.#bundle.exportManifest.asOf;
+    return packSigstoreBundle({ mediaType, digest, size }, envelope, { predicateType, created });
+  }
+}
+
+/** What a provenance is about: the artifact, and the referrer with export.json where the artifact cannot hold it. */
+export function subjectsOf({ artifact, exportReferrer }: Bundle): Descriptor[] {
+  return exportReferrer === undefined ? [artifact] : [artifact, exportReferrer];
+}
+
+/** Puts a signed object into a repository: blobs, then the manifest, then its tag. */
+export async function pushSignedObject(
+  repository: Repository,
+  object: SignedObject,
+  options: OperationOptions,
+): Promise<number> {
+  let sentBytes = 0;
+  for (const { descriptor, bytes } of [...object.blobs, object.manifest]) {
+    const outcome = await repository.push(descriptor, contentOf(bytes), options);
+    if (outcome === 'uploaded') sentBytes += bytes.byteLength;
+  }
+  if (object.tag !== undefined) await repository.tag(object.manifest.descriptor, object.tag, options);
+  return sentBytes;
+}
+
+function hasForm(items: readonly { readonly form: Form }[], form: Form): boolean {
+  return items.some((item) => item.form === form);
+}
+
+async function existingManifest(
+  repository: Repository,
+  tag: string,
+  options: OperationOptions,
+): Promise<Uint8Array | undefined> {
+  const descriptor = await repository.resolve(tag, options);
+  return descriptor === undefined ? undefined : fetchBytes(repository, descriptor, options);
+}
+
+/** Interfaces have no index signature, so the compiler does not see that parameters hold nothing but JSON. */
+function textOf(parameters: object): string {
+  return canonicalText(parameters as JsonObject);
+}

@@ -1,0 +1,103 @@
+import { annotationKeys, CodedError, type Descriptor, type Digest, mediaTypes } from '#core';
+import { fetchBytes, type ImageManifest, type OperationOptions, parseManifest, type Repository } from '#oci';
+import { type ExportManifest, parseExportManifest } from '../export-manifest.generated.ts';
+import { exportManifestPath } from '../export-manifest.ts';
+import { exportManifestAnnotation } from '../pack.ts';
+
+/** An artifact of ours with its export.json, both checked against their digests. */
+export interface ReadArtifact {
+  readonly manifest: ImageManifest;
+  readonly exportManifest: ExportManifest;
+  /** All that the build made: the artifact, and the referrer with export.json where there is one. */
+  readonly subjects: readonly Descriptor[];
+}
+
+/** export.json lists every file; 100,000 of them fit. */
+const MAX_EXPORT_MANIFEST_BYTES = 64 * 1024 * 1024;
+
+/** Reads the manifest and export.json of an artifact whose signature has been proven. */
+export async function readArtifact(
+  repository: Repository,
+  artifact: Descriptor,
+  options: OperationOptions,
+): Promise<ReadArtifact> {
+  const place = `${repository.name}@${artifact.digest}`;
+  const manifest = parseImage(await fetchBytes(repository, artifact, options), place);
+  const { descriptor, referrer } =
+    manifest.config.mediaType === mediaTypes.exportManifest
+      ? { descriptor: manifest.config, referrer: undefined }
+      : await findReferrer(repository, artifact, manifest, options);
+  const bytes = await fetchBytes(repository, descriptor, { ...options, maxBytes: MAX_EXPORT_MANIFEST_BYTES });
+  const exportManifest = parseManifestOfExport(bytes, `${place} ${exportManifestPath}`);
+  return { manifest, exportManifest, subjects: referrer === undefined ? [artifact] : [artifact, referrer] };
+}
+
+/** Every export.json that hangs on the artifact must be the one that the artifact names. */
+async function findReferrer(
+  repository: Repository,
+  artifact: Descriptor,
+  manifest: ImageManifest,
+  options: OperationOptions,
+): Promise<{ descriptor: Descriptor; referrer: Descriptor }> {
+  const place = `${repository.name}@${artifact.digest}`;
+  const named = manifest.annotations?.[exportManifestAnnotation];
+  if (named === undefined) throw notOurs(place, 'it neither holds nor names an export.json');
+  const filter = { ...options, artifactType: mediaTypes.exportManifest };
+  let found: { descriptor: Descriptor; referrer: Descriptor } | undefined;
+  for await (const referrer of repository.referrers(artifact.digest, filter)) {
+    const bytes = await fetchBytes(repository, referrer, options);
+    const layer = parseImage(bytes, `${repository.name}@${referrer.digest}`).layers[0];
+    if (layer?.digest !== (named as Digest)) throw otherExport(place, referrer.digest, named);
+    found = { descriptor: layer, referrer };
+  }
+  if (found === undefined) throw notOurs(place, `export.json ${named} is not among its referrers`);
+  return found;
+}
+
+function parseImage(bytes: Uint8Array, place: string): ImageManifest {
+  const manifest = parseManifest(bytes, undefined, place);
+  if (manifest.kind === 'manifest') return manifest;
+  throw notOurs(place, 'it is an index');
+}
+
+/** The layers of an artifact by title. */
+export function layersByTitle(manifest: ImageManifest, place: string): Map<string, Descriptor> {
+  const layers = new Map<string, Descriptor>();
+  for (const layer of manifest.layers) {
+    const title = layer.annotations?.[annotationKeys.title];
+    if (title === undefined) throw notOurs(place, `layer ${layer.digest} has no title`);
+    if (layers.has(title)) throw notOurs(place, `two layers with the title ${JSON.stringify(title)}`);
+    layers.set(title, layer);
+  }
+  return layers;
+}
+
+function parseManifestOfExport(bytes: Uint8Array, name: string): ExportManifest {
+  try {
+    return parseExportManifest(bytes, name);
+  } catch (cause) {
+    throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${name}: not an export manifest that this version knows`, {
+      hint: 'verify with the version of Export Center that made it, or a newer one',
+      details: { name },
+      cause,
+    });
+  }
+}
+
+function notOurs(place: string, what: string): CodedError {
+  return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${place}: no complete bundle of Export Center: ${what}`, {
+    hint: 'check the reference; if it is right, copy the artifact again with all its referrers',
+    details: { place },
+  });
+}
+
+function otherExport(place: string, digest: Digest, named: string): CodedError {
+  return new CodedError(
+    'ERR_EXPORT_PROVENANCE_MISMATCH',
+    `${place}: ${digest} brings another export.json than ${named}`,
+    {
+      hint: 'do not use this artifact before you know who attached it; delete it if nobody does',
+      details: { place, digest },
+    },
+  );
+}

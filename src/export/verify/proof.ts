@@ -1,0 +1,98 @@
+import { CodedError, canonicalText, type Descriptor, type ErrorCode, type JsonObject } from '#core';
+import type { OperationOptions, Repository } from '#oci';
+import { type Provenance, parseProvenance, type Statement, type Verifier } from '#signing';
+import { collectAttestations, type Form, namesAll } from '../attestations.ts';
+import type { ExportManifest } from '../export-manifest.generated.ts';
+import { parametersOf } from '../export-manifest.ts';
+
+/** What one key proves of an artifact, before anything of the artifact is read. */
+export interface Proof {
+  readonly artifact: Descriptor;
+  /** The forms in which the signature is there. */
+  readonly signatureForms: readonly Form[];
+  /** The forms in which the provenance is there. */
+  readonly provenanceForms: readonly Form[];
+  readonly statement: Statement;
+  readonly provenance: Provenance;
+  /** Signatures and attestations by other keys. */
+  readonly strangers: number;
+}
+
+/**
+ * Demands a signature proper and a provenance of ours, both by the verifier's key; every object of that key must be
+ * sound, whichever of them another tool would have been content with.
+ *
+ * @throws CodedError ERR_EXPORT_SIGNATURE_MISSING, ERR_EXPORT_SIGNATURE_INVALID, ERR_EXPORT_PROVENANCE_MISSING
+ */
+export async function proveArtifact(
+  repository: Repository,
+  artifact: Descriptor,
+  verifier: Verifier,
+  options: OperationOptions,
+): Promise<Proof> {
+  const { signatures, provenances, strangers } = await collectAttestations(repository, artifact, verifier, options);
+  const place = `${repository.name}@${artifact.digest}`;
+  if (signatures.length === 0) {
+    const others = strangers === 0 ? '' : `; ${strangers} by other keys`;
+    throw missing('ERR_EXPORT_SIGNATURE_MISSING', `${place}: no signature by this key${others}`, artifact);
+  }
+  const ours = provenances.flatMap((item) => {
+    const provenance = parseProvenance(item.statement, item.digest);
+    return provenance === undefined ? [] : [{ ...item, provenance }];
+  });
+  const first = ours[0];
+  if (first === undefined) {
+    throw missing('ERR_EXPORT_PROVENANCE_MISSING', `${place}: no provenance of an export by this key`, artifact);
+  }
+  const differing = ours.find((item) => !Buffer.from(item.envelope.payload).equals(first.envelope.payload));
+  if (differing !== undefined) {
+    throw mismatch(
+      `${place}: two different provenances by this key, ${first.digest} and ${differing.digest}`,
+      artifact,
+    );
+  }
+  return {
+    artifact,
+    signatureForms: formsOf(signatures),
+    provenanceForms: formsOf(ours),
+    statement: first.statement,
+    provenance: first.provenance,
+    strangers,
+  };
+}
+
+/**
+ * Holds what the provenance says against export.json: the same request, and every subject of the build.
+ *
+ * @throws CodedError ERR_EXPORT_PROVENANCE_MISMATCH
+ */
+export function matchProvenance(proof: Proof, manifest: ExportManifest, subjects: readonly Descriptor[]): void {
+  const { statement, provenance, artifact } = proof;
+  const unnamed = subjects.find((subject) => !namesAll(statement, [subject.digest]));
+  if (unnamed !== undefined) throw mismatch(`the provenance does not name ${unnamed.digest}`, artifact);
+  if (textOf(provenance.externalParameters) !== textOf(parametersOf(manifest)))
+    throw mismatch('the parameters in the provenance are not those of export.json', artifact);
+}
+
+/** Interfaces have no index signature, so the compiler does not see that parameters hold nothing but JSON. */
+function textOf(parameters: object): string {
+  return canonicalText(parameters as JsonObject);
+}
+
+function formsOf(items: readonly { readonly form: Form }[]): Form[] {
+  return (['tag', 'bundle'] as const).filter((form) => items.some((item) => item.form === form));
+}
+
+function missing(code: ErrorCode, message: string, { digest }: Descriptor): CodedError {
+  return new CodedError(code, message, {
+    hint: 'check that this is the key it was signed with, and that signatures were copied too (oras cp -r loses the tags)',
+    details: { digest },
+  });
+}
+
+function mismatch(message: string, { digest }: Descriptor): CodedError {
+  return new CodedError('ERR_EXPORT_PROVENANCE_MISMATCH', message, {
+    hint: 'do not use this artifact: what was built is not what its provenance says',
+    details: { digest },
+  });
+}

@@ -1,0 +1,96 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CodedError, type Digest, fileError, type Instant, isIndexType } from '#core';
+import { formatReference, nameOf, type Reference, type Repository } from '#oci';
+import type { Verifier } from '#signing';
+import type { Form } from '../attestations.ts';
+import type { ProgressListener } from '../progress.ts';
+import { readArtifact } from './artifact.ts';
+import { type CheckedLayer, checkContents } from './contents.ts';
+import { matchProvenance, proveArtifact } from './proof.ts';
+
+/** What has been proven of an artifact. */
+export interface VerifyReport {
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly profile: string;
+  readonly tenant: string;
+  readonly asOf: Instant;
+  /** The fingerprint of the key that proved it. */
+  readonly keyid: string;
+  readonly signatureForms: readonly Form[];
+  readonly provenanceForms: readonly Form[];
+  /** Signatures and attestations by other keys, of which nothing is known. */
+  readonly strangers: number;
+  readonly builder: string;
+  readonly layers: readonly CheckedLayer[];
+  readonly records: { readonly kept: number; readonly withheld: number };
+}
+
+/** What a verification may be watched and stopped by. */
+export interface VerifyOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ProgressListener | undefined;
+}
+
+/**
+ * Proves an artifact with a public key alone: signature before parse, schema before use, then every byte.
+ *
+ * @throws CodedError with exit status 3 for whatever is not as it was signed
+ */
+export async function verifyArtifact(
+  reference: Reference,
+  repository: Repository,
+  verifier: Verifier,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
+  const artifact = await repository.resolve(nameOf(reference), options);
+  if (artifact === undefined) throw notFound(reference);
+  if (isIndexType(artifact.mediaType)) throw isIndex(reference);
+  const proof = await proveArtifact(repository, artifact, verifier, options);
+  const read = await readArtifact(repository, artifact, options);
+  matchProvenance(proof, read.exportManifest, read.subjects);
+  const layers = await inWorkDir((workDir) => checkContents(repository, read, { ...options, workDir }));
+  const { profile, tenant, asOf, records } = read.exportManifest;
+  return {
+    reference: formatReference({ ...reference, digest: artifact.digest }),
+    digest: artifact.digest,
+    profile: profile.name,
+    tenant,
+    asOf,
+    keyid: verifier.keyid,
+    signatureForms: proof.signatureForms,
+    provenanceForms: proof.provenanceForms,
+    strangers: proof.strangers,
+    builder: proof.provenance.builder.id,
+    layers,
+    records: { kept: records.kept, withheld: records.withheld },
+  };
+}
+
+async function inWorkDir<T>(use: (workDir: string) => Promise<T>): Promise<T> {
+  const parent = tmpdir();
+  const workDir = await mkdtemp(join(parent, 'export-center-verify-')).catch((error: unknown) => {
+    throw fileError(error, parent);
+  });
+  try {
+    return await use(workDir);
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+function notFound(reference: Reference): CodedError {
+  return new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(reference)}: there is no such artifact`, {
+    hint: 'check the reference; the tags that are there are listed by a registry client',
+    details: { reference: formatReference(reference) },
+  });
+}
+
+function isIndex(reference: Reference): CodedError {
+  return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${formatReference(reference)}: an index, no bundle`, {
+    hint: 'name the bundle itself, by tag or digest',
+    details: { reference: formatReference(reference) },
+  });
+}
