@@ -1,6 +1,5 @@
 import { createGunzip } from 'node:zlib';
-import { CodedError } from '#core';
-import { Meter, runEngine } from './engine.ts';
+import { runEngine } from './engine.ts';
 import { invalid } from './faults.ts';
 import { type ArchiveLimits, Budget, defaultLimits } from './limits.ts';
 
@@ -17,25 +16,20 @@ export async function* decodeGzip(
   limits: Partial<ArchiveLimits> = {},
 ): AsyncGenerator<Uint8Array> {
   const budget = new Budget(name, { ...defaultLimits, ...limits });
-  const packed = new Meter();
   const engine = createGunzip({ chunkSize: 128 * 1024 });
-  let unpacked = 0;
-  try {
-    for await (const chunk of runEngine(engine, packed.over(chunks))) {
-      unpacked += chunk.length;
-      budget.checkTotal(packed.bytes, unpacked);
+  let packed = 0;
+  const counted = async function* () {
+    for await (const chunk of chunks) {
+      packed += chunk.length;
       yield chunk;
     }
-  } catch (error) {
-    throw damaged(error, name);
+  };
+  let unpacked = 0;
+  for await (const chunk of runEngine(engine, counted(), name)) {
+    unpacked += chunk.length;
+    budget.checkTotal(packed, unpacked);
+    yield chunk;
   }
   // node:zlib passes over what follows the last member when it begins with a zero byte.
-  if (engine.bytesWritten !== packed.bytes) throw invalid(name, 'bytes after the end of the gzip data');
-}
-
-/** Errors of a decompressor mean damaged bytes; all others come from the source and pass as they are. */
-export function damaged(error: unknown, name: string): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (error instanceof CodedError || !/^(?:Z_|ZSTD_|ERR_STREAM_PREMATURE_CLOSE)/.test(code)) return error;
-  return invalid(name, 'the compressed bytes are damaged or cut short', undefined, error);
+  if (engine.bytesWritten !== packed) throw invalid(name, 'bytes after the end of the packed data');
 }

@@ -2,7 +2,7 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import { fileError } from '#core';
 import { ByteReader } from './byte-reader.ts';
 import { decodeGzip } from './gzip-decode.ts';
-import { type ArchiveLimits, defaultLimits } from './limits.ts';
+import { type ArchiveLimits, Budget, defaultLimits } from './limits.ts';
 import type { ArchiveReader } from './reader.ts';
 import { BLOCK, isHeader, isZero } from './tar/header.ts';
 import { TarReader, type TarSource } from './tar/reader.ts';
@@ -45,11 +45,12 @@ async function recognise(file: FileHandle, path: string, limits: ArchiveLimits):
   const start = Buffer.alloc(BLOCK);
   const { bytesRead } = await file.read(start, 0, BLOCK, 0);
   const magic = bytesRead < 4 ? 0 : start.readUInt32BE(0);
-  if (magic === 0x504b0304 || magic === 0x504b0506) {
-    return await ZipReader.open(file, path, (await file.stat()).size, limits);
-  }
+  const { size } = await file.stat();
+  if (magic === 0x504b0304 || magic === 0x504b0506) return await ZipReader.open(file, path, size, limits);
   const source = tarSource(file, path, limits, magic);
-  return (await startsAsTar(source.chunks())) ? new TarReader(source, path, limits) : undefined;
+  if (!(await startsAsTar(source.chunks()))) return undefined;
+  if (source.format === 'tar') new Budget(path, limits).checkTotal(size, size);
+  return new TarReader(source, path, limits);
 }
 
 function tarSource(file: FileHandle, path: string, limits: ArchiveLimits, magic: number): TarSource {

@@ -1,6 +1,5 @@
 import { createZstdDecompress } from 'node:zlib';
 import { runEngine } from './engine.ts';
-import { damaged } from './gzip-decode.ts';
 import { type ArchiveLimits, Budget, defaultLimits } from './limits.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 
@@ -28,14 +27,10 @@ export async function* decodeZstd(
     frames.end();
   };
   let unpacked = 0;
-  try {
-    // zstd gives up to a block of 128 KiB at once; a smaller chunk makes node:zlib lose the thread.
-    for await (const chunk of runEngine(createZstdDecompress({ chunkSize: 128 * 1024 }), watched())) {
-      unpacked += chunk.length;
-      budget.checkTotal(packed, unpacked);
-      yield chunk;
-    }
-  } catch (error) {
-    throw damaged(error, name);
+  // zstd gives up to a block of 128 KiB at once; a smaller chunk makes node:zlib lose the thread.
+  for await (const chunk of runEngine(createZstdDecompress({ chunkSize: 128 * 1024 }), watched(), name)) {
+    unpacked += chunk.length;
+    budget.checkTotal(packed, unpacked);
+    yield chunk;
   }
 }
