@@ -1,3 +1,4 @@
+export { type CanonicalJson, CanonicalReader } from './canonical-bytes.ts';
 export { canonicalText, encodeCanonical, type JsonObject, type JsonValue } from './canonical-json.ts';
 export {
   addSeconds,

@@ -25,7 +25,7 @@ const COLON = 0x3a;
  * @throws CodedError ERR_EXPORT_JSON_INVALID with `pointer` (RFC 6901) and `offset` (in UTF-16 units) in its details
  */
 export function parseJson(bytes: Uint8Array, name: string, limits: JsonLimits = {}): JsonValue {
-  const { maxDepth = 128, maxBytes = 16 * 1024 * 1024 } = limits;
+  const { maxDepth, maxBytes } = resolveLimits(limits);
   if (bytes.byteLength > maxBytes) {
     throw new CodedError(
       'ERR_EXPORT_JSON_INVALID',
@@ -42,6 +42,11 @@ export function parseJson(bytes: Uint8Array, name: string, limits: JsonLimits = 
   return readExactJson(text, name, maxDepth);
 }
 
+/** The limits with their defaults filled in. */
+export function resolveLimits(limits: JsonLimits): Required<JsonLimits> {
+  return { maxDepth: limits.maxDepth ?? 128, maxBytes: limits.maxBytes ?? 16 * 1024 * 1024 };
+}
+
 /** parseJson for a text whose top must be an object. */
 export function parseJsonObject(bytes: Uint8Array, name: string, limits: JsonLimits = {}): JsonObject {
   const value = parseJson(bytes, name, limits);
@@ -54,7 +59,8 @@ export function parseJsonObject(bytes: Uint8Array, name: string, limits: JsonLim
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function decodeUtf8(bytes: Uint8Array, name: string): string {
+/** The text that strict UTF-8 spells; a byte order mark stays and is then no JSON. */
+export function decodeUtf8(bytes: Uint8Array, name: string): string {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
@@ -66,7 +72,8 @@ function decodeUtf8(bytes: Uint8Array, name: string): string {
   }
 }
 
-function parseNative(text: string): JsonValue | undefined {
+/** What JSON.parse makes of a text; undefined when it refuses. */
+export function parseNative(text: string): JsonValue | undefined {
   try {
     return JSON.parse(text) as JsonValue;
   } catch {

@@ -1,0 +1,76 @@
+import { setImmediate } from 'node:timers/promises';
+import { CodedError } from '#core';
+import { Intake } from './intake.ts';
+import type { RecordSet } from './record.ts';
+import type { Selector } from './select/selector.ts';
+import { openSource } from './sources/open.ts';
+import type { Source } from './sources/source.ts';
+
+/** What to collect, and how. */
+export interface CollectOptions {
+  /** Paths of folders, archives or files; at least one. */
+  readonly sources: readonly string[];
+  readonly selector: Selector;
+  /** Withhold and list records that are not sound, instead of failing at the first. */
+  readonly skipInvalid: boolean;
+  /** An existing folder for temporary files, which `close` of the set removes. Few records need none. */
+  readonly workDir: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then: records and bytes of content read so far. */
+  readonly onProgress?: ((records: number, bytes: number) => void) | undefined;
+}
+
+/** Bytes of content between two pauses, in which timers, signals and other requests get their turn. */
+const PAUSE_EVERY = 2 * 1024 * 1024;
+
+/**
+ * Reads all sources and gives the selected records in order. The result depends on the records alone: not on the
+ * order of sources, files or entries, nor on whether they came in a folder or in an archive.
+ *
+ * @throws CodedError ERR_EXPORT_SOURCE_UNREADABLE, ERR_EXPORT_SOURCE_EMPTY, ERR_EXPORT_SELECTION_EMPTY
+ * @throws CodedError ERR_EXPORT_JSON_INVALID, ERR_EXPORT_RECORD_INVALID (unless `skipInvalid`) naming the place
+ * @throws CodedError ERR_EXPORT_RECORD_TOO_LARGE, ERR_EXPORT_RECORD_CONFLICT
+ * @throws CodedError what opening and reading an archive throws
+ */
+export async function collectRecords(options: CollectOptions): Promise<RecordSet> {
+  if (options.sources.length === 0) throw new RangeError('no source to collect from');
+  const intake = new Intake(options);
+  try {
+    for (const path of options.sources) await readSource(path, intake, options);
+    return await intake.finish();
+  } catch (error) {
+    await intake.close();
+    throw error;
+  }
+}
+
+async function readSource(path: string, intake: Intake, options: CollectOptions): Promise<void> {
+  const before = intake.records;
+  const source = await openSource(path);
+  try {
+    await readFiles(source, intake, options);
+  } finally {
+    await source.close();
+  }
+  if (intake.records === before) {
+    throw new CodedError('ERR_EXPORT_SOURCE_EMPTY', `${path}: holds no OSV or OpenVEX record`, {
+      hint: 'check that this is the folder or archive that you meant',
+      details: { source: path },
+    });
+  }
+}
+
+async function readFiles(source: Source, intake: Intake, { signal, onProgress }: CollectOptions): Promise<void> {
+  let pauseAt = intake.bytes + PAUSE_EVERY;
+  for await (const file of source.files()) {
+    if ('reason' in file) intake.ignore(source, file.name, file.reason);
+    else await intake.take(source, file);
+    if (intake.bytes < pauseAt) continue;
+    pauseAt = intake.bytes + PAUSE_EVERY;
+    await setImmediate();
+    signal?.throwIfAborted();
+    onProgress?.(intake.records, intake.bytes);
+  }
+  signal?.throwIfAborted();
+  onProgress?.(intake.records, intake.bytes);
+}

@@ -1,0 +1,51 @@
+import type { JsonObject } from '#core';
+import type { AffectedPackage, Subject } from '../subject.ts';
+import { isObject } from './check.ts';
+import { itemsOf } from './osv.ts';
+import { packageOfPurl } from './purl.ts';
+
+/** When a document was last changed: `last_updated`, else `timestamp`. */
+export function modifiedOfOpenVex(value: JsonObject): string {
+  return (value['last_updated'] ?? value['timestamp']) as string;
+}
+
+/**
+ * What a selector asks of a document. A document is one record and is kept or left out as a whole: it is about the
+ * vulnerabilities and the packages (products and their subcomponents, by package URL) of all its statements.
+ * OpenVEX knows neither withdrawal nor scores.
+ */
+export function subjectOfOpenVex(value: JsonObject): Subject {
+  return {
+    ids: () => idsOf(value),
+    packages: () => packagesOf(value),
+    isWithdrawn: () => false,
+    severity: () => undefined,
+  };
+}
+
+function* idsOf(value: JsonObject): Iterable<string> {
+  yield value['@id'] as string;
+  for (const statement of itemsOf(value, 'statements') as readonly JsonObject[]) {
+    const vulnerability = statement['vulnerability'] as JsonObject;
+    yield vulnerability['name'] as string;
+    if (typeof vulnerability['@id'] === 'string') yield vulnerability['@id'];
+    yield* itemsOf(vulnerability, 'aliases') as readonly string[];
+  }
+}
+
+function* packagesOf(value: JsonObject): Iterable<AffectedPackage> {
+  for (const statement of itemsOf(value, 'statements') as readonly JsonObject[]) {
+    for (const product of itemsOf(statement, 'products') as readonly JsonObject[]) {
+      yield* packagesOfComponent(product);
+      for (const part of itemsOf(product, 'subcomponents') as readonly JsonObject[]) yield* packagesOfComponent(part);
+    }
+  }
+}
+
+function* packagesOfComponent(component: JsonObject): Iterable<AffectedPackage> {
+  const identifiers = component['identifiers'];
+  for (const purl of [component['@id'], isObject(identifiers) ? identifiers['purl'] : undefined]) {
+    const found = typeof purl === 'string' ? packageOfPurl(purl) : undefined;
+    if (found !== undefined) yield found;
+  }
+}

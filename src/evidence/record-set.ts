@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import { CodedError, compareText, type Digest, type Instant } from '#core';
+import type { Format } from './formats/recognise.ts';
+import type { ClassSummary, EvidenceRecord, IgnoredFile, RecordClass, RecordSet, WithheldRecord } from './record.ts';
+import { verdicts } from './select/compile.ts';
+import type { Row } from './sort/run.ts';
+import type { Sorter } from './sort/sorter.ts';
+
+/** Bytes of records in a batch, beyond which a new one begins. */
+const BATCH_BYTES = 1024 * 1024;
+/** Records in a batch at most, for sets of tiny ones. */
+const BATCH_RECORDS = 4096;
+
+/** What the intake hands over. */
+export interface Taken {
+  readonly sorters: ReadonlyMap<RecordClass, Sorter>;
+  readonly formats: ReadonlyMap<RecordClass, Format>;
+  readonly withheld: readonly WithheldRecord[];
+  readonly ignored: readonly IgnoredFile[];
+  /** Newest change among the kept; undefined when nothing was kept. */
+  readonly newest: Instant | undefined;
+}
+
+/** Counts over all classes. */
+interface Tally {
+  kept: number;
+  unscored: number;
+  readonly leftOut: Record<string, number>;
+  readonly classes: Partial<Record<RecordClass, ClassSummary>>;
+}
+
+/** The selected records, read from the sorters. */
+export class SortedRecordSet implements RecordSet {
+  readonly kept: number;
+  readonly leftOut: Readonly<Record<string, number>>;
+  readonly unscored: number;
+  readonly withheld: readonly WithheldRecord[];
+  readonly ignored: readonly IgnoredFile[];
+  readonly newest: Instant;
+  readonly classes: Readonly<Partial<Record<RecordClass, ClassSummary>>>;
+  readonly #taken: Taken;
+
+  private constructor(taken: Taken, tally: Tally, newest: Instant) {
+    this.kept = tally.kept;
+    this.leftOut = tally.leftOut;
+    this.unscored = tally.unscored;
+    this.classes = tally.classes;
+    this.withheld = taken.withheld.toSorted(compareWithheld);
+    this.ignored = taken.ignored;
+    this.newest = newest;
+    this.#taken = taken;
+  }
+
+  /**
+   * Goes over all rows once, which finds conflicts, and counts.
+   *
+   * @throws CodedError ERR_EXPORT_RECORD_CONFLICT, ERR_EXPORT_SELECTION_EMPTY
+   */
+  static async create(taken: Taken): Promise<SortedRecordSet> {
+    const tally: Tally = { kept: 0, unscored: 0, leftOut: {}, classes: {} };
+    for (const [recordClass, sorter] of taken.sorters) {
+      const summary = await countClass(sorter, tally);
+      if (summary.count > 0) tally.classes[recordClass] = summary;
+    }
+    if (taken.newest === undefined) throw nothingLeft(tally, taken.withheld.length);
+    return new SortedRecordSet(taken, tally, taken.newest);
+  }
+
+  async *batches(recordClass: RecordClass): AsyncIterable<readonly EvidenceRecord[]> {
+    const [sorter, format] = [this.#taken.sorters.get(recordClass), this.#taken.formats.get(recordClass)];
+    if (sorter === undefined || format === undefined) return;
+    const cursor = await sorter.read();
+    try {
+      let batch: EvidenceRecord[] = [];
+      let room = new Uint8Array(0);
+      let filled = 0;
+      for (let row = await cursor.next(); row !== undefined; row = await cursor.next()) {
+        if (!isKept(row)) continue;
+        if (batch.length === BATCH_RECORDS || filled + row.size > room.length) {
+          if (batch.length > 0) yield batch;
+          batch = [];
+          room = new Uint8Array(Math.max(BATCH_BYTES, row.size));
+          filled = 0;
+        }
+        await cursor.read(room, filled);
+        batch.push({
+          class: recordClass,
+          format: format.format,
+          key: row.key,
+          bytes: room.subarray(filled, filled + row.size),
+          digest: `sha256:${row.hex}` as Digest,
+        });
+        filled += row.size;
+      }
+      if (batch.length > 0) yield batch;
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const sorter of this.#taken.sorters.values()) await sorter.close();
+  }
+}
+
+async function countClass(sorter: Sorter, tally: Tally): Promise<ClassSummary> {
+  const digest = createHash('sha256');
+  let count = 0;
+  const cursor = await sorter.read();
+  try {
+    for (let row = await cursor.next(); row !== undefined; row = await cursor.next()) {
+      const verdict = verdicts[row.verdict] as string;
+      if (!isKept(row)) {
+        tally.leftOut[verdict] = (tally.leftOut[verdict] ?? 0) + 1;
+        continue;
+      }
+      count++;
+      if (verdict === 'unscored') tally.unscored++;
+      digest.update(`${row.key}\0${row.hex}\n`);
+    }
+  } finally {
+    await cursor.close();
+  }
+  tally.kept += count;
+  return { count, digest: `sha256:${digest.digest('hex')}` as Digest };
+}
+
+function isKept(row: Row): boolean {
+  const verdict = verdicts[row.verdict];
+  return verdict === 'kept' || verdict === 'unscored';
+}
+
+function compareWithheld(a: WithheldRecord, b: WithheldRecord): number {
+  return compareText(a.record, b.record) || compareText(a.code, b.code) || compareText(a.pointer, b.pointer);
+}
+
+function nothingLeft({ leftOut }: Tally, withheld: number): CodedError {
+  const reasons = Object.entries(leftOut).map(([clause, count]) => `${count} by ${clause}`);
+  if (withheld > 0) reasons.push(`${withheld} withheld as not sound`);
+  return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no record is left to export: ${reasons.join(', ')}`, {
+    hint: 'widen the selector, or check that the sources hold what it asks for',
+    details: { leftOut, withheld },
+  });
+}

@@ -1,0 +1,75 @@
+import { compareInstants, type Instant } from '#core';
+import { type Subject, severities } from '../subject.ts';
+import { isInEcosystem } from './ecosystems.ts';
+import { compileGlob, type Glob } from './glob.ts';
+import { type Clause, clauses, type Selector } from './selector.ts';
+
+/** What a selector says of a record: the clause that leaves it out, `kept`, or `unscored`, which is kept too. */
+export type Verdict = Clause | 'kept' | 'unscored';
+
+/** Verdicts as small numbers, for rows: position in this list. */
+export const verdicts: readonly Verdict[] = ['kept', 'unscored', ...clauses];
+
+/** Judges a record. */
+export type Judge = (subject: Subject, modified: () => Instant) => Verdict;
+
+type Refuses = (subject: Subject, modified: () => Instant) => boolean;
+
+/** Makes a selector into a function of a record alone. */
+export function compileSelector(selector: Selector): Judge {
+  const refusals = clauses.flatMap((clause): [Clause, Refuses][] => {
+    const refuses = compileClause(clause, selector);
+    return refuses === undefined ? [] : [[clause, refuses]];
+  });
+  const judgesSeverity = selector.minimumSeverity !== undefined;
+  return (subject, modified) => {
+    for (const [clause, refuses] of refusals) if (refuses(subject, modified)) return clause;
+    return judgesSeverity && subject.severity() === undefined ? 'unscored' : 'kept';
+  };
+}
+
+function compileClause(clause: Clause, selector: Selector): Refuses | undefined {
+  const { ids, ecosystems, packages, withdrawn, modifiedSince, modifiedUntil, minimumSeverity } = selector;
+  switch (clause) {
+    case 'ids':
+      return ids && refuseIds(new Set(ids));
+    case 'ecosystems':
+      return ecosystems && refusePackages(ecosystems, undefined);
+    case 'packages':
+      return packages && refusePackages(ecosystems, packages.map(compileGlob));
+    case 'withdrawn':
+      return withdrawn && withdrawn !== 'include'
+        ? (subject) => subject.isWithdrawn() !== (withdrawn === 'only')
+        : undefined;
+    case 'modifiedSince':
+      return modifiedSince && ((_subject, modified) => compareInstants(modified(), modifiedSince) < 0);
+    case 'modifiedUntil':
+      return modifiedUntil && ((_subject, modified) => compareInstants(modified(), modifiedUntil) > 0);
+    case 'minimumSeverity':
+      return minimumSeverity && refuseBelow(severities.indexOf(minimumSeverity));
+  }
+}
+
+function refuseIds(wanted: ReadonlySet<string>): Refuses {
+  return (subject) => {
+    for (const id of subject.ids()) if (wanted.has(id)) return false;
+    return true;
+  };
+}
+
+function refusePackages(ecosystems: readonly string[] | undefined, globs: readonly Glob[] | undefined): Refuses {
+  return (subject) => {
+    for (const { ecosystem, name } of subject.packages()) {
+      const inEcosystem = ecosystems === undefined || ecosystems.some((wanted) => isInEcosystem(ecosystem, wanted));
+      if (inEcosystem && (globs === undefined || globs.some((matches) => matches(name)))) return false;
+    }
+    return true;
+  };
+}
+
+function refuseBelow(minimum: number): Refuses {
+  return (subject) => {
+    const severity = subject.severity();
+    return severity !== undefined && severities.indexOf(severity) < minimum;
+  };
+}

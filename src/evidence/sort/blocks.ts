@@ -1,0 +1,116 @@
+import type { FileHandle } from 'node:fs/promises';
+
+/** Reads a file from its beginning through one buffer that grows only for a piece larger than it. */
+export class BlockReader {
+  readonly #file: FileHandle;
+  #buffer: Buffer;
+  #start = 0;
+  #end = 0;
+
+  constructor(file: FileHandle, blockSize: number) {
+    this.#file = file;
+    this.#buffer = Buffer.allocUnsafeSlow(blockSize);
+  }
+
+  /** The next `size` bytes, valid until the next call; undefined at the end of the file. */
+  async take(size: number): Promise<Buffer | undefined> {
+    if (this.#end - this.#start < size && !(await this.#fill(size))) {
+      if (this.#end === this.#start) return undefined;
+      throw new RangeError('the file ends too early');
+    }
+    this.#start += size;
+    return this.#buffer.subarray(this.#start - size, this.#start);
+  }
+
+  /** Copies the next `size` bytes to `target` at `offset`. */
+  async copy(size: number, target: Uint8Array, offset: number): Promise<void> {
+    let to = offset;
+    await this.#consume(size, (piece) => {
+      target.set(piece, to);
+      to += piece.length;
+    });
+  }
+
+  /** Passes over the next `size` bytes. */
+  async skip(size: number): Promise<void> {
+    await this.#consume(size, () => undefined);
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  async #consume(size: number, use: (piece: Buffer) => void): Promise<void> {
+    let left = size;
+    while (left > 0) {
+      if (this.#start === this.#end && !(await this.#fill(1))) throw new RangeError('the file ends too early');
+      const piece = Math.min(left, this.#end - this.#start);
+      use(this.#buffer.subarray(this.#start, this.#start + piece));
+      this.#start += piece;
+      left -= piece;
+    }
+  }
+
+  /** Whether at least `size` bytes are now in the buffer. */
+  async #fill(size: number): Promise<boolean> {
+    const kept = this.#buffer.subarray(this.#start, this.#end);
+    if (size > this.#buffer.length) this.#buffer = Buffer.concat([kept], size);
+    else kept.copy(this.#buffer, 0);
+    this.#start = 0;
+    this.#end = kept.length;
+    while (this.#end < size) {
+      const { bytesRead } = await this.#file.read(this.#buffer, this.#end, this.#buffer.length - this.#end, null);
+      if (bytesRead === 0) return false;
+      this.#end += bytesRead;
+    }
+    return true;
+  }
+}
+
+/** Room in a buffer, to be filled before the next call. */
+export interface Room {
+  readonly target: Buffer;
+  readonly offset: number;
+}
+
+/** Writes a file through one buffer that grows only for a piece larger than it. */
+export class BlockWriter {
+  readonly #file: FileHandle;
+  #buffer: Buffer;
+  #filled = 0;
+  #open = true;
+
+  constructor(file: FileHandle, blockSize: number) {
+    this.#file = file;
+    this.#buffer = Buffer.allocUnsafeSlow(blockSize);
+  }
+
+  /** Room for the next `size` bytes. */
+  async room(size: number): Promise<Room> {
+    if (this.#filled + size > this.#buffer.length) await this.#flush();
+    if (size > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(size);
+    const offset = this.#filled;
+    this.#filled += size;
+    return { target: this.#buffer, offset };
+  }
+
+  /** Writes what is left and closes. */
+  async finish(): Promise<void> {
+    await this.#flush();
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    if (this.#open) await this.#file.close();
+    this.#open = false;
+  }
+
+  async #flush(): Promise<void> {
+    let from = 0;
+    while (from < this.#filled) {
+      const { bytesWritten } = await this.#file.write(this.#buffer, from, this.#filled - from, null);
+      from += bytesWritten;
+    }
+    this.#filled = 0;
+  }
+}

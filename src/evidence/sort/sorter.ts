@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileError } from '#core';
+import { FileRunWriter } from './file-run.ts';
+import { MemoryRun } from './memory-run.ts';
+import { MergeCursor } from './merge.ts';
+import type { Row, Run, RunCursor } from './run.ts';
+
+/** How much a sorter may hold, and how many files it may read at a time. */
+export interface SorterLimits {
+  /** Memory in bytes before it writes to files. */
+  readonly memory: number;
+  /** Runs of one level before they are merged into one. */
+  readonly fanIn: number;
+}
+
+const DEFAULTS: SorterLimits = { memory: 32 * 1024 * 1024, fanIn: 16 };
+
+/** Sorts any number of records in flat memory: in memory while they are few, else through runs in files. */
+export class Sorter {
+  readonly #workDir: string;
+  readonly #limits: SorterLimits;
+  readonly #memory = new MemoryRun();
+  readonly #runs: Run[] = [];
+  #folder: string | undefined;
+  #created = 0;
+
+  /** @param workDir an existing folder; nothing is put there while the records fit in memory */
+  constructor(workDir: string, limits: SorterLimits = DEFAULTS) {
+    this.#workDir = workDir;
+    this.#limits = limits;
+  }
+
+  /** Takes a row and a copy of its bytes (none for a record that is left out). */
+  async add(row: Omit<Row, 'size'>, bytes: Uint8Array): Promise<void> {
+    this.#memory.add(row, bytes);
+    if (this.#memory.cost >= this.#limits.memory) await this.#spill();
+  }
+
+  /** Reads all that was added, in order, each key once. Several may read at a time; nothing may be added meanwhile. */
+  async read(): Promise<RunCursor> {
+    return MergeCursor.open(this.#memory.isEmpty ? this.#runs : [...this.#runs, this.#memory]);
+  }
+
+  /** Removes the files. */
+  async close(): Promise<void> {
+    await this.#memory.remove();
+    this.#runs.length = 0;
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    this.#folder = undefined;
+  }
+
+  async #spill(): Promise<void> {
+    this.#runs.push(await this.#merge([this.#memory], 0));
+    this.#memory.clear();
+    for (;;) {
+      const level = this.#runs.at(-1)?.level ?? 0;
+      const peers = this.#runs.filter((run) => run.level === level);
+      if (peers.length < this.#limits.fanIn) return;
+      const merged = await this.#merge(peers, level + 1);
+      this.#runs.splice(-peers.length, peers.length, merged);
+      for (const run of peers) await run.remove();
+    }
+  }
+
+  async #merge(runs: readonly Run[], level: number): Promise<Run> {
+    const cursor = await MergeCursor.open(runs);
+    try {
+      return await this.#write(cursor, level);
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  async #write(cursor: RunCursor, level: number): Promise<Run> {
+    const writer = await FileRunWriter.create(await this.#newPath());
+    try {
+      for (let row = await cursor.next(); row !== undefined; row = await cursor.next()) await writer.write(row, cursor);
+      return await writer.finish(level);
+    } catch (error) {
+      await writer.abandon();
+      throw error;
+    }
+  }
+
+  async #newPath(): Promise<string> {
+    try {
+      this.#folder ??= await mkdtemp(join(this.#workDir, 'sort-'));
+    } catch (error) {
+      throw fileError(error, this.#workDir);
+    }
+    return join(this.#folder, String(this.#created++));
+  }
+}

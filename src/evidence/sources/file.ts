@@ -1,0 +1,83 @@
+import { open, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { unreadable } from './faults.ts';
+import { maxRecordBytes, type Source, type SourceFile } from './source.ts';
+
+/** One file that is one record. */
+export class FileSource implements Source {
+  readonly path: string;
+  readonly #size: number;
+
+  constructor(path: string, size: number) {
+    this.path = path;
+    this.#size = size;
+  }
+
+  async *files(): AsyncIterable<SourceFile> {
+    yield { name: basename(this.path), size: this.#size, read: () => this.#read() };
+  }
+
+  async close(): Promise<void> {}
+
+  async #read(): Promise<Uint8Array> {
+    try {
+      return await readFile(this.path);
+    } catch (error) {
+      throw unreadable(this.path, error);
+    }
+  }
+}
+
+const LINE_FEED = 0x0a;
+const CHUNK = 256 * 1024;
+
+/** One file with a record on each line; of any size, since only one line is held at a time. */
+export class LinesSource implements Source {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  async *files(): AsyncIterable<SourceFile> {
+    let number = 0;
+    for await (const line of this.#lines()) {
+      number++;
+      if (line.every((byte) => byte <= 0x20)) continue;
+      // Longer ones were cut; the size says so.
+      yield { name: `line ${number}`, size: line.length, read: async () => line };
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async *#lines(): AsyncIterable<Uint8Array> {
+    let held = Buffer.alloc(0);
+    for await (const chunk of this.#chunks()) {
+      let from = 0;
+      for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, from)) {
+        const line = chunk.subarray(from, end);
+        yield held.length === 0 ? line : Buffer.concat([held, line]);
+        held = Buffer.alloc(0);
+        from = end + 1;
+      }
+      // No more than what shows that it is too long.
+      if (held.length <= maxRecordBytes) held = Buffer.concat([held, chunk.subarray(from)]);
+    }
+    if (held.length > 0) yield held;
+  }
+
+  async *#chunks(): AsyncIterable<Buffer> {
+    try {
+      await using file = await open(this.path, 'r');
+      const buffer = Buffer.allocUnsafeSlow(CHUNK);
+      for (;;) {
+        const { bytesRead } = await file.read(buffer, 0, CHUNK, null);
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } catch (error) {
+      throw unreadable(this.path, error);
+    }
+  }
+}

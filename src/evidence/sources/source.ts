@@ -1,0 +1,27 @@
+/** A file of a source, whatever the source is. */
+export interface SourceFile {
+  /** Relative to the source, with forward slashes; the base name when the source is one file. */
+  readonly name: string;
+  /** Size in bytes. */
+  readonly size: number;
+  /** The content; call it at most once, before asking for the next file. Valid only until then. */
+  read(): Promise<Uint8Array>;
+}
+
+/** Something in a source that is no file and is passed over. */
+export interface PassedOver {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** An open source. */
+export interface Source {
+  /** The path as the user gave it. */
+  readonly path: string;
+  /** Files in an order that the source fixes, with what is passed over among them. */
+  files(): AsyncIterable<SourceFile | PassedOver>;
+  close(): Promise<void>;
+}
+
+/** Largest record in bytes. */
+export const maxRecordBytes = 16 * 1024 * 1024;

@@ -1,0 +1,23 @@
+/** A package that a record is about. */
+export interface AffectedPackage {
+  /** As OSV spells it, with its suffix where there is one: `npm`, `Debian:12`. */
+  readonly ecosystem: string;
+  /** As OSV spells it: `golang.org/x/net`, `@scope/name`, `group:artifact`. */
+  readonly name: string;
+}
+
+/** What a selector may ask of a record, whatever its format. Each answer is worked out when it is asked for. */
+export interface Subject {
+  /** The names a user may know the record by: its id, and its aliases or the vulnerabilities it speaks of. */
+  ids(): Iterable<string>;
+  packages(): Iterable<AffectedPackage>;
+  isWithdrawn(): boolean;
+  /** The highest rating that the record gives; undefined when it gives none. */
+  severity(): Severity | undefined;
+}
+
+/** Ratings of severity. `none` is a score of 0. */
+export type Severity = 'none' | 'low' | 'medium' | 'high' | 'critical';
+
+/** Ratings from the least to the most. */
+export const severities: readonly Severity[] = ['none', 'low', 'medium', 'high', 'critical'];
