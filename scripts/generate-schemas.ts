@@ -5,7 +5,7 @@ import { generateSchemaCode, type Schema } from './schema-code.ts';
 /** Where the code of each schema goes: the folder of the room that reads and writes such documents. */
 const DESTINATIONS: Readonly<Record<string, string>> = {
   'export-index': 'src/artifacts/json',
-  'export-manifest': 'src/export/schema',
+  'export-manifest': 'src/export',
   'export-provenance-parameters': 'src/signing',
 };
 

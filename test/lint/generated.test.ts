@@ -6,8 +6,8 @@ import { findStale, generateAll } from '../../scripts/generate-schemas.ts';
 import { generateSchemaCode } from '../../scripts/schema-code.ts';
 
 const checkout = join(import.meta.dirname, '../..');
-const TYPES = 'src/export/schema/export-manifest.generated.ts';
-const VALIDATOR = 'src/export/schema/export-manifest.validator.generated.ts';
+const TYPES = 'src/export/export-manifest.generated.ts';
+const VALIDATOR = 'src/export/export-manifest.validator.generated.ts';
 let root: string;
 
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CodedError, type JsonObject } from '#core';
-import { checkExportManifest, parseExportManifest } from '../../src/export/schema/export-manifest.generated.ts';
+import { checkExportManifest, parseExportManifest } from '../../src/export/export-manifest.generated.ts';
 
 const schemas = join(import.meta.dirname, '../../manifests-schema');
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;

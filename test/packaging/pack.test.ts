@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { copyCheckout, makeScratch, root, type Scratch } from './checkout.ts';
+
+const run = promisify(execFile);
+let scratch: Scratch;
+let app: string;
+let packed: readonly string[];
+
+/** Runs npm as a person would, from outside the checkout. */
+async function npm(cwd: string, ...args: string[]): Promise<string> {
+  const { stdout } = await run('npm', args, { cwd, maxBuffer: 16 * 1024 * 1024 });
+  return stdout;
+}
+
+beforeAll(async () => {
+  scratch = await makeScratch('pack');
+  const checkout = join(scratch.path, 'checkout');
+  await copyCheckout(checkout, 'linked');
+  const [report] = JSON.parse(await npm(checkout, 'pack', '--json', '--pack-destination', scratch.path)) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  packed = report.files.map((file) => file.path);
+  app = join(scratch.path, 'app');
+  await run('mkdir', [app]);
+  await npm(app, 'init', '--yes');
+  await npm(app, 'install', '--prefer-offline', '--no-audit', '--no-fund', join(scratch.path, report.filename));
+}, 300_000);
+
+afterAll(() => scratch[Symbol.asyncDispose]());
+
+test('the package holds what it needs to run, and nothing else', () => {
+  const folders = new Set(packed.filter((path) => path.includes('/')).map((path) => path.split('/')[0]));
+  expect([...folders].sort()).toEqual(['bin', 'dist', 'examples', 'manifests-schema']);
+  const files = packed.filter((path) => !path.includes('/')).sort();
+  expect(files).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+  expect(packed.filter((path) => /(?<!\.d)\.ts$/.test(path))).toEqual([]);
+});
+
+test('export-center --version says the version of the package', async () => {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  expect(await npm(app, 'exec', '--offline', '--', 'export-center', '--version')).toBe(`${version}\n`);
+});
+
+test('export-center runs an export of the sample that it brings', async () => {
+  const sample = join(app, 'node_modules/export-center/examples');
+  const args = ['export', '--profile', 'json:raw', '--source', sample, '--to', 'oci:out:raw', '--unsigned'];
+  const stdout = await npm(app, 'exec', '--offline', '--', 'export-center', ...args, '--output', 'json');
+  expect(JSON.parse(stdout)).toMatchObject({ profile: 'json:raw', digest: expect.stringMatching(/^sha256:/) });
+  expect(await readdir(join(app, 'out'))).toEqual(expect.arrayContaining(['blobs', 'index.json', 'oci-layout']));
+}, 60_000);
+
+test('the rooms can be imported, with their types', async () => {
+  const lines = [
+    "import { type Digest, parseDigest } from 'export-center/core';",
+    "const digest: Digest = parseDigest('sha256:' + '0'.repeat(64));",
+    '// @ts-expect-error a digest is no number, which the compiler knows only if it finds the types',
+    'const number: number = digest;',
+    'console.log(typeof number);',
+  ];
+  await writeFile(join(app, 'use.mts'), lines.join('\n'));
+  const flags = ['--module', 'nodenext', '--strict', '--skipLibCheck', '--target', 'es2024', '--types', 'node'];
+  const typeRoots = join(root, 'node_modules/@types');
+  await run(join(root, 'node_modules/.bin/tsc'), [...flags, '--typeRoots', typeRoots, 'use.mts'], { cwd: app });
+  const { stdout } = await run(process.execPath, ['use.mjs'], { cwd: app });
+  expect(stdout).toBe('string\n');
+}, 60_000);
