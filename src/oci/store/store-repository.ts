@@ -42,7 +42,7 @@ class StoreRepository implements Repository {
       ? await this.#fetchManifest(descriptor, range)
       : (await this.#repository.blobs.open(descriptor.digest))?.read(range);
     if (stream === undefined) throw this.#missing(descriptor.digest);
-    return range === undefined ? verifyStream(descriptor, stream, this.name) : stream;
+    return stoppable(range === undefined ? verifyStream(descriptor, stream, this.name) : stream, signal);
   }
 
   async exists({ mediaType, digest, size }: Descriptor): Promise<boolean> {
@@ -107,10 +107,17 @@ class StoreRepository implements Repository {
   }
 }
 
-/** Tells how many bytes have passed, and stops when the signal says so. */
-async function* counted(stream: ByteStream, { signal, onBytes }: PushOptions): ByteStream {
+async function* stoppable(stream: ByteStream, signal: AbortSignal | undefined): ByteStream {
   for await (const chunk of stream) {
     signal?.throwIfAborted();
+    yield chunk;
+  }
+  signal?.throwIfAborted();
+}
+
+/** Tells how many bytes have passed, and stops when the signal says so. */
+async function* counted(stream: ByteStream, { signal, onBytes }: PushOptions): ByteStream {
+  for await (const chunk of stoppable(stream, signal)) {
     yield chunk;
     onBytes?.(chunk.byteLength);
   }

@@ -1,0 +1,92 @@
+import { rm, truncate } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import type { Digest } from '#core';
+import { openStore, type StoredRepository } from '#oci';
+import { describe, noise, readAll } from '../content.ts';
+import { streamOf, tempFolders } from './temp.ts';
+
+const tempFolder = tempFolders();
+
+const bytes = noise(700_000);
+const { digest } = describe(bytes);
+
+async function push({ uploads }: StoredRepository, content = bytes): Promise<Digest> {
+  const { digest: pushed } = describe(content);
+  await uploads.put(pushed, streamOf(content, 100_000));
+  return pushed;
+}
+
+test('a blob is readable only through a repository that has it, and lies there once', async () => {
+  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const [a, b] = [store.repository('a'), store.repository('b')];
+  await push(a);
+  expect(await a.blobs.size(digest)).toBe(700_000);
+  expect(await b.blobs.size(digest)).toBeUndefined();
+  expect(await b.blobs.open(digest)).toBeUndefined();
+  expect(await b.blobs.mount(digest, store.repository('c').blobs)).toBe(false);
+  expect(await b.blobs.mount(digest, a.blobs)).toBe(true);
+  expect(await a.blobs.delete(digest)).toBe(true);
+  expect(await a.blobs.delete(digest)).toBe(false);
+  expect(await a.blobs.size(digest)).toBeUndefined();
+  expect(await b.blobs.size(digest)).toBe(700_000);
+});
+
+test('a mount from anywhere takes any repository of the tenant, and none of another', async () => {
+  const root = await tempFolder();
+  const mine = await openStore(root, { tenant: 'mine' });
+  const other = await openStore(root, { tenant: 'other' });
+  await push(other.repository('a'));
+  expect(await mine.repository('a').blobs.size(digest)).toBeUndefined();
+  expect(await mine.repository('a').blobs.mount(digest)).toBe(false);
+  expect(await mine.repository('a').blobs.size(digest)).toBeUndefined();
+  expect(await other.repository('b').blobs.mount(digest)).toBe(true);
+});
+
+test('reading: all of it, and ranges', async () => {
+  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const repository = store.repository('a');
+  await push(repository);
+  const open = async () => (await repository.blobs.open(digest)) ?? expect.fail('no blob');
+  expect(Buffer.compare(await readAll((await open()).read()), bytes)).toBe(0);
+  for (const [start, end] of [
+    [0, 0],
+    [699_999, 699_999],
+    [262_143, 262_144],
+    [100, 600_000],
+  ] as const) {
+    const part = await readAll((await open()).read({ start, end }));
+    expect(Buffer.compare(part, bytes.subarray(start, end + 1))).toBe(0);
+  }
+  const empty = await push(repository, new Uint8Array(0));
+  const file = await repository.blobs.open(empty);
+  expect(file?.size).toBe(0);
+  expect(await readAll(file?.read() ?? expect.fail())).toHaveLength(0);
+});
+
+test('a blob that is being read survives its deletion', async () => {
+  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const repository = store.repository('a');
+  await push(repository);
+  const reading = (await repository.blobs.open(digest))?.read() ?? expect.fail('no blob');
+  const first = await reading.next();
+  await repository.blobs.delete(digest);
+  await rm(store.paths.blob(digest));
+  const rest = await readAll(reading);
+  expect(Buffer.compare(Buffer.concat([first.value as Uint8Array, rest]), bytes)).toBe(0);
+});
+
+test('a blob whose bytes are lost is not there, one that shrinks is an error, and a push heals both', async () => {
+  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const repository = store.repository('a');
+  await push(repository);
+  const open = (await repository.blobs.open(digest)) ?? expect.fail('no blob');
+  await truncate(store.paths.blob(digest), 300_000);
+  await expect(readAll(open.read())).rejects.toMatchObject({ code: 'ERR_EXPORT_STORE_INVALID' });
+  await push(repository);
+  expect(Buffer.compare(await readAll((await repository.blobs.open(digest))?.read() ?? expect.fail()), bytes)).toBe(0);
+  await rm(store.paths.blob(digest));
+  expect(await repository.blobs.size(digest)).toBeUndefined();
+  expect(await repository.blobs.open(digest)).toBeUndefined();
+  await push(repository);
+  expect(await repository.blobs.size(digest)).toBe(700_000);
+});
