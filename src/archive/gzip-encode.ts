@@ -10,7 +10,10 @@ const MEMBER_BYTES = 1024 * 1024;
 /** As many as zlib's thread pool runs at once on small machines; each holds its input and its output. */
 const IN_FLIGHT = 3;
 
-/** Every parameter that decides the bytes is written out, so that no default of Node's can move them. */
+/**
+ * Every parameter that decides the bytes is written out, so that no default of Node's can move them.
+ * Level 6: on a Trivy database level 9 saves 2 % and takes 2.6 times as long.
+ */
 const OPTIONS = {
   level: 6,
   memLevel: 8,
