@@ -1,19 +1,8 @@
-import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  buildReferenceDb,
-  describePeers,
-  peerNames,
-  peerPath,
-  peerPin,
-  pins,
-  requirePeer,
-  runCommand,
-  runPeer,
-  testPeers,
-} from './peers.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { peerNames, peerPath, peerPin, pins, requirePeer, runCommand, runPeer, testPeers } from './peers.ts';
 
 test('pins.txt holds the names that the tests know, and no other', () => {
   expect([...pins.keys()]).toEqual([...peerNames]);
@@ -87,95 +76,4 @@ describe('the installed version is the pinned one:', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     return stdout.split('\n').map((line) => line.trim().split('\t').slice(1, 3).join(' '));
   }
-});
-
-describePeers(['trivydb-ref', 'bbolt'], 'the reference builder', () => {
-  const goSource = { ecosystem: 'go', id: 'govulndb', name: 'A Go source', url: 'https://go.example/' } as const;
-  const pipSource = { ecosystem: 'pip', id: 'osv', name: 'A Python source', url: 'https://pip.example/' } as const;
-  const goRecord = {
-    schema_version: '1.7.0',
-    id: 'GO-2020-0001',
-    modified: '2024-05-20T16:03:47Z',
-    aliases: ['CVE-2020-36567'],
-    summary: 'A request can forge lines of the log',
-    affected: [
-      {
-        package: { ecosystem: 'Go', name: 'github.com/gin-gonic/gin' },
-        ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed: '1.6.0' }] }],
-      },
-    ],
-  };
-  const pipRecord = {
-    schema_version: '1.7.0',
-    id: 'PYSEC-2019-0000',
-    modified: '2024-05-20T16:03:47Z',
-    details: 'A made-up record',
-    affected: [
-      {
-        package: { ecosystem: 'PyPI', name: 'made-up' },
-        ranges: [{ type: 'ECOSYSTEM', events: [{ introduced: '1.0' }, { fixed: '2.0' }] }],
-      },
-    ],
-  };
-
-  const pageBytes = 4096;
-
-  let dir: string;
-  let database: string;
-  beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'reference-db-'));
-    await mkdir(join(dir, 'go'));
-    await mkdir(join(dir, 'pip'));
-    await writeFile(join(dir, 'go', 'one.json'), JSON.stringify(goRecord));
-    await writeFile(join(dir, 'pip', 'two.json'), JSON.stringify(pipRecord));
-    database = await buildReferenceDb(join(dir, 'out'), [
-      { ...goSource, dir: join(dir, 'go') },
-      { ...pipSource, dir: join(dir, 'pip') },
-    ]);
-  });
-  afterAll(() => rm(dir, { recursive: true, force: true }));
-
-  async function bbolt(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await runPeer('bbolt', args);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    return stdout.trim();
-  }
-
-  test('files the records under their sources, in a database that bbolt finds sound', async () => {
-    expect(await bbolt('check', database)).toBe('OK');
-    expect((await bbolt('buckets', database)).split('\n')).toEqual([
-      'data-source',
-      'go::A Go source',
-      'pip::A Python source',
-      'vulnerability',
-    ]);
-    const advisory = await bbolt('get', database, 'go::A Go source', 'github.com/gin-gonic/gin', 'CVE-2020-36567');
-    expect(JSON.parse(advisory)).toEqual({
-      VendorIDs: ['GO-2020-0001'],
-      VulnerableVersions: ['<1.6.0'],
-      PatchedVersions: ['1.6.0'],
-    });
-    expect(JSON.parse(await bbolt('get', database, 'data-source', 'pip::A Python source'))).toEqual({
-      ID: 'osv',
-      Name: 'A Python source',
-      URL: 'https://pip.example/',
-    });
-    const metadata = JSON.parse(await readFile(join(dir, 'out', 'metadata.json'), 'utf8'));
-    expect(metadata).toMatchObject({ Version: 2 });
-  });
-
-  test('bbolt finds damage in it', async () => {
-    const bytes = await readFile(database);
-    // Behind the two pages of metadata each page opens with its own number.
-    for (let offset = 2 * pageBytes; offset < bytes.length; offset += pageBytes) bytes.writeUInt8(0x77, offset);
-    const damaged = join(dir, 'damaged.db');
-    await writeFile(damaged, bytes);
-    expect((await runPeer('bbolt', ['check', damaged])).code).not.toBe(0);
-  });
-
-  test('says which directory is not there', async () => {
-    const missing = join(dir, 'missing');
-    const build = buildReferenceDb(join(dir, 'other'), [{ ...goSource, dir: missing }]);
-    await expect(build).rejects.toThrow(missing);
-  });
 });
