@@ -58,7 +58,9 @@ test.each(REGISTRY_HOSTS)('no file names the package registry %s', (host) => {
 
 test('no file names the registries that this machine is set up with', () => {
   const { npm_config_registry: npm = '', GOPROXY = '', PIP_INDEX_URL: pip = '' } = process.env;
-  const hosts = [npm, pip, ...GOPROXY.split(/[,|]/)].filter(URL.canParse).map((url) => new URL(url).hostname);
+  const hosts = [npm, pip, ...GOPROXY.split(/[,|]/)]
+    .filter((url) => URL.canParse(url))
+    .map((url) => new URL(url).hostname);
   for (const host of hosts.filter((name) => name.includes('.'))) expect(placesOf(host)).toEqual([]);
 });
 
