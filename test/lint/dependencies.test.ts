@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
+}
+
+interface Locked {
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly hasInstallScript?: boolean;
+  readonly license?: string;
+  readonly dev?: boolean;
+}
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+  packages: Readonly<Record<string, Locked>>;
+};
+const locked = Object.entries(packages).filter(([path]) => path !== '');
+const names = (wrong: (entry: Locked) => boolean) => locked.filter(([, entry]) => wrong(entry)).map(([path]) => path);
+
+/** The rooms that import each package. */
+function usesOfPackages(): ReadonlyMap<string, ReadonlySet<string>> {
+  const uses = new Map<string, Set<string>>();
+  for (const file of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts') || file.endsWith('.generated.ts')) continue;
+    const text = readFileSync(join(root, 'src', file), 'utf8');
+    for (const [, specifier = ''] of text.matchAll(/(?:^import|\bfrom) '([^'.#][^']*)';$/gm)) {
+      if (isBuiltin(specifier)) continue;
+      const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+      uses.set(name, (uses.get(name) ?? new Set()).add(file.split('/')[0] ?? ''));
+    }
+  }
+  return uses;
+}
+
+test('what the program imports is declared for it, and each package has one room', () => {
+  const uses = usesOfPackages();
+  expect(uses.size).toBeGreaterThan(3);
+  for (const [name, rooms] of uses) {
+    expect(Object.keys(manifest.dependencies), name).toContain(name);
+    expect([...rooms], name).toHaveLength(1);
+  }
+});
+
+test('versions are exact', () => {
+  const { dependencies, devDependencies, optionalDependencies } = manifest;
+  const versions = [dependencies, devDependencies, optionalDependencies].flatMap((kind) => Object.values(kind));
+  expect(versions.filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+});
+
+test('every package is pinned by a hash, and the lock file holds no address to fetch it from', () => {
+  expect(names(({ integrity }) => !integrity?.startsWith('sha512-'))).toEqual([]);
+  expect(names(({ resolved }) => resolved !== undefined)).toEqual([]);
+});
+
+test('no package runs anything when it is installed', () => {
+  expect(names(({ hasInstallScript }) => hasInstallScript === true)).toEqual([]);
+});
+
+test('what the program needs may be passed on under Apache-2.0', () => {
+  const permissive = /^(0BSD|Apache-2\.0|BSD-[23]-Clause|BlueOak-1\.0\.0|ISC|MIT|\(MIT AND Zlib\)|Zlib)$/;
+  expect(names(({ dev, license }) => dev !== true && !permissive.test(license ?? ''))).toEqual([]);
+});
