@@ -3,7 +3,7 @@ import { CodedError, compareText, type Digest, type Instant } from '#core';
 import type { Format } from './formats/recognise.ts';
 import type { ClassSummary, EvidenceRecord, IgnoredFile, RecordClass, RecordSet, WithheldRecord } from './record.ts';
 import { verdicts } from './select/compile.ts';
-import type { Row } from './sort/run.ts';
+import type { Row } from './sort/row.ts';
 import type { Sorter } from './sort/sorter.ts';
 
 /** Bytes of records in a batch, beyond which a new one begins. */

@@ -14,10 +14,9 @@ const NO_DATE = '0001-01-01T00:00:00Z';
 export function modifiedOfOsv(value: JsonObject): string {
   const modified = value['modified'] as string;
   if (modified !== NO_DATE) return modified;
-  const published = (value['published'] as string | undefined) ?? modified;
-  const withdrawn = (value['withdrawn'] as string | undefined) ?? published;
-  // Both are in UTC and of one form up to their fractions, which decide nothing here but a tie within a second.
-  return withdrawn > published ? withdrawn : published;
+  const dates = [modified, value['published'], value['withdrawn']].filter((date) => typeof date === 'string');
+  // All are in UTC and of one form but for their fractions, which decide nothing but a tie within a second.
+  return dates.sort().at(-1) as string;
 }
 
 /** What a selector asks of an advisory. */

@@ -12,14 +12,21 @@ export class BlockReader {
     this.#buffer = Buffer.allocUnsafeSlow(blockSize);
   }
 
-  /** The next `size` bytes, valid until the next call; undefined at the end of the file. */
-  async take(size: number): Promise<Buffer | undefined> {
+  /** The next `size` bytes, which stay the next ones; undefined at the end of the file. Valid until the next call. */
+  async peek(size: number): Promise<Buffer | undefined> {
     if (this.#end - this.#start < size && !(await this.#fill(size))) {
       if (this.#end === this.#start) return undefined;
       throw new RangeError('the file ends too early');
     }
+    return this.#buffer.subarray(this.#start, this.#start + size);
+  }
+
+  /** The next `size` bytes. Valid until the next call. */
+  async take(size: number): Promise<Buffer> {
+    const bytes = await this.peek(size);
+    if (bytes === undefined) throw new RangeError('the file ends too early');
     this.#start += size;
-    return this.#buffer.subarray(this.#start - size, this.#start);
+    return bytes;
   }
 
   /** Copies the next `size` bytes to `target` at `offset`. */

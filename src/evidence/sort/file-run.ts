@@ -1,12 +1,13 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { fileError } from '#core';
 import { BlockReader, BlockWriter } from './blocks.ts';
-import type { Row, Run, RunCursor } from './run.ts';
+import { Row, rowHeadBytes, rowTailBytes } from './row.ts';
+import type { Run, RunCursor } from './run.ts';
 
-/** verdict u8, size u32, key length u32, place length u32, digest 32 bytes; then key and place in UTF-8. */
-const HEAD = 1 + 4 + 4 + 4 + 32;
+const READ_BLOCKS = { rows: 32 * 1024, data: 128 * 1024 } as const;
+const WRITE_BLOCKS = { rows: 64 * 1024, data: 1024 * 1024 } as const;
 
-/** A run in two files: `.rows` and, in the same order, `.data`. */
+/** A run in two files: `.rows` and, in the same order, the records in `.data`. */
 export class FileRun implements Run {
   readonly level: number;
   readonly #path: string;
@@ -17,14 +18,8 @@ export class FileRun implements Run {
   }
 
   async open(): Promise<RunCursor> {
-    const rows = await openFile(`${this.#path}.rows`, 'r');
-    try {
-      const data = await openFile(`${this.#path}.data`, 'r');
-      return new FileCursor(new BlockReader(rows, 64 * 1024), new BlockReader(data, 256 * 1024), this.#path);
-    } catch (error) {
-      await rows.close();
-      throw error;
-    }
+    const [rows, data] = await openBoth(this.#path, 'r');
+    return new FileCursor(new BlockReader(rows, READ_BLOCKS.rows), new BlockReader(data, READ_BLOCKS.data), this.#path);
   }
 
   async remove(): Promise<void> {
@@ -48,16 +43,11 @@ class FileCursor implements RunCursor {
   async next(): Promise<Row | undefined> {
     try {
       if (this.#unread > 0) await this.#data.skip(this.#unread);
-      this.#unread = 0;
-      const head = await this.#rows.take(HEAD);
+      const head = await this.#rows.peek(rowHeadBytes);
       if (head === undefined) return undefined;
-      const [verdict, size] = [head.readUInt8(0), head.readUInt32LE(1)];
-      const [keyLength, placeLength] = [head.readUInt32LE(5), head.readUInt32LE(9)];
-      const hex = head.toString('hex', 13, HEAD);
-      const text = await this.#rows.take(keyLength + placeLength);
-      if (text === undefined) throw new RangeError('a run ends within a row');
-      this.#unread = size;
-      return { key: text.toString('utf8', 0, keyLength), hex, verdict, size, place: text.toString('utf8', keyLength) };
+      const row = new Row(Buffer.from(await this.#rows.take(rowHeadBytes + rowTailBytes(head))));
+      this.#unread = row.size;
+      return row;
     } catch (error) {
       throw fileError(error, this.#path);
     }
@@ -78,7 +68,7 @@ class FileCursor implements RunCursor {
   }
 }
 
-/** Writes rows that come in order, and their bytes, to a new FileRun. */
+/** Writes rows that come in order, and their records, to a new FileRun. */
 export class FileRunWriter {
   readonly #path: string;
   readonly #rows: BlockWriter;
@@ -86,33 +76,20 @@ export class FileRunWriter {
 
   private constructor(path: string, rows: FileHandle, data: FileHandle) {
     this.#path = path;
-    this.#rows = new BlockWriter(rows, 64 * 1024);
-    this.#data = new BlockWriter(data, 1024 * 1024);
+    this.#rows = new BlockWriter(rows, WRITE_BLOCKS.rows);
+    this.#data = new BlockWriter(data, WRITE_BLOCKS.data);
   }
 
   static async create(path: string): Promise<FileRunWriter> {
-    const rows = await openFile(`${path}.rows`, 'wx');
-    try {
-      return new FileRunWriter(path, rows, await openFile(`${path}.data`, 'wx'));
-    } catch (error) {
-      await rows.close();
-      throw error;
-    }
+    const [rows, data] = await openBoth(path, 'wx');
+    return new FileRunWriter(path, rows, data);
   }
 
-  /** Writes one row; its bytes are read from `cursor`, which stands on it. */
+  /** Writes one row; its record is read from `cursor`, which stands on it. */
   async write(row: Row, cursor: RunCursor): Promise<void> {
     try {
-      const [key, place] = [Buffer.from(row.key), Buffer.from(row.place)];
-      const head = await this.#rows.room(HEAD + key.length + place.length);
-      const { target, offset } = head;
-      target.writeUInt8(row.verdict, offset);
-      target.writeUInt32LE(row.size, offset + 1);
-      target.writeUInt32LE(key.length, offset + 5);
-      target.writeUInt32LE(place.length, offset + 9);
-      target.write(row.hex, offset + 13, 'hex');
-      target.set(key, offset + HEAD);
-      target.set(place, offset + HEAD + key.length);
+      const head = await this.#rows.room(row.bytes.length);
+      head.target.set(row.bytes, head.offset);
       if (row.size === 0) return;
       const data = await this.#data.room(row.size);
       await cursor.read(data.target, data.offset);
@@ -140,10 +117,13 @@ export class FileRunWriter {
   }
 }
 
-async function openFile(path: string, flags: string): Promise<FileHandle> {
+async function openBoth(path: string, flags: string): Promise<[rows: FileHandle, data: FileHandle]> {
+  let rows: FileHandle | undefined;
   try {
-    return await open(path, flags, 0o600);
+    rows = await open(`${path}.rows`, flags, 0o600);
+    return [rows, await open(`${path}.data`, flags, 0o600)];
   } catch (error) {
+    await rows?.close();
     throw fileError(error, path);
   }
 }

@@ -1,21 +1,25 @@
 import { compareText } from '#core';
-import type { Row, Run, RunCursor } from './run.ts';
+import { compareRows, Row, type RowFacts, rowBytes, writeRow } from './row.ts';
+import type { Run, RunCursor } from './run.ts';
 
 const CHUNK = 1024 * 1024;
-/** What a row costs in memory beside the record's bytes; measured, generous. */
-const ROW_COST = 400;
+/** What a record costs beside its row and its bytes: an entry in each list, and its key as a string. */
+const ENTRY_COST = 100;
 
-interface StoredRow extends Row {
-  readonly chunk: Uint8Array;
+/** Where a row lies; its record follows it. */
+interface Spot {
+  readonly key: string;
+  readonly chunk: Buffer;
   readonly offset: number;
+  readonly rowBytes: number;
 }
 
-/** A run that still grows: rows in the order they came, bytes packed into chunks that are used again. */
+/** A run that still grows: rows and records in the order they came, packed into chunks that are used again. */
 export class MemoryRun implements Run {
   readonly level = 0;
-  readonly #chunks: Uint8Array[] = [];
-  #rows: StoredRow[] = [];
-  #used = 0;
+  readonly #chunks: Buffer[] = [];
+  #spots: Spot[] = [];
+  #current = 0;
   #filled = 0;
   #cost = 0;
   #sorted = true;
@@ -26,30 +30,32 @@ export class MemoryRun implements Run {
   }
 
   get isEmpty(): boolean {
-    return this.#rows.length === 0;
+    return this.#spots.length === 0;
   }
 
-  /** Takes a row and a copy of its bytes. */
-  add(row: Omit<Row, 'size'>, bytes: Uint8Array): void {
-    const { key, hex, verdict, place } = row;
-    const chunk = this.#chunkFor(bytes.byteLength);
-    chunk.set(bytes, this.#filled);
-    this.#rows.push({ key, hex, verdict, place, size: bytes.byteLength, chunk, offset: this.#filled });
-    this.#filled += bytes.byteLength;
-    this.#cost += bytes.byteLength + ROW_COST;
+  /** Takes a row and a copy of its record. */
+  add(facts: RowFacts, record: Uint8Array): void {
+    const head = rowBytes(facts);
+    const chunk = this.#chunkFor(head + record.byteLength);
+    const offset = this.#filled;
+    writeRow(chunk, offset, facts, record.byteLength);
+    chunk.set(record, offset + head);
+    this.#spots.push({ key: facts.key, chunk, offset, rowBytes: head });
+    this.#filled += head + record.byteLength;
+    this.#cost += head + record.byteLength + ENTRY_COST;
     this.#sorted = false;
   }
 
   async open(): Promise<RunCursor> {
-    if (!this.#sorted) this.#rows.sort(compareRows);
+    if (!this.#sorted) this.#spots.sort(compareSpots);
     this.#sorted = true;
-    return new MemoryCursor(this.#rows);
+    return new MemoryCursor(this.#spots);
   }
 
   /** Forgets all rows; the chunks stay for the next ones. */
   clear(): void {
-    this.#rows = [];
-    this.#used = this.#filled = this.#cost = 0;
+    this.#spots = [];
+    this.#current = this.#filled = this.#cost = 0;
   }
 
   async remove(): Promise<void> {
@@ -57,44 +63,47 @@ export class MemoryRun implements Run {
     this.#chunks.length = 0;
   }
 
-  #chunkFor(size: number): Uint8Array {
-    const current = this.#chunks[this.#used];
+  #chunkFor(size: number): Buffer {
+    const current = this.#chunks[this.#current];
     if (current !== undefined && this.#filled + size <= current.length) return current;
-    if (current !== undefined) this.#used++;
+    if (current !== undefined) this.#current++;
     this.#filled = 0;
-    const next = this.#chunks[this.#used];
+    const next = this.#chunks[this.#current];
     if (next !== undefined && size <= next.length) return next;
-    const fresh = new Uint8Array(Math.max(CHUNK, size));
-    this.#chunks.splice(this.#used, 0, fresh);
+    const fresh = Buffer.allocUnsafeSlow(Math.max(CHUNK, size));
+    this.#chunks.splice(this.#current, 0, fresh);
     return fresh;
   }
 }
 
 class MemoryCursor implements RunCursor {
-  readonly #rows: readonly StoredRow[];
+  readonly #spots: readonly Spot[];
   #at = -1;
 
-  constructor(rows: readonly StoredRow[]) {
-    this.#rows = rows;
+  constructor(spots: readonly Spot[]) {
+    this.#spots = spots;
   }
 
   async next(): Promise<Row | undefined> {
     this.#at++;
-    return this.#rows[this.#at];
+    const spot = this.#spots[this.#at];
+    return spot === undefined ? undefined : rowAt(spot);
   }
 
   async read(target: Uint8Array, offset: number): Promise<void> {
-    const row = this.#rows[this.#at];
-    if (row === undefined) throw new RangeError('no row to read');
-    target.set(row.chunk.subarray(row.offset, row.offset + row.size), offset);
+    const spot = this.#spots[this.#at];
+    if (spot === undefined) throw new RangeError('no row to read');
+    const from = spot.offset + spot.rowBytes;
+    spot.chunk.copy(target, offset, from, from + rowAt(spot).size);
   }
 
   async close(): Promise<void> {}
 }
 
-/** Order of rows: key, then digest, then place, so that neither arrival nor chance decides which of two comes first. */
-export function compareRows(a: Row, b: Row): number {
-  const byKey = compareText(a.key, b.key);
-  if (byKey !== 0) return byKey;
-  return compareText(a.hex, b.hex) || compareText(a.place, b.place);
+function rowAt({ chunk, offset, rowBytes }: Spot): Row {
+  return new Row(chunk.subarray(offset, offset + rowBytes));
+}
+
+function compareSpots(a: Spot, b: Spot): number {
+  return compareText(a.key, b.key) || compareRows(rowAt(a), rowAt(b));
 }

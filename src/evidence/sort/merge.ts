@@ -1,6 +1,6 @@
 import { CodedError } from '#core';
-import { compareRows } from './memory-run.ts';
-import type { Row, Run, RunCursor } from './run.ts';
+import { compareRows, type Row } from './row.ts';
+import type { Run, RunCursor } from './run.ts';
 
 interface Head {
   readonly cursor: RunCursor;

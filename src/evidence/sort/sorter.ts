@@ -4,7 +4,8 @@ import { fileError } from '#core';
 import { FileRunWriter } from './file-run.ts';
 import { MemoryRun } from './memory-run.ts';
 import { MergeCursor } from './merge.ts';
-import type { Row, Run, RunCursor } from './run.ts';
+import type { RowFacts } from './row.ts';
+import type { Run, RunCursor } from './run.ts';
 
 /** How much a sorter may hold, and how many files it may read at a time. */
 export interface SorterLimits {
@@ -14,7 +15,7 @@ export interface SorterLimits {
   readonly fanIn: number;
 }
 
-const DEFAULTS: SorterLimits = { memory: 32 * 1024 * 1024, fanIn: 16 };
+const DEFAULTS: SorterLimits = { memory: 16 * 1024 * 1024, fanIn: 32 };
 
 /** Sorts any number of records in flat memory: in memory while they are few, else through runs in files. */
 export class Sorter {
@@ -31,9 +32,9 @@ export class Sorter {
     this.#limits = limits;
   }
 
-  /** Takes a row and a copy of its bytes (none for a record that is left out). */
-  async add(row: Omit<Row, 'size'>, bytes: Uint8Array): Promise<void> {
-    this.#memory.add(row, bytes);
+  /** Takes a row and a copy of its record (no bytes for one that is left out). */
+  async add(row: RowFacts, record: Uint8Array): Promise<void> {
+    this.#memory.add(row, record);
     if (this.#memory.cost >= this.#limits.memory) await this.#spill();
   }
 
