@@ -46,7 +46,7 @@ test('export-center --version says the version of the package', async () => {
 });
 
 test('export-center runs an export of the sample that it brings', async () => {
-  const sample = join(app, 'node_modules/export-center/examples');
+  const sample = join(app, 'node_modules/export-center/examples/evidence');
   const args = ['export', '--profile', 'json:raw', '--source', sample, '--to', 'oci:out:raw', '--unsigned'];
   const stdout = await npm(app, 'exec', '--offline', '--', 'export-center', ...args, '--output', 'json');
   expect(JSON.parse(stdout)).toMatchObject({ profile: 'json:raw', digest: expect.stringMatching(/^sha256:/) });
