@@ -35,17 +35,9 @@ function sigstoreSigner(signer: Signer) {
 }
 
 /** The JSON of an envelope, members in the order in which cosign writes them (DSSE envelope.md, v1). */
-export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  return Buffer.from(JSON.stringify(envelopeJson(envelope)), 'utf8');
-}
-
-/** The envelope as a JSON value. */
-export function envelopeJson(envelope: Envelope): JsonObject {
-  return {
-    payloadType: envelope.payloadType,
-    payload: encodeBase64(envelope.payload),
-    signatures: [{ keyid: envelope.keyid, sig: encodeBase64(envelope.signature) }],
-  };
+export function encodeEnvelope({ payloadType, payload, keyid, signature }: Envelope): Uint8Array {
+  const signatures = [{ keyid, sig: encodeBase64(signature) }];
+  return Buffer.from(JSON.stringify({ payloadType, payload: encodeBase64(payload), signatures }), 'utf8');
 }
 
 /**

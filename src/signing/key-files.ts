@@ -23,20 +23,25 @@ export const emptyTrustedRoot = '{"mediaType":"application/vnd.dev.sigstore.trus
  * a file that is there. Makes the folder, whole in one step, where it is missing; in a folder that is there a run
  * that is killed may leave a part, which the next run takes away before it begins.
  *
- * @throws CodedError ERR_EXPORT_KEY_EXISTS, ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_DISK_FULL, ERR_EXPORT_IO
+ * @throws CodedError ERR_EXPORT_KEY_EXISTS, ERR_EXPORT_LOCKED, ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_DISK_FULL,
+ *   ERR_EXPORT_IO
  */
 export async function writeKeyPair(dir: string, pair: KeyPair, password: string): Promise<KeyFiles> {
   const folder = resolve(dir);
   const paths = keyFilesIn(dir);
   try {
     const exists = (await statOf(folder)) !== undefined;
-    const pending = exists ? join(folder, PENDING) : join(dirname(folder), `.${basename(folder)}${PENDING}`);
-    if (exists) await settle(folder, pending);
+    const prefix = exists ? join(folder, PENDING) : join(dirname(folder), `.${basename(folder)}${PENDING}`);
+    for (const left of await leftovers(prefix)) await settle(folder, left);
     await refuseExisting(paths);
-    await rm(pending, { recursive: true, force: true });
-    await writePending(pending, pair, password, await statOf(paths.trustedRoot));
-    if (exists) await linkInto(folder, pending);
-    else await moveTo(folder, pending, paths);
+    const pending = `${prefix}${process.pid}`;
+    try {
+      await writePending(pending, pair, password, await statOf(paths.trustedRoot));
+      if (exists) await linkInto(folder, pending);
+      else await moveTo(folder, pending);
+    } finally {
+      await settle(folder, pending);
+    }
     return paths;
   } catch (error) {
     throw fileError(error, dir);
@@ -52,8 +57,35 @@ export function keyFilesIn(dir: string): KeyFiles {
   };
 }
 
-/** Where a pair lies until it is whole. A fixed name, so that what a killed run left can be found. */
-const PENDING = '.cosign-pair.pending';
+/** Begins the name of the folder in which a pair lies until it is whole; the id of the process follows. */
+const PENDING = '.cosign-pair.';
+
+/**
+ * Folders that killed runs left.
+ *
+ * @throws CodedError ERR_EXPORT_LOCKED where the process that made one still runs
+ */
+async function leftovers(prefix: string): Promise<string[]> {
+  const [folder, begin] = [dirname(prefix), basename(prefix)];
+  if ((await statOf(folder)) === undefined) return [];
+  const pids = (await readdir(folder))
+    .filter((name) => name.startsWith(begin) && /^\d{1,10}$/.test(name.slice(begin.length)))
+    .map((name) => Number(name.slice(begin.length)));
+  const running = pids.find((pid) => pid !== process.pid && isRunning(pid));
+  if (running === undefined) return pids.map((pid) => `${prefix}${pid}`);
+  throw new CodedError('ERR_EXPORT_LOCKED', `${prefix}${running}: process ${running} is writing keys here`, {
+    hint: 'wait until it ends; if that process is another program, delete the folder that is named',
+    details: { path: `${prefix}${running}`, pid: running },
+  });
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return isSystemError(error, 'EPERM');
+  }
+}
 
 async function refuseExisting({ privateKey, publicKey, trustedRoot }: KeyFiles): Promise<void> {
   const taken = [];
@@ -81,30 +113,24 @@ async function writePending(pending: string, pair: KeyPair, password: string, ro
   if (rootIsThere === undefined) await writeFileDurable(join(pending, TRUSTED_ROOT), emptyTrustedRoot);
 }
 
-async function moveTo(folder: string, pending: string, paths: KeyFiles): Promise<void> {
+async function moveTo(folder: string, pending: string): Promise<void> {
   try {
     await rename(pending, folder);
   } catch (error) {
-    await rm(pending, { recursive: true, force: true });
     // Somebody made the folder, with something in it, since we looked.
-    if (isSystemError(error, 'ENOTEMPTY', 'EEXIST')) throw keyExists([paths.privateKey]);
-    throw error;
+    throw isSystemError(error, 'ENOTEMPTY', 'EEXIST') ? keyExists([folder]) : error;
   }
   await syncFolder(dirname(folder));
 }
 
 /** A hard link, unlike a rename, fails where a file of that name is. */
 async function linkInto(folder: string, pending: string): Promise<void> {
-  try {
-    for (const name of await readdir(pending)) {
-      await link(join(pending, name), join(folder, name)).catch((error: unknown) => {
-        throw isSystemError(error, 'EEXIST') ? keyExists([join(folder, name)]) : error;
-      });
-    }
-    await syncFolder(folder);
-  } finally {
-    await settle(folder, pending);
+  for (const name of await readdir(pending)) {
+    await link(join(pending, name), join(folder, name)).catch((error: unknown) => {
+      throw isSystemError(error, 'EEXIST') ? keyExists([join(folder, name)]) : error;
+    });
   }
+  await syncFolder(folder);
 }
 
 /** Ends a run, ours or one that was killed: a pair that is linked whole stays, a part of one goes. */

@@ -146,7 +146,7 @@ function encodePem(body: string): string {
   return `-----BEGIN ${LABEL}-----\n${lines.join('\n')}\n-----END ${LABEL}-----\n`;
 }
 
-const PEM = /^-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]*?)\s*-----END \1-----\s*$/;
+const PEM = /^-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]*)-----END \1-----\s*$/;
 
 function decodePem(pem: string, name: string): Uint8Array {
   const match = PEM.exec(pem.trimStart());

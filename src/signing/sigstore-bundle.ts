@@ -12,6 +12,17 @@ const predicateTypeAnnotation = 'dev.sigstore.bundle.predicateType';
 /** All versions of the format begin so; cosign looks at no more than this. */
 const BUNDLE_PREFIX = 'application/vnd.dev.sigstore.bundle';
 
+/** Two spellings of v0.3; cosign takes both. */
+const BUNDLE_TYPES: readonly (string | undefined)[] = [
+  mediaTypes.sigstoreBundle,
+  'application/vnd.dev.sigstore.bundle+json;version=0.3',
+];
+
+/** Whether this is the version of the sigstore bundle that we write and verify. */
+export function isBundleType(mediaType: string | undefined): boolean {
+  return BUNDLE_TYPES.includes(mediaType);
+}
+
 /** What a sigstore bundle referrer says beside the envelope. */
 export interface SigstoreBundleOptions {
   /** The one in the envelope's statement, repeated where cosign and Kyverno look for it. */
@@ -74,19 +85,15 @@ export interface SigstoreBundleManifest {
 /**
  * What a referrer manifest says, where it is a sigstore bundle; undefined where it is something else.
  *
- * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is not strict JSON, or claims to be a sigstore bundle
- *   but does not hold exactly one
+ * @throws CodedError ERR_EXPORT_MANIFEST_INVALID when it is not strict JSON, ERR_EXPORT_SIGNATURE_INVALID when it
+ *   claims to be a sigstore bundle of the version that we write, or one of ours, and does not hold exactly one
  */
 export function parseSigstoreBundleManifest(bytes: Uint8Array, name: string): SigstoreBundleManifest | undefined {
   const value = parseManifestJson(bytes, name);
-  const layers = asObjects(value['layers'])?.map(descriptorFrom) ?? [];
-  const annotations = annotationsFrom(value) ?? {};
-  const { [keyidAnnotation]: keyid, [predicateTypeAnnotation]: predicateType } = annotations;
-  const isBundle = asString(value['artifactType'])?.startsWith(BUNDLE_PREFIX) ?? false;
-  const holdsBundle = layers.some((layer) => layer?.mediaType.startsWith(BUNDLE_PREFIX));
-  if (!isBundle && !holdsBundle && keyid === undefined) return undefined;
-  const [layer] = layers;
-  if (layers.length !== 1 || layer === undefined || !holdsBundle) {
+  const { [keyidAnnotation]: keyid, [predicateTypeAnnotation]: predicateType } = annotationsFrom(value) ?? {};
+  const [layer, ...more] = asObjects(value['layers'])?.map(descriptorFrom) ?? [];
+  if (layer === undefined || more.length > 0 || !layer.mediaType.startsWith(BUNDLE_PREFIX)) {
+    if (keyid === undefined && !isBundleType(asString(value['artifactType']))) return undefined;
     throw signatureInvalid(name, 'a sigstore bundle manifest without exactly one sigstore bundle');
   }
   return {

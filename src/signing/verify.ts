@@ -3,7 +3,7 @@ import { base64From } from './base64.ts';
 import { claimedKeyids, type Envelope, envelopeFrom, isSignedBy } from './dsse.ts';
 import { asObject, asString, onlyMembers, parseSignedJson, signatureInvalid } from './faults.ts';
 import type { Verifier } from './signer.ts';
-import type { SigstoreBundleManifest } from './sigstore-bundle.ts';
+import { isBundleType, type SigstoreBundleManifest } from './sigstore-bundle.ts';
 import { parseSimpleSigning, type SimpleSigning } from './simple-signing.ts';
 import { isAbout, parseStatement, type Statement } from './statement.ts';
 import type { TagLayer } from './tag-manifest.ts';
@@ -62,9 +62,7 @@ export function verifyAttestationLayer(
   if (layer.descriptor.mediaType !== mediaTypes.dsseEnvelope) {
     return strangers(context.verifier.isNamedBy(layer.keyid), context.name);
   }
-  const value = parseSignedJson(blob, context.name);
-  const names = [layer.keyid, ...claimedKeyids(value)];
-  return verifyEnvelope(value, names, layer.predicateType, context);
+  return verifyEnvelope(parseSignedJson(blob, context.name), layer, undefined, context);
 }
 
 /**
@@ -81,13 +79,12 @@ export function verifySigstoreBundle(
 ): VerifiedStatement | undefined {
   const { verifier, name, subject } = context;
   const namesUs = verifier.isNamedBy(manifest.keyid);
-  if (!BUNDLE_TYPES.includes(manifest.layer.mediaType)) return strangers(namesUs, name);
+  if (!isBundleType(manifest.layer.mediaType)) return strangers(namesUs, name);
   const value = parseSignedJson(blob, name);
   const hint = asString(asObject(asObject(value['verificationMaterial'])?.['publicKey'])?.['hint']);
   const envelope = asObject(value['dsseEnvelope']);
   if (envelope === undefined) return strangers(namesUs || verifier.isNamedBy(hint), name);
-  const names = [manifest.keyid, hint, ...claimedKeyids(envelope)];
-  const verified = verifyEnvelope(envelope, names, manifest.predicateType, context);
+  const verified = verifyEnvelope(envelope, manifest, hint, context);
   if (verified === undefined) return undefined;
   checkBundleForm(value, verified.envelope.keyid, name);
   if (manifest.subject !== subject) {
@@ -96,17 +93,10 @@ export function verifySigstoreBundle(
   return verified;
 }
 
-/** Two spellings of v0.3; cosign takes both. */
-const BUNDLE_TYPES: readonly string[] = [
-  mediaTypes.sigstoreBundle,
-  'application/vnd.dev.sigstore.bundle+json;version=0.3',
-];
-
 /** cosign reads a sigstore bundle by protobuf's JSON rules, under which an unknown member is an error. */
 function checkBundleForm(value: JsonObject, keyid: string, name: string): void {
   onlyMembers(value, ['mediaType', 'verificationMaterial', 'dsseEnvelope'], name);
-  if (!BUNDLE_TYPES.includes(asString(value['mediaType']) ?? ''))
-    throw signatureInvalid(name, 'no sigstore bundle v0.3');
+  if (!isBundleType(asString(value['mediaType']))) throw signatureInvalid(name, 'no sigstore bundle v0.3');
   const material = asObject(value['verificationMaterial']) ?? {};
   onlyMembers(material, ['publicKey', 'tlogEntries', 'timestampVerificationData'], name);
   const publicKey = asObject(material['publicKey']);
@@ -115,18 +105,25 @@ function checkBundleForm(value: JsonObject, keyid: string, name: string): void {
   if (keyid !== '' && publicKey['hint'] !== keyid) throw signatureInvalid(name, 'hint and keyid are not the same');
 }
 
+/** What annotations say of an envelope. They prove nothing, and ours always say both. */
+interface Labels {
+  readonly keyid?: string;
+  readonly predicateType?: string;
+}
+
 /**
- * The statement in an envelope of ours; undefined for a stranger's.
+ * The statement in an envelope of ours; undefined for a stranger's. A name of our key in any place makes it ours,
+ * whatever the signature says.
  *
- * @param names of keys, as the object gives them: one of ours among them makes it ours whatever the signature says
+ * @param hint the name of the key in the sigstore bundle around the envelope
  */
 function verifyEnvelope(
   value: JsonObject,
-  names: readonly (string | undefined)[],
-  predicateType: string | undefined,
+  labels: Labels,
+  hint: string | undefined,
   { subject, verifier, name }: VerifyContext,
 ): VerifiedStatement | undefined {
-  const namesUs = names.some((text) => verifier.isNamedBy(text));
+  const namesUs = [labels.keyid, hint, ...claimedKeyids(value)].some((text) => verifier.isNamedBy(text));
   const envelope = envelopeOrStrangers(value, namesUs, name);
   if (envelope === undefined || !isSignedBy(envelope, verifier)) return strangers(namesUs, name);
   if (envelope.keyid !== '' && envelope.keyid !== verifier.keyid) {
@@ -137,11 +134,18 @@ function verifyEnvelope(
   }
   const statement = parseStatement(envelope.payload, name);
   if (!isAbout(statement, subject)) throw signatureInvalid(name, `no subject of its statement is ${subject}`);
-  if (predicateType !== statement.predicateType) {
-    const said = predicateType ?? 'no predicate type';
-    throw signatureInvalid(name, `annotated as ${said}, but its statement is ${statement.predicateType}`);
-  }
+  checkPredicateType(statement, labels, name);
   return { statement, envelope };
+}
+
+/** Clients choose objects by this annotation; some cosigns leave it out. */
+function checkPredicateType(
+  { predicateType: signed }: Statement,
+  { keyid, predicateType }: Labels,
+  name: string,
+): void {
+  if (predicateType === signed || (predicateType === undefined && keyid === undefined)) return;
+  throw signatureInvalid(name, `annotated as ${predicateType ?? 'no predicate type'}, but its statement is ${signed}`);
 }
 
 /** An envelope that cannot be decoded is a stranger's, who may follow other rules, unless it names our key. */
