@@ -1,3 +1,4 @@
+export type { Credential } from './auth.ts';
 export {
   bareDescriptor,
   collect,
@@ -19,6 +20,7 @@ export {
   referrerDescriptor,
   successorsOf,
 } from './manifest.ts';
+export { type OpenOptions, openRepository } from './open.ts';
 export {
   emptyConfig,
   emptyDescriptor,

@@ -83,6 +83,14 @@ export function tagOf(reference: Reference): string {
   throw invalid(formatReference(reference), 'no tag', 'add :TAG; no tag is assumed');
 }
 
+/** Docker Hub's names; its API answers to the last. */
+const HUB: readonly string[] = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
+
+/** Whether a registry is Docker Hub, under any of its names. */
+export function isDockerHub(registry: string): boolean {
+  return HUB.includes(registry.toLowerCase());
+}
+
 /** Whether a registry's host can only be this machine: `localhost`, a name under it, or a loopback address. */
 export function isLoopbackHost(registry: string): boolean {
   const host = registry.replace(/:\d+$/, '').toLowerCase();

@@ -240,7 +240,8 @@ export function repositoryContract(name: string, setUp: () => Promise<ContractSu
       expect(await repository.delete(root)).toBe(false);
       expect(await repository.resolve('a')).toBeUndefined();
       expect(await repository.resolve(root.digest)).toBeUndefined();
-      expect(await listAll(repository.tags())).toEqual([]);
+      // What lists referrers where a registry does not is a tag too, and stays.
+      expect((await listAll(repository.tags())).filter((tag) => !tag.startsWith('sha256-'))).toEqual([]);
     });
 
     test('delete: a blob', async () => {

@@ -1,0 +1,17 @@
+import { type LayoutOptions, openLayout } from './layout/layout.ts';
+import type { Repository } from './ports.ts';
+import type { Reference } from './reference.ts';
+import { openRegistry, type RegistryOptions } from './registry/open.ts';
+
+/** How any repository is opened; what does not concern its kind is ignored. */
+export interface OpenOptions extends RegistryOptions, LayoutOptions {}
+
+/**
+ * The repository that a reference names, whatever its kind. Close it when done.
+ *
+ * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_LAYOUT_INVALID for layouts and archives
+ */
+export async function openRepository(reference: Reference, options: OpenOptions = {}): Promise<Repository> {
+  if (reference.kind === 'registry') return openRegistry(reference, options);
+  return openLayout(reference.path, options);
+}

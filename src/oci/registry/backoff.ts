@@ -1,0 +1,85 @@
+import { CodedError } from '#core';
+import { pause } from '../pause.ts';
+import { final, isTransient } from './faults.ts';
+
+/** Told when requests to a host are held back. */
+export type WaitHook = (wait: { readonly host: string; readonly waitMs: number; readonly reason: string }) => void;
+
+/** How patient a run is. */
+export interface RetryOptions {
+  /** Tries of one request that fails without being told when to come again; 5 unless told. */
+  readonly attempts?: number | undefined;
+  /** How long a run may be held back in all; 10 minutes unless told. */
+  readonly budgetMs?: number | undefined;
+  readonly onWait?: WaitHook | undefined;
+}
+
+const FIRST_MS = 250;
+const MOST_MS = 30_000;
+
+/** One host's wish to be left alone for a while, honoured by all requests to it, and the budget for such waiting. */
+export class Backoff {
+  readonly #host: string;
+  readonly #options: RetryOptions;
+  #openAt = 0;
+  #failures = 0;
+  #leftMs: number;
+
+  constructor(host: string, options: RetryOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.#leftMs = options.budgetMs ?? 600_000;
+  }
+
+  /**
+   * Runs `work` until it ends well or fails for good: a failure that may pass holds back all requests to this host
+   * and is tried again, as often as `attempts` says, or as the budget allows where the host itself asks to wait.
+   */
+  async retry<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      await this.#pass(signal);
+      const failures = this.#failures;
+      try {
+        const result = await work();
+        this.#failures = 0;
+        return result;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        const toldMs = error.details['retryAfterMs'] as number | undefined;
+        const patient = toldMs !== undefined || error.code === 'ERR_EXPORT_RATE_LIMITED';
+        if (!patient && attempt >= (this.#options.attempts ?? 5)) throw givenUp(error, `, ${attempt} times`);
+        // Of many requests that fail together, one failure counts.
+        if (toldMs !== undefined || failures === this.#failures) this.#holdBack(error, toldMs);
+      }
+    }
+  }
+
+  async #pass(signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const waitMs = this.#openAt - performance.now();
+      if (waitMs <= 0) return;
+      await pause(waitMs, signal);
+    }
+  }
+
+  #holdBack(failure: CodedError, toldMs: number | undefined): void {
+    const now = performance.now();
+    const from = Math.max(now, this.#openAt);
+    const base = Math.min(FIRST_MS * 2 ** this.#failures, MOST_MS);
+    // Spread over half to the whole, so that many clients do not come back as one.
+    const waitMs = toldMs === undefined ? base * (0.5 + Math.random() / 2) : toldMs + Math.random() * 100;
+    const addedMs = Math.max(0, now + waitMs - from);
+    if (addedMs > this.#leftMs) throw givenUp(failure, `; the next try would be in ${Math.ceil(waitMs / 1000)} s`);
+    this.#leftMs -= addedMs;
+    this.#openAt = from + addedMs;
+    this.#failures++;
+    this.#options.onWait?.({ host: this.#host, waitMs: Math.round(this.#openAt - now), reason: failure.message });
+  }
+}
+
+function givenUp(failure: CodedError, when: string): CodedError {
+  const { code, hint, details } = failure;
+  const facts = { details, cause: failure, ...(hint === undefined ? {} : { hint }) };
+  return final(new CodedError(code, `${failure.message}${when}`, facts));
+}

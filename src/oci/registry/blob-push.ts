@@ -1,0 +1,227 @@
+import { CodedError, type Descriptor, isCoded } from '#core';
+import { collect } from '../content.ts';
+import type { ByteStream, ContentReader, PushOptions, PushOutcome } from '../ports.ts';
+import { verifyStream } from '../verify-stream.ts';
+import { hasBlob } from './blob-fetch.ts';
+import { final, refusal } from './faults.ts';
+import type { Remote } from './remote.ts';
+import {
+  askUpload,
+  cancelUpload,
+  finishUpload,
+  mountBlob,
+  sendChunk,
+  startUpload,
+  type UploadSession,
+} from './upload.ts';
+
+/** Below this, a blob is read and checked before a byte of it is sent. */
+const SMALL_BYTES = 1024 * 1024;
+/** What GHCR takes at most in one chunk. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
+/** From here on it pays to ask where a broken upload stands. */
+const RESUME_BYTES = 8 * 1024 * 1024;
+
+/** Puts a blob into a registry: not at all where it has it, by mounting where it can, else in one PUT or in chunks. */
+export async function pushBlob(
+  remote: Remote,
+  descriptor: Descriptor,
+  content: ContentReader,
+  options: PushOptions,
+): Promise<PushOutcome> {
+  const upload = new Upload(remote, descriptor, content, options);
+  return upload.run();
+}
+
+class Upload {
+  readonly #remote: Remote;
+  readonly #descriptor: Descriptor;
+  readonly #content: ContentReader;
+  readonly #options: PushOptions;
+  #session: UploadSession | undefined;
+  #tries = 0;
+  #chunked = false;
+  /** Why the source could not be read: its own error, which no retry at the registry mends. */
+  #sourceFault: { readonly error: unknown } | undefined;
+  #reported = 0;
+
+  constructor(remote: Remote, descriptor: Descriptor, content: ContentReader, options: PushOptions) {
+    this.#remote = remote;
+    this.#descriptor = descriptor;
+    this.#content = content;
+    this.#options = options;
+  }
+
+  async run(): Promise<PushOutcome> {
+    const { signal } = this.#options;
+    // From here on a token to write serves for reading too.
+    void this.#remote.toWrite;
+    if (await hasBlob(this.#remote, this.#descriptor, { signal })) return 'present';
+    if ((await this.#mount()) === 'mounted') return 'mounted';
+    try {
+      await this.#remote.session.retry(() => this.#attempt(), signal);
+      this.#session = undefined;
+      return 'uploaded';
+    } finally {
+      if (this.#session !== undefined && signal?.aborted !== true) await cancelUpload(this.#remote, this.#session);
+    }
+  }
+
+  async #mount(): Promise<'mounted' | undefined> {
+    const from = this.#options.mountFrom;
+    if (from === undefined || from === this.#remote.repository) return undefined;
+    try {
+      const answer = await mountBlob(this.#remote, this.#descriptor, from, this.#options);
+      if (answer === 'mounted') return answer;
+      this.#session = answer;
+    } catch (error) {
+      // No right to read there, or a registry that stumbles over it: the bytes will do.
+      this.#options.signal?.throwIfAborted();
+      if (!(error instanceof CodedError)) throw error;
+    }
+    return undefined;
+  }
+
+  async #attempt(): Promise<void> {
+    const { signal } = this.#options;
+    const before = this.#session;
+    if (this.#tries++ > 0) {
+      // The answer to what was sent may have been all that got lost.
+      if (await hasBlob(this.#remote, this.#descriptor, { signal, retry: false })) return;
+      if (before !== undefined && (await this.#resume(before))) return;
+      this.#session = undefined;
+    }
+    this.#session ??= await startUpload(this.#remote, this.#options);
+    if (this.#chunked) return this.#sendInChunks(this.#session, 0, 0);
+    await this.#sendWhole(this.#session);
+  }
+
+  async #sendWhole(session: UploadSession): Promise<void> {
+    const sizeBytes = this.#descriptor.size;
+    const small = sizeBytes <= SMALL_BYTES;
+    const body = small ? await collect(await this.#open(0), SMALL_BYTES, this.#remote.name) : () => this.#open(0);
+    const response = await this.#sending(() =>
+      finishUpload(this.#remote, session, this.#descriptor, { sizeBytes, body }, this.#options),
+    );
+    if (response.status === 201 || response.status === 204) return response.drop();
+    const failure = await refusal(response, 'PUT');
+    if (!wantsChunks(failure, sizeBytes)) throw failure;
+    this.#chunked = true;
+    await cancelUpload(this.#remote, session);
+    this.#session = await startUpload(this.#remote, this.#options);
+    await this.#sendInChunks(this.#session, 0, 0);
+  }
+
+  /** Goes on where the registry says that a broken upload stands; false where it must begin anew. */
+  async #resume(session: UploadSession): Promise<boolean> {
+    if (this.#descriptor.size < RESUME_BYTES) return false;
+    const answer = await askUpload(this.#remote, session, this.#options).catch(() => undefined);
+    if (answer === undefined || answer.received < RESUME_BYTES / 2 || answer.received > this.#descriptor.size)
+      return false;
+    try {
+      await this.#sendInChunks(answer.session, answer.received, answer.received);
+      return true;
+    } catch (error) {
+      if (!isCoded(error, 'ERR_EXPORT_REGISTRY_REFUSED', 'ERR_EXPORT_NOT_FOUND')) throw error;
+      return false;
+    }
+  }
+
+  async #sendInChunks(start: UploadSession, from: number, skip: number): Promise<void> {
+    const chunkBytes = Math.max(CHUNK_BYTES, start.minChunkBytes);
+    let session = start;
+    let offset = from;
+    for await (const chunk of inChunks(await this.#open(skip), chunkBytes)) {
+      const sent = await this.#sending(() => sendChunk(this.#remote, session, offset, chunk, this.#options));
+      offset += chunk.byteLength;
+      session = sent.session;
+      this.#session = session;
+      // Some registries go on naming the end of the first chunk though all was stored: only more is a contradiction.
+      if (sent.received !== undefined && sent.received > offset) {
+        throw new CodedError(
+          'ERR_EXPORT_REGISTRY_PROTOCOL',
+          `${this.#remote.name}: has ${sent.received} bytes of ${offset} sent`,
+          {
+            hint: 'run it again; if it stays so, ask who runs the registry',
+            details: { digest: this.#descriptor.digest },
+          },
+        );
+      }
+    }
+    const response = await finishUpload(
+      this.#remote,
+      session,
+      this.#descriptor,
+      { sizeBytes: 0, body: new Uint8Array() },
+      this.#options,
+    );
+    if (response.status !== 201 && response.status !== 204) throw await refusal(response, 'PUT');
+    await response.drop();
+  }
+
+  /** The source from an offset on; from the beginning it is checked. */
+  async #open(offset: number): Promise<ByteStream> {
+    try {
+      const stream = await this.#content(offset);
+      return this.#watched(offset === 0 ? verifyStream(this.#descriptor, stream, 'source') : stream, offset);
+    } catch (error) {
+      this.#sourceFault = { error };
+      throw error;
+    }
+  }
+
+  async *#watched(stream: ByteStream, offset: number): ByteStream {
+    let position = offset;
+    try {
+      for await (const chunk of stream) {
+        position += chunk.byteLength;
+        // What is sent once more was counted already.
+        if (position > this.#reported) {
+          this.#options.onBytes?.(position - this.#reported);
+          this.#reported = position;
+        }
+        yield chunk;
+      }
+    } catch (error) {
+      this.#sourceFault = { error };
+      throw error;
+    }
+  }
+
+  async #sending<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      if (this.#sourceFault === undefined) throw error;
+      // It must not look like a fault of the registry that may pass.
+      const fault = this.#sourceFault.error;
+      throw fault instanceof Error ? final(fault) : fault;
+    }
+  }
+}
+
+/** Whether a registry, or a proxy before it, would rather have it in pieces. */
+function wantsChunks(failure: CodedError, sizeBytes: number): boolean {
+  if (sizeBytes === 0) return false;
+  const { status, registryCode } = failure.details;
+  if (status === 413 || status === 416 || status === 405) return true;
+  return status === 400 && registryCode !== 'DIGEST_INVALID' && registryCode !== 'SIZE_INVALID';
+}
+
+/** Gathers a stream into pieces of one size; only the last may be smaller. */
+async function* inChunks(stream: ByteStream, chunkBytes: number): ByteStream {
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  for await (let chunk of stream) {
+    while (size + chunk.byteLength >= chunkBytes) {
+      parts.push(chunk.subarray(0, chunkBytes - size));
+      yield Buffer.concat(parts);
+      chunk = chunk.subarray(chunkBytes - size);
+      parts = [];
+      size = 0;
+    }
+    if (chunk.byteLength > 0) parts.push(chunk);
+    size += chunk.byteLength;
+  }
+  if (size > 0) yield Buffer.concat(parts);
+}

@@ -1,0 +1,118 @@
+import { algorithmOf, CodedError, compareText, type Descriptor, type Digest, hexOf, isIndexType } from '#core';
+import { type ImageIndex, parseManifest } from '../manifest.ts';
+import { packIndex } from '../pack.ts';
+import { pause } from '../pause.ts';
+import type { OperationOptions } from '../ports.ts';
+import { getManifest, putManifest, resolveManifest } from './manifests.ts';
+import type { Remote } from './remote.ts';
+
+/** A change to the index of a fallback tag. */
+type Edit = { readonly add: Descriptor } | { readonly remove: Digest };
+
+interface Queue {
+  readonly edits: Edit[];
+  running: Promise<void> | undefined;
+}
+
+const MAX_TRIES = 12;
+
+/** The tag whose index lists the referrers of a subject where a registry does not (distribution-spec v1.1.1 spec.md#referrers-tag-schema). */
+export function fallbackTag(subject: Digest): string {
+  return `${algorithmOf(subject).slice(0, 32)}-${hexOf(subject).slice(0, 64)}`;
+}
+
+/** The entries of the fallback index of a subject; none where there is no such tag. */
+export async function readFallback(
+  remote: Remote,
+  subject: Digest,
+  options: OperationOptions,
+): Promise<readonly Descriptor[]> {
+  return (await readIndex(remote, fallbackTag(subject), options))?.index.manifests ?? [];
+}
+
+/**
+ * Changes fallback indexes. Registries let the last writer win, so changes of this process to one tag go through one
+ * queue, and each writing is read again after a while, and repeated where another writer undid it.
+ */
+export class FallbackTags {
+  readonly #remote: Remote;
+  readonly #queues = new Map<string, Queue>();
+
+  constructor(remote: Remote) {
+    this.#remote = remote;
+  }
+
+  add(subject: Digest, entry: Descriptor, options: OperationOptions): Promise<void> {
+    return this.#edit(fallbackTag(subject), { add: entry }, options);
+  }
+
+  remove(subject: Digest, digest: Digest, options: OperationOptions): Promise<void> {
+    return this.#edit(fallbackTag(subject), { remove: digest }, options);
+  }
+
+  async #edit(tag: string, edit: Edit, options: OperationOptions): Promise<void> {
+    const queue = this.#queues.get(tag) ?? { edits: [], running: undefined };
+    this.#queues.set(tag, queue);
+    queue.edits.push(edit);
+    while (queue.edits.includes(edit)) {
+      queue.running ??= this.#write(tag, queue, options).finally(() => {
+        queue.running = undefined;
+      });
+      await queue.running;
+    }
+  }
+
+  async #write(tag: string, queue: Queue, options: OperationOptions): Promise<void> {
+    const edits = [...queue.edits];
+    try {
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const began = performance.now();
+        const found = await readIndex(this.#remote, tag, options);
+        if (edits.every((edit) => isDone(found?.index, edit))) return;
+        const { descriptor, bytes } = merge(found?.index, edits);
+        await putManifest(this.#remote, tag, descriptor, bytes, options);
+        // Whoever read before this writing has written by then, and it shows.
+        const tookMs = performance.now() - began;
+        await pause(Math.min(Math.max(20, 3 * tookMs), 2000) * (1 + Math.random()), options.signal);
+      }
+    } finally {
+      queue.edits.splice(0, edits.length);
+    }
+    throw new CodedError(
+      'ERR_EXPORT_REGISTRY_UNAVAILABLE',
+      `${this.#remote.name}: others keep changing the tag ${tag}`,
+      {
+        hint: 'run it again when nobody else signs or attests there',
+        details: { place: this.#remote.name, tag },
+      },
+    );
+  }
+}
+
+function isDone(index: ImageIndex | undefined, edit: Edit): boolean {
+  const entries = index?.manifests ?? [];
+  if ('add' in edit) return entries.some(({ digest }) => digest === edit.add.digest);
+  return entries.every(({ digest }) => digest !== edit.remove);
+}
+
+function merge(index: ImageIndex | undefined, edits: readonly Edit[]) {
+  const entries = new Map((index?.manifests ?? []).map((entry) => [entry.digest, entry]));
+  for (const edit of edits) {
+    if ('remove' in edit) entries.delete(edit.remove);
+    else if (!entries.has(edit.add.digest)) entries.set(edit.add.digest, edit.add);
+  }
+  const manifests = [...entries.values()].sort((a, b) => compareText(a.digest, b.digest));
+  return packIndex({ manifests, ...(index === undefined ? {} : { annotations: index.annotations }) });
+}
+
+async function readIndex(remote: Remote, tag: string, options: OperationOptions) {
+  const descriptor = await resolveManifest(remote, tag, options);
+  if (descriptor === undefined) return undefined;
+  const name = `${remote.name}:${tag}`;
+  const manifest = parseManifest(await getManifest(remote, descriptor, options), descriptor.mediaType, name);
+  if (manifest.kind === 'index' && isIndexType(descriptor.mediaType)) return { index: manifest };
+  throw new CodedError('ERR_EXPORT_REGISTRY_PROTOCOL', `${name}: lists referrers, and is no index`, {
+    hint: 'another client misused this tag; have it removed or renamed by its maker',
+    details: { place: remote.name, tag },
+  });
+}

@@ -1,0 +1,131 @@
+import { CodedError, type ErrorCode, isCoded, systemClock } from '#core';
+import { redactUrl } from '../origin.ts';
+import { parseRetryAfter } from './headers.ts';
+import type { WireResponse } from './message.ts';
+
+/** The error of a connection that could not be made or broke. */
+export function networkError(error: unknown, url: URL, method: string): CodedError {
+  if (error instanceof CodedError) return error;
+  const system = systemCode(error);
+  const [what, hint] = describe(system, url);
+  return new CodedError('ERR_EXPORT_NETWORK', `${method} ${redactUrl(url)}: ${what}`, {
+    hint,
+    details: { url: redactUrl(url), system },
+    cause: error,
+  });
+}
+
+const finals = new WeakSet<object>();
+
+/** Marks an error as having had its tries, so that nobody further up begins again. */
+export function final<T extends object>(error: T): T {
+  finals.add(error);
+  return error;
+}
+
+/** Whether the same request may go better a little later. */
+export function isTransient(error: unknown): error is CodedError {
+  if (error instanceof Error && finals.has(error)) return false;
+  if (isCoded(error, 'ERR_EXPORT_REGISTRY_UNAVAILABLE', 'ERR_EXPORT_RATE_LIMITED')) return true;
+  return isCoded(error, 'ERR_EXPORT_NETWORK') && !isCertificateFault(String(error.details['system']));
+}
+
+function describe(system: string, url: URL): [string, string] {
+  if (system === 'ECONNREFUSED') return ['connection refused', 'check that the registry runs there, and the port'];
+  if (system === 'ENOTFOUND' || system === 'EAI_AGAIN') return [`no address of ${url.hostname}`, 'check the host name'];
+  if (/TIMEOUT|ETIMEDOUT/.test(system)) return ['no answer in time', 'check the network, then run it again'];
+  if (isCertificateFault(system)) {
+    return [`its certificate is not trusted (${system})`, 'name its authority with --ca-cert or in certs.d/HOST'];
+  }
+  if (system === 'EPROTO' || system === 'ERR_SSL_WRONG_VERSION_NUMBER') {
+    return ['it does not speak TLS', 'if it speaks plain http, add --plain-http'];
+  }
+  return [`the connection broke (${system})`, 'run it again; what has arrived is not sent again'];
+}
+
+function isCertificateFault(system: string): boolean {
+  return /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ALTNAME/.test(system);
+}
+
+function systemCode(error: unknown): string {
+  for (let fault = error; fault instanceof Error; fault = fault.cause) {
+    if (fault instanceof AggregateError && fault.errors.length > 0) return systemCode(fault.errors[0]);
+    if ('code' in fault && typeof fault.code === 'string') return fault.code;
+  }
+  return 'unknown';
+}
+
+/** What may be shown of what a registry says. */
+const MAX_SHOWN = 300;
+const MAX_BODY_BYTES = 8 * 1024;
+
+const BY_STATUS: Readonly<Record<number, readonly [ErrorCode, string]>> = {
+  401: ['ERR_EXPORT_UNAUTHORIZED', 'log in (docker login HOST), or pass --username and --password-stdin'],
+  403: ['ERR_EXPORT_FORBIDDEN', 'ask for the right to this repository, or check the login'],
+  404: ['ERR_EXPORT_NOT_FOUND', 'check the reference; `export-center ls` shows what is there'],
+  408: ['ERR_EXPORT_REGISTRY_UNAVAILABLE', 'run it again later'],
+  429: ['ERR_EXPORT_RATE_LIMITED', 'run it again later, or log in for a higher limit'],
+};
+
+/** The error for an answer that is none of those hoped for. Reads and drops its body. */
+export async function refusal(response: WireResponse, method: string): Promise<CodedError> {
+  const { status, url } = response;
+  const said = method === 'HEAD' ? undefined : await readSaid(response);
+  const [code, hint] = BY_STATUS[status] ?? byClass(status);
+  const what = said === undefined ? `${status}` : `${status} ${said.text}`.trim();
+  const registryCode = said?.code === undefined ? {} : { registryCode: said.code };
+  const told = parseRetryAfter(response.header('retry-after'), systemClock.now());
+  const retryAfterMs = told === undefined ? {} : { retryAfterMs: told };
+  return new CodedError(code, `${method} ${redactUrl(url)}: the registry answered ${what}`, {
+    hint,
+    details: { url: redactUrl(url), status, ...registryCode, ...retryAfterMs },
+  });
+}
+
+/** The error for an answer that no registry should give. */
+export function protocolError(url: URL, what: string, facts: { readonly cause?: unknown } = {}): CodedError {
+  return new CodedError('ERR_EXPORT_REGISTRY_PROTOCOL', `${redactUrl(url)}: ${what}`, {
+    hint: 'check that this is a registry, and what lies before it; ask who runs it',
+    details: { url: redactUrl(url) },
+    ...facts,
+  });
+}
+
+function byClass(status: number): readonly [ErrorCode, string] {
+  if (status === 501 || status === 505) return ['ERR_EXPORT_REGISTRY_REFUSED', 'the registry does not do this'];
+  if (status >= 500)
+    return ['ERR_EXPORT_REGISTRY_UNAVAILABLE', 'run it again later; what has arrived is not sent again'];
+  if (status >= 400) return ['ERR_EXPORT_REGISTRY_REFUSED', 'the registry’s own words say why; ask who runs it'];
+  return ['ERR_EXPORT_REGISTRY_PROTOCOL', 'check that this is a registry, and what lies before it'];
+}
+
+async function readSaid(response: WireResponse): Promise<{ code: string | undefined; text: string } | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response.body) {
+      chunks.push(chunk);
+      size += chunk.byteLength;
+      if (size > MAX_BODY_BYTES) break;
+    }
+  } catch {
+    // The status says enough.
+  }
+  const text = Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString('utf8');
+  try {
+    const { code, message } = (JSON.parse(text) as { errors: { code?: unknown; message?: unknown }[] }).errors[0] ?? {};
+    const known = typeof code === 'string' ? clip(code) : undefined;
+    return { code: known, text: [known, typeof message === 'string' ? clip(message) : ''].filter(Boolean).join(': ') };
+  } catch {
+    return { code: undefined, text: '' };
+  }
+}
+
+/** A registry may echo what it was sent, tokens included, and terminals obey control characters. */
+function clip(text: string): string {
+  return text
+    .slice(0, MAX_SHOWN)
+    .replace(/[\p{Cc}\p{Cf}]/gu, ' ')
+    .replace(/\b(bearer|basic)\s+\S+/gi, '$1 …')
+    .replace(/\bhttps?:\/\/[^\s"'<>]+/gi, (url) => redactUrl(url));
+}

@@ -1,0 +1,53 @@
+import type { ByteRange } from '../ports.ts';
+
+/** One link of a `Link` header (RFC 8288 §3). */
+export interface WebLink {
+  readonly target: string;
+  /** Relation types in lower case. */
+  readonly rels: readonly string[];
+}
+
+const LINK = /<([^<>]*)>((?:[^,"]|"(?:[^"\\]|\\[\s\S])*")*)/g;
+const REL = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i;
+
+/** The links in the value of a `Link` header; what is no link is passed over. */
+export function parseLinks(value: string): WebLink[] {
+  return [...value.matchAll(LINK)].map((match) => {
+    const rel = REL.exec(match[2] as string);
+    const text = (rel?.[1] ?? rel?.[2] ?? '').trim().toLowerCase();
+    return { target: (match[1] as string).trim(), rels: text === '' ? [] : text.split(/\s+/) };
+  });
+}
+
+/** The target of the first `rel=next` link. */
+export function nextLink(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : parseLinks(value).find(({ rels }) => rels.includes('next'))?.target;
+}
+
+/** The range and the whole size that `Content-Range: bytes A-B/SIZE` names (RFC 9110 §14.4). */
+export function parseContentRange(
+  value: string | undefined,
+): { readonly range: ByteRange; readonly size: number | undefined } | undefined {
+  const match = /^bytes (\d{1,16})-(\d{1,16})\/(?:(\d{1,16})|\*)$/i.exec(value?.trim() ?? '');
+  if (match === null) return undefined;
+  const [start, end] = [Number(match[1]), Number(match[2])];
+  const size = match[3] === undefined ? undefined : Number(match[3]);
+  return end < start || (size !== undefined && end >= size) ? undefined : { range: { start, end }, size };
+}
+
+/** How many bytes of an upload `Range: 0-N` says have arrived (distribution-spec v1.1.1 spec.md#pushing-a-blob-in-chunks). */
+export function parseUploadRange(value: string | undefined): number | undefined {
+  const match = /^(?:bytes=)?0-(\d{1,16})$/.exec(value?.trim() ?? '');
+  // `0-0` stands for one byte and, with several registries, for none; the sender knows which it can be.
+  return match === null ? undefined : Number(match[1]) + 1;
+}
+
+/** Milliseconds that `Retry-After` asks to wait, in either form (RFC 9110 §10.2.3). */
+export function parseRetryAfter(value: string | undefined, now: Date): number | undefined {
+  const text = value?.trim() ?? '';
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  const date = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+}

@@ -1,0 +1,51 @@
+import { type Credential, type CredentialSource, fixedCredential, storedCredentials } from '../auth.ts';
+import type { Repository } from '../ports.ts';
+import { isDockerHub, isLoopbackHost, type RegistryReference } from '../reference.ts';
+import type { RetryOptions } from './backoff.ts';
+import { RegistryRepository } from './registry.ts';
+import { Remote } from './remote.ts';
+import { Session } from './session.ts';
+import type { TlsOptions } from './tls.ts';
+
+/** How registries are talked to. */
+export interface RegistryOptions {
+  /** Plain http; unless told, for hosts on this machine only. */
+  readonly plainHttp?: boolean | undefined;
+  /** For the registry of the reference; unless given, what docker and podman keep. */
+  readonly credential?: Credential | undefined;
+  readonly tls?: TlsOptions | undefined;
+  readonly retry?: RetryOptions | undefined;
+  /** Connections at a time; 6 unless told. */
+  readonly connections?: number | undefined;
+  /** How long the other side may be silent; 60 s unless told. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** Ask for the right to write from the start, so that one token does. */
+  readonly writes?: boolean | undefined;
+  /** For proxies and the places of login files; the process's own unless told. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/** The repository of a registry that a reference names. No request is made before something is asked of it. */
+export function openRegistry(reference: RegistryReference, options: RegistryOptions = {}): Repository {
+  const { registry } = reference;
+  const env = options.env ?? process.env;
+  const hub = isDockerHub(registry);
+  const repository =
+    hub && !reference.repository.includes('/') ? `library/${reference.repository}` : reference.repository;
+  const source: CredentialSource =
+    options.credential === undefined ? storedCredentials({ env }) : fixedCredential(registry, options.credential);
+  const plain = options.plainHttp ?? isLoopbackHost(registry);
+  const session = new Session(new URL(`${plain ? 'http' : 'https'}://${hub ? 'registry-1.docker.io' : registry}`), {
+    wire: {
+      env,
+      tls: options.tls,
+      connections: options.connections,
+      idleTimeoutMs: options.idleTimeoutMs,
+      userAgent: 'export-center',
+    },
+    retry: options.retry ?? {},
+    credential: () => source(registry, repository),
+  });
+  const remote = new Remote(session, `${registry}/${reference.repository}`, repository, options.writes ?? false);
+  return new RegistryRepository(remote, () => session.close());
+}

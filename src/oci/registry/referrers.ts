@@ -1,0 +1,123 @@
+import { type Descriptor, type Digest, isCoded, isDigest, isManifestType, type JsonObject, mediaTypes } from '#core';
+import { parseDescriptor, parseManifest, referrerDescriptor } from '../manifest.ts';
+import type { OperationOptions, ReferrerFilter } from '../ports.ts';
+import { readFallback } from './fallback-tag.ts';
+import { protocolError, refusal } from './faults.ts';
+import { getManifest } from './manifests.ts';
+import type { WireResponse } from './message.ts';
+import { readPages } from './pages.ts';
+import type { Remote } from './remote.ts';
+
+/** A digest that no content has, to ask whether referrers are listed at all. */
+const NO_DIGEST = `sha256:${'0'.repeat(64)}` as Digest;
+
+/** The referrers of a subject: those that the API lists, else those in the fallback tag's index. */
+export async function listReferrers(remote: Remote, subject: Digest, filter: ReferrerFilter): Promise<Descriptor[]> {
+  const query = filter.artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(filter.artifactType)}`;
+  const listed = await askApi(remote, subject, query, filter);
+  const found = listed ?? (await readMended(remote, subject, filter));
+  // That a registry filtered cannot be relied on, whatever it says.
+  const { artifactType } = filter;
+  return artifactType === undefined ? found : found.filter((entry) => entry.artifactType === artifactType);
+}
+
+/**
+ * Whether the registry itself lists a manifest as a referrer of its subject. That it answers a push with OCI-Subject
+ * is no sign of it: a large one does and does not.
+ */
+export async function supportsReferrers(remote: Remote, options: OperationOptions): Promise<boolean> {
+  if (remote.listsReferrers === undefined) {
+    remote.listsReferrers = (await askApi(remote, NO_DIGEST, '', options)) !== undefined;
+  }
+  return remote.listsReferrers;
+}
+
+/** What the API lists; undefined where there is no such API. */
+async function askApi(
+  remote: Remote,
+  subject: Digest,
+  query: string,
+  options: OperationOptions,
+): Promise<Descriptor[] | undefined> {
+  if (remote.listsReferrers === false) return undefined;
+  const response = await askOnce(remote, subject, query, options);
+  if (response === undefined) return undefined;
+  if (response.status === 401 || response.status === 403) throw await refusal(response, 'GET');
+  if (response.status !== 200 || !isIndexAnswer(response)) {
+    await response.drop();
+    // A 404 may also mean that the repository is not there yet.
+    if (response.status !== 404) remote.listsReferrers = false;
+    return undefined;
+  }
+  remote.listsReferrers = true;
+  const found = new Map<Digest, Descriptor>();
+  await readPages(remote.session, response, remote.toRead, options, (fields, page) => {
+    const before = found.size;
+    for (const entry of entriesIn(fields, page)) if (!found.has(entry.digest)) found.set(entry.digest, entry);
+    return found.size - before;
+  });
+  return [...found.values()];
+}
+
+async function askOnce(remote: Remote, subject: Digest, query: string, options: OperationOptions) {
+  try {
+    return await remote.session.send({
+      method: 'GET',
+      url: remote.url(`referrers/${subject}${query}`),
+      scopes: remote.toRead,
+      headers: { accept: mediaTypes.ociIndex },
+      // One that does not know the API may lead to its web pages.
+      mayLeave: false,
+      signal: options.signal,
+    });
+  } catch (error) {
+    if (!isCoded(error, 'ERR_EXPORT_REGISTRY_PROTOCOL')) throw error;
+    remote.listsReferrers = false;
+    return undefined;
+  }
+}
+
+function isIndexAnswer(response: WireResponse): boolean {
+  return response.header('content-type')?.split(';')[0]?.trim().toLowerCase() === mediaTypes.ociIndex;
+}
+
+function entriesIn(fields: JsonObject, page: WireResponse): Descriptor[] {
+  const entries = fields['manifests'] ?? [];
+  if (!Array.isArray(entries)) throw protocolError(page.url, 'answered with referrers that are no list');
+  return entries.flatMap((entry, i) => {
+    // What we could not check is not ours to show.
+    const digest = (entry as JsonObject | null)?.['digest'];
+    if (typeof digest === 'string' && /^[a-z0-9+._-]+:[A-Za-z0-9=_-]+$/.test(digest) && !isDigest(digest)) return [];
+    return [parseDescriptor(entry, page.url.pathname, `manifests[${i}]`)];
+  });
+}
+
+/**
+ * Entries of a fallback index, which many clients write: some leave out the artifactType or the annotations, or write
+ * the empty config's type there, so those are read from the manifest itself.
+ */
+async function readMended(remote: Remote, subject: Digest, options: OperationOptions): Promise<Descriptor[]> {
+  const mended: Descriptor[] = [];
+  for (const entry of await readFallback(remote, subject, options)) {
+    const sound = entry.artifactType !== undefined && entry.artifactType !== mediaTypes.ociEmpty;
+    if (sound && entry.annotations !== undefined) mended.push(entry);
+    else {
+      const read = await readReferrer(remote, subject, entry, options);
+      if (read !== undefined) mended.push(read);
+    }
+  }
+  return mended;
+}
+
+/** The entry as the manifest gives it; undefined when that is gone or has another subject. */
+async function readReferrer(remote: Remote, subject: Digest, entry: Descriptor, options: OperationOptions) {
+  if (!isManifestType(entry.mediaType)) return entry;
+  try {
+    const bytes = await getManifest(remote, entry, options);
+    const manifest = parseManifest(bytes, entry.mediaType, `${remote.name}: ${entry.digest}`);
+    return manifest.subject?.digest === subject ? referrerDescriptor(entry, manifest) : undefined;
+  } catch (error) {
+    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,134 @@
+import { CodedError, compareText, type Descriptor, type Digest, isCoded, isManifestType } from '#core';
+import { collect, maxManifestBytes } from '../content.ts';
+import { parseManifest, referrerDescriptor } from '../manifest.ts';
+import type {
+  ByteStream,
+  ContentReader,
+  FetchOptions,
+  OperationOptions,
+  PushOptions,
+  PushOutcome,
+  ReferrerFilter,
+  Repository,
+} from '../ports.ts';
+import { isTag } from '../reference.ts';
+import { verifyBytes, verifyStream } from '../verify-stream.ts';
+import { hasBlob, readBlob } from './blob-fetch.ts';
+import { pushBlob } from './blob-push.ts';
+import { FallbackTags } from './fallback-tag.ts';
+import { refusal } from './faults.ts';
+import { deleteContent, getManifest, hasManifest, pushManifest, putManifest, resolveManifest } from './manifests.ts';
+import { readPages } from './pages.ts';
+import { listReferrers, supportsReferrers } from './referrers.ts';
+import type { Remote } from './remote.ts';
+
+/** A repository of a registry that speaks the OCI distribution protocol (distribution-spec v1.1.1). */
+export class RegistryRepository implements Repository {
+  readonly name: string;
+  readonly #remote: Remote;
+  readonly #fallback: FallbackTags;
+  readonly #onClose: () => Promise<void>;
+
+  /** @param onClose ends what this repository alone uses */
+  constructor(remote: Remote, onClose: () => Promise<void>) {
+    this.name = remote.name;
+    this.#remote = remote;
+    this.#fallback = new FallbackTags(remote);
+    this.#onClose = onClose;
+  }
+
+  resolve(name: string, options: OperationOptions = {}): Promise<Descriptor | undefined> {
+    return resolveManifest(this.#remote, name, options);
+  }
+
+  async fetch(descriptor: Descriptor, options: FetchOptions = {}): Promise<ByteStream> {
+    options.signal?.throwIfAborted();
+    const { range } = options;
+    if (range !== undefined && (range.start < 0 || range.end < range.start || range.end >= descriptor.size)) {
+      throw new RangeError(`range ${range.start}-${range.end} of ${descriptor.size} bytes`);
+    }
+    if (isManifestType(descriptor.mediaType)) return this.#readManifest(descriptor, options);
+    const stream = readBlob(this.#remote, descriptor, range, options);
+    return range === undefined ? verifyStream(descriptor, stream, this.name) : stream;
+  }
+
+  exists(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {
+    const has = isManifestType(descriptor.mediaType) ? hasManifest : hasBlob;
+    return has(this.#remote, descriptor, options);
+  }
+
+  async push(descriptor: Descriptor, content: ContentReader, options: PushOptions = {}): Promise<PushOutcome> {
+    if (!isManifestType(descriptor.mediaType)) return pushBlob(this.#remote, descriptor, content, options);
+    const name = `${this.name}: ${descriptor.digest}`;
+    const bytes = await collect(await content(0), maxManifestBytes, name);
+    verifyBytes(descriptor, bytes, 'source');
+    const manifest = parseManifest(bytes, descriptor.mediaType, name);
+    const outcome = await pushManifest(this.#remote, descriptor, bytes, options);
+    if (outcome === 'uploaded') options.onBytes?.(bytes.byteLength);
+    // One that was there may have been pushed by a run that ended before it listed it.
+    if (manifest.subject !== undefined && !(await supportsReferrers(this.#remote, options))) {
+      await this.#fallback.add(manifest.subject.digest, referrerDescriptor(descriptor, manifest), options);
+    }
+    return outcome;
+  }
+
+  async tag(descriptor: Descriptor, tag: string, options: OperationOptions = {}): Promise<void> {
+    if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
+    const bytes = await getManifest(this.#remote, descriptor, options);
+    await putManifest(this.#remote, tag, descriptor, bytes, options);
+  }
+
+  async *tags(options: OperationOptions = {}): AsyncGenerator<string> {
+    const remote = this.#remote;
+    const url = remote.url('tags/list');
+    const first = await remote.session.send({ method: 'GET', url, scopes: remote.toRead, signal: options.signal });
+    if (first.status === 404) return first.drop();
+    if (first.status !== 200) throw await refusal(first, 'GET');
+    const tags = new Set<string>();
+    await readPages(remote.session, first, remote.toRead, options, (fields) => {
+      const before = tags.size;
+      const listed = Array.isArray(fields['tags']) ? fields['tags'] : [];
+      for (const tag of listed) if (typeof tag === 'string' && isTag(tag)) tags.add(tag);
+      return tags.size - before;
+    });
+    // Some registries list them in no order.
+    yield* [...tags].sort(compareText);
+  }
+
+  async *referrers(subject: Digest, filter: ReferrerFilter = {}): AsyncGenerator<Descriptor> {
+    yield* await listReferrers(this.#remote, subject, filter);
+  }
+
+  async delete(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {
+    const { digest, mediaType } = descriptor;
+    if (!isManifestType(mediaType)) return deleteContent(this.#remote, `blobs/${digest}`, options);
+    const subject = await this.#subjectOf(descriptor, options);
+    const deleted = await deleteContent(this.#remote, `manifests/${digest}`, options);
+    this.#remote.manifests.delete(digest);
+    if (subject !== undefined && !(await supportsReferrers(this.#remote, options))) {
+      await this.#fallback.remove(subject, digest, options);
+    }
+    return deleted;
+  }
+
+  close(): Promise<void> {
+    return this.#onClose();
+  }
+
+  async *#readManifest(descriptor: Descriptor, options: FetchOptions): ByteStream {
+    const bytes = await getManifest(this.#remote, descriptor, options);
+    const { range } = options;
+    yield range === undefined ? bytes : bytes.subarray(range.start, range.end + 1);
+  }
+
+  async #subjectOf(descriptor: Descriptor, options: OperationOptions): Promise<Digest | undefined> {
+    try {
+      const bytes = await getManifest(this.#remote, descriptor, options);
+      return parseManifest(bytes, descriptor.mediaType, `${this.name}: ${descriptor.digest}`).subject?.digest;
+    } catch (error) {
+      if (error instanceof CodedError && isCoded(error, 'ERR_EXPORT_NOT_FOUND', 'ERR_EXPORT_MANIFEST_INVALID'))
+        return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import type { Digest } from '#core';
+import { repositoryScope, type Scopes } from '../auth.ts';
+import type { Session } from './session.ts';
+
+/** One repository of a registry as the parts of the client share it. */
+export class Remote {
+  readonly session: Session;
+  /** What it is called in messages. */
+  readonly name: string;
+  /** Its name in the registry's API. */
+  readonly repository: string;
+  readonly manifests: ManifestCache = new ManifestCache();
+  /** Whether the registry lists referrers; undefined until it was asked. */
+  listsReferrers: boolean | undefined;
+  #writes: boolean;
+
+  /** @param writes ask for the right to write from the start */
+  constructor(session: Session, name: string, repository: string, writes: boolean) {
+    this.session = session;
+    this.name = name;
+    this.repository = repository;
+    this.#writes = writes;
+  }
+
+  /** A URL below this repository. */
+  url(path: string): URL {
+    return new URL(`/v2/${this.repository}/${path}`, this.session.origin);
+  }
+
+  /** To read; one token does for all once something was written. */
+  get toRead(): Scopes {
+    return this.#writes ? this.toWrite : repositoryScope(this.repository, 'pull');
+  }
+
+  get toWrite(): Scopes {
+    this.#writes = true;
+    return repositoryScope(this.repository, 'pull', 'push');
+  }
+
+  get toDelete(): Scopes {
+    return repositoryScope(this.repository, 'pull', 'delete');
+  }
+}
+
+const MAX_CACHED_BYTES = 16 * 1024 * 1024;
+
+/** Manifests that went by, so that tagging one does not fetch it again. */
+export class ManifestCache {
+  readonly #held = new Map<Digest, Uint8Array>();
+  #bytes = 0;
+
+  get(digest: Digest): Uint8Array | undefined {
+    return this.#held.get(digest);
+  }
+
+  put(digest: Digest, bytes: Uint8Array): void {
+    if (this.#held.has(digest) || bytes.byteLength > MAX_CACHED_BYTES) return;
+    this.#held.set(digest, bytes);
+    this.#bytes += bytes.byteLength;
+    for (const [oldest, { byteLength }] of this.#held) {
+      if (this.#bytes <= MAX_CACHED_BYTES) break;
+      this.#held.delete(oldest);
+      this.#bytes -= byteLength;
+    }
+  }
+
+  delete(digest: Digest): void {
+    this.#bytes -= this.#held.get(digest)?.byteLength ?? 0;
+    this.#held.delete(digest);
+  }
+}

@@ -1,0 +1,125 @@
+import type { Readable } from 'node:stream';
+import { rootCertificates } from 'node:tls';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import type { ByteStream } from '../ports.ts';
+import { isLoopbackHost } from '../reference.ts';
+import { networkError } from './faults.ts';
+import type { WireRequest, WireResponse } from './message.ts';
+import { readCertificates, type TlsOptions } from './tls.ts';
+
+/** How connections are made. */
+export interface WireOptions {
+  readonly tls?: TlsOptions | undefined;
+  /** For `http_proxy`, `https_proxy` and `no_proxy`, in either case. Loopback hosts are never asked through a proxy. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Connections to one origin at a time; 6 unless told. */
+  readonly connections?: number | undefined;
+  /** How long the other side may be silent; 60 s unless told. */
+  readonly idleTimeoutMs?: number | undefined;
+  readonly userAgent: string;
+}
+
+const READ_BYTES = 1024 * 1024;
+
+/** HTTP/1.1 as it is: one request, one answer, no redirect followed, nothing sent twice. */
+export class Wire {
+  readonly #options: WireOptions;
+  /** The one origin that the user's client certificate is for. */
+  readonly #registry: URL;
+  readonly #dispatchers = new Map<string, Promise<Dispatcher>>();
+
+  constructor(registry: URL, options: WireOptions) {
+    this.#registry = registry;
+    this.#options = options;
+  }
+
+  /** @throws CodedError ERR_EXPORT_NETWORK, or the signal's reason */
+  async exchange(wanted: WireRequest): Promise<WireResponse> {
+    const { url, signal } = wanted;
+    const dispatcher = await this.#dispatcher(url);
+    try {
+      const answer = await request(url, {
+        dispatcher,
+        method: wanted.method,
+        headers: { 'user-agent': this.#options.userAgent, 'accept-encoding': 'identity', ...wanted.headers },
+        // An async iterable is taken as it is, though the type names only streams.
+        body: (wanted.body ?? null) as Readable | Uint8Array | string | null,
+        highWaterMark: READ_BYTES,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      const headers = (name: string): string[] => {
+        const value = answer.headers[name];
+        return value === undefined ? [] : Array.isArray(value) ? value : [value];
+      };
+      return {
+        status: answer.statusCode,
+        url,
+        header: (name) => headers(name)[0],
+        headers,
+        body: readBody(answer.body, url, signal),
+        drop: () => answer.body.dump({ limit: READ_BYTES }).catch(() => undefined),
+      };
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw networkError(error, url, wanted.method);
+    }
+  }
+
+  async close(): Promise<void> {
+    // What is still under way belongs to nobody any more.
+    for (const dispatcher of this.#dispatchers.values()) await (await dispatcher).destroy();
+  }
+
+  #dispatcher(url: URL): Promise<Dispatcher> {
+    let dispatcher = this.#dispatchers.get(url.origin);
+    if (dispatcher === undefined) {
+      dispatcher = this.#connect(url);
+      this.#dispatchers.set(url.origin, dispatcher);
+    }
+    return dispatcher;
+  }
+
+  async #connect(url: URL): Promise<Dispatcher> {
+    const idleMs = this.#options.idleTimeoutMs ?? 60_000;
+    const options = {
+      allowH2: false,
+      connections: this.#options.connections ?? 6,
+      pipelining: 1,
+      headersTimeout: idleMs,
+      bodyTimeout: idleMs,
+      keepAliveTimeout: 15_000,
+      connect: { timeout: Math.min(idleMs, 20_000), ...(url.protocol === 'https:' ? await this.#tls(url) : {}) },
+    };
+    if (isLoopbackHost(url.hostname)) return new Agent(options);
+    const { env } = this.#options;
+    const { timeout, ...tls } = options.connect;
+    return new EnvHttpProxyAgent({
+      ...options,
+      // The same authorities vouch for what lies behind a tunnel.
+      requestTls: { timeout, ...tls },
+      httpProxy: env['http_proxy'] ?? env['HTTP_PROXY'] ?? '',
+      httpsProxy: env['https_proxy'] ?? env['HTTPS_PROXY'] ?? '',
+      noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '',
+    });
+  }
+
+  async #tls(url: URL) {
+    const named = this.#options.tls;
+    const found = await readCertificates(url.host, named?.certsFolders);
+    const client = (url.origin === this.#registry.origin ? named?.client : undefined) ?? found.client;
+    const extra = named?.ca === undefined ? found.ca : [...found.ca, named.ca];
+    return {
+      ...(extra.length === 0 ? {} : { ca: [...rootCertificates, ...extra] }),
+      ...(client === undefined ? {} : client),
+    };
+  }
+}
+
+async function* readBody(body: AsyncIterable<Uint8Array>, url: URL, signal: AbortSignal | undefined): ByteStream {
+  try {
+    yield* body;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw networkError(error, url, 'reading from');
+  }
+}

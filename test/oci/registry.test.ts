@@ -1,0 +1,19 @@
+import { openRepository, parseReference } from '#oci';
+import { repositoryContract } from './contract.ts';
+import { RegistryDouble } from './registry-double.ts';
+
+for (const referrers of [true, false]) {
+  repositoryContract(`registry ${referrers ? 'with' : 'without'} a referrers API`, async () => {
+    const double = await RegistryDouble.start({ referrers });
+    const open = () => openRepository(parseReference(`${double.host}/team/app`), { retry: { attempts: 2 }, env: {} });
+    const repository = await open();
+    return {
+      repository,
+      reopen: open,
+      dispose: async () => {
+        await repository.close();
+        await double.close();
+      },
+    };
+  });
+}
