@@ -28,3 +28,11 @@ test.each(pages)('%s: every path that it names is there', (page) => {
     if (path.endsWith('/')) expect(statSync(join(root, path)).isDirectory()).toBe(true);
   }
 });
+
+test('every page that the source names is there', () => {
+  for (const file of listPages('src/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts', 'manifests-schema/*.json')) {
+    for (const [page] of readPage(file).matchAll(/\bdocs\/[\w./-]+\.md\b/g)) {
+      expect(existsSync(join(root, page)), `${page}, which ${file} names`).toBe(true);
+    }
+  }
+});
