@@ -19,23 +19,28 @@ const WEIGHTS: Weights = {
   AR: { L: 0.5, M: 1, H: 1.51, ND: 1 },
 };
 
-/** Base and environmental score (CVSS v2 §3.2.1, §3.2.3). */
+const ENVIRONMENTAL = ['CDP', 'TD', 'CR', 'IR', 'AR'] as const;
+
+/**
+ * Base score, and the score with all metrics (CVSS v2 §3.2): the environmental one where the vector has a metric of
+ * that group, whose formula caps the impact and so differs from the others', else the temporal one.
+ */
 export function scoreV2({ metrics }: CvssVector): { base: number; environmental: number } {
   const of = (metric: string) => weigh(WEIGHTS, metric, metrics.get(metric) ?? 'ND');
   const exploitability = 20 * of('AV') * of('AC') * of('Au');
-  const impact = 10.41 * (1 - (1 - of('C')) * (1 - of('I')) * (1 - of('A')));
+  const base = combine(10.41 * (1 - (1 - of('C')) * (1 - of('I')) * (1 - of('A'))), exploitability);
+  const temporal = (score: number) => round(score * of('E') * of('RL') * of('RC'));
+  if (!ENVIRONMENTAL.some((metric) => metrics.has(metric))) return { base, environmental: temporal(base) };
   const demanded = (1 - of('C') * of('CR')) * (1 - of('I') * of('IR')) * (1 - of('A') * of('AR'));
-  const adjusted = combine(Math.min(10, 10.41 * (1 - demanded)), exploitability);
-  const temporal = round(adjusted * of('E') * of('RL') * of('RC'));
-  const environmental = round((temporal + (10 - temporal) * of('CDP')) * of('TD'));
-  return { base: combine(impact, exploitability), environmental };
+  const adjusted = temporal(combine(Math.min(10, 10.41 * (1 - demanded)), exploitability));
+  return { base, environmental: Math.max(0, round((adjusted + (10 - adjusted) * of('CDP')) * of('TD'))) };
 }
 
 function combine(impact: number, exploitability: number): number {
   return round((0.6 * impact + 0.4 * exploitability - 1.5) * (impact === 0 ? 0 : 1.176));
 }
 
-/** To one decimal, halves up; adding 0 turns the negative zero of a vector without impact into 0. */
+/** To one decimal, halves up: a billionth makes up for binary fractions, and 0 turns a negative zero into 0. */
 function round(value: number): number {
-  return Math.round(value * 10) / 10 + 0;
+  return Math.round((value + 1e-9) * 10) / 10 + 0;
 }

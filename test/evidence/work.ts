@@ -1,0 +1,94 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type CollectOptions, collectRecords, type EvidenceRecord, type RecordClass, type RecordSet } from '#evidence';
+
+/** Files by relative path. */
+export type Files = Readonly<Record<string, string | Uint8Array | object>>;
+
+/** A folder for sources and temporary files of one test. */
+export class Work implements AsyncDisposable {
+  readonly path: string;
+  /** Where collecting puts temporary files. */
+  readonly temp: string;
+  #count = 0;
+
+  private constructor(path: string) {
+    this.path = path;
+    this.temp = join(path, 'temp');
+  }
+
+  static async make(): Promise<Work> {
+    const work = new Work(await mkdtemp(join(tmpdir(), 'evidence-')));
+    await mkdir(work.temp);
+    return work;
+  }
+
+  /** A new folder that holds these files; objects become JSON. */
+  async folder(files: Files): Promise<string> {
+    const folder = join(this.path, `folder-${this.#count++}`);
+    await mkdir(folder);
+    for (const [name, content] of Object.entries(files)) {
+      const path = join(folder, name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, contentOf(content));
+    }
+    return folder;
+  }
+
+  /** A new file of this name. */
+  async file(name: string, content: string | Uint8Array | object): Promise<string> {
+    return join(await this.folder({ [name]: content }), name);
+  }
+
+  /** Collects with everything selected, unless told. */
+  async collect(sources: readonly string[], options: Partial<CollectOptions> = {}): Promise<RecordSet> {
+    return collectRecords({ sources, selector: {}, skipInvalid: false, workDir: this.temp, ...options });
+  }
+
+  /** Names of temporary files that are there now. */
+  async leftovers(): Promise<string[]> {
+    return readdir(this.temp, { recursive: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.path, { recursive: true, force: true });
+  }
+}
+
+/** The bytes of a file in a test. */
+export function contentOf(content: string | Uint8Array | object): string | Uint8Array {
+  return typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content);
+}
+
+/** All records of a class, in order. */
+export async function recordsOf(set: RecordSet, recordClass: RecordClass): Promise<EvidenceRecord[]> {
+  const records: EvidenceRecord[] = [];
+  for await (const batch of set.batches(recordClass)) records.push(...batch);
+  return records;
+}
+
+/** A sound advisory. */
+export function advisory(id: string, members: object = {}): Record<string, unknown> {
+  return { id, modified: '2026-01-02T03:04:05Z', summary: `about ${id}`, ...members };
+}
+
+/** A sound VEX document. */
+export function vexDocument(id: string, members: object = {}): Record<string, unknown> {
+  return {
+    '@context': 'https://openvex.dev/ns/v0.2.0',
+    '@id': id,
+    author: 'Example',
+    timestamp: '2026-02-03T04:05:06Z',
+    version: 1,
+    statements: [
+      {
+        vulnerability: { name: 'CVE-2026-0001' },
+        products: [{ '@id': 'pkg:npm/example@1.0.0' }],
+        status: 'not_affected',
+        justification: 'vulnerable_code_not_present',
+      },
+    ],
+    ...members,
+  };
+}
