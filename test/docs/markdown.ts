@@ -33,7 +33,7 @@ export function parseBlocks(page: string, text: string): Block[] {
   let comment = '';
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i] ?? '';
-    const fence = /^(`{3,})(\S*)$/.exec(line);
+    const fence = /^(`{3,})(\S*)(?: [^`]*)?$/.exec(line);
     if (fence === null) {
       comment = /^<!--\s*(.*?)\s*-->$/.exec(line)?.[1] ?? (line === '' ? comment : '');
       continue;

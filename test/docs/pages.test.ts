@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { expect, test } from 'vitest';
 import { errorCodes, exitStatusOf, mediaTypes, parseJson } from '#core';
+import { checkExportIndex } from '../../src/artifacts/json/export-index.generated.ts';
 import { checkExportManifest } from '../../src/export/export-manifest.generated.ts';
 import { listPages, parseBlocks, readPage } from './markdown.ts';
 
@@ -32,7 +33,7 @@ test('every media type has a row', () => {
 });
 
 test('every example of a document conforms to its schema', () => {
-  const checks = { 'export-manifest': checkExportManifest };
+  const checks = { 'export-index': checkExportIndex, 'export-manifest': checkExportManifest };
   const examples = listPages('docs/*.md', 'docs/**/*.md')
     .flatMap((page) => parseBlocks(page, readPage(page)))
     .filter(({ comment }) => comment.startsWith('schema: '));
