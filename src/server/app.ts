@@ -1,6 +1,7 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { Store } from '#oci';
-import type { RegistryApp, RegistryContext, RegistryEnv } from './context.ts';
+import { API_VERSION, type RegistryApp, type RegistryContext, type RegistryEnv } from './context.ts';
 import { problemOf, RegistryProblem } from './problem.ts';
 import { addBlobRoutes } from './routes/blobs.ts';
 import { addHealthRoute } from './routes/health.ts';
@@ -33,6 +34,11 @@ export function createApp(options: AppOptions): RegistryApp {
   const app = new Hono<RegistryEnv>();
 
   app.use('/v2/*', async (c, next) => {
+    await next();
+    if (c.res === RESPONSE_ALREADY_SENT) return;
+    for (const [name, value] of Object.entries(API_VERSION)) c.res.headers.set(name, value);
+  });
+  app.use('/v2/*', async (c, next) => {
     refuseWrites(c.req.method, c.req.path, context);
     await next();
   });
@@ -46,12 +52,12 @@ export function createApp(options: AppOptions): RegistryApp {
 
   app.notFound((c) => {
     const detail = { method: c.req.method, path: c.req.path.slice(0, 500) };
-    return answer(new RegistryProblem('UNSUPPORTED', 'nothing is served here', { status: 404, detail }));
+    return new RegistryProblem('UNSUPPORTED', 'nothing is served here', { status: 404, detail }).toResponse();
   });
   app.onError((error) => {
     const problem = problemOf(error);
     if (problem.status >= 500) report?.(error);
-    return answer(problem);
+    return problem.toResponse();
   });
   return app;
 }
@@ -64,8 +70,4 @@ function refuseWrites(method: string, path: string, { readOnly, deletes }: Regis
   // Giving up one's own upload deletes nothing.
   if (method !== 'DELETE' || deletes || path.includes('/blobs/uploads/')) return;
   throw new RegistryProblem('UNSUPPORTED', 'this registry deletes nothing', { headers });
-}
-
-function answer(problem: RegistryProblem): Response {
-  return problem.toResponse();
 }

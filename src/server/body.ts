@@ -1,6 +1,6 @@
 import { CodedError } from '#core';
 import type { ByteStream } from '#oci';
-import type { RegistryRequest } from './context.ts';
+import { type RegistryRequest, socketsOf } from './context.ts';
 import { Pace } from './pace.ts';
 import { RegistryProblem } from './problem.ts';
 
@@ -15,7 +15,7 @@ export function contentLengthOf(c: RegistryRequest): number | undefined {
  * connection down when it is left half-read, so that the answer can still say why.
  */
 export async function* bodyOf(c: RegistryRequest): ByteStream {
-  const incoming = c.env.incoming;
+  const { incoming } = socketsOf(c);
   if (incoming === undefined) {
     if (c.req.raw.body !== null) yield* c.req.raw.body;
     return;

@@ -13,7 +13,7 @@ export interface RegistryContext {
   readonly maxBlobBytes: number;
 }
 
-/** The sockets behind a request; absent where the app is called without a server. */
+/** What Hono is told of a request beside the request. */
 export interface RegistryEnv {
   Bindings: Partial<HttpBindings>;
 }
@@ -23,6 +23,15 @@ export type RegistryApp = Hono<RegistryEnv>;
 
 /** One request to it. */
 export type RegistryRequest = Context<RegistryEnv>;
+
+/** The sockets behind a request: none where the app is called without a server. */
+export function socketsOf(c: RegistryRequest): Partial<HttpBindings> {
+  const env: Partial<HttpBindings> | undefined = c.env;
+  return env ?? {};
+}
+
+/** Tells old clients that this is a registry; new ones go by the answers alone. */
+export const API_VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' } as const;
 
 /** The path of a repository; whether it is one is checked by the handler, which can say what is wrong. */
 export const REPOSITORY_PATH = '/v2/:name{.+}';

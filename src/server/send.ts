@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { BlobFile, ByteRange, ByteStream } from '#oci';
-import type { RegistryRequest } from './context.ts';
+import { API_VERSION, type RegistryRequest, socketsOf } from './context.ts';
 import { Pace } from './pace.ts';
 
 /** Blobs up to this size are sent in one piece. */
@@ -21,10 +21,10 @@ export async function sendBlob(
     const bytes = done === true ? new Uint8Array(0) : (value as Uint8Array<ArrayBuffer>);
     return new Response(bytes, { status, headers });
   }
-  const outgoing = c.env.outgoing;
+  const { outgoing } = socketsOf(c);
   if (outgoing === undefined) return new Response(ReadableStream.from(stream), { status, headers });
   // Straight to the socket: a web stream in between costs a third of the rate.
-  outgoing.writeHead(status, headers);
+  outgoing.writeHead(status, { ...API_VERSION, ...headers });
   await pump(stream, outgoing as ServerResponse);
   return RESPONSE_ALREADY_SENT;
 }

@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly readOnly?: boolean;
   /** Allows deletes; true unless told. */
   readonly deletes?: boolean;
+  /** No byte in either direction for so long ends a connection; a minute unless told. */
+  readonly idleMs?: number;
   /** Told of every fault of this side. */
   readonly report?: (error: unknown) => void;
 }
@@ -36,7 +38,6 @@ export interface RunningServer {
   close(graceMs?: number): Promise<void>;
 }
 
-/** No byte in either direction for so long ends a connection. */
 const IDLE_MS = 60_000;
 /** The head of a request must have come by then. */
 const HEADERS_MS = 20_000;
@@ -54,7 +55,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const readOnly = options.readOnly ?? !isLoopback(host);
   const store = await openStore(join(dataDir, 'registry'), { tenant, readOnly });
   const app = createApp({ store, readOnly, deletes, ...(report === undefined ? {} : { report }) });
-  const server = createHttpServer(app);
+  const server = createHttpServer(app, options.idleMs ?? IDLE_MS);
   const bound = await listen(server, host, port);
   return {
     host,
@@ -65,7 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function createHttpServer(app: RegistryApp): Server {
+function createHttpServer(app: RegistryApp, idleMs: number): Server {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer(
     {
@@ -79,7 +80,7 @@ function createHttpServer(app: RegistryApp): Server {
     },
     (incoming, outgoing) => void listener(incoming, outgoing),
   );
-  server.timeout = IDLE_MS;
+  server.timeout = idleMs;
   return server;
 }
 

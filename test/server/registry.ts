@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach } from 'vitest';
+import { type Descriptor, mediaTypes } from '#core';
+import { openStore, packManifest, type Store } from '#oci';
+import { createApp } from '#server';
+import { describe } from '../oci/content.ts';
+
+/** An app over an empty store, called without a socket. */
+export interface TestRegistry {
+  readonly store: Store;
+  request(path: string, init?: RequestInit): Promise<Response>;
+  /** The same store behind an app with other options. */
+  withOptions(options: Omit<Parameters<typeof createApp>[0], 'store'>): Pick<TestRegistry, 'request'>;
+  /** Pushes a blob into a repository, `a/b` unless told. */
+  pushBlob(content: string | Uint8Array, name?: string): Promise<Descriptor>;
+  /** Pushes an image manifest of one layer by a tag or its digest. */
+  pushImage(layer: string, parts?: ImageParts): Promise<Descriptor>;
+}
+
+export interface ImageParts {
+  readonly tag?: string;
+  readonly name?: string;
+  readonly subject?: Descriptor;
+  readonly artifactType?: string;
+  readonly annotations?: Record<string, string>;
+}
+
+/** A registry per test. */
+export function testRegistry(): TestRegistry {
+  let root: string;
+  let store: Store;
+  let app: ReturnType<typeof createApp>;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'registry-test-'));
+    store = await openStore(root, { tenant: 'default' });
+    app = createApp({ store });
+  });
+  afterEach(async () => {
+    await rm(root, { recursive: true, force: true });
+  });
+  const request = async (path: string, init?: RequestInit): Promise<Response> => await app.request(path, init);
+
+  const pushBlob = async (content: string | Uint8Array, name = 'a/b'): Promise<Descriptor> => {
+    const bytes = Buffer.from(content);
+    const descriptor = describe(bytes, 'text/plain');
+    const path = `/v2/${name}/blobs/uploads/?digest=${descriptor.digest}`;
+    const { status } = await request(path, { method: 'POST', body: bytes });
+    if (status !== 201) throw new Error(`POST ${path}: ${status}`);
+    return descriptor;
+  };
+
+  return {
+    get store() {
+      return store;
+    },
+    request,
+    withOptions: (options) => {
+      const other = createApp({ store, ...options });
+      return { request: async (path, init) => await other.request(path, init) };
+    },
+    pushBlob,
+    pushImage: async (layer, { tag, name = 'a/b', subject, artifactType = 'application/x.test', annotations } = {}) => {
+      const config = { ...(await pushBlob('{}', name)), mediaType: mediaTypes.ociEmpty };
+      const layers = [await pushBlob(layer, name)];
+      const { descriptor, bytes } = packManifest({
+        artifactType,
+        config,
+        layers,
+        subject,
+        annotations: annotations ?? {},
+      });
+      const path = `/v2/${name}/manifests/${tag ?? descriptor.digest}`;
+      const headers = { 'content-type': descriptor.mediaType };
+      const { status } = await request(path, { method: 'PUT', body: Buffer.from(bytes), headers });
+      if (status !== 201) throw new Error(`PUT ${path}: ${status}`);
+      return descriptor;
+    },
+  };
+}
+
+/** The code of an answer's first error, and its status. */
+export async function problem(response: Response | Promise<Response>): Promise<string> {
+  const { status, headers, body } = await withText(await response);
+  if (!headers.get('content-type')?.startsWith('application/json')) return `${status} ${body}`;
+  const { errors } = JSON.parse(body) as { errors: { code: string; message: string; detail: unknown }[] };
+  return `${status} ${errors[0]?.code}`;
+}
+
+async function withText(response: Response): Promise<{ status: number; headers: Headers; body: string }> {
+  return { status: response.status, headers: response.headers, body: await response.text() };
+}

@@ -1,0 +1,9 @@
+import { startServer } from '#server';
+
+/** A registry in a process of its own, to be killed: `node serve.process.ts DATADIR`. Says where it listens. */
+const { address } = await startServer({
+  dataDir: process.argv[2] ?? '',
+  port: 0,
+  report: (error) => console.error(error),
+});
+console.log(address);

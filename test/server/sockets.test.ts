@@ -1,0 +1,214 @@
+import { readdir, readlink, stat, writeFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test, vi } from 'vitest';
+import { startServer } from '#server';
+import { Pace } from '../../src/server/pace.ts';
+import { describe, noise } from '../oci/content.ts';
+import { dial } from './raw.ts';
+import { serving } from './serving.ts';
+
+const { start, folder } = serving();
+const bytes = noise(5_000_000);
+const { digest } = describe(bytes);
+
+async function push(url: string, content: Uint8Array = bytes): Promise<void> {
+  const path = `${url}/v2/a/b/blobs/uploads/?digest=${describe(content).digest}`;
+  const response = await fetch(path, { method: 'POST', body: Buffer.from(content) });
+  expect(response.status).toBe(201);
+}
+
+async function begin(url: string): Promise<string> {
+  const response = await fetch(`${url}/v2/a/b/blobs/uploads/`, { method: 'POST' });
+  return response.headers.get('location') ?? expect.fail('no Location');
+}
+
+async function patch(url: string, location: string, from: number, to: number): Promise<Response> {
+  const headers = { 'content-range': `${from}-${to - 1}` };
+  return await fetch(`${url}${location}`, { method: 'PATCH', body: Buffer.from(bytes.subarray(from, to)), headers });
+}
+
+/** How many blobs this process has open. */
+async function openBlobs(dataDir: string): Promise<number> {
+  const links = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  );
+  return links.filter((path) => path.startsWith(join(dataDir, 'registry', 'default', 'blobs'))).length;
+}
+
+test('a large blob goes there and back, whole and in parts', async () => {
+  const { url } = await start();
+  await push(url);
+  const whole = await fetch(`${url}/v2/a/b/blobs/${digest}`);
+  expect(whole.headers.get('docker-distribution-api-version')).toBe('registry/2.0');
+  expect(whole.headers.get('content-length')).toBe('5000000');
+  expect(Buffer.compare(Buffer.from(await whole.arrayBuffer()), bytes)).toBe(0);
+  const part = await fetch(`${url}/v2/a/b/blobs/${digest}`, { headers: { range: 'bytes=1000000-3999999' } });
+  expect(part.status).toBe(206);
+  expect(Buffer.compare(Buffer.from(await part.arrayBuffer()), bytes.subarray(1_000_000, 4_000_000))).toBe(0);
+  const head = await fetch(`${url}/v2/a/b/blobs/${digest}`, { method: 'HEAD' });
+  expect(head.headers.get('content-length')).toBe('5000000');
+});
+
+test('an upload goes on after the server was started anew', async () => {
+  const first = await start();
+  const location = await begin(first.url);
+  expect((await patch(first.url, location, 0, 2_000_000)).status).toBe(202);
+  await first.close();
+  const { url } = await start({ dataDir: first.dataDir });
+  const state = await fetch(`${url}${location}`);
+  expect(state.headers.get('range')).toBe('0-1999999');
+  expect((await patch(url, location, 2_000_000, 4_000_000)).status).toBe(202);
+  const body = Buffer.from(bytes.subarray(4_000_000));
+  const put = await fetch(`${url}${location}?digest=${digest}`, { method: 'PUT', body });
+  expect(put.status).toBe(201);
+  const back = Buffer.from(await (await fetch(`${url}/v2/a/b/blobs/${digest}`)).arrayBuffer());
+  expect(Buffer.compare(back, bytes)).toBe(0);
+});
+
+test('a client that goes away leaves what it sent, to go on from', async () => {
+  const { url, address } = await start();
+  const location = await begin(url);
+  const socket = await dial(address);
+  socket.write(`PATCH ${location} HTTP/1.1\r\nHost: ${address}\r\nContent-Length: 5000000\r\n\r\n`);
+  socket.write(bytes.subarray(0, 1_500_000));
+  await new Promise((resolve) => socket.write(bytes.subarray(1_500_000, 1_600_000), resolve));
+  await delay(100);
+  socket.destroy();
+  const sizeNow = async () => Number((await fetch(`${url}${location}`)).headers.get('range')?.slice(2)) + 1;
+  await vi.waitFor(async () => expect(await sizeNow()).toBe(1_600_000));
+  expect((await patch(url, location, 1_600_000, 5_000_000)).status).toBe(202);
+  expect((await fetch(`${url}${location}?digest=${digest}`, { method: 'PUT' })).status).toBe(201);
+});
+
+test('a request takes an upload over from a connection that hangs', async () => {
+  const { url, address } = await start();
+  const location = await begin(url);
+  const socket = await dial(address);
+  socket.write(`PATCH ${location} HTTP/1.1\r\nHost: ${address}\r\nContent-Length: 5000000\r\n\r\n`);
+  await new Promise((resolve) => socket.write(bytes.subarray(0, 300_000), resolve));
+  await vi.waitFor(async () => expect((await patch(url, location, 300_000, 400_000)).status).toBe(202));
+  expect((await patch(url, location, 400_000, 5_000_000)).status).toBe(202);
+  expect((await fetch(`${url}${location}?digest=${digest}`, { method: 'PUT' })).status).toBe(201);
+  socket.destroy();
+});
+
+test('a client that leaves in mid-download holds nothing open', async () => {
+  const { url, address, dataDir } = await start();
+  await push(url);
+  const sockets = await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      const socket = await dial(address);
+      socket.write(`GET /v2/a/b/blobs/${digest} HTTP/1.1\r\nHost: ${address}\r\n\r\n`);
+      await new Promise((resolve) => socket.once('data', resolve));
+      socket.pause();
+      return socket;
+    }),
+  );
+  expect(await openBlobs(dataDir)).toBeGreaterThan(0);
+  for (const socket of sockets) socket.destroy();
+  await vi.waitFor(async () => expect(await openBlobs(dataDir)).toBe(0));
+  expect((await fetch(`${url}/v2/a/b/blobs/${digest}`)).status).toBe(200);
+});
+
+test('answers that open a blob and do not send it hold nothing open', async () => {
+  const { url, dataDir } = await start();
+  await push(url);
+  const path = `${url}/v2/a/b/blobs/${digest}`;
+  expect((await fetch(path, { headers: { 'if-none-match': `"${digest}"` } })).status).toBe(304);
+  expect((await fetch(path, { headers: { range: 'bytes=9000000-' } })).status).toBe(416);
+  expect((await fetch(path, { method: 'HEAD' })).status).toBe(200);
+  expect((await fetch(path, { headers: { range: 'bytes=0-9' } })).status).toBe(206);
+  await vi.waitFor(async () => expect(await openBlobs(dataDir)).toBe(0));
+});
+
+test('a refused body gets its answer, though it was not read', async () => {
+  const { address } = await start();
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    const [host, port] = address.split(':');
+    const request = httpRequest({ host, port, method: 'PUT', path: '/v2/a/b/manifests/x' }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    request.setHeader('content-length', 50 * 1024 * 1024);
+    request.on('error', reject);
+    request.write(Buffer.alloc(64 * 1024));
+  });
+  expect(status).toBe(413);
+});
+
+test('many clients push one blob at once: all are told so, and it is right', async () => {
+  const { url } = await start();
+  const path = (i: number) => `${url}/v2/repo-${i % 4}/blobs/uploads/?digest=${digest}`;
+  const statuses = await Promise.all(
+    Array.from({ length: 16 }, async (_, i) => {
+      const response = await fetch(path(i), { method: 'POST', body: Buffer.from(bytes) });
+      return response.status;
+    }),
+  );
+  expect(new Set(statuses)).toEqual(new Set([201]));
+  for (let i = 0; i < 4; i++) {
+    const back = await fetch(`${url}/v2/repo-${i}/blobs/${digest}`);
+    expect(describe(Buffer.from(await back.arrayBuffer())).digest).toBe(digest);
+  }
+});
+
+test('a silent client is cut off, before and after the head of its request', async () => {
+  const { address } = await start({ idleMs: 200 });
+  const silent = await dial(address);
+  const stalled = await dial(address);
+  stalled.write('PUT /v2/a/b/manifests/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{');
+  const closed = (socket: typeof silent) => new Promise((resolve) => socket.once('close', resolve).resume());
+  await Promise.all([closed(silent), closed(stalled)]);
+});
+
+test('a slow client is judged by the time that it lets us wait', async () => {
+  let now = 0;
+  const pace = new Pace({ judgedAfterMs: 1000, leastBytes: 500 }, () => now);
+  const letWait = (ms: number) => pace.wait(async () => (now += ms));
+  await letWait(999);
+  pace.moved(1);
+  await letWait(1);
+  expect(() => pace.moved(498)).toThrowError(/only 499 bytes in 1 seconds/);
+  pace.moved(1);
+  await letWait(999);
+  now += 5000;
+  pace.moved(1);
+  await letWait(1);
+  pace.moved(499);
+});
+
+test('closing lets a request at work end, and cuts one that does not', async () => {
+  const server = await start();
+  await push(server.url);
+  const slow = await dial(server.address);
+  slow.write(`GET /v2/a/b/blobs/${digest} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await new Promise((resolve) => slow.once('data', resolve));
+  slow.pause();
+  const quick = fetch(`${server.url}/v2/a/b/blobs/${digest}`);
+  const body = quick.then((response) => response.arrayBuffer());
+  await quick;
+  await server.close(300);
+  expect((await body).byteLength).toBe(5_000_000);
+  await new Promise((resolve) => slow.once('close', resolve).resume());
+  await expect(fetch(`${server.url}/v2/`)).rejects.toThrow();
+});
+
+test('a port that is taken, a folder that cannot be written', async () => {
+  const { port } = await start();
+  await expect(startServer({ dataDir: await folder(), port })).rejects.toMatchObject({ code: 'ERR_EXPORT_LISTEN' });
+  const file = join(await folder(), 'file');
+  await writeFile(file, '');
+  await expect(startServer({ dataDir: file, port: 0 })).rejects.toMatchObject({ code: 'ERR_EXPORT_IO' });
+});
+
+test('off loopback the registry is read-only unless it is told otherwise, and makes nothing', async () => {
+  const dataDir = await folder();
+  const { port, readOnly } = await start({ dataDir, host: '0.0.0.0' });
+  expect(readOnly).toBe(true);
+  const response = await fetch(`http://127.0.0.1:${port}/v2/a/blobs/uploads/`, { method: 'POST' });
+  expect(response.status).toBe(405);
+  expect((await fetch(`http://127.0.0.1:${port}/v2/`)).status).toBe(200);
+  await expect(stat(join(dataDir, 'registry'))).rejects.toThrow(/ENOENT/);
+});
