@@ -18,7 +18,7 @@ export interface Envelope {
 /** Signs a statement once; the envelope serves the legacy form and the sigstore bundle alike. */
 export async function signStatement(statement: Statement, signer: Signer): Promise<Envelope> {
   const payload = encodeStatement(statement);
-  // Loaded here because it brings HTTP clients along that cost a start of the program 0.2 s, and verifying needs none.
+  // Loaded here because it brings HTTP clients along that take a tenth of a second and more to load, and verifying needs none.
   const { DSSEBundleBuilder } = await import('@sigstore/sign');
   const builder = new DSSEBundleBuilder({ signer: sigstoreSigner(signer), witnesses: [] });
   const bundle = await builder.create({ data: Buffer.from(payload), type: mediaTypes.inToto });

@@ -7,7 +7,13 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { decodePrivateKey, encodePublicKey, generateKeyPair, writeKeyPair } from '#signing';
 
 const run = promisify(execFile);
-const script = join(import.meta.dirname, 'write-keys.ts');
+/** Writes a key pair into the folder that is named, and says how it went. */
+const SCRIPT = `
+  import { generateKeyPair, writeKeyPair } from '#signing';
+  const outcome = await writeKeyPair(process.argv[1], generateKeyPair(), 'p').then(() => 'written', ({ code }) => code);
+  process.stdout.write(String(outcome));
+`;
+const ROOT = join(import.meta.dirname, '../..');
 const NAMES = ['cosign.key', 'cosign.pub', 'trusted_root.json'];
 let parent: string;
 
@@ -20,7 +26,9 @@ afterEach(() => rm(parent, { recursive: true, force: true }));
 it.each([true, false])('lets one of several processes win at most, folder there: %s', async (there) => {
   const dir = join(parent, 'keys');
   if (there) await mkdir(dir);
-  const runs = Array.from({ length: 4 }, () => run(process.execPath, [script, dir]));
+  const runs = Array.from({ length: 4 }, () =>
+    run(process.execPath, ['--input-type=module', '-e', SCRIPT, dir], { cwd: ROOT }),
+  );
   const outcomes = (await Promise.all(runs)).map(({ stdout }) => stdout);
   const won = outcomes.filter((outcome) => outcome === 'written').length;
   expect(won).toBeLessThanOrEqual(1);

@@ -108,7 +108,7 @@ export function keyFlags({ files }: Owner): string[] {
 const created = '2026-08-22T00:00:00Z' as Instant;
 
 /** The provenance of a manifest and of an export.json beside it. */
-export function provenanceOf({ descriptor }: Unsigned): Statement {
+function provenanceOf({ descriptor }: Unsigned): Statement {
   const subjects = [subjectOf(descriptor.digest), subjectOf(digestOf('export.json'), 'export.json')];
   return provenanceStatement(subjects, {
     externalParameters: {

@@ -22,10 +22,8 @@ import {
   verifySigstoreBundle,
 } from '#signing';
 
-/** A manifest to be signed, our key, and a stranger's. */
-export const manifestBytes = Buffer.from(
-  JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, layers: [] }),
-);
+const manifestBytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, layers: [] }));
+/** A manifest to be signed. */
 export const subject = {
   mediaType: mediaTypes.ociManifest,
   digest: digestOf(manifestBytes),
