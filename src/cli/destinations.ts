@@ -1,3 +1,4 @@
+import { CodedError } from '#core';
 import type { Destination } from '#export';
 import { openRepository, parseReference, type Reference, tagOf } from '#oci';
 
@@ -23,6 +24,19 @@ export function parseDestinations(texts: readonly string[]): Reference[] {
     const reference = parseReference(text);
     tagOf(reference);
     return reference;
+  });
+}
+
+/**
+ * The repository that a signature names: `HOST/REPO`.
+ *
+ * @throws CodedError ERR_EXPORT_USAGE, ERR_EXPORT_REFERENCE_INVALID
+ */
+export function parseSignedAs(text: string): string {
+  const reference = parseReference(text);
+  if (reference.kind === 'registry' && reference.tag === undefined && reference.digest === undefined) return text;
+  throw new CodedError('ERR_EXPORT_USAGE', `--signed-as ${JSON.stringify(text)}: not a repository of a registry`, {
+    hint: 'write it as registry.example/security/feed, without tag or digest',
   });
 }
 

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { fileError } from '#core';
+import { open } from 'node:fs/promises';
+import { CodedError, fileError } from '#core';
 import { createSigner, createVerifier, decodePrivateKey, parsePublicKey, type Signer, type Verifier } from '#signing';
 import type { Io } from './io.ts';
 import { readPassword } from './password.ts';
@@ -22,10 +22,19 @@ export async function loadVerifier(path: string): Promise<Verifier> {
   return createVerifier(parsePublicKey(await readKeyFile(path), path));
 }
 
+/** A key file has a few hundred bytes. */
+const MAX_KEY_BYTES = 64 * 1024;
+
 async function readKeyFile(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    await using file = await open(path, 'r');
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_KEY_BYTES + 1));
+    if (bytesRead <= MAX_KEY_BYTES) return buffer.toString('utf8', 0, bytesRead);
   } catch (error) {
     throw fileError(error, path);
   }
+  throw new CodedError('ERR_EXPORT_KEY_INVALID', `${path}: larger than any key`, {
+    hint: 'name a cosign.key or cosign.pub',
+    details: { path },
+  });
 }

@@ -1,4 +1,4 @@
-import { type Descriptor, type Digest, mediaTypes } from '#core';
+import { type Descriptor, type Digest, isCoded, mediaTypes } from '#core';
 import { fetchBytes, type OperationOptions, type Repository } from '#oci';
 import {
   attestationTagOf,
@@ -66,7 +66,7 @@ function sortStatement(
 ): void {
   const { predicateType } = item.statement;
   if (predicateType === predicateTypes.slsaProvenance) found.provenances.push(item);
-  else if (predicateType === predicateTypes.cosignSignature)
+  else if (predicateType === predicateTypes.cosignSignature && item.form === 'bundle')
     found.signatures.push({ form: item.form, digest: item.digest });
 }
 
@@ -83,31 +83,33 @@ interface ReadResult extends Attestation {
 
 async function* readSignatureTag(context: ReadContext): AsyncIterable<ReadResult> {
   for await (const { layer, payload, name } of readTagLayers(context, signatureTagOf(context.subject.digest))) {
-    const verified = verifySignatureLayer(layer, payload, { ...about(context), name });
+    const verified = payload && verifySignatureLayer(layer, payload, { ...about(context), name });
     yield { form: 'tag', digest: layer.descriptor.digest, verified };
   }
 }
 
 async function* readAttestationTag(context: ReadContext): AsyncIterable<ReadResult> {
   for await (const { layer, payload, name } of readTagLayers(context, attestationTagOf(context.subject.digest))) {
-    const verified = verifyAttestationLayer(layer, payload, { ...about(context), name });
+    const verified = payload && verifyAttestationLayer(layer, payload, { ...about(context), name });
     yield { form: 'tag', digest: layer.descriptor.digest, verified };
   }
 }
 
 interface TagPayload {
   readonly layer: TagLayer;
-  readonly payload: Uint8Array;
+  /** Absent where another key's layer has lost its blob. */
+  readonly payload: Uint8Array | undefined;
   readonly name: string;
 }
 
-async function* readTagLayers({ repository, options }: ReadContext, tag: string): AsyncIterable<TagPayload> {
+async function* readTagLayers(context: ReadContext, tag: string): AsyncIterable<TagPayload> {
+  const { repository, options } = context;
   const manifest = await repository.resolve(tag, options);
   if (manifest === undefined) return;
   const place = `${repository.name}:${tag}`;
   const bytes = await fetchBytes(repository, manifest, options);
   for (const [i, layer] of parseTagManifest(bytes, place).layers.entries()) {
-    const payload = await fetchBytes(repository, layer.descriptor, options);
+    const payload = await fetchPayload(context, layer.descriptor, layer.keyid);
     yield { layer, payload, name: `${place} layer ${i} (${layer.descriptor.digest})` };
   }
 }
@@ -117,15 +119,25 @@ async function* readSigstoreBundles(context: ReadContext): AsyncIterable<ReadRes
   for await (const referrer of repository.referrers(subject.digest, options)) {
     if (referrer.mediaType !== mediaTypes.ociManifest) continue;
     const name = `${repository.name}@${referrer.digest}`;
-    const bytes = await fetchBytes(repository, referrer, options);
-    const manifest = parseSigstoreBundleManifest(bytes, name);
+    const manifest = parseSigstoreBundleManifest(await fetchBytes(repository, referrer, options), name);
     if (manifest === undefined) continue;
-    const blob = await fetchBytes(repository, manifest.layer, options);
-    yield {
-      form: 'bundle',
-      digest: referrer.digest,
-      verified: verifySigstoreBundle(manifest, blob, { ...about(context), name }),
-    };
+    const blob = await fetchPayload(context, manifest.layer, manifest.keyid);
+    const verified = blob && verifySigstoreBundle(manifest, blob, { ...about(context), name });
+    yield { form: 'bundle', digest: referrer.digest, verified };
+  }
+}
+
+/** A blob that is gone can be nobody's signature; that is an error only where the object names our key. */
+async function fetchPayload(
+  { repository, verifier, options }: ReadContext,
+  descriptor: Descriptor,
+  keyid: string | undefined,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await fetchBytes(repository, descriptor, options);
+  } catch (error) {
+    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND') && !verifier.isNamedBy(keyid)) return undefined;
+    throw error;
   }
 }
 

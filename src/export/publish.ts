@@ -1,5 +1,5 @@
-import { annotationKeys, type Descriptor, type Digest, hexOf, mediaTypes } from '#core';
-import { copy, formatReference, type Reference, type Repository, tagOf } from '#oci';
+import { annotationKeys, type Digest, hexOf, mediaTypes } from '#core';
+import { type CopyOptions, copy, formatReference, type Reference, type Repository, tagOf } from '#oci';
 import type { Bundle, Staging } from './pack.ts';
 import type { ProgressListener } from './progress.ts';
 import type { LayerReport, LayerState, Publication, ReferrerReport } from './report.ts';
@@ -37,7 +37,7 @@ export async function publishBundle(
   const roots = bundle.exportReferrer === undefined ? [bundle.artifact] : [bundle.artifact, bundle.exportReferrer];
   const { outcomes, bytesSent } = await copy(staging, repository, roots, {
     signal,
-    onProgress: watch(bundle, options),
+    onProgress: watch(options),
   });
   let signedBytes = 0;
   const send = async (object: Parameters<typeof pushSignedObject>[1]) => {
@@ -98,11 +98,7 @@ function dockerReferenceOf(bundle: Bundle, { reference, signedAs }: Destination)
   return `localhost/${bundle.exportManifest.profile.name.replace(':', '-')}`;
 }
 
-function watch(bundle: Bundle, { onProgress }: PublishOptions): (sentBytes: number) => void {
-  const total = bundle.layers.reduce((sum: number, layer: Descriptor) => sum + layer.size, 0);
-  let done = 0;
-  return (sentBytes) => {
-    done += sentBytes;
-    onProgress?.({ stage: 'send', done, total: Math.max(total, done), unit: 'bytes' });
-  };
+function watch({ onProgress }: PublishOptions): CopyOptions['onProgress'] {
+  return (_, { settledBytes, knownBytes }) =>
+    onProgress?.({ stage: 'send', done: settledBytes, total: knownBytes, unit: 'bytes' });
 }

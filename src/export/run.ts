@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { assertCodecs, codecVersions } from '#artifacts';
 import { type Clock, fileError, instantOf } from '#core';
 import type { IgnoredFile } from '#evidence';
-import { openStaging } from '#oci';
+import { openLayout } from '#oci';
 import type { Provenance, Signer } from '#signing';
 import { parametersOf } from './export-manifest.ts';
 import { type Bundle, packBundle, type Staging } from './pack.ts';
@@ -77,7 +77,7 @@ async function withBundle<T>(
     const plan = await planExport(request, work);
     try {
       options.onIgnored?.(plan.records.ignored);
-      const staging = await openStaging(join(workDir, 'staging'));
+      const staging = await openLayout(join(workDir, 'staging'), { create: true, durable: false });
       const bundle = await packBundle(plan, staging, work);
       return await use({ plan, bundle, staging });
     } finally {

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { CodedError, parseDuration, parseInstant, systemClock } from '#core';
 import { type ExportReport, type ExportRequest, parseTenant, profiles, runExport, runPlan } from '#export';
-import { openDestinations, parseDestinations } from '../destinations.ts';
+import { openDestinations, parseDestinations, parseSignedAs } from '../destinations.ts';
 import { describeIgnored, writeExportReport } from '../export-output.ts';
 import { type Io, writeText } from '../io.ts';
 import { loadSigner } from '../key-files.ts';
@@ -36,7 +36,7 @@ export function exportCommand(io: Io): Command {
     .requiredOption('--to <reference>', 'where to publish, with a tag (repeats)', collect)
     .option('--key <file>', 'the private key to sign with, cosign.key')
     .option('--unsigned', 'publish without signature and provenance', false)
-    .option('--signed-as <host/repo>', 'the repository that the signature of a layout names')
+    .option('--signed-as <host/repo>', 'the repository that the signature of a layout names', parsing(parseSignedAs))
     .option('--builder-id <uri>', 'how provenance names this instance', BUILDER_ID)
     .addHelpText('after', EXPORT_EXAMPLES)
     .action((options: ExportOptions) => runCommand(io, options, true));

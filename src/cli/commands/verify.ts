@@ -51,7 +51,7 @@ export function describeProof(report: VerifyReport): string {
     `verified  ${report.reference}`,
     `  key         ${report.keyid}`,
     `  signature   ${report.signatureForms.join(' and ')} form`,
-    `  provenance  ${report.provenanceForms.join(' and ')} form, by ${report.builder}`,
+    `  provenance  ${report.provenanceForms.join(' and ')} form, by ${report.builders.join(', ')}`,
     `  content     ${report.profile} of ${report.tenant}, as of ${report.asOf}, ${plural(report.records.kept, 'record')}`,
     `  layers      ${report.layers.length} read whole, ${formatBytes(total)}`,
   ];

@@ -1,9 +1,16 @@
-import { CodedError, canonicalText, type Descriptor, type ErrorCode, type JsonObject } from '#core';
+import { CodedError, canonicalText, type Descriptor, type Digest, type ErrorCode, type JsonObject } from '#core';
 import type { OperationOptions, Repository } from '#oci';
 import { type Provenance, parseProvenance, type Statement, type Verifier } from '#signing';
 import { collectAttestations, type Form, namesAll } from '../attestations.ts';
 import type { ExportManifest } from '../export-manifest.generated.ts';
 import { parametersOf } from '../export-manifest.ts';
+
+/** A provenance that the key signed. */
+export interface ProvenProvenance {
+  readonly digest: Digest;
+  readonly statement: Statement;
+  readonly provenance: Provenance;
+}
 
 /** What one key proves of an artifact, before anything of the artifact is read. */
 export interface Proof {
@@ -12,8 +19,8 @@ export interface Proof {
   readonly signatureForms: readonly Form[];
   /** The forms in which the provenance is there. */
   readonly provenanceForms: readonly Form[];
-  readonly statement: Statement;
-  readonly provenance: Provenance;
+  /** At least one. Two runs at the same time may have left one each. */
+  readonly provenances: readonly ProvenProvenance[];
   /** Signatures and attestations by other keys. */
   readonly strangers: number;
 }
@@ -40,38 +47,37 @@ export async function proveArtifact(
     const provenance = parseProvenance(item.statement, item.digest);
     return provenance === undefined ? [] : [{ ...item, provenance }];
   });
-  const first = ours[0];
-  if (first === undefined) {
+  if (ours.length === 0) {
     throw missing('ERR_EXPORT_PROVENANCE_MISSING', `${place}: no provenance of an export by this key`, artifact);
-  }
-  const differing = ours.find((item) => !Buffer.from(item.envelope.payload).equals(first.envelope.payload));
-  if (differing !== undefined) {
-    throw mismatch(
-      `${place}: two different provenances by this key, ${first.digest} and ${differing.digest}`,
-      artifact,
-    );
   }
   return {
     artifact,
     signatureForms: formsOf(signatures),
     provenanceForms: formsOf(ours),
-    statement: first.statement,
-    provenance: first.provenance,
+    provenances: ours,
     strangers,
   };
 }
 
 /**
- * Holds what the provenance says against export.json: the same request, and every subject of the build.
+ * Holds what each provenance says against export.json: the same request, and every subject of the build.
  *
  * @throws CodedError ERR_EXPORT_PROVENANCE_MISMATCH
  */
 export function matchProvenance(proof: Proof, manifest: ExportManifest, subjects: readonly Descriptor[]): void {
-  const { statement, provenance, artifact } = proof;
+  for (const provenance of proof.provenances) matchOne(provenance, proof.artifact, manifest, subjects);
+}
+
+function matchOne(
+  { digest, statement, provenance }: ProvenProvenance,
+  artifact: Descriptor,
+  manifest: ExportManifest,
+  subjects: readonly Descriptor[],
+): void {
   const unnamed = subjects.find((subject) => !namesAll(statement, [subject.digest]));
-  if (unnamed !== undefined) throw mismatch(`the provenance does not name ${unnamed.digest}`, artifact);
+  if (unnamed !== undefined) throw mismatch(`provenance ${digest} does not name ${unnamed.digest}`, artifact);
   if (textOf(provenance.externalParameters) !== textOf(parametersOf(manifest)))
-    throw mismatch('the parameters in the provenance are not those of export.json', artifact);
+    throw mismatch(`the parameters in provenance ${digest} are not those of export.json`, artifact);
 }
 
 /** Interfaces have no index signature, so the compiler does not see that parameters hold nothing but JSON. */

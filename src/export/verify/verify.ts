@@ -23,7 +23,8 @@ export interface VerifyReport {
   readonly provenanceForms: readonly Form[];
   /** Signatures and attestations by other keys, of which nothing is known. */
   readonly strangers: number;
-  readonly builder: string;
+  /** The builders that the provenance names. */
+  readonly builders: readonly string[];
   readonly layers: readonly CheckedLayer[];
   readonly records: { readonly kept: number; readonly withheld: number };
 }
@@ -63,7 +64,7 @@ export async function verifyArtifact(
     signatureForms: proof.signatureForms,
     provenanceForms: proof.provenanceForms,
     strangers: proof.strangers,
-    builder: proof.provenance.builder.id,
+    builders: [...new Set(proof.provenances.map(({ provenance }) => provenance.builder.id))],
     layers,
     records: { kept: records.kept, withheld: records.withheld },
   };
