@@ -8,7 +8,8 @@ export {
   inlineData,
   maxManifestBytes,
 } from './content.ts';
-export { Layout, type LayoutOptions, openLayout } from './layout/layout.ts';
+export { type CopyOptions, type CopyProgress, type CopyReport, type CopyTag, copy, type Excluded } from './copy.ts';
+export { Layout, type LayoutOptions, openLayout, openStaging } from './layout/layout.ts';
 export {
   artifactTypeOf,
   detectManifestType,

@@ -47,6 +47,9 @@ export interface Repository {
   /** What this repository is called in messages, e.g. `127.0.0.1:8080/security/feed` or `oci:out/layout`. */
   readonly name: string;
 
+  /** Where its blobs can be mounted from: repositories of one origin can take them from each other. */
+  readonly mountable?: { readonly origin: string; readonly repository: string };
+
   /** The descriptor (mediaType, digest, size) of the manifest that a tag or digest names; undefined where there is none. */
   resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined>;
 
@@ -79,6 +82,12 @@ export interface Repository {
 
   /** Takes away a manifest with its tags, or a blob. False when it was not there. */
   delete(descriptor: Descriptor, options?: OperationOptions): Promise<boolean>;
+
+  /**
+   * Makes all that was pushed and tagged visible to others and lasting, where that does not come with each step:
+   * a layout writes its index, an archive its file.
+   */
+  flush?(options?: OperationOptions): Promise<void>;
 
   /** Ends connections and locks. The repository is of no use afterwards. */
   close(): Promise<void>;

@@ -55,6 +55,11 @@ export async function openLayout(root: string, options: LayoutOptions = {}): Pro
   return new Layout(files, options);
 }
 
+/** A layout to gather a bundle in, in a folder that is empty or not there: quick, and not meant to outlive the run. */
+export function openStaging(root: string): Promise<Layout> {
+  return openLayout(root, { create: true, durable: false });
+}
+
 /**
  * A repository in an OCI layout (image-spec v1.1.1 image-layout.md). A blob is there once its push ends. A manifest can
  * be had by digest at once; that it is listed, and its tag, are written to `index.json` together by `tag`, `flush` or

@@ -25,6 +25,7 @@ import type { Remote } from './remote.ts';
 /** A repository of a registry that speaks the OCI distribution protocol (distribution-spec v1.1.1). */
 export class RegistryRepository implements Repository {
   readonly name: string;
+  readonly mountable: { readonly origin: string; readonly repository: string };
   readonly #remote: Remote;
   readonly #fallback: FallbackTags;
   readonly #onClose: () => Promise<void>;
@@ -32,6 +33,7 @@ export class RegistryRepository implements Repository {
   /** @param onClose ends what this repository alone uses */
   constructor(remote: Remote, onClose: () => Promise<void>) {
     this.name = remote.name;
+    this.mountable = { origin: remote.session.origin.origin, repository: remote.repository };
     this.#remote = remote;
     this.#fallback = new FallbackTags(remote);
     this.#onClose = onClose;

@@ -1,0 +1,52 @@
+import { CodedError, type Descriptor } from '#core';
+
+/** Where a copy failed. */
+export type CopySide = 'source' | 'target';
+
+/**
+ * Runs one step of a copy, and says in the details of its failure at which side it was and with which content.
+ * A step of the source that runs inside one of the target keeps its own side.
+ */
+export async function atSide<T>(side: CopySide, descriptor: Descriptor, step: () => T | Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.details['side'] !== undefined) throw error;
+    const { code, message, hint, details } = error;
+    const { digest, mediaType, size } = descriptor;
+    throw new CodedError(code, message, {
+      ...(hint === undefined ? {} : { hint }),
+      details: { ...details, side, digest, mediaType, size },
+      cause: error,
+    });
+  }
+}
+
+/** Content whose maker keeps it at a place of his own (image-spec v1.1.1 layer.md#non-distributable-layers). */
+export function isForeign({ mediaType, urls }: Descriptor): boolean {
+  const kept = mediaType.includes('.nondistributable.') || mediaType.endsWith('.foreign.diff.tar.gzip');
+  return kept && urls !== undefined && urls.length > 0;
+}
+
+/** How much a copy follows before it takes what it was given for a trap. */
+export class CopyLimits {
+  readonly maxDepth = 16;
+  readonly maxContents = 1_000_000;
+  readonly maxReferrers = 10_000;
+  #contents = 0;
+
+  /** @throws CodedError ERR_EXPORT_TOO_LARGE */
+  count(descriptor: Descriptor, depth: number): void {
+    if (depth > this.maxDepth) throw limitReached(descriptor, `levels of nesting above it than ${this.maxDepth}`);
+    if (++this.#contents > this.maxContents)
+      throw limitReached(descriptor, `contents before it than ${this.maxContents}`);
+  }
+}
+
+/** The error for an artifact that is no artifact any more. */
+export function limitReached({ digest }: Descriptor, what: string): CodedError {
+  return new CodedError('ERR_EXPORT_TOO_LARGE', `${digest}: more ${what}`, {
+    hint: 'check that this is the artifact you meant; copy its parts one by one',
+    details: { digest },
+  });
+}
