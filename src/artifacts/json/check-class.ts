@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { decodeZstd } from '#archive';
+import { CanonicalReader, type CodedError, compareText, type Digest, digestOf, hexOf, type JsonValue } from '#core';
+import type { ClassSummary, RecordClass } from '#evidence';
+import type { Shard } from './export-index.generated.ts';
+import { splitLines } from './lines.ts';
+import { indexPath, shardPath } from './paths.ts';
+import { ShardCuts } from './shard-cuts.ts';
+
+/** A file as export.json lists it. */
+export interface ListedFile {
+  readonly path: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly records: number;
+}
+
+/** The largest record that is read anywhere. */
+const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+
+/** The shards of one class, read one after the other in order of their paths. */
+export class ClassCheck {
+  readonly #class: RecordClass;
+  readonly #mismatch: (file: string, what: string, cause?: unknown) => CodedError;
+  readonly #summary = createHash('sha256');
+  readonly #cuts = new ShardCuts();
+  readonly #reader = new CanonicalReader();
+  readonly #starts: number[] = [];
+  readonly #shards: Shard[] = [];
+  #count = 0;
+  #lastKey = '';
+
+  constructor(recordClass: RecordClass, mismatch: (file: string, what: string, cause?: unknown) => CodedError) {
+    this.#class = recordClass;
+    this.#mismatch = mismatch;
+  }
+
+  /** What the index of the class must list. */
+  get shards(): readonly Shard[] {
+    return this.#shards;
+  }
+
+  /** Reads a shard: canonical records in byte order of key, as many as are listed, under the name of the first. */
+  async readShard({ path, digest, sizeBytes, records }: ListedFile, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const start = this.#count;
+    let firstKey = '';
+    const unpacked = decodeZstd(chunks, path, { maxRatio: Number.MAX_SAFE_INTEGER });
+    for await (const line of splitLines(unpacked, MAX_RECORD_BYTES, (what) => this.#mismatch(path, what))) {
+      this.#takeRecord(line, path);
+      if (firstKey === '') firstKey = this.#lastKey;
+    }
+    if (this.#count - start !== records) {
+      throw this.#mismatch(path, `${this.#count - start} records, and export.json lists ${records}`);
+    }
+    if (records === 0 || shardPath(this.#class, firstKey) !== path) {
+      throw this.#mismatch(path, `its name does not belong to its first record, ${JSON.stringify(firstKey)}`);
+    }
+    this.#starts.push(start);
+    this.#shards.push({ path, firstKey, lastKey: this.#lastKey, records, digest, sizeBytes });
+  }
+
+  #takeRecord(line: Uint8Array, path: string): void {
+    const place = `${path}: record ${this.#count - (this.#starts.at(-1) ?? 0) + 1}`;
+    const { value, bytes } = this.#reader.read(line, place);
+    if (Buffer.compare(bytes, line) !== 0) throw this.#mismatch(place, 'not in canonical form');
+    const hex = hexOf(digestOf(line));
+    const key = this.#class === 'advisories' ? idOf(value) : `openvex/${hex}`;
+    if (key === undefined) throw this.#mismatch(place, 'an advisory without an id');
+    if (this.#count > 0 && compareText(this.#lastKey, key) >= 0) {
+      throw this.#mismatch(place, `${JSON.stringify(key)} after ${JSON.stringify(this.#lastKey)}: not in byte order`);
+    }
+    this.#summary.update(`${key}\0${hex}\n`);
+    this.#cuts.add(key);
+    this.#lastKey = key;
+    this.#count++;
+  }
+
+  /** Holds all records together against what went into the build, and the shards against the rule that cuts them. */
+  end({ count, digest }: ClassSummary, k: number): void {
+    const found = `sha256:${this.#summary.digest('hex')}`;
+    if (count !== this.#count || digest !== found) {
+      throw this.#mismatch(
+        `data/raw/${this.#class}`,
+        `${this.#count} records ${found}, not ${count} records ${digest}`,
+      );
+    }
+    const starts = this.#cuts.startsFor(k);
+    if (starts.length !== this.#starts.length || starts.some((start, at) => start !== this.#starts[at])) {
+      throw this.#mismatch(indexPath(this.#class), `the shards are not cut as k = ${k} cuts these records`);
+    }
+  }
+}
+
+function idOf(value: JsonValue): string | undefined {
+  const isObject = value !== null && typeof value === 'object' && !Array.isArray(value);
+  const id = isObject ? (value as { readonly [name: string]: JsonValue })['id'] : undefined;
+  return typeof id === 'string' && id !== '' ? id : undefined;
+}
