@@ -17,6 +17,7 @@ export class Pace {
   readonly #limits: PaceLimits;
   readonly #now: () => number;
   #waitedMs = 0;
+  #countedUntil = 0;
   #bytes = 0;
 
   /** @param now milliseconds of a clock that only goes forward */
@@ -25,11 +26,13 @@ export class Pace {
     this.#now = now;
   }
 
-  /** Waits for the other side. A wait without end is the socket's time-out's to cut. */
+  /** Waits for the other side; waits that overlap count once. A wait without end is the socket's time-out's to cut. */
   async wait<T>(step: () => Promise<T>): Promise<T> {
     const start = this.#now();
     const result = await step();
-    this.#waitedMs += this.#now() - start;
+    const end = this.#now();
+    this.#waitedMs += end - Math.max(start, this.#countedUntil);
+    this.#countedUntil = end;
     return result;
   }
 

@@ -1,42 +1,42 @@
-import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { BlobFile, ByteRange, ByteStream } from '#oci';
+import { CodedError } from '#core';
+import { type BlobFile, type ByteRange, collect } from '#oci';
 import { API_VERSION, type RegistryRequest, socketsOf } from './context.ts';
 import { Pace } from './pace.ts';
 
-/** Blobs up to this size are sent in one piece. */
+/** What is read at once is sent in one piece. */
 const SMALL_BYTES = 256 * 1024;
 
+/** The answer that goes before the bytes. */
+export interface BlobAnswer {
+  readonly status: 200 | 206;
+  readonly headers: Record<string, string>;
+  readonly range: ByteRange;
+}
+
 /** Sends a blob or a part of it, and closes it. */
-export async function sendBlob(
-  c: RegistryRequest,
-  blob: BlobFile,
-  answer: { readonly status: 200 | 206; readonly headers: Record<string, string>; readonly range: ByteRange },
-): Promise<Response> {
+export async function sendBlob(c: RegistryRequest, blob: BlobFile, answer: BlobAnswer): Promise<Response> {
   const { status, headers, range } = answer;
-  const stream = blob.read(range);
-  if (range.end - range.start < SMALL_BYTES) {
-    const { value, done } = await stream.next();
-    await stream.return(undefined);
-    const bytes = done === true ? new Uint8Array(0) : (value as Uint8Array<ArrayBuffer>);
-    return new Response(bytes, { status, headers });
-  }
   const { outgoing } = socketsOf(c);
-  if (outgoing === undefined) return new Response(ReadableStream.from(stream), { status, headers });
-  // Straight to the socket: a web stream in between costs a third of the rate.
+  if (range.end - range.start < SMALL_BYTES) {
+    const bytes = await collect(blob.read(range), SMALL_BYTES, 'a blob');
+    return new Response(bytes as Uint8Array<ArrayBuffer>, { status, headers });
+  }
+  if (outgoing === undefined) return new Response(ReadableStream.from(blob.read(range)), { status, headers });
+  // Straight to the socket: a web stream in between needs fresh memory for each piece, and halves the rate.
   outgoing.writeHead(status, { ...API_VERSION, ...headers });
-  await pump(stream, outgoing as ServerResponse);
+  await pump(blob, range, outgoing);
   return RESPONSE_ALREADY_SENT;
 }
 
-async function pump(stream: ByteStream, outgoing: ServerResponse): Promise<void> {
+async function pump(blob: BlobFile, range: ByteRange, outgoing: Writable): Promise<void> {
   const pace = new Pace();
   try {
-    for await (const chunk of stream) {
-      if (!outgoing.write(chunk)) await pace.wait(() => drained(outgoing));
-      if (outgoing.destroyed) return;
-      pace.moved(chunk.byteLength);
-    }
+    await blob.send(range, async (piece) => {
+      await pace.wait(() => write(outgoing, piece));
+      pace.moved(piece.byteLength);
+    });
     outgoing.end();
   } catch {
     // The head is out: all that is left to tell the client is that the body ends here, short.
@@ -44,15 +44,12 @@ async function pump(stream: ByteStream, outgoing: ServerResponse): Promise<void>
   }
 }
 
-function drained(outgoing: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      outgoing.off('drain', done);
-      outgoing.off('close', done);
-      resolve();
-    };
-    outgoing.on('drain', done);
-    outgoing.on('close', done);
-    if (outgoing.destroyed) done();
+/** Writes, and waits until the system has taken the bytes over. */
+function write(outgoing: Writable, piece: Uint8Array): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  outgoing.write(piece, (cause) => {
+    if (cause === undefined || cause === null) return resolve();
+    reject(new CodedError('ERR_EXPORT_NETWORK', 'the client went away', { hint: 'ask for the rest', cause }));
   });
+  return promise;
 }

@@ -4,7 +4,9 @@ import type { ByteRange } from '../ports.ts';
 import { isMissing } from './files.ts';
 
 /** Bytes read at a time: large enough that the calls cost little beside the copying. */
-export const READ_SIZE_BYTES = 256 * 1024;
+const READ_SIZE_BYTES = 256 * 1024;
+/** Pieces on their way at once when a blob is sent: one is read while others are written. */
+const PIECES = 3;
 
 /** An open blob. It stays readable when its file is deleted or replaced; whoever opened it closes it. */
 export class BlobFile {
@@ -40,20 +42,43 @@ export class BlobFile {
 
   /** The bytes, or some of them, in chunks of up to 256 KiB. Closes the blob when the stream ends in any way. */
   async *read(range: ByteRange = { start: 0, end: this.size - 1 }): AsyncGenerator<Uint8Array> {
-    let ahead: Promise<Uint8Array> | undefined;
+    const next = (position: number): Promise<Uint8Array> | undefined => {
+      const wanted = Math.min(READ_SIZE_BYTES, range.end - position + 1);
+      return wanted > 0 ? this.#fill(Buffer.allocUnsafeSlow(wanted), position) : undefined;
+    };
+    let ahead = next(range.start);
     try {
-      let position = range.start;
-      ahead = this.#chunk(position, range.end);
-      while (position <= range.end) {
+      for (let position = range.start; ahead !== undefined; ) {
         const chunk = await ahead;
         position += chunk.byteLength;
-        ahead = this.#chunk(position, range.end);
+        ahead = next(position);
         yield chunk;
       }
-    } catch (error) {
-      throw fileError(error, this.#path);
     } finally {
       await ahead?.catch(() => undefined);
+      await this.close();
+    }
+  }
+
+  /**
+   * Gives the bytes, or some of them, to `write`, and closes the blob. The memory of a piece is used again as soon as
+   * its promise has resolved: that is what makes it twice as fast as `read`, whose chunks are the reader's to keep.
+   */
+  async send(range: ByteRange, write: (piece: Uint8Array) => Promise<void>): Promise<void> {
+    const sent: Promise<Buffer>[] = [];
+    try {
+      for (let position = range.start, i = 0; position <= range.end; i++) {
+        const wanted = Math.min(READ_SIZE_BYTES, range.end - position + 1);
+        const buffer = (i < PIECES ? undefined : await sent.shift()) ?? Buffer.allocUnsafeSlow(wanted);
+        const piece = await this.#fill(buffer.subarray(0, wanted), position);
+        position += piece.byteLength;
+        const done = write(piece).then(() => buffer);
+        // Awaited three pieces later; without this a failure in between would count as unhandled.
+        done.catch(() => undefined);
+        sent.push(done);
+      }
+      await Promise.all(sent);
+    } finally {
       await this.close();
     }
   }
@@ -62,11 +87,14 @@ export class BlobFile {
     await this.#file.close();
   }
 
-  async #chunk(position: number, end: number): Promise<Uint8Array> {
-    const wanted = Math.min(READ_SIZE_BYTES, end - position + 1);
-    if (wanted <= 0) return new Uint8Array(0);
-    const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, position);
-    if (bytesRead > 0) return buffer.subarray(0, bytesRead);
+  /** Reads into a buffer; the part of it that was filled. */
+  async #fill(buffer: Buffer, position: number): Promise<Buffer> {
+    try {
+      const { bytesRead } = await this.#file.read(buffer, 0, buffer.byteLength, position);
+      if (bytesRead > 0) return buffer.subarray(0, bytesRead);
+    } catch (error) {
+      throw fileError(error, this.#path);
+    }
     throw new CodedError('ERR_EXPORT_STORE_INVALID', `${this.#path}: shorter than it was when it was opened`, {
       hint: 'run fsck on the store',
     });

@@ -1,6 +1,6 @@
 import type { Digest } from '#core';
 import { BlobFile } from './blob-file.ts';
-import { isThere, removeFile, sizeOf, touch, writeMark } from './files.ts';
+import { isThere, removeFile, sizeOf, touch, useFile, writeMark } from './files.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
 
 /**
@@ -20,6 +20,12 @@ export class Blobs {
   async size(digest: Digest): Promise<number | undefined> {
     if (!(await isThere(this.#repository.blobLink(digest)))) return undefined;
     return await sizeOf(this.#tenant.blob(digest));
+  }
+
+  /** As `size`, for a blob that is about to be relied on: garbage collection leaves it alone from now on for a while. */
+  async use(digest: Digest): Promise<number | undefined> {
+    if ((await useFile(this.#repository.blobLink(digest))) === undefined) return undefined;
+    return await useFile(this.#tenant.blob(digest));
   }
 
   /** The blob, open; undefined where `size` is. Its bytes were checked when they were written, not now. */

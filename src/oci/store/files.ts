@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, stat, unlink, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fileError, isSystemError, syncFolder, writeFileDurable } from '#core';
+import { fileError, isSystemError, syncFolder, systemClock, writeFileDurable } from '#core';
 
 /** Makes a folder and what is missing above it, so that all of them survive a power cut. */
 export async function makeFolder(path: string): Promise<void> {
@@ -94,14 +94,29 @@ export async function removeFile(path: string): Promise<boolean> {
   return true;
 }
 
+/** A file used within this time counts as just used, so that using it often costs no writes. */
+const FRESH_MS = 60_000;
+
 /** Sets a file's time to now, which keeps garbage collection off it. False when it is not there. */
 export async function touch(path: string): Promise<boolean> {
-  const now = new Date();
+  const now = systemClock.now();
   try {
     await utimes(path, now, now);
     return true;
   } catch (error) {
     if (isMissing(error)) return false;
+    throw fileError(error, path);
+  }
+}
+
+/** The size of a file in bytes, which is used now, as `touch` would have it; undefined where there is none. */
+export async function useFile(path: string): Promise<number | undefined> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    if (systemClock.now().getTime() - mtimeMs < FRESH_MS || (await touch(path))) return size;
+    return undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
     throw fileError(error, path);
   }
 }

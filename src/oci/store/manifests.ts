@@ -12,7 +12,7 @@ import { maxManifestBytes } from '../content.ts';
 import { type Manifest, parseManifest, referrerDescriptor, successorsOf } from '../manifest.ts';
 import { verifyBytes } from '../verify-stream.ts';
 import type { Blobs } from './blobs.ts';
-import { readSmallFile, removeFile, sizeOf, touch, writeSmallFile } from './files.ts';
+import { readSmallFile, removeFile, sizeOf, writeSmallFile } from './files.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import { parseTag } from './names.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
@@ -157,12 +157,9 @@ export class Manifests {
   /** Looks where the child should be, then, since an index may list anything, where it might be. */
   async #sizeOfChild({ mediaType, digest }: Descriptor): Promise<number | undefined> {
     const asManifest = async () => (await this.describe(digest))?.size;
-    const asBlob = async () => await this.#parts.blobs.size(digest);
+    const asBlob = async () => await this.#parts.blobs.use(digest);
     const [first, second] = isManifestType(mediaType) ? [asManifest, asBlob] : [asBlob, asManifest];
-    const size = (await first()) ?? (await second());
-    // Garbage collection leaves alone what has just been found good for a manifest.
-    if (size !== undefined) await Promise.all([touch(this.#paths.blobLink(digest)), touch(this.#tenant.blob(digest))]);
-    return size;
+    return (await first()) ?? (await second());
   }
 }
 

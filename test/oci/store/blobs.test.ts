@@ -1,4 +1,5 @@
 import { rm, truncate } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Digest } from '#core';
 import { openStore, type StoredRepository } from '#oci';
@@ -61,6 +62,35 @@ test('reading: all of it, and ranges', async () => {
   const file = await repository.blobs.open(empty);
   expect(file?.size).toBe(0);
   expect(await readAll(file?.read() ?? expect.fail())).toHaveLength(0);
+});
+
+test('sending: in order, with memory that is used again, and closed when the receiver fails', async () => {
+  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const repository = store.repository('a');
+  const large = noise(3_000_000);
+  const sent = await push(repository, large);
+  const open = async () => (await repository.blobs.open(sent)) ?? expect.fail('no blob');
+  for (const [start, end] of [
+    [0, 2_999_999],
+    [1, 1],
+    [262_000, 2_500_000],
+  ] as const) {
+    const pieces: Uint8Array[] = [];
+    const memory = new Set<ArrayBufferLike>();
+    await (await open()).send({ start, end }, async (piece) => {
+      memory.add(piece.buffer);
+      await delay(1);
+      pieces.push(Buffer.from(piece));
+    });
+    expect(Buffer.compare(Buffer.concat(pieces), large.subarray(start, end + 1))).toBe(0);
+    expect(memory.size).toBeLessThanOrEqual(3);
+  }
+  let count = 0;
+  const failing = (await open()).send({ start: 0, end: 2_999_999 }, async () => {
+    if (++count === 2) throw new Error('gone');
+  });
+  await expect(failing).rejects.toThrow('gone');
+  expect(count).toBeLessThan(8);
 });
 
 test('a blob that is being read survives its deletion', async () => {
