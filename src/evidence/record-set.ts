@@ -11,6 +11,8 @@ const BATCH_BYTES = 1024 * 1024;
 /** Records in a batch at most, for sets of tiny ones. */
 const BATCH_RECORDS = 4096;
 
+const CLASSES: readonly RecordClass[] = ['advisories', 'vex'];
+
 /** What the intake hands over. */
 export interface Taken {
   readonly sorters: ReadonlyMap<RecordClass, Sorter>;
@@ -58,9 +60,10 @@ export class SortedRecordSet implements RecordSet {
    */
   static async create(taken: Taken): Promise<SortedRecordSet> {
     const tally: Tally = { kept: 0, unscored: 0, leftOut: {}, classes: {} };
-    for (const [recordClass, sorter] of taken.sorters) {
-      const summary = await countClass(sorter, tally);
-      if (summary.count > 0) tally.classes[recordClass] = summary;
+    for (const recordClass of CLASSES) {
+      const sorter = taken.sorters.get(recordClass);
+      const summary = sorter === undefined ? undefined : await countClass(sorter, tally);
+      if (summary !== undefined && summary.count > 0) tally.classes[recordClass] = summary;
     }
     if (taken.newest === undefined) throw nothingLeft(tally, taken.withheld.length);
     return new SortedRecordSet(taken, tally, taken.newest);
