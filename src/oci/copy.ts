@@ -70,7 +70,6 @@ export async function copy(
   const run = new CopyRun(source, target, options);
   await run.copyAll(roots);
   await run.setTags(options.tags ?? []);
-  await target.flush?.({ signal: options.signal });
   return run.report();
 }
 

@@ -1,3 +1,4 @@
+import { openLayoutArchive } from './layout/archive.ts';
 import { type LayoutOptions, openLayout } from './layout/layout.ts';
 import type { Repository } from './ports.ts';
 import type { Reference } from './reference.ts';
@@ -13,5 +14,5 @@ export interface OpenOptions extends RegistryOptions, LayoutOptions {}
  */
 export async function openRepository(reference: Reference, options: OpenOptions = {}): Promise<Repository> {
   if (reference.kind === 'registry') return openRegistry(reference, options);
-  return openLayout(reference.path, options);
+  return reference.kind === 'layout' ? openLayout(reference.path, options) : openLayoutArchive(reference.path, options);
 }

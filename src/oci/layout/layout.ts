@@ -9,8 +9,6 @@ import {
   isSystemError,
   writeFileDurable,
 } from '#core';
-import { collect, maxManifestBytes } from '../content.ts';
-import { artifactTypeOf, parseManifest } from '../manifest.ts';
 import type {
   ByteStream,
   ContentReader,
@@ -22,12 +20,13 @@ import type {
   Repository,
 } from '../ports.ts';
 import { isTag } from '../reference.ts';
-import { verifyBytes } from '../verify-stream.ts';
 import { blobMissing, blobPath, FolderFiles } from './files.ts';
-import { applyEdits, encodeLayoutIndex, type IndexEdit, type LayoutIndex, layoutInvalid } from './index-file.ts';
+import { applyEdits, encodeLayoutIndex, type IndexEdit, layoutInvalid } from './index-file.ts';
 import { IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';
 import { BlobWriter } from './ingest.ts';
 import { withLock } from './lock.ts';
+import { indexEntry, readManifestEntry } from './manifest-entry.ts';
+import { PendingIndex } from './pending-index.ts';
 import { LayoutReader } from './reader.ts';
 
 /** How a layout is opened. */
@@ -72,10 +71,7 @@ export class Layout implements Repository {
   readonly #source: IndexSource;
   readonly #reader: LayoutReader;
   readonly #writer: BlobWriter;
-  readonly #edits: IndexEdit[] = [];
-  #edited: { base: LayoutIndex; count: number; index: LayoutIndex } | undefined;
-  #commit: Promise<void> | undefined;
-  #commitFailed = false;
+  readonly #index: PendingIndex;
   #prepared: Promise<void> | undefined;
 
   constructor(files: FolderFiles, options: LayoutOptions) {
@@ -83,7 +79,11 @@ export class Layout implements Repository {
     this.#files = files;
     this.#options = options;
     this.#source = new IndexSource(files, this.name);
-    this.#reader = new LayoutReader(this.name, files, () => this.#index());
+    this.#index = new PendingIndex(
+      () => this.#source.current(),
+      (edits, how) => this.#writeIndex(edits, how),
+    );
+    this.#reader = new LayoutReader(this.name, files, () => this.#index.current());
     this.#writer = new BlobWriter(files.root, options.durable ?? true);
   }
 
@@ -131,17 +131,15 @@ export class Layout implements Repository {
     options.signal?.throwIfAborted();
     if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
     if (!(await this.exists(descriptor))) throw blobMissing(this.name, descriptor.digest);
-    const { mediaType, digest, size, artifactType } = descriptor;
-    const entry = { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }) };
-    this.#edits.push({ kind: 'tag', descriptor: entry, tag });
+    this.#index.add({ kind: 'tag', descriptor: indexEntry(descriptor), tag });
     await this.flush(options);
   }
 
   async delete(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {
     const { digest } = descriptor;
-    const listed = (await this.#index()).entries.some((entry) => entry['digest'] === digest);
+    const listed = (await this.#index.current()).entries.some((entry) => entry['digest'] === digest);
     if (listed) {
-      this.#edits.push({ kind: 'forget', digest });
+      this.#index.add({ kind: 'forget', digest });
       await this.flush(options);
     }
     const path = join(this.#files.root, blobPath(digest));
@@ -155,31 +153,20 @@ export class Layout implements Repository {
   }
 
   /** Writes `index.json` with all that was pushed and tagged so far. Many at once share one writing. */
-  async flush(options: OperationOptions = {}): Promise<void> {
-    while (this.#edits.length > 0) {
-      this.#commit ??= this.#writeIndex(options).finally(() => {
-        this.#commit = undefined;
-      });
-      await this.#commit;
-    }
+  flush(options: OperationOptions = {}): Promise<void> {
+    return this.#index.flush(options);
   }
 
   async close(): Promise<void> {
-    // A writing that failed has been reported; to fail once more here would hide why.
-    if (!this.#commitFailed) await this.flush();
+    await this.#index.finish();
     if (this.#prepared !== undefined) await this.#writer.tidy();
   }
 
   async #pushManifest(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<PushOutcome> {
-    const name = `${this.name}: ${descriptor.digest}`;
-    const bytes = await collect(stoppable(await content(0), options.signal), maxManifestBytes, name);
-    verifyBytes(descriptor, bytes, 'source');
-    const artifactType = artifactTypeOf(parseManifest(bytes, descriptor.mediaType, name));
+    const { bytes, entry } = await readManifestEntry(descriptor, content, this.name);
     const present = await this.#keep(descriptor);
     if (!present) await this.#writer.write(descriptor, once(bytes), options.onBytes);
-    const { mediaType, digest, size } = descriptor;
-    const entry = { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }) };
-    this.#edits.push({ kind: 'list', descriptor: entry });
+    this.#index.add({ kind: 'list', descriptor: entry });
     return present ? 'present' : 'uploaded';
   }
 
@@ -189,22 +176,9 @@ export class Layout implements Repository {
     return true;
   }
 
-  /** The index on disk with what this process has not written yet. */
-  async #index(): Promise<LayoutIndex> {
-    const base = await this.#source.current();
-    const count = this.#edits.length;
-    if (count === 0) return base;
-    if (this.#edited?.base !== base || this.#edited.count !== count) {
-      this.#edited = { base, count, index: applyEdits(base, this.#edits) };
-    }
-    return this.#edited.index;
-  }
-
-  async #writeIndex(options: OperationOptions): Promise<void> {
-    this.#commitFailed = true;
+  async #writeIndex(edits: readonly IndexEdit[], options: OperationOptions): Promise<void> {
     await this.#prepare();
-    // What is listed must be on disk first, so later edits wait for the next writing.
-    const edits = this.#edits.slice();
+    // What is listed must be on disk first.
     await this.#writer.sync();
     const lock = join(this.#files.root, LOCK_FILE);
     await withLock(lock, { timeoutMs: this.#options.lockTimeoutMs, signal: options.signal }, async () => {
@@ -214,10 +188,7 @@ export class Layout implements Repository {
       if (missing || Buffer.compare(bytes, encodeLayoutIndex(before)) !== 0) {
         await writeFileDurable(join(this.#files.root, indexPath), bytes);
       }
-      this.#edits.splice(0, edits.length);
-      this.#edited = undefined;
     });
-    this.#commitFailed = false;
   }
 
   #prepare(): Promise<void> {

@@ -1,0 +1,187 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { CodedError, type Descriptor, type Digest, fileError, isManifestType } from '#core';
+import { contentOf } from '../content.ts';
+import type {
+  ByteStream,
+  ContentReader,
+  FetchOptions,
+  OperationOptions,
+  PushOptions,
+  PushOutcome,
+  ReferrerFilter,
+  Repository,
+} from '../ports.ts';
+import { isTag } from '../reference.ts';
+import { ArchiveFiles } from './archive-files.ts';
+import { blobMissing } from './files.ts';
+import { applyEdits, encodeLayoutIndex, type IndexEdit, layoutInvalid } from './index-file.ts';
+import { IndexSource, isLayout } from './index-source.ts';
+import { type Layout, type LayoutOptions, openStaging } from './layout.ts';
+import { withLock } from './lock.ts';
+import { indexEntry, readManifestEntry } from './manifest-entry.ts';
+import { isAlive, thisOwner } from './owner.ts';
+import { PendingIndex } from './pending-index.ts';
+import { LayoutReader } from './reader.ts';
+import { TarFiles } from './tar-files.ts';
+
+/**
+ * The OCI layout in the tar `path`, as `oci-archive:` of skopeo and podman has it.
+ *
+ * @throws CodedError ERR_EXPORT_NOT_FOUND when there is none and `create` is not set, ERR_EXPORT_LAYOUT_INVALID when
+ *   the tar holds something else, ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE
+ */
+export async function openLayoutArchive(path: string, options: LayoutOptions = {}): Promise<LayoutArchive> {
+  const base = await TarFiles.open(path);
+  if (base === undefined && !options.create) {
+    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${path}: no such file`, {
+      hint: 'check the path',
+      details: { path },
+    });
+  }
+  if (base !== undefined && !(await isLayout(base, path))) {
+    await base.close();
+    throw layoutInvalid(path, 'a tar, but not of an OCI layout');
+  }
+  return new LayoutArchive(path, base, options);
+}
+
+/**
+ * A repository in a tar of an OCI layout. What is pushed gathers beside it; `flush` and `close` write a new tar with
+ * the old content and the new, and put it in the old one's place. After a failure `close` writes nothing, unless a
+ * tag was set since.
+ */
+export class LayoutArchive implements Repository {
+  readonly name: string;
+  readonly #path: string;
+  readonly #options: LayoutOptions;
+  readonly #files: ArchiveFiles;
+  readonly #source: IndexSource;
+  readonly #index: PendingIndex;
+  readonly #reader: LayoutReader;
+  readonly #stagePath: string;
+  #stage: Promise<Layout> | undefined;
+  #failed = false;
+
+  constructor(path: string, base: TarFiles | undefined, options: LayoutOptions) {
+    this.name = `oci-archive:${path}`;
+    this.#path = path;
+    this.#options = options;
+    this.#stagePath = join(dirname(path), `${stagePrefix(path)}${thisOwner()}`);
+    this.#files = new ArchiveFiles(path, base, this.#stagePath);
+    this.#source = new IndexSource(this.#files, this.name);
+    this.#index = new PendingIndex(
+      () => this.#source.current(),
+      (edits, how) => this.#write(edits, how),
+    );
+    this.#reader = new LayoutReader(this.name, this.#files, () => this.#index.current());
+  }
+
+  resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined> {
+    return this.#reader.resolve(name, options);
+  }
+
+  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<ByteStream> {
+    return this.#reader.fetch(descriptor, options);
+  }
+
+  exists(descriptor: Descriptor, options?: OperationOptions): Promise<boolean> {
+    return this.#reader.exists(descriptor, options);
+  }
+
+  tags(options?: OperationOptions): AsyncIterable<string> {
+    return this.#reader.tags(options);
+  }
+
+  referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor> {
+    return this.#reader.referrers(subject, filter);
+  }
+
+  push(descriptor: Descriptor, content: ContentReader, options: PushOptions = {}): Promise<PushOutcome> {
+    return this.#noting(async () => {
+      options.signal?.throwIfAborted();
+      if (!isManifestType(descriptor.mediaType)) {
+        if (await this.exists(descriptor)) return 'present';
+        return (await this.#staging()).push(descriptor, content, options);
+      }
+      const { bytes, entry } = await readManifestEntry(descriptor, content, this.name);
+      const present = await this.exists(descriptor);
+      if (!present) await (await this.#staging()).push(descriptor, contentOf(bytes), options);
+      this.#index.add({ kind: 'list', descriptor: entry });
+      return present ? 'present' : 'uploaded';
+    });
+  }
+
+  async tag(descriptor: Descriptor, tag: string, options: OperationOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
+    if (!(await this.exists(descriptor))) throw blobMissing(this.name, descriptor.digest);
+    this.#index.add({ kind: 'tag', descriptor: indexEntry(descriptor), tag });
+    this.#failed = false;
+  }
+
+  async delete(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    const { digest } = descriptor;
+    const listed = (await this.#index.current()).entries.some((entry) => entry['digest'] === digest);
+    const held = await this.#files.drop(digest);
+    if (listed || held) this.#index.add({ kind: 'forget', digest });
+    return listed || held;
+  }
+
+  flush(options: OperationOptions = {}): Promise<void> {
+    return this.#index.flush(options);
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (!this.#failed) await this.#index.finish();
+    } finally {
+      await this.#files.close();
+      if (this.#stage !== undefined) await rm(this.#stagePath, { recursive: true, force: true });
+    }
+  }
+
+  async #write(edits: readonly IndexEdit[], { signal }: OperationOptions): Promise<void> {
+    await this.#noting(() =>
+      withLock(`${this.#path}.lock`, { timeoutMs: this.#options.lockTimeoutMs, signal }, async () => {
+        await this.#files.refresh();
+        const index = applyEdits(await this.#source.current(), edits);
+        await this.#files.write(encodeLayoutIndex(index), signal);
+      }),
+    );
+  }
+
+  async #noting<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#failed = true;
+      throw error;
+    }
+  }
+
+  #staging(): Promise<Layout> {
+    this.#stage ??= openStage(this.#path, this.#stagePath);
+    return this.#stage;
+  }
+}
+
+function stagePrefix(path: string): string {
+  return `.${basename(path)}.stage.`;
+}
+
+/** Makes the folder to gather in, and removes those of processes that have ended. */
+async function openStage(path: string, stagePath: string): Promise<Layout> {
+  const folder = dirname(path);
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const name of await readdir(folder)) {
+      if (!name.startsWith(stagePrefix(path)) || isAlive(name.slice(stagePrefix(path).length)) !== false) continue;
+      await rm(join(folder, name), { recursive: true, force: true });
+    }
+  } catch (error) {
+    throw fileError(error, folder);
+  }
+  return openStaging(stagePath);
+}

@@ -1,0 +1,69 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { fileError, isSystemError } from '#core';
+import type { ByteRange, ByteStream } from '../ports.ts';
+import { type LayoutFiles, readFileRange } from './files.ts';
+import { indexTar, type TarPlace } from './tar-index.ts';
+
+/** The files in a tar. Close it when done. */
+export class TarFiles implements LayoutFiles {
+  /** Differs for each state of the file. */
+  readonly stamp: string;
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #places: ReadonlyMap<string, TarPlace>;
+
+  private constructor(path: string, file: FileHandle, stamp: string, places: ReadonlyMap<string, TarPlace>) {
+    this.#path = path;
+    this.#file = file;
+    this.stamp = stamp;
+    this.#places = places;
+  }
+
+  /**
+   * @returns undefined when there is no such file
+   * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE
+   */
+  static async open(path: string): Promise<TarFiles | undefined> {
+    let file: FileHandle;
+    try {
+      file = await open(path, 'r');
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return undefined;
+      throw fileError(error, path);
+    }
+    try {
+      const { ino, size, mtimeNs } = await file.stat({ bigint: true });
+      return new TarFiles(path, file, `${ino}:${size}:${mtimeNs}`, await indexTar(file, path));
+    } catch (error) {
+      await file.close();
+      throw fileError(error, path);
+    }
+  }
+
+  paths(): Iterable<string> {
+    return this.#places.keys();
+  }
+
+  async version(path: string): Promise<string | undefined> {
+    return this.#places.has(path) ? this.stamp : undefined;
+  }
+
+  async sizeOf(path: string): Promise<number | undefined> {
+    return this.#places.get(path)?.size;
+  }
+
+  async *read(path: string, range?: ByteRange): ByteStream {
+    const place = this.#places.get(path);
+    if (place === undefined) return;
+    const { start, end } = range ?? { start: 0, end: place.size - 1 };
+    try {
+      yield* readFileRange(this.#file, { start: place.offset + start, end: place.offset + end });
+    } catch (error) {
+      throw fileError(error, this.#path);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}

@@ -1,0 +1,177 @@
+import type { FileHandle } from 'node:fs/promises';
+import { CodedError } from '#core';
+
+/** Where a file's content lies in a tar, in bytes. */
+export interface TarPlace {
+  readonly offset: number;
+  readonly size: number;
+}
+
+const BLOCK = 512;
+const MAX_ENTRIES = 1_000_000;
+/** Of a pax header or a long name. */
+const MAX_EXTENSION_BYTES = 64 * 1024;
+
+/**
+ * Where the files of a tar lie, without reading their content. Reads ustar with the extensions of pax and GNU for long
+ * names and large files (POSIX.1-2017 pax, "pax Header Block").
+ *
+ * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE for links, devices and paths that lead out
+ */
+export async function indexTar(file: FileHandle, name: string): Promise<Map<string, TarPlace>> {
+  const scan = new TarScan(file, name, (await file.stat()).size);
+  const places = new Map<string, TarPlace>();
+  for await (const { path, place } of scan.files()) {
+    if (places.has(path)) throw invalid(name, `${JSON.stringify(path)} is there twice`);
+    if (places.size >= MAX_ENTRIES) throw invalid(name, `more than ${MAX_ENTRIES} files`);
+    places.set(path, place);
+  }
+  return places;
+}
+
+interface Header {
+  readonly path: string;
+  readonly size: number;
+  readonly type: string;
+}
+
+class TarScan {
+  readonly #file: FileHandle;
+  readonly #name: string;
+  readonly #end: number;
+  #at = 0;
+
+  constructor(file: FileHandle, name: string, end: number) {
+    this.#file = file;
+    this.#name = name;
+    this.#end = end;
+  }
+
+  async *files(): AsyncGenerator<{ path: string; place: TarPlace }> {
+    let extended: { path?: string; size?: number } = {};
+    for (;;) {
+      const header = await this.#header();
+      if (header === undefined) return;
+      if ('xgLK'.includes(header.type)) {
+        const content = await this.#extension(header);
+        // `g` sets what holds for all; nothing that matters here can.
+        if (header.type === 'x') extended = { ...extended, ...parsePax(content, this.#name) };
+        if (header.type === 'L') extended = { ...extended, path: content.replace(/\0+$/, '') };
+        continue;
+      }
+      const size = extended.size ?? header.size;
+      const path = this.#safePath(extended.path ?? header.path);
+      extended = {};
+      if (header.type === '5') continue;
+      if (header.type !== '0' && header.type !== '\0' && header.type !== '7') {
+        throw new CodedError('ERR_EXPORT_ARCHIVE_UNSAFE', `${this.#name}: ${JSON.stringify(path)} is no plain file`, {
+          hint: 'write the archive anew from a layout of plain files',
+          details: { name: this.#name, path },
+        });
+      }
+      const place = { offset: this.#at, size };
+      this.#skip(size);
+      yield { path, place };
+    }
+  }
+
+  async #header(): Promise<Header | undefined> {
+    if (this.#at + BLOCK > this.#end) {
+      if (this.#at === this.#end && this.#at > 0) return undefined;
+      throw invalid(this.#name, this.#at === 0 ? 'no tar' : 'ends inside a header');
+    }
+    const block = await this.#read(this.#at, BLOCK);
+    this.#at += BLOCK;
+    if (block.every((byte) => byte === 0)) return undefined;
+    const stored = parseOctal(block.subarray(148, 156));
+    const sum = block.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 0x20 : byte), 0);
+    if (stored !== sum) {
+      const packed = this.#at === BLOCK && (block[0] === 0x1f || block[0] === 0x28);
+      throw invalid(
+        this.#name,
+        packed ? 'compressed; unpack it to a plain tar first' : `no header at byte ${this.#at - BLOCK}`,
+      );
+    }
+    const prefix = text(block.subarray(257, 262)) === 'ustar' ? text(block.subarray(345, 500)) : '';
+    const base = text(block.subarray(0, 100));
+    const size = parseSize(block.subarray(124, 136));
+    if (size === undefined) throw invalid(this.#name, `no size in the header at byte ${this.#at - BLOCK}`);
+    return { path: prefix === '' ? base : `${prefix}/${base}`, size, type: String.fromCharCode(block[156] ?? 0) };
+  }
+
+  async #extension(header: Header): Promise<string> {
+    if (header.size > MAX_EXTENSION_BYTES) throw invalid(this.#name, 'an extended header of over 64 KiB');
+    const bytes = await this.#read(this.#at, header.size);
+    this.#skip(header.size);
+    return Buffer.from(bytes).toString('utf8');
+  }
+
+  #skip(size: number): void {
+    this.#at += Math.ceil(size / BLOCK) * BLOCK;
+    if (this.#at - (Math.ceil(size / BLOCK) * BLOCK - size) > this.#end)
+      throw invalid(this.#name, 'ends inside a file');
+  }
+
+  async #read(offset: number, length: number): Promise<Uint8Array> {
+    const { bytesRead, buffer } = await this.#file.read(Buffer.alloc(length), 0, length, offset);
+    if (bytesRead !== length) throw invalid(this.#name, 'ends inside a file');
+    return buffer;
+  }
+
+  #safePath(path: string): string {
+    const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+    if (path.startsWith('/') || parts.includes('..') || path.includes('\0')) {
+      throw new CodedError(
+        'ERR_EXPORT_ARCHIVE_UNSAFE',
+        `${this.#name}: ${JSON.stringify(path)} leads out of the archive`,
+        {
+          hint: 'do not use this archive; ask who made it',
+          details: { name: this.#name, path },
+        },
+      );
+    }
+    return parts.join('/');
+  }
+}
+
+/** Records `LENGTH KEY=VALUE LF`, the length in bytes and of the whole record. */
+function parsePax(content: string, name: string): { path?: string; size?: number } {
+  const found: { path?: string; size?: number } = {};
+  let rest = Buffer.from(content);
+  while (rest.length > 0) {
+    const match = /^(\d{1,6}) ([^=]+)=/.exec(rest.toString('utf8'));
+    const length = Number(match?.[1] ?? 0);
+    if (match === null || length > rest.length || rest[length - 1] !== 0x0a) throw invalid(name, 'a broken pax header');
+    const value = rest.subarray(Buffer.byteLength(match[0]), length - 1).toString('utf8');
+    if (match[2] === 'path') found.path = value;
+    if (match[2] === 'size' && /^\d{1,15}$/.test(value)) found.size = Number(value);
+    rest = rest.subarray(length);
+  }
+  return found;
+}
+
+function parseSize(field: Uint8Array): number | undefined {
+  // GNU writes what twelve octal digits cannot hold as a big-endian number after 0x80.
+  if (field[0] === 0x80) {
+    const size = field.subarray(1).reduce((total, byte) => total * 256 + byte, 0);
+    return Number.isSafeInteger(size) ? size : undefined;
+  }
+  return parseOctal(field);
+}
+
+function parseOctal(field: Uint8Array): number | undefined {
+  const digits = text(field).trim();
+  return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : undefined;
+}
+
+function text(field: Uint8Array): string {
+  const end = field.indexOf(0);
+  return Buffer.from(end === -1 ? field : field.subarray(0, end)).toString('utf8');
+}
+
+function invalid(name: string, what: string): CodedError {
+  return new CodedError('ERR_EXPORT_ARCHIVE_INVALID', `${name}: ${what}`, {
+    hint: 'check that this is a tar of an OCI layout, and that it is whole',
+    details: { name },
+  });
+}
