@@ -8,6 +8,9 @@ export interface CanonicalJson {
   readonly bytes: Uint8Array;
 }
 
+/** Bytes of room for most records; a larger record gets as much as it needs. */
+const FIRST_ROOM = 1024 * 1024;
+
 /** Objects out of order with more members than this go the plain way, so that no input makes sorting quadratic. */
 const MAX_SORTED_IN_PLACE = 64;
 
@@ -29,7 +32,7 @@ const NOT_PLAIN = new Error('not plain');
  */
 export class CanonicalReader {
   #in: Uint8Array = new Uint8Array(0);
-  #out: Uint8Array = new Uint8Array(64 * 1024);
+  #out: Uint8Array = new Uint8Array(FIRST_ROOM);
   #members = new Int32Array(1024);
   #top = 0;
   #i = 0;
@@ -56,7 +59,7 @@ export class CanonicalReader {
   /** Whether the canonical form now lies in #out; false where something is not plain. */
   #write(bytes: Uint8Array, maxDepth: number): boolean {
     // Twice: sorting the members of an object borrows as much room as the object takes.
-    if (this.#out.length < 2 * bytes.length + 64) this.#out = new Uint8Array(4 * bytes.length + 64);
+    if (this.#out.length < 2 * bytes.length + 64) this.#out = new Uint8Array(2 * bytes.length + 64);
     this.#in = bytes;
     this.#i = this.#o = this.#top = 0;
     try {

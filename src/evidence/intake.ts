@@ -10,7 +10,7 @@ import {
   type JsonValue,
 } from '#core';
 import type { Fault } from './formats/check.ts';
-import { claimsJson, claimsJsonByName, type Format, recogniseFormat } from './formats/recognise.ts';
+import { beginsAsObject, type Format, recogniseFormat } from './formats/recognise.ts';
 import type { IgnoredFile, RecordClass, RecordSet, WithheldRecord } from './record.ts';
 import { SortedRecordSet } from './record-set.ts';
 import { compileSelector, type Judge, verdicts } from './select/compile.ts';
@@ -67,13 +67,12 @@ export class Intake {
     if (holdsLines(file.name))
       return this.ignore(source, file.name, 'JSON lines: name the file as a source of its own');
     if (file.size > maxRecordBytes) {
-      if (claimsJsonByName(file.name) || file.name.startsWith('line '))
-        throw tooLarge(placeOf(source, file), file.size);
+      if (file.isJson) throw tooLarge(placeOf(source, file), file.size);
       return this.ignore(source, file.name, 'no JSON by its name, and too large for a record');
     }
     const bytes = await file.read();
     this.#bytes += bytes.byteLength;
-    if (!claimsJson(file.name, bytes)) return this.ignore(source, file.name, 'no JSON');
+    if (!file.isJson && !beginsAsObject(bytes)) return this.ignore(source, file.name, 'no JSON');
     await this.#takeJson(source, file, bytes);
   }
 
@@ -156,7 +155,7 @@ export class Intake {
 }
 
 function placeOf(source: Source, file: SourceFile): string {
-  return source.path.endsWith(file.name) ? source.path : `${source.path}: ${file.name}`;
+  return source.isFile ? source.path : `${source.path}: ${file.name}`;
 }
 
 function unsound(place: string, key: string | undefined, { pointer, what }: Fault): CodedError {

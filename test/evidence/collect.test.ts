@@ -343,6 +343,22 @@ describe('collectRecords', () => {
     expect(await work.leftovers()).toEqual([]);
   });
 
+  test.each(['not json', '[1]', '"x"'])('takes the line %j in a file of JSON lines for what it is', async (line) => {
+    await using work = await Work.make();
+    const source = await work.file('x.jsonl', `${JSON.stringify(advisory('A'))}\r\n${line}\n`);
+    const collected = work.collect([source]);
+    if (line === 'not json') {
+      await expect(collected).rejects.toMatchObject({
+        code: 'ERR_EXPORT_JSON_INVALID',
+        message: expect.stringContaining('x.jsonl: line 2'),
+      });
+      return;
+    }
+    const set = await collected;
+    expect(set.ignored).toEqual([{ source, name: 'line 2', reason: expect.any(String) }]);
+    await set.close();
+  });
+
   test('passes over version control and lines within a folder, and says so', async () => {
     await using work = await Work.make();
     const folder = await work.folder({ 'a.json': advisory('A'), '.git/x.json': 'broken {', 'more.jsonl': '{"id":' });

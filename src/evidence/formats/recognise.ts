@@ -46,16 +46,11 @@ export function recogniseFormat(value: JsonValue): Format | undefined {
   return looksLikeOsv(value) ? osv : undefined;
 }
 
-const EXTENSION = /\.json$/i;
+const [SPACE, OPEN_BRACE] = [0x20, 0x7b];
 
-/** Whether a file must be JSON: by its name, or by the brace that it begins with. */
-export function claimsJson(name: string, bytes: Uint8Array): boolean {
-  if (EXTENSION.test(name)) return true;
-  const first = bytes.findIndex((byte) => byte > 0x20);
-  return bytes[first] === 0x7b;
-}
-
-/** Whether a file that is too large to be read would have to be JSON. */
-export function claimsJsonByName(name: string): boolean {
-  return EXTENSION.test(name);
+/** Whether the first byte that is neither white space nor control is the brace that a record begins with. */
+export function beginsAsObject(bytes: Uint8Array): boolean {
+  let at = 0;
+  while (at < bytes.length && (bytes[at] as number) <= SPACE) at++;
+  return bytes[at] === OPEN_BRACE;
 }

@@ -1,9 +1,10 @@
 import type { ArchiveReader } from '#archive';
-import type { Source, SourceFile } from './source.ts';
+import { isJsonName, type Source, type SourceFile } from './source.ts';
 
 /** The entries of an archive as files. */
 export class ArchiveSource implements Source {
   readonly path: string;
+  readonly isFile = false;
   readonly #reader: ArchiveReader;
 
   constructor(path: string, reader: ArchiveReader) {
@@ -13,7 +14,8 @@ export class ArchiveSource implements Source {
 
   async *files(): AsyncIterable<SourceFile> {
     for await (const entry of this.#reader.entries()) {
-      yield { name: entry.path, size: entry.size, read: () => entry.read() };
+      const { path, size } = entry;
+      yield { name: path, size, isJson: isJsonName(path), read: () => entry.read() };
     }
   }
 

@@ -1,11 +1,12 @@
 import { open, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { unreadable } from './faults.ts';
-import { maxRecordBytes, type Source, type SourceFile } from './source.ts';
+import { isJsonName, maxRecordBytes, type Source, type SourceFile } from './source.ts';
 
 /** One file that is one record. */
 export class FileSource implements Source {
   readonly path: string;
+  readonly isFile = true;
   readonly #size: number;
 
   constructor(path: string, size: number) {
@@ -14,7 +15,8 @@ export class FileSource implements Source {
   }
 
   async *files(): AsyncIterable<SourceFile> {
-    yield { name: basename(this.path), size: this.#size, read: () => this.#read() };
+    const name = basename(this.path);
+    yield { name, size: this.#size, isJson: isJsonName(name), read: () => this.#read() };
   }
 
   async close(): Promise<void> {}
@@ -34,6 +36,7 @@ const CHUNK = 256 * 1024;
 /** One file with a record on each line; of any size, since only one line is held at a time. */
 export class LinesSource implements Source {
   readonly path: string;
+  readonly isFile = false;
 
   constructor(path: string) {
     this.path = path;
@@ -45,7 +48,7 @@ export class LinesSource implements Source {
       number++;
       if (line.every((byte) => byte <= 0x20)) continue;
       // Longer ones were cut; the size says so.
-      yield { name: `line ${number}`, size: line.length, read: async () => line };
+      yield { name: `line ${number}`, size: line.length, isJson: true, read: async () => line };
     }
   }
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { unreadable } from './faults.ts';
-import { maxRecordBytes, type PassedOver, type Source, type SourceFile } from './source.ts';
+import { isJsonName, maxRecordBytes, type PassedOver, type Source, type SourceFile } from './source.ts';
 import { walkFolder } from './walk.ts';
 
 /**
@@ -10,6 +10,7 @@ import { walkFolder } from './walk.ts';
  */
 export class FolderSource implements Source {
   readonly path: string;
+  readonly isFile = false;
   #buffer = Buffer.allocUnsafeSlow(64 * 1024);
 
   constructor(path: string) {
@@ -32,6 +33,7 @@ export class FolderSource implements Source {
         return {
           name,
           size,
+          isJson: isJsonName(name),
           read: async () => {
             if (content === undefined) throw new RangeError(`${name}: too large to be read whole`);
             return content;

@@ -4,6 +4,8 @@ export interface SourceFile {
   readonly name: string;
   /** Size in bytes. */
   readonly size: number;
+  /** Whether it has to be JSON by its name or its place; if not, its content tells. */
+  readonly isJson: boolean;
   /** The content; call it at most once, before asking for the next file. Valid only until then. */
   read(): Promise<Uint8Array>;
 }
@@ -18,9 +20,18 @@ export interface PassedOver {
 export interface Source {
   /** The path as the user gave it. */
   readonly path: string;
+  /** Whether it is one file, which then needs no name within it. */
+  readonly isFile: boolean;
   /** Files in an order that the source fixes, with what is passed over among them. */
   files(): AsyncIterable<SourceFile | PassedOver>;
   close(): Promise<void>;
+}
+
+const JSON_NAME = /\.json$/i;
+
+/** Whether a file has to be JSON by its name. */
+export function isJsonName(name: string): boolean {
+  return JSON_NAME.test(name);
 }
 
 /** Largest record in bytes. */
