@@ -1,13 +1,16 @@
 import { ByteReader } from '../byte-reader.ts';
 import { checkPath, NameSet } from '../entry-path.ts';
 import { invalid, tooLarge, unsafe } from '../faults.ts';
-import { type ArchiveLimits, Budget } from '../limits.ts';
+import { type ArchiveLimits, Budget, defaultLimits } from '../limits.ts';
 import type { ArchiveEntry, ArchiveFormat, ArchiveReader } from '../reader.ts';
 import { BLOCK, decodeHeader, decodeName, isZero, type TarHeader } from './header.ts';
 import { decodePax, type PaxChanges } from './pax.ts';
 
 /** Headers that only describe the next one: a long name, or a handful of pax records. */
 const MAX_EXTENSION = 1024 * 1024;
+
+/** How much of a file is handed over at a time, in bytes. */
+const PIECE = 256 * 1024;
 
 const LINKS_AND_DEVICES: Readonly<Record<string, string>> = {
   '1': 'a hard link',
@@ -53,6 +56,26 @@ export class TarReader implements ArchiveReader {
   }
 }
 
+/** A file inside a tar stream that can be read without holding it in memory. */
+export interface TarFile extends ArchiveEntry {
+  /** The content in pieces, instead of `read` and under the same rules; it has no limit of its own. */
+  chunks(): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * The files of a tar stream, one after the other.
+ *
+ * @param name what the stream is called in errors
+ * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE, ERR_EXPORT_ARCHIVE_LIMIT
+ */
+export function decodeTar(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  limits: Partial<ArchiveLimits> = {},
+): AsyncGenerator<TarFile, void, void> {
+  return new TarPass(chunks, name, { ...defaultLimits, ...limits }).entries();
+}
+
 class TarPass {
   readonly #bytes: ByteReader;
   readonly #path: string;
@@ -71,14 +94,14 @@ class TarPass {
     this.#budget = new Budget(path, limits);
   }
 
-  async *entries(): AsyncGenerator<ArchiveEntry, void, void> {
+  async *entries(): AsyncGenerator<TarFile, void, void> {
     try {
       for (let header = await this.#next(); header !== undefined; header = await this.#next()) {
         const path = this.#admit(header);
         if (header.type === '5') continue;
         this.#unread = header;
         const read = () => this.#read(path, header);
-        yield { path, size: header.size, read };
+        yield { path, size: header.size, read, chunks: () => this.#chunks(header) };
       }
     } finally {
       this.#unread = undefined;
@@ -147,6 +170,18 @@ class TarPass {
     if (bytes.length < size) throw this.#cut();
     this.#left -= size;
     return new Uint8Array(bytes);
+  }
+
+  async *#chunks(header: TarHeader): AsyncGenerator<Uint8Array, void, void> {
+    if (this.#unread !== header) throw new TypeError('read the entry once, and before asking for the next one');
+    this.#unread = undefined;
+    for (let left = header.size; left > 0; ) {
+      const bytes = await this.#bytes.take(Math.min(left, PIECE));
+      if (bytes.length === 0) throw this.#cut();
+      left -= bytes.length;
+      this.#left -= bytes.length;
+      yield new Uint8Array(bytes);
+    }
   }
 
   async #extension(header: TarHeader): Promise<Uint8Array> {

@@ -1,7 +1,5 @@
-import { CodedError, type ErrorCode, isCoded } from '#core';
 import type { ClassSummary, RecordClass } from '#evidence';
-import type { ContentCheck } from '../content-check.ts';
-import { BorrowedStream } from './borrowed.ts';
+import { asMismatch, type ContentCheck, mismatch, readWhole } from '../content-check.ts';
 import { ClassCheck, type ListedFile } from './check-class.ts';
 import { encodeIndex, encodeRedaction } from './documents.ts';
 import { parseExportIndex } from './export-index.generated.ts';
@@ -41,15 +39,7 @@ class JsonRawCheck implements ContentCheck {
   }
 
   async file(title: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const stream = new BorrowedStream(chunks);
-    let failure: unknown;
-    try {
-      await this.#read(title, stream.lend());
-    } catch (error) {
-      failure = error;
-    }
-    await stream.rest();
-    if (failure !== undefined) throw asMismatch(failure, title);
+    await readWhole(title, chunks, (lent) => this.#read(title, lent));
   }
 
   async #read(title: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -103,24 +93,4 @@ class JsonRawCheck implements ContentCheck {
     if (Buffer.compare(bytes, wanted) !== 0) throw mismatch(path, 'it does not say what the shards hold');
     this.#documents.delete(path);
   }
-}
-
-/** Codes by which readers of untrusted input say that this is not what it should be. */
-const MALFORMED: readonly ErrorCode[] = [
-  'ERR_EXPORT_ARCHIVE_INVALID',
-  'ERR_EXPORT_ARCHIVE_LIMIT',
-  'ERR_EXPORT_JSON_INVALID',
-  'ERR_EXPORT_SCHEMA',
-];
-
-function asMismatch(error: unknown, path: string): unknown {
-  return isCoded(error, ...MALFORMED) ? mismatch(path, error.message, error) : error;
-}
-
-function mismatch(path: string, what: string, cause?: unknown): CodedError {
-  return new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${path}: ${what}`, {
-    hint: 'do not use this bundle: its files are not those that were built; fetch it again, or ask who published it',
-    details: { path },
-    cause,
-  });
 }
