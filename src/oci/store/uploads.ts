@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { algorithmOf, CodedError, type Digest, type DigestAlgorithm, Digester, fileError, syncFolder } from '#core';
+import {
+  algorithmOf,
+  CodedError,
+  type Digest,
+  type DigestAlgorithm,
+  Digester,
+  fileError,
+  isCoded,
+  syncFolder,
+} from '#core';
 import type { ByteStream } from '../ports.ts';
 import type { Blobs } from './blobs.ts';
 import { inFolder, isMissing, removeFile, sizeOf } from './files.ts';
@@ -88,15 +97,15 @@ export class Uploads {
       const result = await this.#take(upload, chunks ?? nothing(), { ...options, algorithm });
       if (!result.accepted) return result;
       const actual = await digestOfUpload(upload, result.size, algorithm);
-      this.#sessions.forget(path);
       if (actual !== digest) {
-        await removeFile(path);
+        await this.#drop(path);
         throw new CodedError('ERR_EXPORT_DIGEST_MISMATCH', `expected ${digest}, got ${actual}`, {
           hint: 'send the content again',
           details: { expected: digest, actual, sizeBytes: result.size },
         });
       }
       await this.#publish(upload, digest);
+      this.#sessions.forget(path);
       return result;
     });
   }
@@ -105,10 +114,7 @@ export class Uploads {
   async cancel(id: string): Promise<boolean> {
     if (!ID.test(id)) return false;
     const path = this.#repository.upload(id);
-    return await this.#sessions.enter(path, async () => {
-      this.#sessions.forget(path);
-      return await removeFile(path);
-    });
+    return await this.#sessions.enter(path, async () => await this.#drop(path));
   }
 
   /** Takes in a whole blob at once. @returns its size in bytes */
@@ -135,10 +141,19 @@ export class Uploads {
       }
       try {
         return await action({ path, file, session, signal });
+      } catch (error) {
+        // Left there, it would keep the disk full.
+        if (isCoded(error, 'ERR_EXPORT_DISK_FULL')) await this.#drop(path);
+        throw error;
       } finally {
         await file.close();
       }
     });
+  }
+
+  async #drop(path: string): Promise<boolean> {
+    this.#sessions.forget(path);
+    return await removeFile(path);
   }
 
   async #take(upload: OpenUpload, chunks: ByteStream, options: TakeOptions): Promise<AppendResult> {
