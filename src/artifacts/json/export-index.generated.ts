@@ -14,7 +14,7 @@ export interface ExportIndex {
   readonly view: 'raw';
   readonly class: 'advisories' | 'vex';
   /**
-   * How fine the shards are: a shard begins at a key whose SHA-256 ends in so many zero bits; runs without such a key are cut further (docs/adr/0006-shards.md).
+   * How fine the shards are: a shard begins at a key whose SHA-256 ends in so many zero bits; runs without such a key are cut further (docs/adr/0002-shards.md).
    */
   readonly k: number;
   /** Records in all shards. */

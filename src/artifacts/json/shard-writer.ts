@@ -3,7 +3,7 @@ import { CodedError, Digester } from '#core';
 import type { EvidenceRecord } from '#evidence';
 import type { Shard } from './export-index.generated.ts';
 
-/** Higher levels take many times as long for a few per cent (docs/adr/0006-shards.md). Decides the bytes. */
+/** Higher levels take many times as long for a few per cent (docs/adr/0002-shards.md). Decides the bytes. */
 const LEVEL = 9;
 
 const LINE_END = Uint8Array.of(0x0a);
