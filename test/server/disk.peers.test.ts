@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { describe, noise } from '../oci/content.ts';
-import { describePeers } from '../peers/peers.ts';
+import { describePeers, requirePeer } from '../peers/peers.ts';
 import { problem } from './registry.ts';
 import { serving } from './serving.ts';
 
@@ -29,7 +29,7 @@ async function startOn(mountOptions: string): Promise<ChildProcess> {
   const script = join(import.meta.dirname, 'serve.process.ts');
   const command = 'mount -t tmpfs -o "$1" tmpfs "$2" && exec "$3" "$4" "$2"';
   const args = ['-rm', 'sh', '-c', command, 'sh', mountOptions, dataDir, process.execPath, script];
-  const server = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const server = spawn(requirePeer('unshare'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
   running.push(server);
   return server;
 }

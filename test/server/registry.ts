@@ -19,7 +19,7 @@ export interface TestRegistry {
   pushImage(layer: string, parts?: ImageParts): Promise<Descriptor>;
 }
 
-export interface ImageParts {
+interface ImageParts {
   readonly tag?: string;
   readonly name?: string;
   readonly subject?: Descriptor;
