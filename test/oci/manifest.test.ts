@@ -1,0 +1,227 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Descriptor, Digest } from '#core';
+import {
+  artifactTypeOf,
+  detectManifestType,
+  emptyDescriptor,
+  packIndex,
+  packManifest,
+  parseManifest,
+  referrerDescriptor,
+  successorsOf,
+  verifyStream,
+} from '#oci';
+import { describe, inPieces, noise, readAll } from './content.ts';
+
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const INDEX = 'application/vnd.oci.image.index.v1+json';
+const blob = (text: string, mediaType = 'text/plain'): Descriptor => describe(Buffer.from(text), mediaType);
+const encode = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+const manifestOf = (changes: Record<string, unknown>) =>
+  encode({ schemaVersion: 2, mediaType: MANIFEST, config: blob('{}'), layers: [blob('a')], ...changes });
+
+test('parseManifest: an image manifest with all its parts', () => {
+  const subject = blob('subject', MANIFEST);
+  const layer = {
+    ...blob('a'),
+    annotations: { k: 'v' },
+    data: 'YQ==',
+    urls: ['https://h/x'],
+    platform: { os: 'linux' },
+  };
+  const bytes = manifestOf({
+    layers: [layer],
+    subject,
+    artifactType: 'x/y',
+    annotations: { a: 'b' },
+    extra: { any: 1 },
+  });
+  expect(parseManifest(bytes, MANIFEST, 'm')).toEqual({
+    kind: 'manifest',
+    mediaType: MANIFEST,
+    artifactType: 'x/y',
+    config: blob('{}'),
+    layers: [layer],
+    subject,
+    annotations: { a: 'b' },
+  });
+});
+
+test('parseManifest: what other makers leave out or write as null', () => {
+  const noType = encode({ schemaVersion: 2, config: blob('{}'), layers: null, annotations: null, subject: null });
+  expect(parseManifest(noType, undefined, 'm')).toMatchObject({ kind: 'manifest', mediaType: MANIFEST, layers: [] });
+  expect(parseManifest(noType, MANIFEST, 'm')).toMatchObject({ mediaType: MANIFEST });
+  const index = encode({ schemaVersion: 2, manifests: null });
+  expect(parseManifest(index, undefined, 'm')).toMatchObject({ kind: 'index', mediaType: INDEX, manifests: [] });
+  const list = 'application/vnd.docker.distribution.manifest.list.v2+json';
+  expect(parseManifest(encode({ schemaVersion: 2, mediaType: list, manifests: [] }), list, 'm').kind).toBe('index');
+});
+
+test.each([
+  ['config', { config: undefined }],
+  ['config.digest', { config: { ...blob('{}'), digest: 'sha256:12' } }],
+  ['config.digest', { config: { ...blob('{}'), digest: `blake3:${'0'.repeat(64)}` } }],
+  ['config.size', { config: { ...blob('{}'), size: -1 } }],
+  ['config.size', { config: { ...blob('{}'), size: 1.5 } }],
+  ['config.mediaType', { config: { ...blob('{}'), mediaType: undefined } }],
+  ['layers', { layers: undefined }],
+  ['layers', { layers: {} }],
+  ['layers[1]', { layers: [blob('a'), null] }],
+  ['layers[0].size', { layers: [{ ...blob('a'), size: '1' }] }],
+  ['layers[0].data', { layers: [{ ...blob('a'), data: 1 }] }],
+  ['layers[0].annotations.k', { layers: [{ ...blob('a'), annotations: { k: 1 } }] }],
+  ['annotations', { annotations: [] }],
+  ['annotations.k', { annotations: { k: null } }],
+  ['subject.digest', { subject: { mediaType: MANIFEST, size: 1 } }],
+  ['artifactType', { artifactType: 1 }],
+  ['schemaVersion', { schemaVersion: 1 }],
+  ['schemaVersion', { schemaVersion: '2' }],
+  ['manifests', { manifests: [] }],
+  ['mediaType', { mediaType: INDEX }],
+  ['mediaType', { mediaType: 'text/plain' }],
+])('parseManifest: refuses a wrong %s', (field, changes) => {
+  expect(() => parseManifest(manifestOf(changes), MANIFEST, 'm')).toThrowError(
+    expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID', details: expect.objectContaining({ field }) }),
+  );
+});
+
+test('parseManifest: refuses what two readers may understand differently', () => {
+  const twice = Buffer.from('{"schemaVersion":2,"config":{},"config":{}}');
+  expect(() => parseManifest(twice, MANIFEST, 'm')).toThrowError(
+    expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID' }),
+  );
+  const large = Buffer.from(`{"schemaVersion":2,"x":"${'x'.repeat(4 * 1024 * 1024)}"}`);
+  expect(() => parseManifest(large, MANIFEST, 'm')).toThrowError(
+    expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID' }),
+  );
+});
+
+test('detectManifestType: by the text alone', () => {
+  expect(detectManifestType(manifestOf({}))).toBe(MANIFEST);
+  expect(detectManifestType(manifestOf({ mediaType: undefined }))).toBe(MANIFEST);
+  expect(detectManifestType(encode({ schemaVersion: 2, manifests: [] }))).toBe(INDEX);
+  for (const text of ['', '{}', '[]', '{"schemaVersion":2}', 'not json'])
+    expect(detectManifestType(Buffer.from(text))).toBeUndefined();
+});
+
+test('successorsOf: config and layers once each, without the subject', () => {
+  const shared = blob('shared');
+  const bytes = manifestOf({ config: shared, layers: [blob('a'), shared, blob('a')], subject: blob('s', MANIFEST) });
+  expect(successorsOf(parseManifest(bytes, MANIFEST, 'm')).map(({ digest }) => digest)).toEqual([
+    shared.digest,
+    blob('a').digest,
+  ]);
+});
+
+test('artifactTypeOf: falls back to the type of the config', () => {
+  expect(artifactTypeOf(parseManifest(manifestOf({ artifactType: 'x/y' }), MANIFEST, 'm'))).toBe('x/y');
+  expect(artifactTypeOf(parseManifest(manifestOf({ artifactType: '' }), MANIFEST, 'm'))).toBe('text/plain');
+  expect(artifactTypeOf(parseManifest(encode({ schemaVersion: 2, manifests: [] }), INDEX, 'm'))).toBeUndefined();
+});
+
+test('packManifest: these bytes, and no others', () => {
+  const packed = packManifest({ artifactType: 'application/x', annotations: { b: '2', a: '1' } });
+  expect(Buffer.from(packed.bytes).toString()).toBe(
+    '{"annotations":{"a":"1","b":"2"},"artifactType":"application/x","config":{"data":"e30=","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","mediaType":"application/vnd.oci.empty.v1+json","size":2},"layers":[{"data":"e30=","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","mediaType":"application/vnd.oci.empty.v1+json","size":2}],"mediaType":"application/vnd.oci.image.manifest.v1+json","schemaVersion":2}',
+  );
+  expect(packed.descriptor).toEqual({ ...describe(packed.bytes, MANIFEST), artifactType: 'application/x' });
+  expect(() => packManifest({ layers: [blob('a')] })).toThrow(TypeError);
+});
+
+test('packManifest and packIndex: parse back to what went in', () => {
+  const descriptor = fc.record({
+    mediaType: fc.stringMatching(/^[a-z]{1,5}\/[a-z.+]{1,9}$/),
+    digest: fc.stringMatching(/^[0-9a-f]{64}$/).map((hex) => `sha256:${hex}` as Digest),
+    size: fc.maxSafeNat(),
+  });
+  const annotations = fc.dictionary(fc.string({ unit: 'grapheme', minLength: 1 }), fc.string({ unit: 'grapheme' }), {
+    minKeys: 1,
+    noNullPrototype: true,
+  });
+  fc.assert(
+    fc.property(
+      descriptor,
+      fc.array(descriptor, { minLength: 1 }),
+      annotations,
+      fc.option(descriptor, { nil: undefined }),
+      (config, layers, notes, subject) => {
+        fc.pre(!('__proto__' in notes && Object.hasOwn(notes, '__proto__')));
+        const packed = packManifest({ config, layers, subject, annotations: notes });
+        const parsed = parseManifest(packed.bytes, packed.descriptor.mediaType, 'm');
+        expect(parsed).toEqual({
+          kind: 'manifest',
+          mediaType: MANIFEST,
+          artifactType: undefined,
+          config,
+          layers,
+          subject,
+          annotations: notes,
+        });
+        const index = packIndex({ manifests: layers, subject, artifactType: 'x/y' });
+        const parsedIndex = parseManifest(index.bytes, INDEX, 'i');
+        expect(parsedIndex).toEqual({
+          kind: 'index',
+          mediaType: INDEX,
+          artifactType: 'x/y',
+          manifests: layers,
+          subject,
+          annotations: {},
+        });
+      },
+    ),
+  );
+});
+
+test('referrerDescriptor: what the manifest itself says', () => {
+  const manifest = parseManifest(manifestOf({ annotations: { a: 'b' }, subject: blob('s', MANIFEST) }), MANIFEST, 'm');
+  const listed = referrerDescriptor(
+    { ...blob('x', MANIFEST), artifactType: 'wrong', annotations: { wrong: 'yes' } },
+    manifest,
+  );
+  expect(listed).toEqual({ ...blob('x', MANIFEST), artifactType: 'text/plain', annotations: { a: 'b' } });
+});
+
+test('emptyDescriptor: as the specification prints it', () => {
+  expect(emptyDescriptor).toEqual({
+    ...describe(Buffer.from('{}'), 'application/vnd.oci.empty.v1+json'),
+    data: 'e30=',
+  });
+});
+
+test('verifyStream: lets exactly the content through, however it is cut', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 400 }),
+      fc.integer({ min: 1, max: 64 }),
+      fc.constantFrom('sha256', 'sha512'),
+      async (bytes, piece, algorithm) => {
+        const descriptor = describe(bytes, 'x/y', algorithm as 'sha256');
+        const read = await readAll(
+          verifyStream(descriptor, inPieces(bytes, piece)(0) as AsyncIterable<Uint8Array>, 'here'),
+        );
+        expect(Buffer.compare(read, bytes)).toBe(0);
+      },
+    ),
+  );
+});
+
+test.each([
+  [
+    'one byte changed',
+    (bytes: Uint8Array) => Uint8Array.from(bytes, (byte, i) => (i === 9 ? byte ^ 1 : byte)),
+    'ERR_EXPORT_DIGEST_MISMATCH',
+  ],
+  ['one byte less', (bytes: Uint8Array) => bytes.subarray(0, -1), 'ERR_EXPORT_SIZE_MISMATCH'],
+  ['one byte more', (bytes: Uint8Array) => Buffer.concat([bytes, Buffer.from('x')]), 'ERR_EXPORT_SIZE_MISMATCH'],
+  ['nothing', () => new Uint8Array(), 'ERR_EXPORT_SIZE_MISMATCH'],
+])('verifyStream: with %s the last piece is never seen', async (_, damage, code) => {
+  const bytes = noise(100);
+  let seen = 0;
+  const reading = async () => {
+    const stream = inPieces(damage(bytes), 10)(0) as AsyncIterable<Uint8Array>;
+    for await (const chunk of verifyStream(describe(bytes), stream, 'here')) seen += chunk.byteLength;
+  };
+  await expect(reading()).rejects.toMatchObject({ code, message: expect.stringContaining('here') });
+  expect(seen).toBeLessThan(100);
+});

@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { formatReference, isLoopbackHost, isRepositoryName, isTag, nameOf, parseReference, tagOf } from '#oci';
+
+const DIGEST = `sha256:${'a1'.repeat(32)}`;
+const SHA512 = `sha512:${'0f'.repeat(64)}`;
+
+test.each([
+  ['ghcr.io/a/b:1.2', { kind: 'registry', registry: 'ghcr.io', repository: 'a/b', tag: '1.2' }],
+  ['localhost/a:x', { kind: 'registry', registry: 'localhost', repository: 'a', tag: 'x' }],
+  ['localhost:5000/a', { kind: 'registry', registry: 'localhost:5000', repository: 'a' }],
+  ['127.0.0.1:80/a/b/c', { kind: 'registry', registry: '127.0.0.1:80', repository: 'a/b/c' }],
+  ['[::1]:5000/a:t', { kind: 'registry', registry: '[::1]:5000', repository: 'a', tag: 't' }],
+  [`h.io/a:t@${DIGEST}`, { kind: 'registry', registry: 'h.io', repository: 'a', tag: 't', digest: DIGEST }],
+  [`h.io/a@${SHA512}`, { kind: 'registry', registry: 'h.io', repository: 'a', digest: SHA512 }],
+  ['h.io/a__b/c-d.e', { kind: 'registry', registry: 'h.io', repository: 'a__b/c-d.e' }],
+  ['oci:out/layout:go-raw', { kind: 'layout', path: 'out/layout', tag: 'go-raw' }],
+  ['oci:/abs/dir', { kind: 'layout', path: '/abs/dir' }],
+  ['oci:.', { kind: 'layout', path: '.' }],
+  ['oci:a:b/c', { kind: 'layout', path: 'a:b/c' }],
+  ['oci:a:b/c:d', { kind: 'layout', path: 'a:b/c', tag: 'd' }],
+  ['oci:me@home/dir:t', { kind: 'layout', path: 'me@home/dir', tag: 't' }],
+  ['oci:me@home:t', { kind: 'layout', path: 'me@home', tag: 't' }],
+  [`oci:dir:t@${DIGEST}`, { kind: 'layout', path: 'dir', tag: 't', digest: DIGEST }],
+  ['oci-archive:kit.tar:v1', { kind: 'archive', path: 'kit.tar', tag: 'v1' }],
+  [`oci-archive:/m/kit.tar@${DIGEST}`, { kind: 'archive', path: '/m/kit.tar', digest: DIGEST }],
+])('parseReference: %s', (text, expected) => {
+  const reference = parseReference(text);
+  expect(reference).toEqual({ tag: undefined, digest: undefined, ...expected });
+  expect(formatReference(reference)).toBe(text);
+});
+
+test.each([
+  ['', 'no registry host'],
+  ['busybox', 'no registry host'],
+  ['team/app:1', 'no registry host'],
+  ['https://h.io/a:1', 'a URL'],
+  ['h.io/', 'no repository name'],
+  ['h.io/A/b', 'no repository name'],
+  ['h.io/a//b', 'no repository name'],
+  ['h.io/a/:t', 'no repository name'],
+  ['h.io/../a', 'no repository name'],
+  ['h.io/a b', 'no repository name'],
+  [`h.io/${'a'.repeat(252)}`, 'no repository name'],
+  ['h.io/a:', 'no tag'],
+  ['h.io/a:-x', 'no tag'],
+  [`h.io/a:${'x'.repeat(129)}`, 'no tag'],
+  ['h.io:0/a', 'no host'],
+  ['h.io:70000/a', 'no host'],
+  ['h.io:1x/a', 'no host'],
+  ['-h.io/a', 'no host'],
+  ['user:pw@h.io/a', 'no host'],
+  ['oci:', 'no path'],
+  ['oci::t', 'no path'],
+  ['oci:dir:b@d tag', 'no tag'],
+  ['oci-archive:', 'no path'],
+])('parseReference: refuses %j', (text, what) => {
+  expect(() => parseReference(text)).toThrowError(
+    expect.objectContaining({
+      code: 'ERR_EXPORT_REFERENCE_INVALID',
+      message: expect.stringContaining(what),
+      hint: expect.stringMatching(/./),
+    }),
+  );
+});
+
+test.each([`h.io/a@sha256:${'A1'.repeat(32)}`, 'h.io/a@sha256:12', 'h.io/a@latest', 'oci:d@sha256:12'])(
+  'parseReference: refuses the digest of %s',
+  (text) => {
+    expect(() => parseReference(text)).toThrowError(expect.objectContaining({ code: 'ERR_EXPORT_DIGEST_INVALID' }));
+  },
+);
+
+const word = fc.stringMatching(/^[a-z0-9]{1,8}$/);
+const repository = fc
+  .array(
+    fc.tuple(word, fc.constantFrom('.', '_', '__', '-', '--'), word).map((parts) => parts.join('')),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map((parts) => parts.join('/'));
+const host = fc.oneof(
+  fc.tuple(word, word).map((parts) => parts.join('.')),
+  fc.constantFrom('localhost', '[::1]', '127.0.0.1'),
+);
+const port = fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined });
+const tag = fc.option(fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/), { nil: undefined });
+const digest = fc.option(
+  fc.stringMatching(/^[0-9a-f]{64}$/).map((hex) => `sha256:${hex}`),
+  { nil: undefined },
+);
+const suffix = fc
+  .tuple(tag, digest)
+  .map(([t, d]) => `${t === undefined ? '' : `:${t}`}${d === undefined ? '' : `@${d}`}`);
+
+test('parseReference: the inverse of formatReference, for registries', () => {
+  fc.assert(
+    fc.property(host, port, repository, suffix, (h, p, r, s) => {
+      const text = `${h}${p === undefined ? '' : `:${p}`}/${r}${s}`;
+      expect(formatReference(parseReference(text))).toBe(text);
+    }),
+  );
+});
+
+test('parseReference: the inverse of formatReference, for layouts', () => {
+  const path = fc
+    .array(fc.stringMatching(/^[A-Za-z0-9 .@_-]{1,10}$/), { minLength: 1, maxLength: 4 })
+    .map((p) => p.join('/'));
+  fc.assert(
+    fc.property(fc.constantFrom('oci:', 'oci-archive:'), path, suffix, (prefix, p, s) => {
+      expect(formatReference(parseReference(`${prefix}${p}${s}`))).toBe(`${prefix}${p}${s}`);
+    }),
+  );
+});
+
+test('parseReference: any text gives a reference that is written back, or a coded error', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.string().map((text) => `oci:${text}`),
+        fc.string().map((text) => `h.io/${text}`),
+      ),
+      (text) => {
+        try {
+          expect(formatReference(parseReference(text))).toBe(text);
+        } catch (error) {
+          expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_EXPORT_(REFERENCE|DIGEST)_INVALID$/) });
+        }
+      },
+    ),
+  );
+});
+
+test('nameOf and tagOf: what is missing is said, nothing is assumed', () => {
+  expect(nameOf(parseReference(`h.io/a:t@${DIGEST}`))).toBe(DIGEST);
+  expect(nameOf(parseReference('h.io/a:t'))).toBe('t');
+  expect(tagOf(parseReference(`h.io/a:t@${DIGEST}`))).toBe('t');
+  const hint = { code: 'ERR_EXPORT_REFERENCE_INVALID', hint: expect.stringContaining(':TAG') };
+  expect(() => nameOf(parseReference('h.io/a'))).toThrowError(expect.objectContaining(hint));
+  expect(() => tagOf(parseReference(`oci:dir@${DIGEST}`))).toThrowError(expect.objectContaining(hint));
+});
+
+test.each([
+  ['localhost', true],
+  ['localhost:5000', true],
+  ['LOCALHOST', true],
+  ['a.localhost:1', true],
+  ['127.0.0.1', true],
+  ['127.8.9.1:443', true],
+  ['[::1]', true],
+  ['[::1]:5000', true],
+  ['localhost.example.com', false],
+  ['notlocalhost', false],
+  ['10.0.0.1', false],
+  ['127.0.0.1.example.com', false],
+  ['[::2]', false],
+])('isLoopbackHost: %s is %s', (registry, expected) => {
+  expect(isLoopbackHost(registry)).toBe(expected);
+});
+
+test('isRepositoryName and isTag: the edges of the grammar', () => {
+  expect(['a', 'a/b', 'a-b', 'a--b', 'a__b', 'a.b'].every(isRepositoryName)).toBe(true);
+  expect(['', '/a', 'a/', 'a___b', 'a..b', '-a', 'a-', 'Ab', 'a/_b'].some(isRepositoryName)).toBe(false);
+  expect(['a', '_', 'A.b-c', 'x'.repeat(128)].every(isTag)).toBe(true);
+  expect(['', '.a', '-a', 'a/b', 'a:b', 'é', 'x'.repeat(129)].some(isTag)).toBe(false);
+});
