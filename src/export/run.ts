@@ -70,7 +70,7 @@ async function withBundle<T>(
   options: RunOptions,
   use: (built: Built) => Promise<T>,
 ): Promise<T> {
-  assertCodecs();
+  await assertCodecs();
   const workDir = await makeWorkDir();
   try {
     const work: WorkOptions = { workDir, signal: options.signal, onProgress: options.onProgress };

@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { peerPath } from '../test/peers/peers.ts';
+import { type Cost, measure, measureAll, median, type Timed } from './measure.ts';
+import { type RealSource, realSources, writeCopies } from './records.ts';
+
+interface Inputs {
+  readonly records: number;
+  /** One zip for each source, for us. */
+  readonly archives: readonly string[];
+  /** One folder for each source, for the reference. */
+  readonly folders: readonly { readonly source: RealSource; readonly folder: string }[];
+}
+
+/**
+ * Compares our build of a Trivy database, from zip to gzip, with trivy-db's own builder followed by `bbolt compact`,
+ * tar and gzip, in pairs; then takes the pace of `json:raw`.
+ */
+export async function benchExport(args: readonly string[], data: string): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { copies: { type: 'string', default: '1' }, rounds: { type: 'string', default: '3' } },
+  });
+  const work = await mkdtemp(join(tmpdir(), 'bench-export-'));
+  try {
+    const inputs = await prepare(data, work, Number(values.copies));
+    await compare(inputs, work, Number(values.rounds));
+    await pace(inputs, work, Number(values.rounds));
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function prepare(data: string, work: string, copies: number): Promise<Inputs> {
+  const folders = [];
+  const archives = [];
+  let records = 0;
+  for (const source of realSources) {
+    const folder = join(work, source.ecosystem);
+    const archive = join(data, source.archive);
+    records += await writeCopies(archive, folder, copies);
+    folders.push({ source, folder });
+    archives.push(copies === 1 ? archive : await zipFolder(folder));
+  }
+  return { records, archives, folders };
+}
+
+async function zipFolder(folder: string): Promise<string> {
+  const archive = `${folder}.zip`;
+  const script = [
+    'import os, sys, zipfile',
+    'with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as z:',
+    '  for n in sorted(os.listdir(sys.argv[2])): z.write(os.path.join(sys.argv[2], n), n)',
+  ].join('\n');
+  await measure({ argv: ['python3', '-c', script, archive, folder] });
+  return archive;
+}
+
+async function compare({ records, archives, folders }: Inputs, work: string, rounds: number): Promise<void> {
+  const [builder, bbolt] = [peerPath('trivydb-ref'), peerPath('bbolt')];
+  if (builder === undefined || bbolt === undefined) throw new Error('trivydb-ref and bbolt: run test/peers/install');
+  const ours = ourExport('trivy:db', archives, work);
+  const out = join(work, 'reference');
+  const theirs: Timed[] = [
+    {
+      argv: [
+        builder,
+        out,
+        ...folders.flatMap(({ source, folder }) => [source.ecosystem, source.id, source.name, source.url, folder]),
+      ],
+    },
+    { argv: [bbolt, 'compact', '-o', join(out, 'small.db'), join(out, 'trivy.db')] },
+    { argv: ['tar', '-C', out, '-czf', join(out, 'db.tar.gz'), 'small.db'] },
+  ];
+  console.log(`trivy:db from ${records} records, ${rounds} pairs after one warm-up of ours`);
+  console.log('| | ours, s | reference, s | wall ours / reference | ours, MiB | reference, MiB |');
+  console.log('|---|--:|--:|--:|--:|--:|');
+  const pairs: { a: Cost; b: Cost }[] = [];
+  await fresh(work, () => measure(ours));
+  for (let round = 1; round <= rounds; round++) {
+    const a = await fresh(work, () => measure(ours));
+    await rm(out, { recursive: true, force: true });
+    const b = await measureAll(theirs);
+    pairs.push({ a, b });
+    console.log(row(String(round), a, b, a.wallSeconds / b.wallSeconds));
+  }
+  const middle = (of: (pair: { a: Cost; b: Cost }) => number) => median(pairs.map(of));
+  const a = { wallSeconds: middle((p) => p.a.wallSeconds), peakMiB: middle((p) => p.a.peakMiB) };
+  const b = { wallSeconds: middle((p) => p.b.wallSeconds), peakMiB: middle((p) => p.b.peakMiB) };
+  console.log(
+    row(
+      'median',
+      a,
+      b,
+      middle((p) => p.a.wallSeconds / p.b.wallSeconds),
+    ),
+  );
+}
+
+async function pace({ records, archives }: Inputs, work: string, rounds: number): Promise<void> {
+  const costs: Cost[] = [];
+  for (let round = 0; round < rounds; round++) {
+    costs.push(await fresh(work, () => measure(ourExport('json:raw', archives, work))));
+  }
+  const seconds = median(costs.map((cost) => cost.wallSeconds));
+  const peak = median(costs.map((cost) => cost.peakMiB));
+  const rate = Math.round(records / seconds);
+  console.log(
+    `\njson:raw from ${records} records: ${rate} records/s, peak ${peak.toFixed(0)} MiB (medians of ${rounds})`,
+  );
+}
+
+function row(title: string, a: Cost, b: Cost, ratio: number): string {
+  const cells = [
+    a.wallSeconds.toFixed(2),
+    b.wallSeconds.toFixed(2),
+    ratio.toFixed(3),
+    a.peakMiB.toFixed(0),
+    b.peakMiB.toFixed(0),
+  ];
+  return `| ${[title, ...cells].join(' | ')} |`;
+}
+
+function ourExport(profile: string, archives: readonly string[], work: string): Timed {
+  const cli = new URL('../src/cli/main.ts', import.meta.url).pathname;
+  const sources = archives.flatMap((archive) => ['--source', archive]);
+  const to = `oci:${join(work, 'layout')}:bench`;
+  return {
+    argv: [process.execPath, cli, 'export', '--profile', profile, ...sources, '--unsigned', '--to', to, '--quiet'],
+  };
+}
+
+/** Each run writes into an empty place, so that none finds the bytes of the one before. */
+async function fresh(work: string, run: () => Promise<Cost>): Promise<Cost> {
+  const layout = join(work, 'layout');
+  if (existsSync(layout)) await rm(layout, { recursive: true });
+  return run();
+}
