@@ -2,7 +2,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { Store } from '#oci';
 import { API_VERSION, type RegistryApp, type RegistryContext, type RegistryEnv } from './context.ts';
-import { problemOf, RegistryProblem } from './problem.ts';
+import { problemOf, RegistryProblem, refusal } from './problem.ts';
 import { addBlobRoutes } from './routes/blobs.ts';
 import { addHealthRoute } from './routes/health.ts';
 import { addManifestRoutes } from './routes/manifests.ts';
@@ -39,7 +39,7 @@ export function createApp(options: AppOptions): RegistryApp {
     for (const [name, value] of Object.entries(API_VERSION)) c.res.headers.set(name, value);
   });
   app.use('/v2/*', async (c, next) => {
-    refuseWrites(c.req.method, c.req.path, context);
+    if (readOnly && !READS.includes(c.req.method)) throw refusal('this registry is read-only');
     await next();
   });
   addPingRoute(app);
@@ -60,14 +60,4 @@ export function createApp(options: AppOptions): RegistryApp {
     return problem.toResponse();
   });
   return app;
-}
-
-/** @throws RegistryProblem UNSUPPORTED */
-function refuseWrites(method: string, path: string, { readOnly, deletes }: RegistryContext): void {
-  if (READS.includes(method)) return;
-  const headers = { Allow: 'GET, HEAD' };
-  if (readOnly) throw new RegistryProblem('UNSUPPORTED', 'this registry is read-only', { headers });
-  // Giving up one's own upload deletes nothing.
-  if (method !== 'DELETE' || deletes || path.includes('/blobs/uploads/')) return;
-  throw new RegistryProblem('UNSUPPORTED', 'this registry deletes nothing', { headers });
 }

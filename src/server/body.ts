@@ -25,7 +25,11 @@ export async function* bodyOf(c: RegistryRequest): ByteStream {
   try {
     while (true) {
       const next = await pace.wait(() => nextOf(chunks));
-      if (next.done === true) return;
+      if (next.done === true) {
+        // From here on it is the client that waits, however long the disk takes. The next request sets it again.
+        incoming.socket.setTimeout(0);
+        return;
+      }
       pace.moved(next.value.byteLength);
       yield next.value;
     }

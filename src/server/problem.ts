@@ -54,6 +54,11 @@ export class RegistryProblem extends Error {
   }
 }
 
+/** The answer to what this registry does not do, to anybody. */
+export function refusal(message: string): RegistryProblem {
+  return new RegistryProblem('UNSUPPORTED', message, { headers: { Allow: 'GET, HEAD' } });
+}
+
 /** What our own codes are to a client. Those that are missing here are faults of this side. */
 const OF_OURS: Partial<Record<ErrorCode, { code: ProblemCode; status?: number }>> = {
   ERR_EXPORT_REFERENCE_INVALID: { code: 'NAME_INVALID' },

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { CodedError, isSystemError } from '#core';
-import { openStore } from '#oci';
+import { openStore, type Store } from '#oci';
 import { createApp } from './app.ts';
 import type { RegistryApp } from './context.ts';
 
@@ -32,6 +32,8 @@ export interface RunningServer {
   readonly host: string;
   readonly port: number;
   readonly readOnly: boolean;
+  /** What is served, for those in this process who write to it without the network. */
+  readonly store: Store;
   /** `HOST:PORT` as a client writes it. */
   readonly address: string;
   /** Takes no more connections, lets the requests at work end for up to `graceMs`, then cuts them. */
@@ -61,6 +63,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     host,
     port: bound.port,
     readOnly,
+    store,
     address: `${isIP(host) === 6 ? `[${host}]` : host}:${bound.port}`,
     close: async (graceMs = CLOSE_GRACE_MS) => await close(server, graceMs),
   };

@@ -218,9 +218,14 @@ test('a read-only registry refuses every write, and one without deletes these al
   }
   expect((await readOnly.request('/v2/a/b/manifests/latest')).status).toBe(200);
   const noDeletes = registry.withOptions({ deletes: false });
-  expect(await problem(noDeletes.request(`/v2/a/b/manifests/${image.digest}`, { method: 'DELETE' }))).toBe(
-    '405 UNSUPPORTED',
-  );
+  await registry.pushImage('layer', { tag: 'latest', name: 'a/blobs/uploads' });
+  for (const path of [`a/b/manifests/${image.digest}`, 'a/b/manifests/latest', 'a/blobs/uploads/manifests/latest']) {
+    expect(await problem(noDeletes.request(`/v2/${path}`, { method: 'DELETE' }))).toBe('405 UNSUPPORTED');
+    expect((await noDeletes.request(`/v2/${path}`)).status).toBe(200);
+  }
+  const blob = await registry.pushBlob('layer');
+  const remove = noDeletes.request(`/v2/a/b/blobs/${blob.digest}`, { method: 'DELETE' });
+  expect(await problem(remove)).toBe('405 UNSUPPORTED');
   const location = await begin();
   expect((await noDeletes.request(location, { method: 'DELETE' })).status).toBe(204);
 });

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CodedError, type JsonObject, parseJsonObject } from '#core';
 import { Blobs } from './blobs.ts';
 import { isFolder, readSmallFile, writeSmallFile } from './files.ts';
@@ -18,6 +18,9 @@ export interface StoreOptions {
   readonly readOnly?: boolean;
 }
 
+/** One for the process, whatever the number of times that a store is opened in it; its keys are whole paths. */
+const LOCKS = new KeyedLock();
+
 /** The shape of the folder; another number is another shape. */
 const VERSION = 1;
 
@@ -27,7 +30,7 @@ const VERSION = 1;
  * @throws CodedError ERR_EXPORT_STORE_INVALID for a store of another version, ERR_EXPORT_NOT_WRITABLE
  */
 export async function openStore(root: string, { tenant, readOnly = false }: StoreOptions): Promise<Store> {
-  const paths = new TenantPaths(join(root, parseTenant(tenant)));
+  const paths = new TenantPaths(join(resolve(root), parseTenant(tenant)));
   const marker = await readSmallFile(paths.marker);
   const { storeVersion }: JsonObject = marker === undefined ? {} : parseJsonObject(marker, paths.marker);
   if (marker === undefined) {
@@ -44,7 +47,6 @@ export async function openStore(root: string, { tenant, readOnly = false }: Stor
 export class Store {
   readonly tenant: string;
   readonly paths: TenantPaths;
-  readonly #locks = new KeyedLock();
   readonly #sessions = new Sessions();
 
   /** @internal openStore checks the folder first. */
@@ -63,7 +65,7 @@ export class Store {
 
   /** A repository, which need not be there yet. @throws CodedError ERR_EXPORT_REFERENCE_INVALID for a name that is none */
   repository(name: string): StoredRepository {
-    return new StoredRepository(parseRepositoryName(name), this.paths, this.#locks, this.#sessions);
+    return new StoredRepository(parseRepositoryName(name), this.paths, this.#sessions);
   }
 }
 
@@ -78,15 +80,15 @@ export class StoredRepository {
   readonly manifests: Manifests;
 
   /** @internal */
-  constructor(name: string, tenant: TenantPaths, locks: KeyedLock, sessions: Sessions) {
+  constructor(name: string, tenant: TenantPaths, sessions: Sessions) {
     this.name = name;
     this.paths = tenant.repository(name);
     this.blobs = new Blobs(tenant, this.paths);
     this.uploads = new Uploads(tenant, this.paths, this.blobs, sessions);
-    this.tags = new Tags(tenant, this.paths, locks);
-    this.referrers = new Referrers(tenant, this.paths, locks);
+    this.tags = new Tags(tenant, this.paths, LOCKS);
+    this.referrers = new Referrers(tenant, this.paths, LOCKS);
     const { blobs, tags, referrers } = this;
-    this.manifests = new Manifests(tenant, this.paths, { blobs, tags, referrers, locks });
+    this.manifests = new Manifests(tenant, this.paths, { blobs, tags, referrers, locks: LOCKS });
   }
 
   /** Whether anything was ever pushed here. */

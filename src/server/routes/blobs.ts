@@ -1,6 +1,6 @@
 import type { BlobFile } from '#oci';
 import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
-import { RegistryProblem } from '../problem.ts';
+import { RegistryProblem, refusal } from '../problem.ts';
 import { parseRange } from '../range.ts';
 import { digestFrom, hasAlready, repositoryOf } from '../request.ts';
 import { sendBlob } from '../send.ts';
@@ -26,6 +26,7 @@ export function addBlobRoutes(app: RegistryApp, context: RegistryContext): void 
     if (c.req.method === 'HEAD') {
       const size = await blobs.size(digest);
       if (size === undefined) throw unknown(digest);
+      if (hasAlready(c, etag)) return new Response(null, { status: 304, headers });
       return new Response(null, { headers: { ...headers, 'Content-Length': String(size) } });
     }
     const blob = await blobs.open(digest);
@@ -38,6 +39,7 @@ export function addBlobRoutes(app: RegistryApp, context: RegistryContext): void 
   });
 
   app.delete(path, async (c) => {
+    if (!context.deletes) throw refusal('this registry deletes nothing');
     const { blobs } = repositoryOf(c, context);
     const digest = digestFrom(c.req.param('digest'));
     if (await blobs.delete(digest)) return new Response(null, { status: 202 });

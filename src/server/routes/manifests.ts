@@ -2,7 +2,7 @@ import type { Descriptor, Digest } from '#core';
 import { maxManifestBytes, type StoredRepository } from '#oci';
 import { readBody } from '../body.ts';
 import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
-import { RegistryProblem } from '../problem.ts';
+import { RegistryProblem, refusal } from '../problem.ts';
 import { hasAlready, manifestNameOf, repositoryOf, tagFrom } from '../request.ts';
 
 /** Content types that say no more than that it is some text or bytes. */
@@ -49,6 +49,7 @@ export function addManifestRoutes(app: RegistryApp, context: RegistryContext): v
   });
 
   app.delete(path, async (c) => {
+    if (!context.deletes) throw refusal('this registry deletes nothing');
     const repository = repositoryOf(c, context);
     const name = manifestNameOf(c);
     const found =

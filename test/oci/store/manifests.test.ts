@@ -150,8 +150,10 @@ test('deleting by digest takes the tags that point there, and no others', async 
 });
 
 test('a tag that moves to and fro while its manifests are deleted points at one that is there, or is gone', async () => {
-  const repository = await openRepository();
+  const root = await tempFolder();
+  const repository = (await openStore(root, { tenant: 'default' })).repository('a');
   const { manifests, tags } = repository;
+  const other = (await openStore(root, { tenant: 'default' })).repository('a').manifests;
   const [first, second] = [{ annotations: { n: '1' } }, { annotations: { n: '2' } }];
   const bytes = [await manifestOf(repository, first), await manifestOf(repository, second)] as const;
   for (let round = 0; round < 15; round++) {
@@ -160,8 +162,8 @@ test('a tag that moves to and fro while its manifests are deleted points at one 
       manifests.put(bytes[0], { tags: ['t'] }),
       manifests.put(bytes[1], { tags: ['t'] }),
       manifests.delete(digests[round % 2] ?? digests[0]),
-      manifests.put(bytes[0], { tags: ['t', 'u'] }),
-      manifests.delete(digests[0]),
+      other.put(bytes[0], { tags: ['t', 'u'] }),
+      other.delete(digests[0]),
     ]);
     for await (const tag of tags.all()) {
       const digest = (await tags.read(tag)) ?? expect.fail(`${tag} is listed and cannot be read`);
