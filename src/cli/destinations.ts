@@ -3,7 +3,7 @@ import type { Destination } from '#export';
 import { openRepository, parseReference, type Reference, tagOf } from '#oci';
 
 /** How places are reached. */
-export interface TransportOptions {
+interface TransportOptions {
   readonly plainHttp?: boolean | undefined;
 }
 

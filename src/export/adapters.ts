@@ -4,7 +4,7 @@ import type { Profile } from './profile.ts';
 import type { ExportRequest } from './request.ts';
 
 /** What a build is made of. */
-export interface BuildInputs {
+interface BuildInputs {
   readonly records: RecordSet;
   readonly request: ExportRequest;
   readonly options: BuildOptions;

@@ -20,7 +20,7 @@ import {
 export type Form = 'tag' | 'bundle';
 
 /** A signature or attestation of one key, in one form. */
-export interface Attestation {
+interface Attestation {
   readonly form: Form;
   /** The layer of a tag, or the referrer manifest of a sigstore bundle. */
   readonly digest: Digest;

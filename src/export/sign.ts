@@ -152,7 +152,7 @@ export class BundleSigner {
 }
 
 /** What a provenance is about: the artifact, and the referrer with export.json where the artifact cannot hold it. */
-export function subjectsOf({ artifact, exportReferrer }: Bundle): Descriptor[] {
+function subjectsOf({ artifact, exportReferrer }: Bundle): Descriptor[] {
   return exportReferrer === undefined ? [artifact] : [artifact, exportReferrer];
 }
 

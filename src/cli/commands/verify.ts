@@ -45,7 +45,7 @@ async function verifyReference(io: Io, text: string, options: VerifyCommandOptio
 }
 
 /** What has been proven, for a person. */
-export function describeProof(report: VerifyReport): string {
+function describeProof(report: VerifyReport): string {
   const total = report.layers.reduce((sum, layer) => sum + layer.size, 0);
   const lines = [
     `verified  ${report.reference}`,

@@ -6,7 +6,7 @@ import type { ExportManifest } from '../export-manifest.generated.ts';
 import { parametersOf } from '../export-manifest.ts';
 
 /** A provenance that the key signed. */
-export interface ProvenProvenance {
+interface ProvenProvenance {
   readonly digest: Digest;
   readonly statement: Statement;
   readonly provenance: Provenance;
