@@ -11,7 +11,9 @@ export class PageWriter {
   readonly #file: FileHandle;
   #chunk = new Uint8Array(CHUNK_SIZE);
   #used = FIRST_TREE_PAGE * PAGE_SIZE;
-  #full: Uint8Array[] = [];
+  #full: Uint8Array<ArrayBuffer>[] = [];
+  /** Pieces that are written, to be filled again: what no longer holds memory need not be collected. */
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   #written = 0;
   #next = FIRST_TREE_PAGE;
 
@@ -46,7 +48,11 @@ export class PageWriter {
   async flush(): Promise<void> {
     const full = this.#full;
     this.#full = [];
-    for (const chunk of full) await this.#write(chunk);
+    for (const chunk of full) {
+      await this.#write(chunk);
+      const whole = new Uint8Array(chunk.buffer);
+      if (whole.byteLength === CHUNK_SIZE) this.#spare.push(whole.fill(0));
+    }
   }
 
   /** Writes all that is left, then the pages at the front: they make the file valid, so they come last. */
@@ -64,7 +70,7 @@ export class PageWriter {
   #room(size: number): Uint8Array {
     if (this.#used + size > this.#chunk.byteLength) {
       this.#full.push(this.#chunk.subarray(0, this.#used));
-      this.#chunk = new Uint8Array(Math.max(CHUNK_SIZE, size));
+      this.#chunk = (size <= CHUNK_SIZE ? this.#spare.pop() : undefined) ?? new Uint8Array(Math.max(CHUNK_SIZE, size));
       this.#used = 0;
     }
     const room = this.#chunk.subarray(this.#used, this.#used + size);

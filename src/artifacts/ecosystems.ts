@@ -1,0 +1,36 @@
+import { genericGrammar } from './versions/generic.ts';
+import type { VersionGrammar } from './versions/grammar.ts';
+import { mavenGrammar } from './versions/maven.ts';
+import { npmGrammar } from './versions/npm.ts';
+import { pep440Grammar } from './versions/pep440.ts';
+
+export type { Spelled, VersionGrammar } from './versions/grammar.ts';
+
+/** An ecosystem that trivy.db carries. */
+export interface Ecosystem {
+  /** As OSV spells it. */
+  readonly osv: string;
+  /** As trivy spells it: the first half of a bucket's name. */
+  readonly trivy: string;
+  readonly grammar: VersionGrammar;
+  /** The name under which trivy looks a package up. */
+  normalise(name: string): string;
+}
+
+const lower = (name: string): string => name.toLowerCase();
+
+const ECOSYSTEMS: readonly Ecosystem[] = [
+  { osv: 'Go', trivy: 'go', grammar: genericGrammar, normalise: (name) => name },
+  { osv: 'PyPI', trivy: 'pip', grammar: pep440Grammar, normalise: (name) => lower(name).replaceAll('_', '-') },
+  { osv: 'npm', trivy: 'npm', grammar: npmGrammar, normalise: lower },
+  { osv: 'Maven', trivy: 'maven', grammar: mavenGrammar, normalise: lower },
+  { osv: 'crates.io', trivy: 'cargo', grammar: genericGrammar, normalise: lower },
+];
+
+const BY_NAME: ReadonlyMap<string, Ecosystem> = new Map(ECOSYSTEMS.map((each) => [lower(each.osv), each]));
+
+/** The ecosystem that OSV's name means, whatever its case and its suffix (`Maven:https://…`); undefined for others. */
+export function ecosystemOf(name: string): Ecosystem | undefined {
+  const colon = name.indexOf(':');
+  return BY_NAME.get(lower(colon < 0 ? name : name.slice(0, colon)));
+}

@@ -1,0 +1,107 @@
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { encodeGzip, encodeTar } from '#archive';
+import { writeBbolt } from '#bbolt';
+import { CodedError, fileError, mediaTypes } from '#core';
+import type { RecordSet } from '#evidence';
+import type { Build, BuildOptions, LayerDraft } from '../layer.ts';
+import { type DataSourceRule, DataSources } from './data-sources.ts';
+import { databaseEntries } from './database.ts';
+import { Intake, type TrivyDbReport } from './intake.ts';
+import { encodeMetadata, layerFiles, layerPath } from './layer-files.ts';
+import { RowSorter } from './row-sorter.ts';
+
+/** Goes up when the same records give other bytes. */
+export const trivyDbAdapter = { name: 'trivy-db', version: 1 } as const;
+
+/** What this builder is told beyond what every builder is. */
+export interface TrivyDbOptions extends BuildOptions {
+  /** How long trivy is content with the database before it asks for a new one. */
+  readonly validForSeconds: number;
+  /** Data sources before the defaults; the first rule that fits a record counts. */
+  readonly dataSources?: readonly DataSourceRule[] | undefined;
+}
+
+/** A build whose report tells of parts of records too. */
+export interface TrivyDbBuild extends Build {
+  report(): TrivyDbReport;
+}
+
+/**
+ * Builds the database that `trivy --db-repository` takes, from the advisories of a set: one layer, a gzipped tar of
+ * `metadata.json` and `trivy.db`. Memory stays flat; records, rows and the database pass through files in a folder of
+ * the builder's own in `workDir`.
+ *
+ * @throws CodedError ERR_EXPORT_USAGE at once for options that cannot be met. From the drafts:
+ *   ERR_EXPORT_RANGE_INVALID, ERR_EXPORT_RECORD_INVALID (with `skipInvalid` such records are withheld instead),
+ *   ERR_EXPORT_TOO_LARGE, and those of files
+ */
+export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): TrivyDbBuild {
+  checkTimes(options);
+  const intake = new Intake(new DataSources(options.dataSources), options);
+  let finished: TrivyDbReport | undefined;
+  return {
+    drafts: draftsOf(set, intake, options, () => {
+      finished = intake.report();
+    }),
+    report: () => {
+      if (finished === undefined) throw new TypeError('the drafts are not consumed yet');
+      return finished;
+    },
+  };
+}
+
+async function* draftsOf(
+  set: RecordSet,
+  intake: Intake,
+  options: TrivyDbOptions,
+  finish: () => void,
+): AsyncGenerator<LayerDraft> {
+  const folder = await mkdtemp(join(options.workDir, 'trivy-db-')).catch((error: unknown) => {
+    throw fileError(error, options.workDir);
+  });
+  try {
+    const rows = new RowSorter(folder);
+    const records = await intake.read(set, rows);
+    const path = join(folder, layerFiles.database);
+    const { sizeBytes } = await writeBbolt(path, databaseEntries(rows.read(), intake.parts));
+    const chunks = encodeGzip(tarOf(path, sizeBytes, options));
+    yield { path: layerPath, mediaType: mediaTypes.trivyDbLayer, records, chunks };
+    finish();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function tarOf(database: string, size: number, { asOf, validForSeconds }: TrivyDbOptions): AsyncIterable<Uint8Array> {
+  const metadata = encodeMetadata(asOf, validForSeconds);
+  const content = createReadStream(database, { highWaterMark: 1024 * 1024 });
+  return encodeTar(
+    [
+      { path: layerFiles.metadata, size: metadata.byteLength, content: metadata },
+      { path: layerFiles.database, size, content },
+    ],
+    { mtime: secondsOf(asOf) },
+  );
+}
+
+function secondsOf(asOf: string): number {
+  return Math.floor(Date.parse(asOf) / 1000);
+}
+
+/** Times that a tar header holds; trivy would take 0 for the present. */
+const MAX_SECONDS = 2 ** 31 - 1;
+
+function checkTimes({ asOf, validForSeconds }: TrivyDbOptions): void {
+  const seconds = secondsOf(asOf);
+  if (!(seconds > 0 && seconds <= MAX_SECONDS)) {
+    throw new CodedError('ERR_EXPORT_USAGE', `a trivy.db cannot be dated ${asOf}`, {
+      hint: 'choose a time after 1970-01-01T00:00:00Z and before 2038-01-19T03:14:08Z with --as-of',
+      details: { asOf },
+    });
+  }
+  if (!Number.isSafeInteger(validForSeconds) || validForSeconds <= 0) {
+    throw new RangeError(`validForSeconds is a whole number above 0, not ${validForSeconds}`);
+  }
+}

@@ -1,0 +1,154 @@
+import { CodedError, compareText } from '#core';
+import { type Ecosystem, ecosystemOf } from '../ecosystems.ts';
+
+/** Who published an advisory, as trivy shows it under a finding. */
+export interface DataSource {
+  /** Decides whose severity trivy shows; trivy-db's own id where it has one. */
+  readonly id: string;
+  /** Also the second half of a bucket's name: `go::The Go Vulnerability Database`. */
+  readonly name: string;
+  readonly url: string;
+}
+
+/** Says which records come from a data source. */
+export interface DataSourceRule extends DataSource {
+  /** What the record's id begins with; empty for every record. */
+  readonly prefix: string;
+  /** As OSV spells it; without it the rule is for every ecosystem. */
+  readonly ecosystem?: string | undefined;
+}
+
+const DEFAULTS: readonly DataSourceRule[] = [
+  { prefix: 'GO-', id: 'govulndb', name: 'The Go Vulnerability Database', url: 'https://pkg.go.dev/vuln/' },
+  {
+    prefix: 'PYSEC-',
+    id: 'osv',
+    name: 'Python Packaging Advisory Database',
+    url: 'https://github.com/pypa/advisory-database',
+  },
+  { prefix: 'RUSTSEC-', id: 'osv', name: 'RustSec Advisory Database', url: 'https://github.com/RustSec/advisory-db' },
+  ...[
+    ['Go', 'Go'],
+    ['PyPI', 'pip'],
+    ['npm', 'npm'],
+    ['Maven', 'Maven'],
+    ['crates.io', 'Rust'],
+  ].map(([ecosystem = '', name = '']) => githubRule(ecosystem, name)),
+  { prefix: '', id: 'osv', name: 'Open Source Vulnerabilities', url: 'https://osv.dev/' },
+];
+
+function githubRule(ecosystem: string, name: string): DataSourceRule {
+  const url = `https://github.com/advisories?query=type%3Areviewed+ecosystem%3A${name.toLowerCase()}`;
+  return { prefix: 'GHSA-', ecosystem, id: 'ghsa', name: `GitHub Security Advisory ${name}`, url };
+}
+
+/**
+ * Finds the data source of a record: of the caller's rules that fit, the one with the longest prefix, and of those the
+ * one for the ecosystem; else the default. The order of the rules does not matter.
+ */
+export class DataSources {
+  readonly #rules: readonly DataSourceRule[];
+
+  /** @throws CodedError ERR_EXPORT_USAGE for a rule that trivy.db could not hold, and for rules at odds */
+  constructor(rules: readonly DataSourceRule[] = []) {
+    for (const [i, rule] of rules.entries()) {
+      checkRule(rule);
+      checkAgainst(rule, rules.slice(0, i));
+    }
+    const isReplaced = ({ prefix }: DataSourceRule): boolean =>
+      rules.some((rule) => rule.ecosystem === undefined && prefix.startsWith(rule.prefix));
+    const defaults = DEFAULTS.filter((rule) => !isReplaced(rule));
+    for (const rule of rules) checkNames(rule, defaults);
+    const ecosystems = (rule: DataSourceRule): number => (rule.ecosystem === undefined ? 1 : 0);
+    const sorted = rules.toSorted((a, b) => b.prefix.length - a.prefix.length || ecosystems(a) - ecosystems(b));
+    this.#rules = [...sorted, ...defaults];
+  }
+
+  of(recordId: string, ecosystem: Ecosystem): DataSource {
+    const fits = (rule: DataSourceRule): boolean =>
+      recordId.startsWith(rule.prefix) && (rule.ecosystem === undefined || ecosystemOf(rule.ecosystem) === ecosystem);
+    // The last rule fits everything: the last default, or what replaced it.
+    return this.#rules.find(fits) as DataSourceRule;
+  }
+}
+
+function checkAgainst(rule: DataSourceRule, others: readonly DataSourceRule[]): void {
+  if (others.some((other) => other.prefix === rule.prefix && other.ecosystem === rule.ecosystem)) {
+    throw refused(rule, `there is another data source for the prefix ${JSON.stringify(rule.prefix)}`);
+  }
+  checkNames(rule, others);
+}
+
+/** Sources of one name would share a bucket, of which trivy.db can say only once whose it is. */
+function checkNames(rule: DataSourceRule, others: readonly DataSourceRule[]): void {
+  if (others.some((other) => other.name === rule.name && (other.id !== rule.id || other.url !== rule.url))) {
+    throw refused(rule, 'another data source has the same name, and another id or URL');
+  }
+}
+
+function checkRule(rule: DataSourceRule): void {
+  if (!/^[a-z][a-z0-9._-]{0,63}$/.test(rule.id))
+    throw refused(rule, `no id of a data source: ${JSON.stringify(rule.id)}`);
+  if (!/^\P{Cc}{1,200}$/u.test(rule.name)) throw refused(rule, 'the name is empty, too long or has control characters');
+  if (!URL.canParse(rule.url)) throw refused(rule, `no URL: ${JSON.stringify(rule.url)}`);
+  if (rule.ecosystem !== undefined && ecosystemOf(rule.ecosystem) === undefined) {
+    throw refused(rule, `trivy.db carries no ecosystem ${JSON.stringify(rule.ecosystem)}`);
+  }
+}
+
+function refused(rule: DataSourceRule, what: string): CodedError {
+  return new CodedError('ERR_EXPORT_USAGE', `data source ${JSON.stringify(rule.name)}: ${what}`, {
+    hint: 'give each data source an id such as acme, a name of its own and a URL',
+    details: { id: rule.id, name: rule.name, prefix: rule.prefix },
+  });
+}
+
+/**
+ * The order in which trivy-db asks data sources for a title, a description, weaknesses and a severity: the first that
+ * has one is taken.
+ */
+const KNOWN: readonly string[] = [
+  'nvd',
+  'redhat',
+  'redhat-oval',
+  'debian',
+  'ubuntu',
+  'alpine',
+  'amazon',
+  'oracle-oval',
+  'suse-cvrf',
+  'photon',
+  'arch-linux',
+  'alma',
+  'rocky',
+  'cbl-mariner',
+  'azure',
+  'ruby-advisory-db',
+  'php-security-advisories',
+  'nodejs-security-wg',
+  'ghsa',
+  'glad',
+  'aqua',
+  'osv',
+  'k8s',
+  'wolfi',
+  'chainguard',
+  'bitnami',
+  'govulndb',
+  'julia',
+  'bottlerocket',
+  'echo',
+  'minimos',
+  'rootio',
+  'rapidfort',
+];
+
+/** Orders ids of data sources as trivy-db asks them; those that it does not know come last, in byte order. */
+export function compareSources(a: string, b: string): number {
+  return rankOf(a) - rankOf(b) || compareText(a, b);
+}
+
+function rankOf(id: string): number {
+  const rank = KNOWN.indexOf(id);
+  return rank < 0 ? KNOWN.length : rank;
+}

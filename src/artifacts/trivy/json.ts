@@ -1,0 +1,67 @@
+import type { JsonObject, JsonValue } from '#core';
+
+/** The items of a member that should be a list; none where it is something else. */
+export function listOf(object: JsonObject, member: string): readonly JsonValue[] {
+  const value = object[member];
+  return Array.isArray(value) ? (value as readonly JsonValue[]) : [];
+}
+
+/** The strings among the items of a member. */
+export function textsOf(object: JsonObject, member: string): string[] {
+  const texts: string[] = [];
+  for (const item of listOf(object, member)) {
+    if (typeof item === 'string') texts.push(item);
+  }
+  return texts;
+}
+
+/** An object in a list, with its place. */
+export interface Item {
+  readonly item: JsonObject;
+  readonly index: number;
+}
+
+/** The objects among the items of a member. */
+export function objectsOf(object: JsonObject, member: string): Item[] {
+  const items = listOf(object, member);
+  const objects: Item[] = [];
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (isObject(item)) objects.push({ item, index });
+  }
+  return objects;
+}
+
+/** A member that should be a string; empty where it is something else. */
+export function textOf(object: JsonObject, member: string): string {
+  const value = object[member];
+  return typeof value === 'string' ? value : '';
+}
+
+/** A member that should be an object; an empty one where it is something else. */
+export function objectOf(object: JsonObject, member: string): JsonObject {
+  const value = object[member];
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Go's encoder escapes these so that JSON can stand in HTML. */
+const ESCAPED = /[<>&\u2028\u2029]/g;
+
+/** What goJson writes: JSON, in which a member may be undefined. */
+export type GoValue = string | number | readonly GoValue[] | { readonly [member: string]: GoValue | undefined };
+
+/**
+ * JSON text as Go's json.Marshal writes it: no white space, members in the order of the object, `<`, `>`, `&`, U+2028
+ * and U+2029 escaped. Members that are undefined are left out, as Go leaves out what is empty.
+ */
+export function goJson(value: GoValue): string {
+  return JSON.stringify(value).replace(ESCAPED, escapeChar);
+}
+
+function escapeChar(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

@@ -1,0 +1,118 @@
+import { CodedError, type JsonObject } from '#core';
+import type { AffectedPackage } from './affected.ts';
+import type { DataSource } from './data-sources.ts';
+import { goJson, textOf, textsOf } from './json.ts';
+import type { RowSorter } from './row-sorter.ts';
+import { encodeVulnerability, RecordDetail } from './vulnerability.ts';
+
+/** Buckets at the root of every trivy.db. */
+export const rootBuckets = { vulnerability: 'vulnerability', dataSource: 'data-source' } as const;
+
+/** Stands between the parts of a row's key: it is in no name, and less than any byte of one. */
+export const SEPARATOR = '\0';
+
+/** The key of a row, from the names of the buckets that lead to it and its own. */
+export function rowKey(...names: readonly string[]): string {
+  const text = names.join(SEPARATOR);
+  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** What a record says of a package, and whom it has it from. */
+export interface SourcedPackage {
+  readonly affected: AffectedPackage;
+  readonly source: DataSource;
+}
+
+/** Turns records into rows of a database. */
+export class RowMaker {
+  readonly #rows: RowSorter;
+  readonly #buckets = new Set<string>();
+
+  constructor(rows: RowSorter) {
+    this.#rows = rows;
+  }
+
+  /**
+   * Adds what a record comes to: for each package and each id a row of the package's bucket; for each id and source
+   * what the source says of the vulnerability.
+   *
+   * @param packages what the record affects; not empty
+   * @throws CodedError ERR_EXPORT_RECORD_INVALID for an id that cannot be a key, before any row is added
+   */
+  add(record: JsonObject, packages: readonly SourcedPackage[]): void {
+    const { ids, vendorIds } = idsOf(record);
+    for (const { affected, source } of packages) {
+      const bucket = this.#bucketOf(affected, source);
+      const value = encodeAdvisory(affected, vendorIds);
+      for (const id of ids) this.#rows.add(rowKey(bucket, affected.name, id), value);
+    }
+    const detail = new RecordDetail(record);
+    for (const source of new Set(packages.map((each) => each.source.id))) {
+      for (const id of ids) {
+        const value = encodeVulnerability(detail.vulnerability(id, source));
+        this.#rows.add(rowKey(rootBuckets.vulnerability, id, source), value);
+      }
+    }
+  }
+
+  /** The root bucket of an ecosystem's advisories; the first time, with a row that says whose they are. */
+  #bucketOf({ ecosystem }: AffectedPackage, { id, name, url }: DataSource): string {
+    const bucket = `${ecosystem.trivy}::${name}`;
+    if (!this.#buckets.has(bucket)) {
+      this.#buckets.add(bucket);
+      this.#rows.add(rowKey(rootBuckets.dataSource, bucket), goJson({ ID: id, Name: name, URL: url }));
+    }
+    return bucket;
+  }
+}
+
+/**
+ * The ids under which trivy shows a record, and those that it shows beside them: CVE ids where there are any, all of
+ * them, else the record's own.
+ */
+export function idsOf(record: JsonObject): { readonly ids: readonly string[]; readonly vendorIds: readonly string[] } {
+  const own = textOf(record, 'id');
+  const seen = new Set<string>();
+  const [aliases, ids, vendorIds]: [string[], string[], string[]] = [[], [], []];
+  for (const id of [...textsOf(record, 'aliases'), ...textsOf(record, 'upstream')]) {
+    if (seen.has(id)) continue;
+    seen.add(id);
+    aliases.push(id);
+    if (!isCve(id)) vendorIds.push(id);
+    else if (CVE_ID.test(id)) ids.push(id);
+    else throw idInvalid(own, id);
+  }
+  if (!isCve(own)) vendorIds.push(own);
+  else if (!seen.has(own)) ids.push(own);
+  return ids.length === 0 ? { ids: [own], vendorIds: aliases } : { ids, vendorIds };
+}
+
+function isCve(id: string): boolean {
+  return id.startsWith('CVE-');
+}
+
+/** No tighter than what can be a key: who numbers vulnerabilities may change the form. */
+const CVE_ID = /^[!-~]{5,256}$/;
+
+function idInvalid(record: string, id: string): CodedError {
+  return new CodedError('ERR_EXPORT_RECORD_INVALID', `${record}: no CVE id: ${JSON.stringify(id.slice(0, 100))}`, {
+    hint: 'correct the record, or withhold such records with --skip-invalid',
+    details: { record, pointer: '/aliases' },
+  });
+}
+
+/** An advisory as trivy-db writes it: it decodes its own struct into a map first, so members are in byte order. */
+function encodeAdvisory({ patched, vulnerable }: AffectedPackage, vendorIds: readonly string[]): string {
+  return goJson({
+    PatchedVersions: patched.length > 0 ? patched : undefined,
+    VendorIDs: vendorIds.length > 0 ? vendorIds : undefined,
+    VulnerableVersions: vulnerable.length > 0 ? vulnerable : undefined,
+  });
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return false;
+  }
+  return true;
+}

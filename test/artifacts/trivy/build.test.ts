@@ -1,0 +1,256 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { buildTrivyDb, trivyDbAdapter } from '#artifacts';
+import { digestOf, type Instant, type JsonObject, mediaTypes } from '#core';
+import { recordSetOf, vexDocument } from '../json/record-set.ts';
+import { affected, buildOf, buildSet, osvRecords, rowOf } from './scene.ts';
+
+const upTo = (fixed: string): JsonObject[] => [{ introduced: '0' }, { fixed }];
+
+/** A little of everything; its bytes are pinned below. */
+const sample: readonly JsonObject[] = [
+  {
+    id: 'GO-2024-0001',
+    aliases: ['CVE-2024-1001', 'CVE-2024-1002'],
+    summary: 'Unbounded <read>',
+    details: 'A server reads without end.',
+    severity: [{ type: 'CVSS_V3', score: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H' }],
+    references: [{ type: 'WEB', url: 'https://example.com/a@b<c>' }],
+    affected: [affected('Go', 'example.com/Module', upTo('1.2.3')), affected('Go', 'stdlib', upTo('1.20.1'))],
+  },
+  {
+    id: 'GHSA-aaaa-bbbb-cccc',
+    aliases: ['CVE-2024-1003'],
+    published: '2024-01-01T00:00:00Z',
+    database_specific: { severity: 'HIGH', cwe_ids: ['CWE-79'] },
+    affected: [affected('npm', '@Scope/Name', upTo('2')), affected('Maven', 'org.example:Lib', upTo('1.0.Final'))],
+  },
+  {
+    id: 'PYSEC-2024-1',
+    details: 'é 日 😀',
+    affected: [{ ...affected('PyPI', 'My_Pkg.x', upTo('3.8')), versions: ['3.8a1'] }],
+  },
+  { id: 'RUSTSEC-2024-0001', affected: [affected('crates.io', 'Serde', [{ introduced: '0.1.0-0' }])] },
+];
+
+describe('buildTrivyDb', () => {
+  it('gives one layer, as trivy demands it', async () => {
+    const { path, mediaType, records, members } = await buildOf(sample);
+    expect([path, mediaType, records]).toEqual(['db.tar.gz', mediaTypes.trivyDbLayer, 4]);
+    expect(members.map(({ header }) => [header.name, header.mode, header.mtime?.toISOString(), header.uid])).toEqual([
+      ['metadata.json', 0o644, '2026-08-22T00:00:00.000Z', 0],
+      ['trivy.db', 0o644, '2026-08-22T00:00:00.000Z', 0],
+    ]);
+  });
+
+  it('dates the database by asOf alone', async () => {
+    const { members } = await buildOf(sample, { asOf: '2026-08-22T01:02:03.5Z' as Instant, validForSeconds: 90 });
+    expect(members[0]?.bytes.toString()).toBe(
+      '{"Version":2,"NextUpdate":"2026-08-22T01:03:33.5Z","UpdatedAt":"2026-08-22T01:02:03.5Z",' +
+        '"DownloadedAt":"0001-01-01T00:00:00Z"}\n',
+    );
+  });
+
+  it('writes each package under the name by which trivy looks it up', async () => {
+    const { dump } = await buildOf(sample);
+    expect([...dump.keys()]).toEqual([
+      'cargo::RustSec Advisory Database | serde | RUSTSEC-2024-0001',
+      'data-source | cargo::RustSec Advisory Database',
+      'data-source | go::The Go Vulnerability Database',
+      'data-source | maven::GitHub Security Advisory Maven',
+      'data-source | npm::GitHub Security Advisory npm',
+      'data-source | pip::Python Packaging Advisory Database',
+      'go::The Go Vulnerability Database | example.com/Module | CVE-2024-1001',
+      'go::The Go Vulnerability Database | example.com/Module | CVE-2024-1002',
+      'go::The Go Vulnerability Database | stdlib | CVE-2024-1001',
+      'go::The Go Vulnerability Database | stdlib | CVE-2024-1002',
+      'maven::GitHub Security Advisory Maven | org.example:lib | CVE-2024-1003',
+      'npm::GitHub Security Advisory npm | @scope/name | CVE-2024-1003',
+      'pip::Python Packaging Advisory Database | my-pkg.x | PYSEC-2024-1',
+      'vulnerability | CVE-2024-1001',
+      'vulnerability | CVE-2024-1002',
+      'vulnerability | CVE-2024-1003',
+      'vulnerability | PYSEC-2024-1',
+      'vulnerability | RUSTSEC-2024-0001',
+    ]);
+  });
+
+  it('gives the bytes that belong to this version of the adapter', async () => {
+    expect(trivyDbAdapter).toEqual({ name: 'trivy-db', version: 1 });
+    const { layer, members } = await buildOf(sample);
+    // Change these together with the adapter's version, or not at all.
+    expect(digestOf(members[1]?.bytes ?? '')).toBe(
+      'sha256:08c4d46dd533c105919a864ecc793cd24861c5e2b1fd4458ae0930c326ac2318',
+    );
+    expect(digestOf(layer)).toBe('sha256:d3f0131f84c2e9befd4f0eda51121efc11a7c628579b8d0c9f05385bb8c3071a');
+  });
+
+  it('gives the same bytes however the records come in', async () => {
+    const { layer } = await buildOf(sample);
+    for (const sizes of [[1], [2, 1], [3]]) expect((await buildOf(sample, {}, sizes)).layer.equals(layer)).toBe(true);
+    expect((await buildOf(sample.toReversed())).layer.equals(layer)).toBe(true);
+  });
+
+  it('has the bucket without which trivy crashes even where nothing is in it', async () => {
+    const { dump, records } = await buildOf([{ id: 'DEBIAN-1', affected: [affected('Debian:12', 'x', upTo('1'))] }]);
+    expect([...dump]).toEqual([['vulnerability', '{}']]);
+    expect(records).toBe(0);
+  });
+});
+
+describe('what is left out', () => {
+  it('is counted by record and reason, and by part', async () => {
+    const commits = {
+      package: { ecosystem: 'Go', name: 'm' },
+      ranges: [{ type: 'GIT', repo: 'r', events: upTo('abc') }],
+    };
+    const { report, dump } = await buildOf([
+      { id: 'A-1', affected: [affected('Debian:12', 'x', upTo('1')), affected('Go', 'x', upTo('1.0.0'))] },
+      { id: 'A-2', affected: [affected('Debian:12', 'x', upTo('1')), commits] },
+      { id: 'A-3' },
+      { id: 'A-4', affected: [{ ranges: [{ type: 'GIT', repo: 'r', events: upTo('abc') }] }] },
+      { id: 'A-5', details: 'Rejected reason: none', affected: [affected('Go', 'x', upTo('1.0.0'))] },
+      { id: 'A-6', details: 'x ** REJECT ** x', affected: [affected('Go', 'x', upTo('1.0.0'))] },
+    ]);
+    expect(report).toEqual({
+      withheld: [],
+      leftOut: { nothingCarried: 3, rejected: 2 },
+      leftOutParts: { affectedNotCarried: 3, affectedWithoutVersions: 1 },
+    });
+    expect([...dump.keys()].filter((key) => key.startsWith('vulnerability'))).toEqual(['vulnerability | A-1']);
+  });
+
+  it('takes in records that are withdrawn by asOf, to the second', async () => {
+    const at = (id: string, withdrawn: string) => ({ id, withdrawn, affected: [affected('Go', id, upTo('1.0.0'))] });
+    const { report, records } = await buildOf(
+      [at('A-1', '2026-08-21T00:00:00Z'), at('A-2', '2026-08-22T00:00:00Z'), at('A-3', '2026-08-22T00:00:00.1Z')],
+      { asOf: '2026-08-22T00:00:00Z' as Instant },
+    );
+    expect(report.leftOut).toEqual({ withdrawn: 2 });
+    expect(records).toBe(1);
+  });
+
+  it('takes in VEX documents', async () => {
+    const { report } = await buildSet(recordSetOf([...osvRecords(...sample), vexDocument('a'), vexDocument('b')]));
+    expect(report.leftOut).toEqual({ vexStatement: 2 });
+  });
+
+  it('takes in rows that a later record replaces', async () => {
+    const { report, dump } = await buildOf([
+      {
+        id: 'GO-1',
+        aliases: ['CVE-1-1'],
+        affected: [affected('Go', 'm', upTo('1.0.0')), affected('Go', 'n', upTo('1.0.0'))],
+      },
+      { id: 'GO-2', aliases: ['CVE-1-1'], affected: [affected('Go', 'm', upTo('2.0.0'))] },
+    ]);
+    expect(report.leftOutParts).toEqual({ rowSuperseded: 1 });
+    const row = rowOf(dump, 'go::The Go Vulnerability Database | m | CVE-1-1');
+    expect(row).toEqual({ PatchedVersions: ['2.0.0'], VendorIDs: ['GO-2'], VulnerableVersions: ['<2.0.0'] });
+  });
+});
+
+describe('surprises', () => {
+  it('never crash the build: members of wrong types count as absent', async () => {
+    const odd = [null, 1, 'x', [], {}, [null], [1], [[]]];
+    const members = [
+      'aliases',
+      'upstream',
+      'severity',
+      'references',
+      'database_specific',
+      'summary',
+      'details',
+      'published',
+    ];
+    for (const value of odd) {
+      const wrong = Object.fromEntries(members.map((name) => [name, value]));
+      const { records } = await buildOf([{ ...wrong, id: 'GO-1', affected: [affected('Go', 'm', upTo('1.0.0'))] }]);
+      expect(records).toBe(1);
+      await buildOf([
+        { id: 'GO-1', affected: value },
+        { id: 'GO-2', affected: [{ package: value, ranges: value, versions: value }] },
+      ]);
+      const ranges = {
+        package: { ecosystem: 'Go', name: 'm' },
+        ranges: [value, { type: value, events: value }],
+        versions: [value],
+      };
+      await buildOf([{ id: 'GO-1', affected: [ranges] }]);
+    }
+  });
+
+  it.each(['a\0b', 'a'.repeat(5000)])('a package cannot be called %j', async (name) => {
+    const record = { id: 'GO-1', affected: [affected('Go', 'ok', upTo('1.0.0')), affected('Go', name, upTo('1.0.0'))] };
+    await expect(buildOf([record])).rejects.toMatchObject({
+      code: 'ERR_EXPORT_RECORD_INVALID',
+      details: { record: 'GO-1', pointer: '/affected/1/package/name' },
+    });
+    const { report, dump } = await buildOf([record], { skipInvalid: true });
+    expect(report.withheld.map(({ record: id }) => id)).toEqual(['GO-1']);
+    expect([...dump.keys()]).toEqual(['vulnerability']);
+  });
+
+  it('a value may be far larger than a page', async () => {
+    const details = 'x<'.repeat(200_000);
+    const { dump } = await buildOf([{ id: 'GO-1', details, affected: [affected('Go', 'm', upTo('1.0.0'))] }]);
+    expect(rowOf(dump, 'vulnerability | GO-1')['Description']).toBe(details);
+  });
+});
+
+describe('files and times', () => {
+  let workDir: string;
+  beforeEach(async () => {
+    workDir = await mkdtemp(join(tmpdir(), 'trivy-db-work-'));
+  });
+  afterEach(async () => {
+    await rm(workDir, { recursive: true });
+  });
+  const options = (signal?: AbortSignal) => ({
+    asOf: '2026-08-22T00:00:00Z' as Instant,
+    skipInvalid: false,
+    workDir,
+    validForSeconds: 60,
+    signal,
+  });
+
+  it('are removed when the drafts are consumed, when they are not, and when the build fails', async () => {
+    const set = recordSetOf(osvRecords(...sample));
+    const whole = buildTrivyDb(set, options());
+    expect(() => whole.report()).toThrow(TypeError);
+    for await (const { chunks } of whole.drafts) await Array.fromAsync(chunks);
+    expect(await readdir(workDir)).toEqual([]);
+    for await (const _ of buildTrivyDb(set, options()).drafts) break;
+    expect(await readdir(workDir)).toEqual([]);
+    const failing = recordSetOf(
+      osvRecords({ id: 'GO-1', aliases: ['CVE-'], affected: [affected('Go', 'm', upTo('1'))] }),
+    );
+    await expect(Array.fromAsync(buildTrivyDb(failing, options()).drafts)).rejects.toThrow('GO-1');
+    expect(await readdir(workDir)).toEqual([]);
+  });
+
+  it('stop where they are asked to', async () => {
+    const build = buildTrivyDb(recordSetOf(osvRecords(...sample)), options(AbortSignal.abort()));
+    await expect(Array.fromAsync(build.drafts)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(await readdir(workDir)).toEqual([]);
+  });
+
+  it.each(['1970-01-01T00:00:00Z', '1969-12-31T23:59:59Z', '2038-01-19T03:14:08Z'])(
+    'refuse %s, which tar and trivy cannot tell from now',
+    async (asOf) => {
+      await expect(buildOf(sample, { asOf: asOf as Instant })).rejects.toMatchObject({ code: 'ERR_EXPORT_USAGE' });
+    },
+  );
+
+  it('refuse a validity that is none', async () => {
+    await expect(buildOf(sample, { validForSeconds: 0 })).rejects.toThrow(RangeError);
+  });
+
+  it('name the folder that is missing', async () => {
+    const missing = join(workDir, 'none');
+    const build = buildTrivyDb(recordSetOf(osvRecords(...sample)), { ...options(), workDir: missing });
+    await expect(Array.fromAsync(build.drafts)).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+  });
+});

@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest';
+import { genericGrammar } from '../../../src/artifacts/versions/generic.ts';
+import type { VersionGrammar } from '../../../src/artifacts/versions/grammar.ts';
+import { mavenGrammar } from '../../../src/artifacts/versions/maven.ts';
+import { npmGrammar } from '../../../src/artifacts/versions/npm.ts';
+import { pep440Grammar } from '../../../src/artifacts/versions/pep440.ts';
+
+// Each row was asked of the library that trivy 0.74 links; a table here, since the tests need no Go.
+
+const MAX = '18446744073709551615';
+const BEYOND = '18446744073709551616';
+
+interface Table {
+  readonly grammar: VersionGrammar;
+  /** In ascending order; in one item, versions that are equal. */
+  readonly ascending: readonly (readonly string[])[];
+  readonly bounds: readonly string[];
+  readonly noBounds: readonly string[];
+  readonly notInstalled: readonly string[];
+}
+
+const tables: Readonly<Record<string, Table>> = {
+  'Go and crates.io': {
+    grammar: genericGrammar,
+    ascending: [
+      ['0.0.0-20161202202307-abcdef012345'],
+      ['0.0.0-20190101000000-abcdef012345'],
+      ['0', '0.0', 'v0.0.0'],
+      ['1-0', '1.0.0-0'],
+      ['1.0.0-1'],
+      ['1.0.0-10'],
+      ['1.0.0-alpha', '1.0-alpha', '1alpha', '1.0.0-alpha+meta'],
+      ['1.0.0-alpha.1'],
+      ['1.0.0-alpha.beta'],
+      ['1.0.0-beta.2'],
+      ['1.0.0-beta.11'],
+      ['1.0.0-rc.1'],
+      ['1', 'v1.0.0', '1.0.0+incompatible', '01.0'],
+      ['1.0.0.0.1'],
+      ['1.2'],
+      ['1.10.0'],
+      ['9007199254740992'],
+      ['9007199254740993'],
+      [MAX],
+    ],
+    bounds: ['0', 'v1.2.3', '1.2.3.4.5', '1.7rc2', '1.0-', '1.0.0-x.Y.0+metadata~dist', '1.2-5'],
+    noBounds: ['', 'foo', '1.2.', '1.2.beta', '1.0 2.0', ' 1.0', '1.0\n', '1.2,3', '^1.2', '1.x', BEYOND, '1.0||2.0'],
+    notInstalled: ['', 'latest', '1.0.0 ', BEYOND],
+  },
+  npm: {
+    grammar: npmGrammar,
+    ascending: [
+      ['0', '0.0.0'],
+      ['1.0.0-0'],
+      ['1.0.0-alpha'],
+      ['1.0.0-alpha.1'],
+      ['1.0.0-beta'],
+      ['1', '1.0', '1.0.0', 'v1.0.0', '1.0.0+build'],
+      ['1.0.10', '1.00.10'],
+      ['2.0.0-rc.1'],
+      ['2.0.0'],
+      [`${MAX}.0.0`],
+    ],
+    bounds: ['0', '1.2', 'v1.2.3', '1.2.3-rc.1+sha.5', '01.2.3'],
+    noBounds: ['', '*', '1.x', '1.2.3.4', '1.2.3-x', '1.2.3-rc.*', '1|2', '1.2.3 || 2', '1.2.3 2.0.0', `${BEYOND}.0.0`],
+    notInstalled: ['1.2', 'v1.2.3', '01.2.3', '1.2.3-01', '1.2.3-x', 'latest'],
+  },
+  PyPI: {
+    grammar: pep440Grammar,
+    ascending: [
+      ['1.dev0', '1.0.dev', '1_dev0'],
+      ['1a0.dev1'],
+      ['1a0', '1alpha', '1.0.ALPHA0', '1-a.0'],
+      ['1a1'],
+      ['1b1', '1.0beta1'],
+      ['1rc1', '1c1', '1pre1', '1.0-preview_1'],
+      ['1', '1.0.0', 'v1', ' 1.0 ', '1+local', '1.0+ubuntu.2', '0!1'],
+      ['1.post0.dev1'],
+      ['1.post0', '1-0', '1.0rev', '1r0'],
+      ['1.post1', '1.0-1'],
+      ['1.0.1'],
+      ['1.10'],
+      ['9007199254740992'],
+      ['9007199254740993'],
+      ['1!0.1'],
+    ],
+    bounds: ['0', '1.0RC1', '3.8.0a7', '2013.9.11', '1.0-1', '1!2.0', ' 1.0'],
+    noBounds: [
+      '',
+      '2.0.0-final',
+      '0.9-ivysaur',
+      '0.7.1.fix1',
+      'trunk',
+      '2019-09-12',
+      '1.0.*',
+      '1.0+local',
+      '1,2',
+      BEYOND,
+    ],
+    notInstalled: ['0.3m1', '3.0.0b3-', '2013-01-21T20:33:09+0100', '1.0 2'],
+  },
+  Maven: {
+    grammar: mavenGrammar,
+    ascending: [
+      ['1.RC1', '1.cr1'],
+      ['1-alpha-1', '1a1', '1-alpha1', '1.0-ALPHA-1'],
+      ['1-beta'],
+      ['1-m2', '1-milestone2'],
+      ['1-rc1', '1-cr1'],
+      ['1-SNAPSHOT'],
+      ['1', '1.0', '1.0.0', '1-ga', '1.0.Final', '1.RELEASE', '1-0'],
+      ['1-sp'],
+      ['1-foo'],
+      ['1-redhat-1'],
+      ['1-1'],
+      ['1.1'],
+      ['1.10'],
+      ['2.0'],
+    ],
+    bounds: ['0', '1.0.0.Final', '31.1-jre', '1.2_3~4+5', 'r09', '1.0-', '..'],
+    noBounds: ['', '[1.0,2.0)', '1.0,2.0', '1.0 2.0', '(,1]', 'é', '1.0/2'],
+    notInstalled: ['', '1.0 final'],
+  },
+};
+
+describe.each(Object.entries(tables))('%s', (_, { grammar, ascending, bounds, noBounds, notInstalled }) => {
+  const versionOf = (text: string): unknown => {
+    const found = grammar.bound(text) ?? grammar.installed(text);
+    if (found === undefined) throw new Error(`${text} is no version`);
+    return found.version;
+  };
+
+  it('orders versions as trivy does', () => {
+    for (const [i, left] of ascending.entries()) {
+      for (const [j, right] of ascending.entries()) {
+        for (const [a, b] of left.flatMap((x) => right.map((y) => [x, y] as const))) {
+          expect([a, b, Math.sign(grammar.compare(versionOf(a), versionOf(b))) + 0]).toEqual([a, b, Math.sign(i - j)]);
+        }
+      }
+    }
+  });
+
+  it.each(bounds)('takes %j as a bound', (text) => {
+    expect(grammar.bound(text)).toBeDefined();
+  });
+
+  it.each(noBounds)('takes %j as no bound', (text) => {
+    expect(grammar.bound(text)).toBeUndefined();
+  });
+
+  it.each(notInstalled)('knows that %j cannot be installed, or not be named', (text) => {
+    expect(grammar.installed(text)).toBeUndefined();
+  });
+});
+
+describe('spelling', () => {
+  it.each([
+    ['1.0RC1', '1.0rc1'],
+    [' 1.0.POST2 ', '1.0.post2'],
+    // Trivy would read the first letter of these alone.
+    ['1.0beta2', '1.0b2'],
+    ['1!01.0-ALPHA', '1!01.0a0'],
+    ['1.0preview3.dev4', '1.0rc3.dev4'],
+    // What it reads whole stays as the record has it.
+    ['1.0.0', '1.0.0'],
+    ['v1.0-1', 'v1.0-1'],
+    ['1.0c1', '1.0c1'],
+  ])('of PyPI: %j is written %j', (text, spelled) => {
+    expect(pep440Grammar.bound(text)?.text).toBe(spelled);
+  });
+
+  it('of PyPI: a local label may be listed, but not be a bound', () => {
+    expect(pep440Grammar.installed('1.0+Local.1')?.text).toBe('1.0+local.1');
+  });
+
+  it.each([
+    ['1', '1.0.0'],
+    ['v1.2', 'v1.2.0'],
+    ['1.2-rc.1+sha', '1.2.0-rc.1+sha'],
+    ['1.2.3-rc.1', '1.2.3-rc.1'],
+  ])('of npm: %j is written %j, since npm would take the short form for a pattern', (text, spelled) => {
+    expect(npmGrammar.bound(text)?.text).toBe(spelled);
+  });
+});
+
+it('PEP 440: a bound that is no pre-release leaves its own pre-releases out', () => {
+  const below = (version: string, bound: string): boolean | undefined => {
+    const [a, b] = [pep440Grammar.installed(version), pep440Grammar.bound(bound)];
+    if (a === undefined || b === undefined) throw new Error('no version');
+    return pep440Grammar.isBelow?.(a.version, b.version);
+  };
+  expect(below('3.8.0a7', '3.8')).toBe(false);
+  expect(below('3.8.dev1', '3.8')).toBe(false);
+  expect(below('3.7.9rc1', '3.8')).toBe(true);
+  expect(below('3.8a6', '3.8a7')).toBe(true);
+  expect(below('0!3.8a1', '1!3.8')).toBe(true);
+  expect(below('3.8', '3.8')).toBe(false);
+});
