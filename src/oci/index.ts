@@ -56,6 +56,8 @@ export {
   tagOf,
 } from './reference.ts';
 export type { BlobFile } from './store/blob-file.ts';
+export { type CheckOptions, checkStore, type StoreFinding } from './store/fsck.ts';
+export { collectGarbage, type GarbageOptions, type GarbageReport } from './store/gc.ts';
 export { openStore, type Store, type StoredRepository, type StoreOptions } from './store/store.ts';
 export { openStoreRepository } from './store/store-repository.ts';
 export type { AppendOptions, AppendResult } from './store/uploads.ts';

@@ -10,10 +10,12 @@ import type { RepositoryPaths, TenantPaths } from './paths.ts';
 export class Blobs {
   readonly #tenant: TenantPaths;
   readonly #repository: RepositoryPaths;
+  readonly #readOnly: boolean;
 
-  constructor(tenant: TenantPaths, repository: RepositoryPaths) {
+  constructor(tenant: TenantPaths, repository: RepositoryPaths, readOnly = false) {
     this.#tenant = tenant;
     this.#repository = repository;
+    this.#readOnly = readOnly;
   }
 
   /** The size in bytes; undefined where the repository does not have the blob, or its bytes are lost. */
@@ -22,8 +24,9 @@ export class Blobs {
     return await sizeOf(this.#tenant.blob(digest));
   }
 
-  /** As `size`, for a blob that is about to be relied on: garbage collection leaves it alone from now on for a while. */
+  /** As `size`, for a blob that somebody may rely on next: garbage collection leaves it alone for a while. */
   async use(digest: Digest): Promise<number | undefined> {
+    if (this.#readOnly) return await this.size(digest);
     if ((await useFile(this.#repository.blobLink(digest))) === undefined) return undefined;
     return await useFile(this.#tenant.blob(digest));
   }

@@ -12,7 +12,7 @@ import { maxManifestBytes } from '../content.ts';
 import { type Manifest, parseManifest, referrerDescriptor, successorsOf } from '../manifest.ts';
 import { verifyBytes } from '../verify-stream.ts';
 import type { Blobs } from './blobs.ts';
-import { readSmallFile, removeFile, sizeOf, writeSmallFile } from './files.ts';
+import { readSmallFile, removeFile, sizeOf, useFile, writeSmallFile } from './files.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import { parseTag } from './names.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
@@ -35,7 +35,6 @@ export interface StoredManifest {
   readonly subject: Digest | undefined;
 }
 
-/** Layers that a registry need not have: their owners do not let them be passed on. */
 const NOT_DISTRIBUTABLE =
   /^application\/vnd\.(?:oci\.image\.layer\.nondistributable\.v1\.|docker\.image\.rootfs\.foreign\.)/;
 /** How many children are looked for at once. */
@@ -117,7 +116,7 @@ export class Manifests {
   /** Points a tag at a manifest. @throws CodedError ERR_EXPORT_NOT_FOUND where the manifest is not there */
   async tag(digest: Digest, tag: string): Promise<void> {
     await this.#parts.locks.run(this.#paths.manifestLink(digest), async () => {
-      if ((await this.describe(digest)) === undefined) throw missing(digest, undefined);
+      if ((await this.#use(digest)) === undefined) throw missing(digest, undefined);
       await this.#parts.tags.write(tag, digest);
     });
   }
@@ -137,7 +136,7 @@ export class Manifests {
   }
 
   async #checkChildren(manifest: Manifest, name: Digest): Promise<void> {
-    const children = successorsOf(manifest).filter(({ mediaType }) => !NOT_DISTRIBUTABLE.test(mediaType));
+    const children = neededBy(manifest);
     for (let i = 0; i < children.length; i += CHECKS_AT_ONCE) {
       await Promise.all(children.slice(i, i + CHECKS_AT_ONCE).map((child) => this.#checkChild(child, name)));
     }
@@ -156,11 +155,21 @@ export class Manifests {
 
   /** Looks where the child should be, then, since an index may list anything, where it might be. */
   async #sizeOfChild({ mediaType, digest }: Descriptor): Promise<number | undefined> {
-    const asManifest = async () => (await this.describe(digest))?.size;
+    const asManifest = async () => (await this.#use(digest))?.size;
     const asBlob = async () => await this.#parts.blobs.use(digest);
     const [first, second] = isManifestType(mediaType) ? [asManifest, asBlob] : [asBlob, asManifest];
     return (await first()) ?? (await second());
   }
+
+  /** As `describe`, for a manifest that something comes to rely on: garbage collection leaves it alone for a while. */
+  async #use(digest: Digest): Promise<Descriptor | undefined> {
+    return (await useFile(this.#paths.manifestLink(digest))) === undefined ? undefined : await this.describe(digest);
+  }
+}
+
+/** What a registry must have to serve a manifest: not the layers whose owners do not let them be passed on. */
+export function neededBy(manifest: Manifest): Descriptor[] {
+  return successorsOf(manifest).filter(({ mediaType }) => !NOT_DISTRIBUTABLE.test(mediaType));
 }
 
 function checkedDigest(bytes: Uint8Array, expected: Digest | undefined): Digest {

@@ -19,11 +19,6 @@ export class TenantPaths {
     return join(this.root, '_temp');
   }
 
-  /** Blobs that garbage collection has taken out and not yet deleted. */
-  get trash(): string {
-    return join(this.root, '_trash');
-  }
-
   get blobs(): string {
     return join(this.root, 'blobs');
   }

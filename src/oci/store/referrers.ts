@@ -45,6 +45,12 @@ export class Referrers {
     await this.#of(subject).delete(hexOf(digest));
   }
 
+  /** Whether a manifest is listed under a subject. @throws CodedError ERR_EXPORT_STORE_INVALID where the entry is damaged */
+  async has(subject: Digest, digest: Digest): Promise<boolean> {
+    const bytes = await this.#of(subject).read(hexOf(digest));
+    return bytes !== undefined && this.#parse(bytes, subject, hexOf(digest)).digest === digest;
+  }
+
   /** The referrers of a subject in byte order of their hex digits; those only whose manifests are there. */
   async list(subject: Digest, { artifactType, after }: ReferrerQuery = {}): Promise<ReferrerPage> {
     const folder = this.#of(subject);

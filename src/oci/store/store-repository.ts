@@ -48,7 +48,7 @@ class StoreRepository implements Repository {
   async exists({ mediaType, digest, size }: Descriptor): Promise<boolean> {
     const { blobs, manifests } = this.#repository;
     if (isManifestType(mediaType)) return (await manifests.describe(digest)) !== undefined;
-    return (await blobs.size(digest)) === size;
+    return (await blobs.use(digest)) === size;
   }
 
   async push(descriptor: Descriptor, content: ContentReader, options: PushOptions = {}): Promise<PushOutcome> {

@@ -40,19 +40,21 @@ export async function openStore(root: string, { tenant, readOnly = false }: Stor
       hint: 'open it with the release that made it, and copy its repositories to a new store',
     });
   }
-  return new Store(tenant, paths);
+  return new Store(tenant, paths, readOnly);
 }
 
 /** A tenant's registry store. No name reaches another tenant's. */
 export class Store {
   readonly tenant: string;
   readonly paths: TenantPaths;
+  readonly readOnly: boolean;
   readonly #sessions = new Sessions();
 
   /** @internal openStore checks the folder first. */
-  constructor(tenant: string, paths: TenantPaths) {
+  constructor(tenant: string, paths: TenantPaths, readOnly: boolean) {
     this.tenant = tenant;
     this.paths = paths;
+    this.readOnly = readOnly;
   }
 
   /** Whether the store's folder can be read; that there is none is no fault. */
@@ -65,7 +67,7 @@ export class Store {
 
   /** A repository, which need not be there yet. @throws CodedError ERR_EXPORT_REFERENCE_INVALID for a name that is none */
   repository(name: string): StoredRepository {
-    return new StoredRepository(parseRepositoryName(name), this.paths, this.#sessions);
+    return new StoredRepository(parseRepositoryName(name), this, this.#sessions);
   }
 }
 
@@ -80,10 +82,10 @@ export class StoredRepository {
   readonly manifests: Manifests;
 
   /** @internal */
-  constructor(name: string, tenant: TenantPaths, sessions: Sessions) {
+  constructor(name: string, { paths: tenant, readOnly }: Store, sessions: Sessions) {
     this.name = name;
     this.paths = tenant.repository(name);
-    this.blobs = new Blobs(tenant, this.paths);
+    this.blobs = new Blobs(tenant, this.paths, readOnly);
     this.uploads = new Uploads(tenant, this.paths, this.blobs, sessions);
     this.tags = new Tags(tenant, this.paths, LOCKS);
     this.referrers = new Referrers(tenant, this.paths, LOCKS);

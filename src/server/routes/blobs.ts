@@ -24,7 +24,8 @@ export function addBlobRoutes(app: RegistryApp, context: RegistryContext): void 
       ETag: etag,
     };
     if (c.req.method === 'HEAD') {
-      const size = await blobs.size(digest);
+      // A client asks this way before it skips an upload.
+      const size = await blobs.use(digest);
       if (size === undefined) throw unknown(digest);
       if (hasAlready(c, etag)) return new Response(null, { status: 304, headers });
       return new Response(null, { headers: { ...headers, 'Content-Length': String(size) } });
