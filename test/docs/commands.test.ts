@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PeerName } from '../peers/find.ts';
 import { peerNames, requirePeer, testPeers } from '../peers/peers.ts';
+import { commandsOf, outputPattern } from './console.ts';
 import { type Directive, parseDirective, where } from './directive.ts';
 import { type Block, listPages, parseBlocks, readPage } from './markdown.ts';
 import { type Outcome, Session } from './session.ts';
@@ -52,20 +53,7 @@ function perform(session: Session, block: Block, { until }: Directive): Promise<
 
 function expectOutcome(block: Block, { exit, until }: Directive, outcome: Outcome): void {
   expect(outcome.exit, outcome.output).toBe(until === undefined ? exit : null);
-  if (block.language !== 'console') return;
-  const printed = block.text.split('\n').filter((line) => !line.startsWith('$ ') && line !== '…');
-  const pattern = printed.map((line) => quotePattern(line).replaceAll('…', '.*')).join('\\n(?:.*\\n)*?');
-  expect(outcome.output).toMatch(new RegExp(`^${pattern}$`, 'm'));
-}
-
-function quotePattern(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
-
-/** The lines of a console block that a reader would type. */
-function commandsOf(text: string): string {
-  const lines = text.split('\n').filter((line) => line.startsWith('$ '));
-  return lines.map((line) => line.slice(2)).join('\n');
+  if (block.language === 'console') expect(outcome.output).toMatch(outputPattern(block.text));
 }
 
 test('each block says in what language it is, and commands are sh or console', () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { commandsOf, outputPattern } from './console.ts';
 import { parseDirective } from './directive.ts';
 import { anchorsOf, parseBlocks } from './markdown.ts';
 import { Session } from './session.ts';
@@ -76,4 +77,14 @@ test.each(['not run:', 'not run: why', 'run needs oras', 'run: need oras', 'run:
 
 test('headings have anchors', () => {
   expect(anchorsOf('# One: two `x`\n## A.b\n```sh\n# not one\n```\n## A.b\n')).toEqual(['one-two-x', 'ab', 'ab-1']);
+});
+
+test('a console block holds what is typed and what is printed', () => {
+  const text = '$ first\nsha256:… done (1.5 s)\n…\n$ second\nlast';
+  expect(commandsOf(text)).toBe('first\nsecond');
+  const pattern = outputPattern(text);
+  expect('before\nsha256:abc done (1.5 s)\nbetween\nlast\nafter\n').toMatch(pattern);
+  expect('sha256:abc done (1x5 s)\nlast\n').not.toMatch(pattern);
+  expect('last\nsha256:abc done (1.5 s)\n').not.toMatch(pattern);
+  expect('sha256:abc done (1.5 s)\nat last\n').not.toMatch(pattern);
 });
