@@ -26,12 +26,19 @@ export function describeBytes(mediaType: string, bytes: Uint8Array): Descriptor 
  * @throws CodedError ERR_EXPORT_TOO_LARGE as soon as there are more than `maxBytes`
  */
 export async function collect(stream: ByteStream, maxBytes: number, name: string): Promise<Uint8Array> {
+  const bytes = await collectUpTo(stream, maxBytes);
+  if (bytes.byteLength > maxBytes) throw tooLarge(name, `more than ${maxBytes} bytes`);
+  return bytes;
+}
+
+/** The bytes of a stream, read until there are more than `maxBytes`, which then is for the caller to notice. */
+export async function collectUpTo(stream: ByteStream, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {
     size += chunk.byteLength;
-    if (size > maxBytes) throw tooLarge(name, `more than ${maxBytes} bytes`);
     chunks.push(chunk);
+    if (size > maxBytes) break;
   }
   return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, size);
 }

@@ -1,4 +1,5 @@
 import { CodedError, type Descriptor } from '#core';
+import type { ByteStream } from './ports.ts';
 
 /** Where a copy failed. */
 export type CopySide = 'source' | 'target';
@@ -11,15 +12,27 @@ export async function atSide<T>(side: CopySide, descriptor: Descriptor, step: ()
   try {
     return await step();
   } catch (error) {
-    if (!(error instanceof CodedError) || error.details['side'] !== undefined) throw error;
-    const { code, message, hint, details } = error;
-    const { digest, mediaType, size } = descriptor;
-    throw new CodedError(code, message, {
-      ...(hint === undefined ? {} : { hint }),
-      details: { ...details, side, digest, mediaType, size },
-      cause: error,
-    });
+    throw withSide(side, descriptor, error);
   }
+}
+
+/** atSide for the reading of a stream. */
+export async function* streamAtSide(side: CopySide, descriptor: Descriptor, stream: ByteStream): ByteStream {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw withSide(side, descriptor, error);
+  }
+}
+
+function withSide(side: CopySide, { digest, mediaType, size }: Descriptor, error: unknown): unknown {
+  if (!(error instanceof CodedError) || error.details['side'] !== undefined) return error;
+  const { code, message, hint, details } = error;
+  return new CodedError(code, message, {
+    ...(hint === undefined ? {} : { hint }),
+    details: { ...details, side, digest, mediaType, size },
+    cause: error,
+  });
 }
 
 /** Content whose maker keeps it at a place of his own (image-spec v1.1.1 layer.md#non-distributable-layers). */

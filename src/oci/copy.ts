@@ -1,9 +1,10 @@
 import { type Descriptor, type Digest, hexOf, isManifestType } from '#core';
 import { bareDescriptor, contentOf, fetchBytes, inlineData } from './content.ts';
-import { atSide, CopyLimits, isForeign, limitReached } from './copy-rules.ts';
+import { atSide, CopyLimits, isForeign, limitReached, streamAtSide } from './copy-rules.ts';
 import { type Manifest, parseManifest, successorsOf } from './manifest.ts';
 import type { ByteStream, ContentReader, OperationOptions, PushOutcome, Repository } from './ports.ts';
 import { Slots } from './slots.ts';
+import { keepVerified } from './verify-stream.ts';
 
 /** A tag to set at the target. */
 export interface CopyTag {
@@ -198,20 +199,11 @@ class CopyRun {
     return atSide('source', descriptor, () => fetchBytes(this.#source, descriptor, { signal: this.#signal }));
   }
 
-  async *#readFrom(descriptor: Descriptor, offset: number): ByteStream {
+  async #readFrom(descriptor: Descriptor, offset: number): Promise<ByteStream> {
     const range = offset === 0 ? undefined : { start: offset, end: descriptor.size - 1 };
     const options = { signal: this.#signal, range };
     const stream = await atSide('source', descriptor, () => this.#source.fetch(bareDescriptor(descriptor), options));
-    const iterator = stream[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        const next = await atSide('source', descriptor, () => iterator.next());
-        if (next.done) return;
-        yield next.value;
-      }
-    } finally {
-      await iterator.return?.();
-    }
+    return keepVerified(stream, streamAtSide('source', descriptor, stream));
   }
 
   #isWanted(descriptor: Descriptor): boolean {

@@ -1,5 +1,8 @@
-import { algorithmOf, CodedError, type Descriptor, Digester } from '#core';
+import { algorithmOf, CodedError, type Descriptor, type Digest, Digester } from '#core';
 import type { ByteStream } from './ports.ts';
+
+/** Streams that are checked as they flow, so that nobody on their way hashes them again. */
+const checked = new WeakMap<ByteStream, Digest>();
 
 /**
  * The bytes of `stream`, checked as they flow: never more than `descriptor.size` bytes, exactly that many at the end,
@@ -9,20 +12,30 @@ import type { ByteStream } from './ports.ts';
  * @param place where the bytes come from, for messages
  * @throws CodedError ERR_EXPORT_SIZE_MISMATCH, ERR_EXPORT_DIGEST_MISMATCH
  */
-export async function* verifyStream(descriptor: Descriptor, stream: ByteStream, place: string): ByteStream {
+export function verifyStream(descriptor: Descriptor, stream: ByteStream, place: string): ByteStream {
+  if (checked.get(stream) === descriptor.digest) return stream;
+  const outer = check(descriptor, stream, place);
+  checked.set(outer, descriptor.digest);
+  return outer;
+}
+
+/** `outer`, known to be checked as `inner` is, whose bytes it gives on as they are. */
+export function keepVerified(inner: ByteStream, outer: ByteStream): ByteStream {
+  const digest = checked.get(inner);
+  if (digest !== undefined) checked.set(outer, digest);
+  return outer;
+}
+
+async function* check(descriptor: Descriptor, stream: ByteStream, place: string): ByteStream {
   const digester = new Digester(algorithmOf(descriptor.digest));
   let held: Uint8Array | undefined;
   for await (const chunk of stream) {
-    if (digester.size + chunk.byteLength > descriptor.size) {
-      throw sizeMismatch(descriptor, place, `more than the ${descriptor.size} bytes`);
-    }
+    if (digester.size + chunk.byteLength > descriptor.size) throw sizeMismatch(descriptor, place, 'more bytes');
     digester.update(chunk);
     if (held !== undefined) yield held;
     held = chunk;
   }
-  if (digester.size !== descriptor.size) {
-    throw sizeMismatch(descriptor, place, `${digester.size} bytes instead of the ${descriptor.size}`);
-  }
+  if (digester.size !== descriptor.size) throw sizeMismatch(descriptor, place, `${digester.size} bytes`);
   const actual = digester.digest();
   if (actual !== descriptor.digest) throw digestMismatch(descriptor, place, actual);
   if (held !== undefined) yield held;
@@ -31,7 +44,7 @@ export async function* verifyStream(descriptor: Descriptor, stream: ByteStream, 
 /** verifyStream for content that is in memory. */
 export function verifyBytes(descriptor: Descriptor, bytes: Uint8Array, place: string): void {
   if (bytes.byteLength !== descriptor.size) {
-    throw sizeMismatch(descriptor, place, `${bytes.byteLength} bytes instead of the ${descriptor.size}`);
+    throw sizeMismatch(descriptor, place, `${bytes.byteLength} bytes`);
   }
   const actual = new Digester(algorithmOf(descriptor.digest)).update(bytes).digest();
   if (actual !== descriptor.digest) throw digestMismatch(descriptor, place, actual);
@@ -39,7 +52,7 @@ export function verifyBytes(descriptor: Descriptor, bytes: Uint8Array, place: st
 
 /** The error for content whose length is not the promised one. */
 export function sizeMismatch(descriptor: Descriptor, place: string, found: string): CodedError {
-  const what = `${place}: ${descriptor.digest} has ${found} that its descriptor names`;
+  const what = `${place}: ${descriptor.digest} has ${found}, its descriptor names ${descriptor.size}`;
   return new CodedError('ERR_EXPORT_SIZE_MISMATCH', what, {
     hint: 'the content is damaged or was cut there; take it from another place, or push it again',
     details: { place, digest: descriptor.digest, size: descriptor.size },

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Descriptor, type Digest, Digester, fileError, isSystemError, syncFolder } from '#core';
-import type { ByteStream } from '../ports.ts';
+import type { ByteStream, OperationOptions, PushOptions } from '../ports.ts';
 import { verifyStream } from '../verify-stream.ts';
 import { blobPath } from './files.ts';
 import { isAlive, thisOwner } from './owner.ts';
@@ -25,21 +25,23 @@ export class BlobWriter {
   }
 
   /** Writes content whose digest is known; checked before it gets its name. */
-  async write(descriptor: Descriptor, stream: ByteStream, onBytes?: (sizeBytes: number) => void): Promise<void> {
+  async write(descriptor: Descriptor, stream: ByteStream, options: PushOptions): Promise<void> {
     await this.#ingest(async (temp) => {
       for await (const chunk of verifyStream(descriptor, stream, 'source')) {
+        options.signal?.throwIfAborted();
         await temp.write(chunk);
-        onBytes?.(chunk.byteLength);
+        options.onBytes?.(chunk.byteLength);
       }
       return descriptor.digest;
     });
   }
 
   /** Writes content whose digest comes out at the end. */
-  async writeUnknown(mediaType: string, stream: ByteStream): Promise<Descriptor> {
+  async writeUnknown(mediaType: string, stream: ByteStream, options: OperationOptions): Promise<Descriptor> {
     const digester = new Digester();
     const digest = await this.#ingest(async (temp) => {
       for await (const chunk of stream) {
+        options.signal?.throwIfAborted();
         digester.update(chunk);
         await temp.write(chunk);
       }

@@ -112,7 +112,7 @@ export class Layout implements Repository {
     await this.#prepare();
     if (isManifestType(descriptor.mediaType)) return this.#pushManifest(descriptor, content, options);
     if (await this.#keep(descriptor)) return 'present';
-    await this.#writer.write(descriptor, stoppable(await content(0), options.signal), options.onBytes);
+    await this.#writer.write(descriptor, await content(0), options);
     return 'uploaded';
   }
 
@@ -124,7 +124,7 @@ export class Layout implements Repository {
   async writeBlob(mediaType: string, chunks: ByteStream, options: OperationOptions = {}): Promise<Descriptor> {
     options.signal?.throwIfAborted();
     await this.#prepare();
-    return this.#writer.writeUnknown(mediaType, stoppable(chunks, options.signal));
+    return this.#writer.writeUnknown(mediaType, chunks, options);
   }
 
   async tag(descriptor: Descriptor, tag: string, options: OperationOptions = {}): Promise<void> {
@@ -165,7 +165,7 @@ export class Layout implements Repository {
   async #pushManifest(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<PushOutcome> {
     const { bytes, entry } = await readManifestEntry(descriptor, content, this.name);
     const present = await this.#keep(descriptor);
-    if (!present) await this.#writer.write(descriptor, once(bytes), options.onBytes);
+    if (!present) await this.#writer.write(descriptor, once(bytes), options);
     this.#index.add({ kind: 'list', descriptor: entry });
     return present ? 'present' : 'uploaded';
   }
@@ -229,11 +229,4 @@ async function checkVacant(root: string, create: boolean): Promise<void> {
 
 async function* once(bytes: Uint8Array): ByteStream {
   yield bytes;
-}
-
-async function* stoppable(stream: ByteStream, signal: AbortSignal | undefined): ByteStream {
-  for await (const chunk of stream) {
-    signal?.throwIfAborted();
-    yield chunk;
-  }
 }

@@ -51,13 +51,13 @@ export class LayoutReader {
     if (inline !== undefined) return once(inline);
     const size = await this.#files.sizeOf(blobPath(descriptor.digest));
     if (size === undefined) throw blobMissing(this.name, descriptor.digest);
-    if (size !== descriptor.size) throw sizeMismatch(descriptor, this.name, `${size} bytes instead of the`);
+    if (size !== descriptor.size) throw sizeMismatch(descriptor, this.name, `${size} bytes`);
     if (range !== undefined && (range.start < 0 || range.end < range.start || range.end >= size)) {
       throw new RangeError(`range ${range.start}-${range.end} of ${size} bytes`);
     }
     const stream = this.#files.read(blobPath(descriptor.digest), range);
-    const checked = range === undefined ? verifyStream(descriptor, stream, this.name) : stream;
-    return signal === undefined ? checked : untilAborted(checked, signal);
+    const stoppable = signal === undefined ? stream : untilAborted(stream, signal);
+    return range === undefined ? verifyStream(descriptor, stoppable, this.name) : stoppable;
   }
 
   async exists(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {

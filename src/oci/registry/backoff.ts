@@ -11,10 +11,11 @@ export interface RetryOptions {
   readonly attempts?: number | undefined;
   /** How long a run may be held back in all; 10 minutes unless told. */
   readonly budgetMs?: number | undefined;
+  /** The first wait where the host does not say how long; 250 ms unless told, doubled with each failure in a row. */
+  readonly firstMs?: number | undefined;
   readonly onWait?: WaitHook | undefined;
 }
 
-const FIRST_MS = 250;
 const MOST_MS = 30_000;
 
 /** One host's wish to be left alone for a while, honoured by all requests to it, and the budget for such waiting. */
@@ -66,7 +67,7 @@ export class Backoff {
   #holdBack(failure: CodedError, toldMs: number | undefined): void {
     const now = performance.now();
     const from = Math.max(now, this.#openAt);
-    const base = Math.min(FIRST_MS * 2 ** this.#failures, MOST_MS);
+    const base = Math.min((this.#options.firstMs ?? 250) * 2 ** this.#failures, MOST_MS);
     // Spread over half to the whole, so that many clients do not come back as one.
     const waitMs = toldMs === undefined ? base * (0.5 + Math.random() / 2) : toldMs + Math.random() * 100;
     const addedMs = Math.max(0, now + waitMs - from);

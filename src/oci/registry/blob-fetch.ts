@@ -28,7 +28,7 @@ export async function* readBlob(
       for await (const chunk of await openBlob(remote, descriptor, { start: position, end }, whole, options)) {
         if (chunk.byteLength > 0) idle = 0;
         position += chunk.byteLength;
-        if (!whole && position > end + 1) throw sizeMismatch(descriptor, remote.name, 'more bytes in a range than the');
+        if (!whole && position > end + 1) throw sizeMismatch(descriptor, remote.name, 'more bytes in a range');
         yield chunk;
       }
       break;
@@ -38,7 +38,7 @@ export async function* readBlob(
       await pause(100 * idle, options.signal);
     }
   }
-  if (position <= end) throw sizeMismatch(descriptor, remote.name, `${position} bytes instead of the`);
+  if (position <= end) throw sizeMismatch(descriptor, remote.name, `${position} bytes`);
 }
 
 async function openBlob(
@@ -65,7 +65,7 @@ async function openBlob(
   const length = response.header('content-length');
   if (length !== undefined && Number(length) !== descriptor.size) {
     await response.drop();
-    throw sizeMismatch(descriptor, remote.name, `${length} bytes instead of the`);
+    throw sizeMismatch(descriptor, remote.name, `${length} bytes`);
   }
   return partial ? cut(response.body, rest) : response.body;
 }
@@ -121,7 +121,7 @@ export async function hasBlob(
 export function checkLength(response: WireResponse, descriptor: Descriptor, place: string): void {
   const length = response.header('content-length');
   if (length === undefined || !/^\d+$/.test(length) || Number(length) === descriptor.size) return;
-  throw sizeMismatch(descriptor, place, `${length} bytes instead of the`);
+  throw sizeMismatch(descriptor, place, `${length} bytes`);
 }
 
 /** The error for content that a registry does not have. */

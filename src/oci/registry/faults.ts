@@ -1,4 +1,5 @@
 import { CodedError, type ErrorCode, isCoded, systemClock } from '#core';
+import { collectUpTo } from '../content.ts';
 import { redactUrl } from '../origin.ts';
 import { parseRetryAfter } from './headers.ts';
 import type { WireResponse } from './message.ts';
@@ -100,18 +101,9 @@ function byClass(status: number): readonly [ErrorCode, string] {
 }
 
 async function readSaid(response: WireResponse): Promise<{ code: string | undefined; text: string } | undefined> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response.body) {
-      chunks.push(chunk);
-      size += chunk.byteLength;
-      if (size > MAX_BODY_BYTES) break;
-    }
-  } catch {
-    // The status says enough.
-  }
-  const text = Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString('utf8');
+  // The status says enough where the rest breaks off.
+  const bytes = await collectUpTo(response.body, MAX_BODY_BYTES).catch(() => new Uint8Array());
+  const text = Buffer.from(bytes.subarray(0, MAX_BODY_BYTES)).toString('utf8');
   try {
     const { code, message } = (JSON.parse(text) as { errors: { code?: unknown; message?: unknown }[] }).errors[0] ?? {};
     const known = typeof code === 'string' ? clip(code) : undefined;

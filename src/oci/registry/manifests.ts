@@ -1,12 +1,13 @@
 import { algorithmOf, CodedError, type Descriptor, digestOf, isDigest, isManifestType, mediaTypes } from '#core';
-import { collect, maxManifestBytes } from '../content.ts';
+import { maxManifestBytes } from '../content.ts';
 import { detectManifestType } from '../manifest.ts';
 import type { OperationOptions, PushOutcome } from '../ports.ts';
-import { sizeMismatch, verifyBytes } from '../verify-stream.ts';
+import { verifyBytes } from '../verify-stream.ts';
 import { checkLength, contentMissing } from './blob-fetch.ts';
 import { protocolError, refusal } from './faults.ts';
 import type { WireResponse } from './message.ts';
 import type { Remote } from './remote.ts';
+import type { ReadAnswer } from './session.ts';
 
 const ACCEPT = [mediaTypes.ociIndex, mediaTypes.ociManifest, mediaTypes.dockerList, mediaTypes.dockerManifest].join(
   ', ',
@@ -18,7 +19,7 @@ export async function resolveManifest(
   name: string,
   options: OperationOptions,
 ): Promise<Descriptor | undefined> {
-  const response = await ask(remote, 'HEAD', name, options);
+  const response = await head(remote, name, options);
   await response.drop();
   if (response.status === 404) return undefined;
   // Some registries and proxies do not do HEAD.
@@ -28,7 +29,7 @@ export async function resolveManifest(
 
 /** Whether a registry has a manifest. */
 export async function hasManifest(remote: Remote, descriptor: Descriptor, options: OperationOptions): Promise<boolean> {
-  const response = await ask(remote, 'HEAD', descriptor.digest, options);
+  const response = await head(remote, descriptor.digest, options);
   await response.drop();
   if (response.status === 404) return false;
   if (response.status !== 200) throw await refusal(response, 'HEAD');
@@ -47,19 +48,13 @@ export async function getManifest(
     verifyBytes(descriptor, held, remote.name);
     return held;
   }
-  if (descriptor.size > maxManifestBytes) throw sizeMismatch(descriptor, remote.name, 'fewer than the');
-  const response = await ask(remote, 'GET', descriptor.digest, options);
+  if (descriptor.size > maxManifestBytes) throw tooLarge(remote, descriptor);
+  const { response, bytes } = await read(remote, descriptor.digest, descriptor.size, options);
   if (response.status === 404) {
     await response.drop();
     throw contentMissing(remote, descriptor);
   }
   if (response.status !== 200) throw await refusal(response, 'GET');
-  const length = response.header('content-length');
-  if (length !== undefined && Number(length) !== descriptor.size) await response.drop();
-  checkLength(response, descriptor, remote.name);
-  const bytes = await readManifest(remote, response, descriptor.size, () =>
-    sizeMismatch(descriptor, remote.name, 'more than the'),
-  );
   verifyBytes(descriptor, bytes, remote.name);
   remote.manifests.put(descriptor.digest, bytes);
   return bytes;
@@ -135,15 +130,24 @@ export async function deleteContent(remote: Remote, path: string, options: Opera
   return response.status !== 404;
 }
 
-function ask(remote: Remote, method: 'GET' | 'HEAD', name: string, options: OperationOptions): Promise<WireResponse> {
-  const url = remote.url(`manifests/${name}`);
-  return remote.session.send({
-    method,
-    url,
-    scopes: remote.toRead,
-    headers: { accept: ACCEPT },
-    signal: options.signal,
+function tooLarge(remote: Remote, { digest, size }: Descriptor): CodedError {
+  const what = `${remote.name}: ${digest} would be a manifest of ${size} bytes, more than ${maxManifestBytes}`;
+  return new CodedError('ERR_EXPORT_TOO_LARGE', what, {
+    hint: 'check that this is the artifact you meant',
+    details: { place: remote.name, digest },
   });
+}
+
+function head(remote: Remote, name: string, options: OperationOptions): Promise<WireResponse> {
+  return remote.session.send({ method: 'HEAD', ...request(remote, name, options) });
+}
+
+function read(remote: Remote, name: string, maxBytes: number, options: OperationOptions): Promise<ReadAnswer> {
+  return remote.session.read({ method: 'GET', ...request(remote, name, options) }, maxBytes);
+}
+
+function request(remote: Remote, name: string, { signal }: OperationOptions) {
+  return { url: remote.url(`manifests/${name}`), scopes: remote.toRead, headers: { accept: ACCEPT }, signal };
 }
 
 function describeHead(response: WireResponse, name: string): Descriptor | undefined {
@@ -167,14 +171,15 @@ function describeHead(response: WireResponse, name: string): Descriptor | undefi
 }
 
 async function getAny(remote: Remote, name: string, options: OperationOptions): Promise<Descriptor | undefined> {
-  const response = await ask(remote, 'GET', name, options);
+  const { response, bytes } = await read(remote, name, maxManifestBytes, options);
   if (response.status === 404) {
     await response.drop();
     return undefined;
   }
   if (response.status !== 200) throw await refusal(response, 'GET');
-  const limit = () => protocolError(response.url, `a manifest of more than ${maxManifestBytes} bytes`);
-  const bytes = await readManifest(remote, response, maxManifestBytes, limit);
+  if (bytes.byteLength > maxManifestBytes) {
+    throw protocolError(response.url, `a manifest of more than ${maxManifestBytes} bytes`);
+  }
   const mediaType = typeIn(response) ?? detectManifestType(bytes);
   if (mediaType === undefined) throw protocolError(response.url, 'answered with something that is no manifest');
   const digest = digestOf(bytes, isDigest(name) ? algorithmOf(name) : 'sha256');
@@ -188,18 +193,4 @@ async function getAny(remote: Remote, name: string, options: OperationOptions): 
 function typeIn(response: WireResponse): string | undefined {
   const type = response.header('content-type')?.split(';')[0]?.trim().toLowerCase();
   return type !== undefined && isManifestType(type) ? type : undefined;
-}
-
-async function readManifest(
-  remote: Remote,
-  response: WireResponse,
-  maxBytes: number,
-  tooLarge: () => CodedError,
-): Promise<Uint8Array> {
-  try {
-    return await collect(response.body, maxBytes, remote.name);
-  } catch (cause) {
-    if (cause instanceof CodedError && cause.code === 'ERR_EXPORT_TOO_LARGE') throw tooLarge();
-    throw cause;
-  }
 }

@@ -1,4 +1,4 @@
-import { type Descriptor, type Digest, isCoded, isDigest, isManifestType, type JsonObject, mediaTypes } from '#core';
+import { type Descriptor, type Digest, isCoded, isManifestType, type JsonObject, mediaTypes } from '#core';
 import { parseDescriptor, parseManifest, referrerDescriptor } from '../manifest.ts';
 import type { OperationOptions, ReferrerFilter } from '../ports.ts';
 import { readFallback } from './fallback-tag.ts';
@@ -7,9 +7,12 @@ import { getManifest } from './manifests.ts';
 import type { WireResponse } from './message.ts';
 import { readPages } from './pages.ts';
 import type { Remote } from './remote.ts';
+import type { RegistryRequest } from './session.ts';
 
 /** A digest that no content has, to ask whether referrers are listed at all. */
 const NO_DIGEST = `sha256:${'0'.repeat(64)}` as Digest;
+
+const OTHER_DIGEST = /^(?!sha256:|sha512:)[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/;
 
 /** The referrers of a subject: those that the API lists, else those in the fallback tag's index. */
 export async function listReferrers(remote: Remote, subject: Digest, filter: ReferrerFilter): Promise<Descriptor[]> {
@@ -40,40 +43,44 @@ async function askApi(
   options: OperationOptions,
 ): Promise<Descriptor[] | undefined> {
   if (remote.listsReferrers === false) return undefined;
-  const response = await askOnce(remote, subject, query, options);
-  if (response === undefined) return undefined;
-  if (response.status === 401 || response.status === 403) throw await refusal(response, 'GET');
-  if (response.status !== 200 || !isIndexAnswer(response)) {
-    await response.drop();
-    // A 404 may also mean that the repository is not there yet.
-    if (response.status !== 404) remote.listsReferrers = false;
-    return undefined;
-  }
-  remote.listsReferrers = true;
   const found = new Map<Digest, Descriptor>();
-  await readPages(remote.session, response, remote.toRead, options, (fields, page) => {
+  const response = await askOnce(remote, subject, query, options, (fields, page) => {
     const before = found.size;
+    remote.listsReferrers = true;
     for (const entry of entriesIn(fields, page)) if (!found.has(entry.digest)) found.set(entry.digest, entry);
     return found.size - before;
   });
-  return [...found.values()];
+  if (response === 'listed') return [...found.values()];
+  if (response === 'elsewhere') return undefined;
+  if (response.status === 401 || response.status === 403) throw await refusal(response, 'GET');
+  await response.drop();
+  // A 404 may also mean that the repository is not there yet.
+  if (response.status !== 404) remote.listsReferrers = false;
+  return undefined;
 }
 
-async function askOnce(remote: Remote, subject: Digest, query: string, options: OperationOptions) {
+async function askOnce(
+  remote: Remote,
+  subject: Digest,
+  query: string,
+  options: OperationOptions,
+  take: (fields: JsonObject, page: WireResponse) => number,
+): Promise<WireResponse | 'listed' | 'elsewhere'> {
+  const request: RegistryRequest = {
+    method: 'GET',
+    url: remote.url(`referrers/${subject}${query}`),
+    scopes: remote.toRead,
+    headers: { accept: mediaTypes.ociIndex },
+    // One that does not know the API may lead to its web pages.
+    mayLeave: false,
+    signal: options.signal,
+  };
   try {
-    return await remote.session.send({
-      method: 'GET',
-      url: remote.url(`referrers/${subject}${query}`),
-      scopes: remote.toRead,
-      headers: { accept: mediaTypes.ociIndex },
-      // One that does not know the API may lead to its web pages.
-      mayLeave: false,
-      signal: options.signal,
-    });
+    return (await readPages(remote.session, request, isIndexAnswer, take)) ?? 'listed';
   } catch (error) {
-    if (!isCoded(error, 'ERR_EXPORT_REGISTRY_PROTOCOL')) throw error;
+    if (!isCoded(error, 'ERR_EXPORT_REGISTRY_PROTOCOL') || remote.listsReferrers === true) throw error;
     remote.listsReferrers = false;
-    return undefined;
+    return 'elsewhere';
   }
 }
 
@@ -85,9 +92,9 @@ function entriesIn(fields: JsonObject, page: WireResponse): Descriptor[] {
   const entries = fields['manifests'] ?? [];
   if (!Array.isArray(entries)) throw protocolError(page.url, 'answered with referrers that are no list');
   return entries.flatMap((entry, i) => {
-    // What we could not check is not ours to show.
+    // What is of another kind of digest could not be checked, so it is not ours to show.
     const digest = (entry as JsonObject | null)?.['digest'];
-    if (typeof digest === 'string' && /^[a-z0-9+._-]+:[A-Za-z0-9=_-]+$/.test(digest) && !isDigest(digest)) return [];
+    if (typeof digest === 'string' && OTHER_DIGEST.test(digest)) return [];
     return [parseDescriptor(entry, page.url.pathname, `manifests[${i}]`)];
   });
 }

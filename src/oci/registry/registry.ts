@@ -82,17 +82,26 @@ export class RegistryRepository implements Repository {
 
   async *tags(options: OperationOptions = {}): AsyncGenerator<string> {
     const remote = this.#remote;
-    const url = remote.url('tags/list');
-    const first = await remote.session.send({ method: 'GET', url, scopes: remote.toRead, signal: options.signal });
-    if (first.status === 404) return first.drop();
-    if (first.status !== 200) throw await refusal(first, 'GET');
+    const request = {
+      method: 'GET',
+      url: remote.url('tags/list'),
+      scopes: remote.toRead,
+      signal: options.signal,
+    } as const;
     const tags = new Set<string>();
-    await readPages(remote.session, first, remote.toRead, options, (fields) => {
-      const before = tags.size;
-      const listed = Array.isArray(fields['tags']) ? fields['tags'] : [];
-      for (const tag of listed) if (typeof tag === 'string' && isTag(tag)) tags.add(tag);
-      return tags.size - before;
-    });
+    const other = await readPages(
+      remote.session,
+      request,
+      () => true,
+      (fields) => {
+        const before = tags.size;
+        const listed = Array.isArray(fields['tags']) ? fields['tags'] : [];
+        for (const tag of listed) if (typeof tag === 'string' && isTag(tag)) tags.add(tag);
+        return tags.size - before;
+      },
+    );
+    if (other?.status === 404) return other.drop();
+    if (other !== undefined) throw await refusal(other, 'GET');
     // Some registries list them in no order.
     yield* [...tags].sort(compareText);
   }

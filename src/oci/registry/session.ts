@@ -1,7 +1,6 @@
-import { CodedError, isCoded } from '#core';
 import { Authenticator, type Credential, type Scopes, type TokenExchange } from '../auth.ts';
-import { collect } from '../content.ts';
-import { redactUrl, resolveLocation } from '../origin.ts';
+import { collectUpTo } from '../content.ts';
+import { resolveLocation } from '../origin.ts';
 import type { ByteStream } from '../ports.ts';
 import { Backoff, type RetryOptions } from './backoff.ts';
 import { protocolError, refusal } from './faults.ts';
@@ -31,12 +30,19 @@ export interface RegistryRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** An answer whose body, where its status is 200, has been read. */
+export interface ReadAnswer {
+  readonly response: WireResponse;
+  readonly bytes: Uint8Array;
+}
+
 /** A step of a request: what came back, and whether it came from the registry by ways of its own. */
 interface Step {
   readonly response: WireResponse;
   readonly home: boolean;
 }
 
+const NOTHING = new Uint8Array();
 const MAX_REDIRECTS = 10;
 const MAX_TOKEN_BYTES = 128 * 1024;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
@@ -67,6 +73,19 @@ export class Session {
   send(request: RegistryRequest): Promise<WireResponse> {
     const once = () => this.#sendOnce(request);
     return request.retry === false ? once() : this.retry(once, request.signal);
+  }
+
+  /**
+   * The answer to a request with the body of a 200, read within the same tries.
+   *
+   * @returns more than `maxBytes` bytes, and not all, when there are more
+   */
+  read(request: RegistryRequest, maxBytes: number): Promise<ReadAnswer> {
+    const once = async () => {
+      const response = await this.#sendOnce(request);
+      return { response, bytes: response.status === 200 ? await collectUpTo(response.body, maxBytes) : NOTHING };
+    };
+    return this.retry(once, request.signal);
   }
 
   /** Tries again what may pass; see Backoff.retry. */
@@ -128,7 +147,9 @@ export class Session {
       if (response.status === 408 || response.status === 429 || response.status >= 500) {
         throw await refusal(response, method);
       }
-      return { status: response.status, body: await readToken(response) };
+      const bytes = await collectUpTo(response.body, MAX_TOKEN_BYTES);
+      if (bytes.byteLength > MAX_TOKEN_BYTES) throw protocolError(url, `a token of over ${MAX_TOKEN_BYTES} bytes`);
+      return { status: response.status, body: bytes };
     };
     return this.#backoff(url).retry(once, undefined);
   }
@@ -140,21 +161,5 @@ export class Session {
       this.#backoffs.set(url.origin, backoff);
     }
     return backoff;
-  }
-}
-
-async function readToken(response: WireResponse): Promise<Uint8Array> {
-  try {
-    return await collect(response.body, MAX_TOKEN_BYTES, redactUrl(response.url));
-  } catch (cause) {
-    if (!isCoded(cause, 'ERR_EXPORT_TOO_LARGE')) throw cause;
-    throw new CodedError(
-      'ERR_EXPORT_REGISTRY_PROTOCOL',
-      `${redactUrl(response.url)}: a token of over ${MAX_TOKEN_BYTES} bytes`,
-      {
-        hint: 'check the registry’s token service; ask who runs it',
-        cause,
-      },
-    );
   }
 }
