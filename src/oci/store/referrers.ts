@@ -19,6 +19,14 @@ export interface ReferrerPage {
   readonly next?: string;
 }
 
+interface ReadEntry {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  readonly isThere: boolean;
+}
+
+/** How many entries are read at once. */
+const READ_AT_ONCE = 32;
 /** A page is made of at most so many referrers looked at, so that its cost is bounded also under a filter. */
 const PAGE_ENTRIES = 1000;
 /** And of about so many bytes: readers take no index of more than 4 MiB. */
@@ -53,24 +61,42 @@ export class Referrers {
 
   /** The referrers of a subject in byte order of their hex digits; those only whose manifests are there. */
   async list(subject: Digest, { artifactType, after }: ReferrerQuery = {}): Promise<ReferrerPage> {
-    const folder = this.#of(subject);
     const items: Descriptor[] = [];
     let seen = 0;
     let sizeBytes = 0;
     let last: string | undefined;
-    for await (const key of folder.keys(after)) {
+    for await (const { key, bytes, isThere } of this.#read(subject, after)) {
       if (last !== undefined && (seen === PAGE_ENTRIES || sizeBytes > PAGE_SIZE_BYTES)) return { items, next: last };
       last = key;
       seen++;
-      const bytes = await folder.read(key);
-      if (bytes === undefined) continue;
-      const descriptor = this.#parse(bytes, subject, key);
-      if (artifactType !== undefined && descriptor.artifactType !== artifactType) continue;
-      if (!(await isThere(this.#paths.manifestLink(descriptor.digest)))) continue;
+      const descriptor = isThere ? this.#parse(bytes, subject, key) : undefined;
+      if (descriptor === undefined || (artifactType !== undefined && descriptor.artifactType !== artifactType))
+        continue;
       sizeBytes += bytes.byteLength;
       items.push(descriptor);
     }
     return { items };
+  }
+
+  /** The entries of a subject in order, read some at a time, and whether their manifests are there. */
+  async *#read(subject: Digest, after: string | undefined): AsyncGenerator<ReadEntry> {
+    const folder = this.#of(subject);
+    const algorithms = ['sha256', 'sha512'] as const;
+    const readOne = async (entry: { key: string; folder: string }): Promise<ReadEntry | undefined> => {
+      const { key } = entry;
+      // The longer digits are of the longer digest.
+      const digest = `${algorithms[key.length > 64 ? 1 : 0]}:${key}` as Digest;
+      const [bytes, there] = await Promise.all([folder.readEntry(entry), isThere(this.#paths.manifestLink(digest))]);
+      return bytes === undefined ? undefined : { key, bytes, isThere: there };
+    };
+    let waiting: Promise<ReadEntry | undefined>[] = [];
+    for await (const entry of folder.entries(after)) {
+      waiting.push(readOne(entry));
+      if (waiting.length < READ_AT_ONCE) continue;
+      for (const result of await Promise.all(waiting)) if (result !== undefined) yield result;
+      waiting = [];
+    }
+    for (const result of await Promise.all(waiting)) if (result !== undefined) yield result;
   }
 
   #of(subject: Digest): SortedFolder {

@@ -8,6 +8,12 @@ import type { KeyedLock } from './keyed-lock.ts';
 /** How many files a folder may hold before they move one level down. */
 const SPLIT_ABOVE = 256;
 
+/** A key, and the folder in which it was seen. */
+interface Entry {
+  readonly key: string;
+  readonly folder: string;
+}
+
 /**
  * Small files under keys (ASCII letters, digits, `.`, `_`, `-`) that are listed in byte order from any key on,
  * at a cost that does not grow with their number.
@@ -70,7 +76,17 @@ export class SortedFolder {
 
   /** The keys in byte order, those after `after` only when it is given. */
   async *keys(after = ''): AsyncGenerator<string> {
-    yield* this.#walk(this.#root, '', [], after);
+    for await (const { key } of this.entries(after)) yield key;
+  }
+
+  /** As `keys`, with where each was seen. */
+  entries(after = ''): AsyncGenerator<Entry> {
+    return this.#walk(this.#root, '', [], after);
+  }
+
+  /** The bytes of an entry, which may have moved since; undefined where it has gone. */
+  async readEntry({ key, folder }: Entry): Promise<Uint8Array | undefined> {
+    return (await readSmallFile(join(folder, encodeKey(key)))) ?? (await this.read(key));
   }
 
   /** The folders in which a key may lie, from the top down. */
@@ -110,26 +126,27 @@ export class SortedFolder {
     await syncFolder(folder);
   }
 
-  /** Yields what lies in a folder and below, and the keys above that belong there but have not moved down. */
-  async *#walk(folder: string, prefix: string, inherited: readonly string[], after: string): AsyncGenerator<string> {
+  /** Yields what lies in a folder and below, and what lies above, belongs there and has not moved down. */
+  async *#walk(folder: string, prefix: string, above: readonly Entry[], after: string): AsyncGenerator<Entry> {
     const { keys, branches } = await readFolder(folder);
-    const all = new Set([...inherited, ...keys]);
-    const depth = prefix.length;
-    if (all.has(prefix) && prefix > after) yield prefix;
-    const groups = new Map<string, string[]>([...branches].map((character) => [character, []]));
-    for (const key of all) {
-      if (!key.startsWith(prefix) || key === prefix) continue;
-      const character = key.charAt(depth);
+    const all = new Map(keys.map((key) => [key, { key, folder }]));
+    for (const entry of above) all.set(entry.key, entry);
+    const own = all.get(prefix);
+    if (own !== undefined && prefix > after) yield own;
+    const groups = new Map<string, Entry[]>([...branches].map((character) => [character, []]));
+    for (const entry of all.values()) {
+      if (!entry.key.startsWith(prefix) || entry.key === prefix) continue;
+      const character = entry.key.charAt(prefix.length);
       const group = groups.get(character);
-      if (group === undefined) groups.set(character, [key]);
-      else group.push(key);
+      if (group === undefined) groups.set(character, [entry]);
+      else group.push(entry);
     }
     for (const character of [...groups.keys()].sort()) {
       const start = prefix + character;
-      if (start < after.slice(0, depth + 1)) continue;
+      if (start < after.slice(0, start.length)) continue;
       const group = groups.get(character) ?? [];
       if (branches.has(character)) yield* this.#walk(join(folder, branch(character)), start, group, after);
-      else yield* group.filter((key) => key > after).sort();
+      else yield* group.filter(({ key }) => key > after).sort((a, b) => (a.key < b.key ? -1 : 1));
     }
   }
 }
