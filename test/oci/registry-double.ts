@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /** A request as the double saw it, for assertions. */
@@ -20,6 +21,8 @@ export interface DoubleOptions {
   /** Whether it lists referrers itself; true unless told. */
   readonly referrers?: boolean;
   readonly fault?: Fault;
+  /** Speak TLS as this server; with `clientCa`, only to clients that it vouches for. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly clientCa?: string };
 }
 
 interface Manifest {
@@ -44,14 +47,18 @@ export class RegistryDouble {
   private constructor(options: DoubleOptions) {
     this.fault = options.fault;
     this.#referrers = options.referrers ?? true;
-    this.#server = createServer((request, response) => {
+    const serve = (request: IncomingMessage, response: ServerResponse) => {
       // What the client does to a connection is not the double's business.
       request.on('error', () => undefined);
       this.#answer(request, response).catch((error: unknown) => {
         if (!response.headersSent) send(response, 500, {}, String(error));
         else response.destroy();
       });
-    });
+    };
+    const { tls } = options;
+    const client = tls?.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true };
+    this.#server =
+      tls === undefined ? createServer(serve) : createTlsServer({ key: tls.key, cert: tls.cert, ...client }, serve);
   }
 
   static async start(options: DoubleOptions = {}): Promise<RegistryDouble> {

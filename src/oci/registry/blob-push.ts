@@ -41,6 +41,7 @@ class Upload {
   #session: UploadSession | undefined;
   #tries = 0;
   #chunked = false;
+  #restarted = false;
   /** Why the source could not be read: its own error, which no retry at the registry mends. */
   #sourceFault: { readonly error: unknown } | undefined;
   #reported = 0;
@@ -92,8 +93,19 @@ class Upload {
       this.#session = undefined;
     }
     this.#session ??= await startUpload(this.#remote, this.#options);
-    if (this.#chunked) return this.#sendInChunks(this.#session, 0, 0);
-    await this.#sendWhole(this.#session);
+    try {
+      await this.#send(this.#session);
+    } catch (error) {
+      // A registry may forget a session, once: it was restarted, or another machine of it answers.
+      if (!isCoded(error, 'ERR_EXPORT_NOT_FOUND') || error.details['status'] !== 404 || this.#restarted) throw error;
+      this.#restarted = true;
+      this.#session = await startUpload(this.#remote, this.#options);
+      await this.#send(this.#session);
+    }
+  }
+
+  #send(session: UploadSession): Promise<void> {
+    return this.#chunked ? this.#sendInChunks(session, 0, 0) : this.#sendWhole(session);
   }
 
   async #sendWhole(session: UploadSession): Promise<void> {
@@ -165,8 +177,7 @@ class Upload {
       const stream = await this.#content(offset);
       return this.#watched(offset === 0 ? verifyStream(this.#descriptor, stream, 'source') : stream, offset);
     } catch (error) {
-      this.#sourceFault = { error };
-      throw error;
+      throw this.#blameSource(error);
     }
   }
 
@@ -183,19 +194,22 @@ class Upload {
         yield chunk;
       }
     } catch (error) {
-      this.#sourceFault = { error };
-      throw error;
+      throw this.#blameSource(error);
     }
   }
 
+  /** A fault of the source must not look like one of the registry that may pass. */
+  #blameSource(error: unknown): unknown {
+    this.#sourceFault = { error };
+    return error instanceof Error ? final(error) : error;
+  }
+
+  /** A request that broke off because its body did fails with what broke the body. */
   async #sending<T>(send: () => Promise<T>): Promise<T> {
     try {
       return await send();
     } catch (error) {
-      if (this.#sourceFault === undefined) throw error;
-      // It must not look like a fault of the registry that may pass.
-      const fault = this.#sourceFault.error;
-      throw fault instanceof Error ? final(fault) : fault;
+      throw this.#sourceFault === undefined ? error : this.#sourceFault.error;
     }
   }
 }

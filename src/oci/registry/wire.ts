@@ -67,7 +67,8 @@ export class Wire {
 
   async close(): Promise<void> {
     // What is still under way belongs to nobody any more.
-    for (const dispatcher of this.#dispatchers.values()) await (await dispatcher).destroy();
+    const made = await Promise.allSettled(this.#dispatchers.values());
+    for (const each of made) if (each.status === 'fulfilled') await each.value.destroy();
   }
 
   #dispatcher(url: URL): Promise<Dispatcher> {

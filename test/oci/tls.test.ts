@@ -1,0 +1,160 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type OpenOptions, openRepository, parseReference, type Repository } from '#oci';
+import { describe, noise, pushArtifact, readAll } from './content.ts';
+import { clientIdentity, serverIdentity } from './identities.ts';
+import { type DoubleOptions, RegistryDouble, send } from './registry-double.ts';
+
+let double: RegistryDouble;
+let folder: string;
+const opened: Repository[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'certs-'));
+  double = await RegistryDouble.start({ tls: serverIdentity });
+});
+
+afterEach(async () => {
+  for (const repository of opened.splice(0)) await repository.close();
+  await double.close();
+  await rm(folder, { recursive: true });
+});
+
+async function open(options: OpenOptions = {}): Promise<Repository> {
+  const tls = { certsFolders: [folder], ...options.tls };
+  const defaults = { env: {}, plainHttp: false, retry: { attempts: 1 } };
+  const repository = await openRepository(parseReference(`${double.host}/a`), { ...defaults, ...options, tls });
+  opened.push(repository);
+  return repository;
+}
+
+async function restart(tls: DoubleOptions['tls']): Promise<void> {
+  await double.close();
+  double = await RegistryDouble.start(tls === undefined ? {} : { tls });
+}
+
+async function certs(files: Record<string, string>): Promise<void> {
+  await mkdir(join(folder, double.host), { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, double.host, name), text);
+}
+
+test('tls: a certificate that nobody vouches for is refused, with the next step', async () => {
+  await expect((await open()).resolve('v1')).rejects.toMatchObject({
+    code: 'ERR_EXPORT_NETWORK',
+    message: expect.stringContaining('not trusted'),
+    hint: expect.stringContaining('--ca-cert'),
+  });
+  expect(double.seen).toEqual([]);
+});
+
+test('tls: an authority that the user names', async () => {
+  const repository = await open({ tls: { ca: serverIdentity.cert } });
+  const manifest = await pushArtifact(repository, 'x');
+  expect((await repository.resolve(manifest.digest))?.size).toBe(manifest.size);
+});
+
+test('tls: an authority in certs.d, for that host alone', async () => {
+  await certs({ 'ca.crt': serverIdentity.cert });
+  expect(await (await open()).resolve('v1')).toBeUndefined();
+  await rm(join(folder, double.host), { recursive: true });
+  await mkdir(join(folder, 'other.io'));
+  await writeFile(join(folder, 'other.io', 'ca.crt'), serverIdentity.cert);
+  await expect((await open()).resolve('v1')).rejects.toMatchObject({ code: 'ERR_EXPORT_NETWORK' });
+});
+
+test('tls: a client certificate, from certs.d or named', async () => {
+  await restart({ ...serverIdentity, clientCa: clientIdentity.cert });
+  const { cert, key } = clientIdentity;
+  const ca = serverIdentity.cert;
+  await expect((await open({ tls: { ca } })).resolve('v1')).rejects.toMatchObject({ code: 'ERR_EXPORT_NETWORK' });
+  expect(await (await open({ tls: { ca, client: { cert, key } } })).resolve('v1')).toBeUndefined();
+  await certs({ 'ca.crt': ca, 'me.cert': cert, 'me.key': key });
+  expect(await (await open()).resolve('v1')).toBeUndefined();
+  await rm(join(folder, double.host, 'me.key'));
+  await expect((await open()).resolve('v1')).rejects.toMatchObject({
+    code: 'ERR_EXPORT_USAGE',
+    message: expect.stringContaining('me.key'),
+  });
+});
+
+test('tls: a redirect to plain http is refused', async () => {
+  const plain = await RegistryDouble.start();
+  double.fault = (_, response) => {
+    send(response, 307, { location: `http://${plain.host}/data` });
+    return true;
+  };
+  const repository = await open({ tls: { ca: serverIdentity.cert } });
+  await expect(readAll(await repository.fetch(describe(noise(10))))).rejects.toMatchObject({
+    code: 'ERR_EXPORT_REGISTRY_PROTOCOL',
+    message: expect.stringContaining('https to http'),
+  });
+  expect(plain.seen).toEqual([]);
+  await plain.close();
+});
+
+test('tls: a token realm in plain http is not trusted', async () => {
+  double.fault = (_, response) => {
+    send(response, 401, { 'www-authenticate': `Bearer realm="http://${double.host}/token"` });
+    return true;
+  };
+  const credential = { kind: 'password', username: 'me', password: 'x' } as const;
+  await expect((await open({ credential, tls: { ca: serverIdentity.cert } })).resolve('v1')).rejects.toMatchObject({
+    code: 'ERR_EXPORT_REGISTRY_PROTOCOL',
+    message: expect.stringContaining('https to http'),
+  });
+});
+
+test('tls: an upload location in http at the same host is the registry itself', async () => {
+  const repository = await open({ tls: { ca: serverIdentity.cert } });
+  double.fault = (request, response) => {
+    if (request.method !== 'POST') return false;
+    double.uploads.set('u1', Buffer.alloc(0));
+    send(response, 202, { location: `http://127.0.0.1/v2/a/blobs/uploads/u1?state=a%2Bb` });
+    return true;
+  };
+  const bytes = Buffer.from('x');
+  expect(
+    await repository.push(describe(bytes), async function* () {
+      yield bytes;
+    }),
+  ).toBe('uploaded');
+});
+
+test('plain http: on this machine unless told otherwise, elsewhere only when told', async () => {
+  await restart(undefined);
+  await expect((await open()).resolve('v1')).rejects.toMatchObject({
+    code: 'ERR_EXPORT_NETWORK',
+    hint: expect.stringContaining('--plain-http'),
+  });
+  const repository = await openRepository(parseReference(`${double.host}/a`), { env: {} });
+  opened.push(repository);
+  expect(await repository.resolve('v1')).toBeUndefined();
+});
+
+test('proxies: plain http elsewhere goes through http_proxy, this machine does not', async () => {
+  const proxy = await RegistryDouble.start();
+  proxy.fault = (request, response) => {
+    send(response, request.url === 'http://registry.example.com/v2/a/manifests/v1' ? 404 : 500, {});
+    return true;
+  };
+  await restart(undefined);
+  const env = { HTTP_PROXY: `http://${proxy.host}` };
+  const options = { env, plainHttp: true, retry: { attempts: 1 } };
+  const far = await openRepository(parseReference('registry.example.com/a'), options);
+  const near = await openRepository(parseReference(`${double.host}/a`), options);
+  opened.push(far, near);
+  expect(await far.resolve('v1')).toBeUndefined();
+  expect(proxy.seen).toHaveLength(1);
+  expect(await near.resolve('v1')).toBeUndefined();
+  expect(proxy.seen).toHaveLength(1);
+  const direct = await openRepository(parseReference('registry.invalid/a'), {
+    ...options,
+    env: { ...env, no_proxy: 'registry.invalid' },
+  });
+  opened.push(direct);
+  await expect(direct.resolve('v1')).rejects.toMatchObject({ code: 'ERR_EXPORT_NETWORK' });
+  expect(proxy.seen).toHaveLength(1);
+  await proxy.close();
+});
