@@ -2,7 +2,7 @@ import type { Spelled, VersionGrammar } from '../ecosystems.ts';
 import type { Item } from './json.ts';
 
 /** One condition of a range. */
-export interface Comparison {
+interface Comparison {
   readonly operator: '=' | '<' | '<=' | '>=';
   readonly bound: Spelled<unknown>;
 }

@@ -12,7 +12,7 @@ export const rootBuckets = { vulnerability: 'vulnerability', dataSource: 'data-s
 export const SEPARATOR = '\0';
 
 /** The key of a row, from the names of the buckets that lead to it and its own. */
-export function rowKey(...names: readonly string[]): string {
+function rowKey(...names: readonly string[]): string {
   const text = names.join(SEPARATOR);
   return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
@@ -70,7 +70,7 @@ export class RowMaker {
  * The ids under which trivy shows a record, and those that it shows beside them: CVE ids where there are any, all of
  * them, else the record's own.
  */
-export function idsOf(record: JsonObject): { readonly ids: readonly string[]; readonly vendorIds: readonly string[] } {
+function idsOf(record: JsonObject): { readonly ids: readonly string[]; readonly vendorIds: readonly string[] } {
   const own = textOf(record, 'id');
   const seen = new Set<string>();
   const [aliases, ids, vendorIds]: [string[], string[], string[]] = [[], [], []];

@@ -63,7 +63,7 @@ export function compareNumbers(a: readonly VersionNumber[], b: readonly VersionN
 }
 
 /** A part of a pre-release: a number, or text, which is greater than any number. */
-export type PreReleasePart = VersionNumber | string;
+type PreReleasePart = VersionNumber | string;
 
 /** A pre-release by its parts; `any` where a part is a wildcard, which trivy finds equal to everything. */
 export type PreRelease = readonly PreReleasePart[] | 'any';

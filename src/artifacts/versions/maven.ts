@@ -1,7 +1,7 @@
 import type { Spelled, VersionGrammar, VersionNumber } from './grammar.ts';
 
 /** A number, a qualifier, or the list that a hyphen or a change between digits and letters opens. */
-export type MavenItem = VersionNumber | string | MavenVersion;
+type MavenItem = VersionNumber | string | MavenVersion;
 
 /** Items of a version from left to right. */
 export interface MavenVersion {
