@@ -19,7 +19,7 @@ export const trivyDbAdapter = { name: 'trivy-db', version: 1 } as const;
 export interface TrivyDbOptions extends BuildOptions {
   /** How long trivy is content with the database before it asks for a new one. */
   readonly validForSeconds: number;
-  /** Data sources before the defaults; the first rule that fits a record counts. */
+  /** Data sources that come before the defaults; of those that fit a record the one with the longest prefix counts. */
   readonly dataSources?: readonly DataSourceRule[] | undefined;
 }
 
@@ -34,8 +34,8 @@ export interface TrivyDbBuild extends Build {
  * the builder's own in `workDir`.
  *
  * @throws CodedError ERR_EXPORT_USAGE at once for options that cannot be met. From the drafts:
- *   ERR_EXPORT_RANGE_INVALID, ERR_EXPORT_RECORD_INVALID (with `skipInvalid` such records are withheld instead),
- *   ERR_EXPORT_TOO_LARGE, and those of files
+ *   ERR_EXPORT_RECORD_INVALID for a record that no row can be made of (with `skipInvalid` it is withheld instead; one
+ *   with a range that trivy could not parse is withheld in any case), ERR_EXPORT_TOO_LARGE, and those of files
  */
 export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): TrivyDbBuild {
   checkTimes(options);
