@@ -18,12 +18,19 @@ export interface OpenDestinations {
   close(): Promise<void>;
 }
 
-/** The references that were named, each with a tag; checked before any work begins. */
+/**
+ * The references that were named; checked before any work begins.
+ *
+ * @throws CodedError ERR_EXPORT_REFERENCE_INVALID for a reference without a tag, ERR_EXPORT_USAGE for one with a digest
+ */
 export function parseDestinations(texts: readonly string[]): Reference[] {
   return texts.map((text) => {
     const reference = parseReference(text);
     tagOf(reference);
-    return reference;
+    if (reference.digest === undefined) return reference;
+    throw new CodedError('ERR_EXPORT_USAGE', `--to ${JSON.stringify(text)}: a digest, which only the result has`, {
+      hint: 'leave out @ and what follows',
+    });
   });
 }
 

@@ -26,7 +26,7 @@ function asJson({ digest, profile, asOf, records, publications }: ExportReport):
 }
 
 function placeAsJson({ reference, layers, bytesSent, referrers }: Publication): object {
-  return { reference, layers, bytesSent, referrers };
+  return { reference: reference ?? null, layers, bytesSent, referrers };
 }
 
 function asText(report: ExportReport): string {
@@ -40,7 +40,10 @@ function asText(report: ExportReport): string {
 function placeAsText({ reference, layers, bytesSent, referrers, signed }: Publication): string[] {
   const total = layers.reduce((sum, layer) => sum + layer.size, 0);
   const sent = layers.some((layer) => layer.state === 'planned') ? 'nothing sent' : `${formatBytes(bytesSent)} sent`;
-  const lines = [reference, `  ${plural(layers.length, 'layer')}, ${formatBytes(total)}, ${sent}`];
+  const lines = [
+    ...(reference === undefined ? [] : [reference]),
+    `  ${plural(layers.length, 'layer')}, ${formatBytes(total)}, ${sent}`,
+  ];
   if (signed === 'signed') lines.push('  signature and provenance made');
   if (signed === 'present') lines.push('  signature and provenance were there already');
   lines.push(...layersAsText(layers));

@@ -10,7 +10,9 @@ export type OutputFormat = 'text' | 'json';
  */
 export async function reportFailure(error: unknown, io: Io, format: OutputFormat): Promise<number> {
   const coded = asCoded(error);
-  await writeText(io.stderr, format === 'json' ? failureAsJson(coded) : failureAsText(coded));
+  const text = format === 'json' ? failureAsJson(coded) : failureAsText(coded);
+  // Where nobody reads the words, the status still says it.
+  await writeText(io.stderr, text).catch(() => undefined);
   return exitStatusOf(coded.code);
 }
 

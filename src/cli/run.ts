@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { CodedError } from '#core';
+import { CodedError, isCoded } from '#core';
 import { type OutputFormat, reportFailure } from './failure.ts';
 import type { Io } from './io.ts';
 import { createProgram } from './program.ts';
@@ -12,8 +12,17 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    return await reportFailure(usageError(error), io, formatAskedFor(args));
+    return await reportFailure(io.signal.aborted ? interrupted(error) : usageError(error), io, formatAskedFor(args));
   }
+}
+
+/** Whatever fails after the signal fails because of it; what is half done and can go on says so itself. */
+function interrupted(error: unknown): CodedError {
+  if (isCoded(error, 'ERR_EXPORT_INCOMPLETE', 'ERR_EXPORT_INTERRUPTED')) return error;
+  return new CodedError('ERR_EXPORT_INTERRUPTED', 'interrupted', {
+    hint: 'run the same command again',
+    cause: error,
+  });
 }
 
 /** What commander refuses is a usage error like any other. */

@@ -15,16 +15,20 @@ export interface Adapter {
   readonly name: string;
   /** Raised when, and only when, the same records give other bytes; the package's version never enters a bundle. */
   readonly version: number;
+  /** How often a build reads each record. */
+  readonly passes: number;
   build(inputs: BuildInputs): Build;
 }
 
 const jsonRaw: Adapter = {
   ...jsonRawAdapter,
+  passes: 2,
   build: ({ records, options }) => buildJsonRaw(records, options),
 };
 
 const trivyDb: Adapter = {
   ...trivyDbAdapter,
+  passes: 1,
   build: ({ records, request, options }) => {
     const { validForSeconds, dataSources } = request;
     return buildTrivyDb(records, { ...options, validForSeconds, dataSources });

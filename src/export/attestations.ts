@@ -97,7 +97,7 @@ async function* readAttestationTag(context: ReadContext): AsyncIterable<ReadResu
 
 interface TagPayload {
   readonly layer: TagLayer;
-  /** Absent where another key's layer has lost its blob. */
+  /** Absent where another key's layer has lost its blob, or has a huge one. */
   readonly payload: Uint8Array | undefined;
   readonly name: string;
 }
@@ -127,16 +127,22 @@ async function* readSigstoreBundles(context: ReadContext): AsyncIterable<ReadRes
   }
 }
 
-/** A blob that is gone can be nobody's signature; that is an error only where the object names our key. */
+/** As large as a JSON text may be here; strangers attest documents of any size. */
+const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
+
+/**
+ * A blob that is gone can be nobody's signature, and one that is huge is none of ours; either is an error only where
+ * the object names our key.
+ */
 async function fetchPayload(
   { repository, verifier, options }: ReadContext,
   descriptor: Descriptor,
   keyid: string | undefined,
 ): Promise<Uint8Array | undefined> {
   try {
-    return await fetchBytes(repository, descriptor, options);
+    return await fetchBytes(repository, descriptor, { signal: options.signal, maxBytes: MAX_PAYLOAD_BYTES });
   } catch (error) {
-    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND') && !verifier.isNamedBy(keyid)) return undefined;
+    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND', 'ERR_EXPORT_TOO_LARGE') && !verifier.isNamedBy(keyid)) return undefined;
     throw error;
   }
 }

@@ -35,7 +35,7 @@ export function makeExportManifest(plan: Plan, contents: readonly Content[], rep
     rerunHash: rerunHashOf(sorted),
     records: {
       kept: records.kept - report.withheld.length - sum(report.leftOut),
-      leftOut: { ...records.leftOut, ...report.leftOut },
+      leftOut: addCounts(records.leftOut, report.leftOut),
       unscored: records.unscored,
       withheld: withheld.length,
     },
@@ -73,6 +73,14 @@ export function titled(descriptor: Descriptor, title: string): Descriptor {
   return { ...descriptor, annotations: { [annotationKeys.title]: title } };
 }
 
-function sum(counts: Readonly<Record<string, number>>): number {
+type Counts = Readonly<Record<string, number>>;
+
+/** A clause of the selector and a rule of the builder may have one name: each leaves out records of its own. */
+function addCounts(a: Counts, b: Counts): Counts {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return Object.fromEntries([...names].map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)]));
+}
+
+function sum(counts: Counts): number {
   return Object.values(counts).reduce((total, count) => total + count, 0);
 }

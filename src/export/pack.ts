@@ -1,6 +1,6 @@
 import type { Build, LayerDraft } from '#artifacts';
-import { type Descriptor, digestOf, mediaTypes } from '#core';
-import { contentOf, type PackedManifest, packManifest, type Repository } from '#oci';
+import { CodedError, type Descriptor, digestOf, mediaTypes } from '#core';
+import { contentOf, type OperationOptions, type PackedManifest, packManifest, type Repository } from '#oci';
 import { checksumsPath, encodeChecksums } from './checksums.ts';
 import type { Content, ExportManifest } from './export-manifest.generated.ts';
 import {
@@ -10,11 +10,13 @@ import {
   makeExportManifest,
   titled,
 } from './export-manifest.ts';
+import { watchFeeding } from './fed-records.ts';
 import type { Plan, WorkOptions } from './plan.ts';
+import type { Profile } from './profile.ts';
 
 /** A repository that takes content whose digest is known only once it is written. */
 export interface Staging extends Repository {
-  writeBlob(mediaType: string, chunks: AsyncIterable<Uint8Array>): Promise<Descriptor>;
+  writeBlob(mediaType: string, chunks: AsyncIterable<Uint8Array>, options?: OperationOptions): Promise<Descriptor>;
 }
 
 /** A bundle that lies whole in a staging repository, ready to be copied. */
@@ -31,13 +33,25 @@ export interface Bundle {
 /** The annotation by which an artifact names its export.json, where that is not among its layers. */
 export const exportManifestAnnotation = 'io.stellaops.export.manifest-digest';
 
-/** Builds the contents of a plan into a staging repository and puts the manifests over them. */
+/** What the artifacts of each kind of profile say they are. */
+export const artifactTypes: Readonly<Record<Profile['kind'], string>> = {
+  json: mediaTypes.exportBundle,
+  trivy: mediaTypes.trivyConfig,
+};
+
+/**
+ * Builds the contents of a plan into a staging repository and puts the manifests over them.
+ *
+ * @throws CodedError ERR_EXPORT_SELECTION_EMPTY where the profile can use none of the records, and what builders throw
+ */
 export async function packBundle(plan: Plan, staging: Staging, work: WorkOptions): Promise<Bundle> {
-  const { adapter, records, request, asOf } = plan;
+  const { adapter, request, asOf } = plan;
   const options = { asOf, skipInvalid: request.skipInvalid, workDir: work.workDir, signal: work.signal };
+  const records = work.onProgress ? watchFeeding(plan.records, adapter.passes, work.onProgress) : plan.records;
   const build = adapter.build({ records, request, options });
   const contents = await stageContents(build, staging, work);
   const exportManifest = makeExportManifest(plan, contents, build.report());
+  if (exportManifest.records.kept === 0) throw nothingToPublish(exportManifest);
   const bytes = encodeExportManifest(exportManifest);
   const layer = await stageBytes(staging, mediaTypes.exportManifest, bytes);
   return plan.profile.kind === 'trivy'
@@ -48,15 +62,14 @@ export async function packBundle(plan: Plan, staging: Staging, work: WorkOptions
 async function stageContents(build: Build, staging: Staging, work: WorkOptions): Promise<Content[]> {
   const contents: Content[] = [];
   for await (const draft of build.drafts) {
-    contents.push(await stageDraft(draft, staging));
-    work.signal?.throwIfAborted();
-    work.onProgress?.({ stage: 'pack', done: contents.length, unit: 'layers' });
+    contents.push(await stageDraft(draft, staging, work));
   }
   return contents;
 }
 
-async function stageDraft({ path, mediaType, records, chunks }: LayerDraft, staging: Staging): Promise<Content> {
-  const { digest, size } = await staging.writeBlob(mediaType, chunks);
+async function stageDraft(draft: LayerDraft, staging: Staging, { signal }: WorkOptions): Promise<Content> {
+  const { path, mediaType, records, chunks } = draft;
+  const { digest, size } = await staging.writeBlob(mediaType, chunks, { signal });
   return { path, digest, sizeBytes: size, records, mediaType };
 }
 
@@ -67,7 +80,7 @@ async function packRecords(staging: Staging, manifest: ExportManifest, exportLay
   const config = titled(exportLayer, exportManifestPath);
   const layers = [...contentLayers(manifest), titled(checksums, checksumsPath), config];
   const packed = packManifest({
-    artifactType: mediaTypes.exportBundle,
+    artifactType: artifactTypes.json,
     config,
     layers,
     annotations: artifactAnnotations(manifest),
@@ -80,7 +93,7 @@ async function packTrivy(staging: Staging, manifest: ExportManifest, exportLayer
   const layers = contentLayers(manifest);
   const annotations = { ...artifactAnnotations(manifest), [exportManifestAnnotation]: exportLayer.digest };
   await stageBytes(staging, mediaTypes.ociEmpty, Buffer.from('{}'));
-  const packed = packManifest({ artifactType: mediaTypes.trivyConfig, layers, annotations });
+  const packed = packManifest({ artifactType: artifactTypes.trivy, layers, annotations });
   const artifact = await stageManifest(staging, packed);
   const { mediaType, digest, size } = artifact;
   const referrer = packManifest({
@@ -107,4 +120,14 @@ async function stageBytes(staging: Staging, mediaType: string, bytes: Uint8Array
 async function stageManifest(staging: Staging, { descriptor, bytes }: PackedManifest): Promise<Descriptor> {
   await staging.push(descriptor, contentOf(bytes));
   return descriptor;
+}
+
+/** A database without records would pass for good news. */
+function nothingToPublish({ profile, records }: ExportManifest): CodedError {
+  const reasons = Object.entries(records.leftOut).map(([reason, count]) => `${count} by ${reason}`);
+  if (records.withheld > 0) reasons.push(`${records.withheld} withheld as not sound`);
+  return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no record is left for ${profile.name}: ${reasons.join(', ')}`, {
+    hint: 'widen the selector, or check that the sources hold what this profile carries',
+    details: { profile: profile.name, leftOut: records.leftOut, withheld: records.withheld },
+  });
 }

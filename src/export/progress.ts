@@ -4,11 +4,11 @@ export type Stage = 'read' | 'pack' | 'send' | 'check';
 /** How far a stage has come. Counters only grow within a stage. */
 export interface Progress {
   readonly stage: Stage;
-  /** Records read, layers packed or checked, bytes sent. */
+  /** Records read or packed, bytes sent or checked. */
   readonly done: number;
   /** The end, where it is known. */
   readonly total?: number | undefined;
-  readonly unit: 'records' | 'layers' | 'bytes';
+  readonly unit: 'records' | 'bytes';
 }
 
 /** Told of progress, often; must be quick and must not throw. */

@@ -10,7 +10,7 @@ export interface Destination {
   /** With a tag. */
   readonly reference: Reference;
   readonly repository: Repository;
-  /** `host/repository` that signatures name, where it is not the place itself. */
+  /** `host/repository` that the signature of a layout or an archive names; that of a registry names the registry. */
   readonly signedAs?: string | undefined;
 }
 
@@ -18,13 +18,15 @@ export interface Destination {
 export interface PublishOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ProgressListener | undefined;
+  /** Told of bytes that went to the destination, once they are there or on their way. */
+  readonly onSent?: ((sizeBytes: number) => void) | undefined;
 }
 
 /**
- * Publishes a bundle: blobs and manifest, export.json's referrer, provenance and signature, and last the tag, which
- * is the commit point. Killed at any moment, it can be run again; what is there is found by digest and left alone.
+ * Brings a bundle to a destination: blobs and manifest, export.json's referrer, provenance and signature; all but the
+ * tag. Killed at any moment, it can be run again; what is there is found by digest and left alone.
  */
-export async function publishBundle(
+export async function deliverBundle(
   bundle: Bundle,
   staging: Staging,
   destination: Destination,
@@ -32,8 +34,7 @@ export async function publishBundle(
   options: PublishOptions,
 ): Promise<Publication> {
   const { repository, reference } = destination;
-  const tag = tagOf(reference);
-  const { signal } = options;
+  const { signal, onSent } = options;
   const roots = bundle.exportReferrer === undefined ? [bundle.artifact] : [bundle.artifact, bundle.exportReferrer];
   const { outcomes, bytesSent } = await copy(staging, repository, roots, {
     signal,
@@ -41,12 +42,12 @@ export async function publishBundle(
   });
   let signedBytes = 0;
   const send = async (object: Parameters<typeof pushSignedObject>[1]) => {
-    signedBytes += await pushSignedObject(repository, object, { signal });
+    const sentBytes = await pushSignedObject(repository, object, { signal });
+    onSent?.(sentBytes);
+    signedBytes += sentBytes;
   };
   const place = { repository, dockerReference: dockerReferenceOf(bundle, destination) };
   const signed = signer === undefined ? 'unsigned' : await signer.sign(place, send, { signal });
-  const tagged = await repository.resolve(tag, { signal });
-  if (tagged?.digest !== bundle.artifact.digest) await repository.tag(bundle.artifact, tag, { signal });
   return {
     reference: formatReference({ ...reference, digest: bundle.artifact.digest }),
     layers: layerReports(bundle, (digest) => outcomes.get(digest) ?? 'present'),
@@ -56,11 +57,19 @@ export async function publishBundle(
   };
 }
 
-/** What a publication would consist of, had it been made. */
-export function plannedPublication(bundle: Bundle, { reference }: Destination): Publication {
-  const { exportReferrer } = bundle;
+/** Points the destination's tag at a bundle that was delivered: the commit point. */
+export async function tagBundle(bundle: Bundle, destination: Destination, { signal }: PublishOptions): Promise<void> {
+  const { repository, reference } = destination;
+  const tag = tagOf(reference);
+  const tagged = await repository.resolve(tag, { signal });
+  if (tagged?.digest !== bundle.artifact.digest) await repository.tag(bundle.artifact, tag, { signal });
+}
+
+/** What a publication would consist of, had it been made; without a reference, what could go anywhere. */
+export function plannedPublication(bundle: Bundle, reference: Reference | undefined): Publication {
+  const { artifact, exportReferrer } = bundle;
   return {
-    reference: formatReference({ ...reference, digest: bundle.artifact.digest }),
+    reference: reference && formatReference({ ...reference, digest: artifact.digest }),
     layers: layerReports(bundle, () => 'planned'),
     bytesSent: 0,
     referrers:
@@ -93,12 +102,13 @@ async function referrersOf(
 
 /** Where nothing better is known the profile stands in for the place: cosign ignores it, podman compares it. */
 function dockerReferenceOf(bundle: Bundle, { reference, signedAs }: Destination): string {
-  if (signedAs !== undefined) return signedAs;
   if (reference.kind === 'registry') return `${reference.registry}/${reference.repository}`;
-  return `localhost/${bundle.exportManifest.profile.name.replace(':', '-')}`;
+  return signedAs ?? `localhost/${bundle.exportManifest.profile.name.replace(':', '-')}`;
 }
 
-function watch({ onProgress }: PublishOptions): CopyOptions['onProgress'] {
-  return (_, { settledBytes, knownBytes }) =>
+function watch({ onProgress, onSent }: PublishOptions): CopyOptions['onProgress'] {
+  return (sentBytes, { settledBytes, knownBytes }) => {
+    onSent?.(sentBytes);
     onProgress?.({ stage: 'send', done: settledBytes, total: knownBytes, unit: 'bytes' });
+  };
 }

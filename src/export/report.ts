@@ -21,7 +21,8 @@ export interface ReferrerReport {
 
 /** What happened at one destination. */
 export interface Publication {
-  readonly reference: string;
+  /** With the digest; absent where a plan names no destination. */
+  readonly reference: string | undefined;
   readonly layers: readonly LayerReport[];
   /** Bytes of blobs and manifests that went over the wire or into files. */
   readonly bytesSent: number;
@@ -43,6 +44,6 @@ export interface ExportReport {
   readonly profile: string;
   readonly asOf: Instant;
   readonly records: RecordCounts;
-  /** In the order in which the destinations were named. */
+  /** In the order in which the destinations were named; one without a reference where a plan names none. */
   readonly publications: readonly Publication[];
 }

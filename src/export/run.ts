@@ -3,21 +3,29 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assertCodecs, codecVersions } from '#artifacts';
-import { type Clock, fileError, instantOf } from '#core';
+import { type Clock, CodedError, fileError, instantOf } from '#core';
 import type { IgnoredFile } from '#evidence';
-import { openLayout } from '#oci';
+import { openLayout, type Reference } from '#oci';
 import type { Provenance, Signer } from '#signing';
 import { parametersOf } from './export-manifest.ts';
 import { type Bundle, packBundle, type Staging } from './pack.ts';
 import { type Plan, planExport, type WorkOptions } from './plan.ts';
 import type { ProgressListener } from './progress.ts';
-import { type Destination, plannedPublication, publishBundle } from './publish.ts';
+import { type Destination, deliverBundle, plannedPublication, tagBundle } from './publish.ts';
 import type { ExportReport, Publication, RecordCounts } from './report.ts';
 import type { ExportRequest } from './request.ts';
 import { BundleSigner } from './sign.ts';
 
+/** By what a run may be watched and stopped. */
+interface WatchOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ProgressListener | undefined;
+  /** Told of files in the sources that hold no records, once they are read. */
+  readonly onIgnored?: ((files: readonly IgnoredFile[]) => void) | undefined;
+}
+
 /** One execution: where to, signed by whom, and what only this run knows. */
-export interface RunOptions {
+export interface RunOptions extends WatchOptions {
   readonly destinations: readonly Destination[];
   /** Unsigned where there is none. */
   readonly signer?: Signer | undefined;
@@ -26,34 +34,74 @@ export interface RunOptions {
   /** Versions for provenance, by name. */
   readonly builderVersion: Readonly<Record<string, string>>;
   readonly clock: Clock;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ProgressListener | undefined;
-  /** Told of files in the sources that hold no records, once they are read. */
-  readonly onIgnored?: ((files: readonly IgnoredFile[]) => void) | undefined;
 }
 
-/** Builds a bundle and publishes it at every destination, in the order given. */
+/** A run that stops before it sends anything. */
+export interface PlanOptions extends WatchOptions {
+  /** Where an export would publish; nothing is opened there. */
+  readonly references: readonly Reference[];
+}
+
+/**
+ * Builds a bundle and publishes it at every destination, in the order given. Tags come last, when all of it is
+ * everywhere: a destination that fails leaves no tag moved at another.
+ *
+ * @throws CodedError ERR_EXPORT_INCOMPLETE where the signal came after something was sent; else what planning, building,
+ *   signing and sending throw
+ */
 export async function runExport(request: ExportRequest, options: RunOptions): Promise<ExportReport> {
   const startedOn = instantOf(options.clock.now());
-  return withBundle(request, options, async ({ plan, bundle, staging }) => {
+  return withBundle(request, options, async (built) => {
+    const { plan, bundle } = built;
     const provenance = {
       ...describeRun(plan, bundle, options),
       run: { invocationId: randomUUID(), startedOn, finishedOn: instantOf(options.clock.now()) },
     };
     const signer =
       options.signer === undefined ? undefined : new BundleSigner(bundle, { signer: options.signer, provenance });
+    return reportOf(bundle, await publish(built, signer, options));
+  });
+}
+
+async function publish(
+  { bundle, staging }: Built,
+  signer: BundleSigner | undefined,
+  options: RunOptions,
+): Promise<Publication[]> {
+  const { destinations, signal, onProgress } = options;
+  let sentBytes = 0;
+  const watched = {
+    signal,
+    onProgress,
+    onSent: (sizeBytes: number) => {
+      sentBytes += sizeBytes;
+    },
+  };
+  try {
     const publications: Publication[] = [];
-    for (const destination of options.destinations) {
-      publications.push(await publishBundle(bundle, staging, destination, signer, options));
+    for (const destination of destinations) {
+      publications.push(await deliverBundle(bundle, staging, destination, signer, watched));
     }
-    return reportOf(bundle, publications);
+    for (const destination of destinations) await tagBundle(bundle, destination, watched);
+    return publications;
+  } catch (error) {
+    throw signal?.aborted === true && sentBytes > 0 ? incomplete(sentBytes, error) : error;
+  }
+}
+
+function incomplete(sentBytes: number, cause: unknown): CodedError {
+  return new CodedError('ERR_EXPORT_INCOMPLETE', `stopped after ${sentBytes} bytes were sent`, {
+    hint: 'run the same command again: what was sent is found there and not sent twice',
+    details: { sentBytes },
+    cause,
   });
 }
 
 /** Builds a bundle as runExport would, and publishes nothing. */
-export async function runPlan(request: ExportRequest, options: RunOptions): Promise<ExportReport> {
+export async function runPlan(request: ExportRequest, options: PlanOptions): Promise<ExportReport> {
   return withBundle(request, options, async ({ bundle }) => {
-    const publications = options.destinations.map((destination) => plannedPublication(bundle, destination));
+    const references = options.references.length === 0 ? [undefined] : options.references;
+    const publications = references.map((reference) => plannedPublication(bundle, reference));
     return reportOf(bundle, publications);
   });
 }
@@ -67,7 +115,7 @@ interface Built {
 /** Runs `use` on a bundle in a temporary staging layout, and removes all of it whatever happens. */
 async function withBundle<T>(
   request: ExportRequest,
-  options: RunOptions,
+  options: WatchOptions,
   use: (built: Built) => Promise<T>,
 ): Promise<T> {
   await assertCodecs();

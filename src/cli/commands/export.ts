@@ -37,9 +37,9 @@ export function exportCommand(io: Io): Command {
     .option('--key <file>', 'the private key to sign with, cosign.key')
     .option('--unsigned', 'publish without signature and provenance', false)
     .option('--signed-as <host/repo>', 'the repository that the signature of a layout names', parsing(parseSignedAs))
-    .option('--builder-id <uri>', 'how provenance names this instance', BUILDER_ID)
+    .option('--builder-id <uri>', 'how provenance names this instance', parsing(parseBuilderId), BUILDER_ID)
     .addHelpText('after', EXPORT_EXAMPLES)
-    .action((options: ExportOptions) => runCommand(io, options, true));
+    .action((options: ExportOptions) => publish(io, options));
 }
 
 /** `plan`: builds the same, shows it, publishes nothing. */
@@ -48,7 +48,7 @@ export function planCommand(io: Io): Command {
     .description('show what export would publish: digests, sizes, records; nothing is sent')
     .option('--to <reference>', 'where export would publish (repeats)', collect)
     .addHelpText('after', '\nExample:\n  export-center plan --profile json:raw --source osv-go.zip --output json')
-    .action((options: ExportOptions) => runCommand(io, options, false));
+    .action((options: ExportOptions) => plan(io, options));
 }
 
 const EXPORT_EXAMPLES = `
@@ -79,34 +79,50 @@ function withRequestOptions(command: Command): Command {
   return withTransportOptions(withCommonOptions(withSelectorOptions(command)));
 }
 
-async function runCommand(io: Io, options: ExportOptions, publish: boolean): Promise<void> {
-  if (publish && (options.key === undefined) !== options.unsigned) throw signOrNot(options.key !== undefined);
+async function publish(io: Io, options: ExportOptions): Promise<void> {
+  if ((options.key === undefined) !== options.unsigned) throw signOrNot(options.key !== undefined);
   const references = parseDestinations(options.to ?? []);
   const request = requestFrom(options);
   const signer = options.key === undefined ? undefined : await loadSigner(io, options.key);
-  const progress = createProgressLine(io, options.quiet);
+  const watch = watchRun(io, options);
   const destinations = await openDestinations(references, options);
   let report: ExportReport;
   try {
-    const run = publish ? runExport : runPlan;
-    report = await run(request, {
+    report = await runExport(request, {
+      ...watch.options,
       destinations: destinations.list,
       signer,
-      builderId: options.builderId ?? BUILDER_ID,
+      builderId: options.builderId,
       builderVersion: { 'export-center': packageVersion(), node: process.versions.node },
       clock: systemClock,
-      signal: io.signal,
-      onProgress: progress.listen,
-      onIgnored: (files) => {
-        progress.clear();
-        if (!options.quiet) io.stderr.write(describeIgnored(files));
-      },
     });
   } finally {
-    progress.clear();
+    watch.end();
     await destinations.close();
   }
   await writeText(io.stdout, writeExportReport(report, options.output));
+}
+
+async function plan(io: Io, options: ExportOptions): Promise<void> {
+  const references = parseDestinations(options.to ?? []);
+  const watch = watchRun(io, options);
+  let report: ExportReport;
+  try {
+    report = await runPlan(requestFrom(options), { ...watch.options, references });
+  } finally {
+    watch.end();
+  }
+  await writeText(io.stdout, writeExportReport(report, options.output));
+}
+
+/** What a run tells the user while it works, and how the user stops it. */
+function watchRun(io: Io, { quiet }: CommonOptions) {
+  const progress = createProgressLine(io, quiet);
+  const onIgnored = (files: Parameters<typeof describeIgnored>[0]) => {
+    progress.clear();
+    if (!quiet) io.stderr.write(describeIgnored(files));
+  };
+  return { options: { signal: io.signal, onProgress: progress.listen, onIgnored }, end: () => progress.clear() };
 }
 
 function requestFrom(options: ExportOptions): ExportRequest {
@@ -120,6 +136,13 @@ function requestFrom(options: ExportOptions): ExportRequest {
     skipInvalid: options.skipInvalid,
     dataSources: options.dataSource ?? [],
   };
+}
+
+function parseBuilderId(text: string): string {
+  if (URL.canParse(text)) return text;
+  throw new CodedError('ERR_EXPORT_USAGE', `not a URI: ${JSON.stringify(text.slice(0, 100))}`, {
+    hint: 'name this instance and its way of being trusted, as in https://example.com/exports/nightly',
+  });
 }
 
 function signOrNot(both: boolean): CodedError {

@@ -1,14 +1,15 @@
 import { annotationKeys, CodedError, type Descriptor, type Digest, mediaTypes } from '#core';
 import { fetchBytes, type ImageManifest, type OperationOptions, parseManifest, type Repository } from '#oci';
 import { type ExportManifest, parseExportManifest } from '../export-manifest.generated.ts';
-import { exportManifestPath } from '../export-manifest.ts';
+import { encodeExportManifest, exportManifestPath } from '../export-manifest.ts';
 import { exportManifestAnnotation } from '../pack.ts';
+import { contentMismatch } from './mismatch.ts';
 
 /** An artifact of ours with its export.json, both checked against their digests. */
 export interface ReadArtifact {
   readonly manifest: ImageManifest;
   readonly exportManifest: ExportManifest;
-  /** All that the build made: the artifact, and the referrer with export.json where there is one. */
+  /** All that the build made: the artifact, and the referrers with export.json where it does not hold it itself. */
   readonly subjects: readonly Descriptor[];
 }
 
@@ -23,35 +24,38 @@ export async function readArtifact(
 ): Promise<ReadArtifact> {
   const place = `${repository.name}@${artifact.digest}`;
   const manifest = parseImage(await fetchBytes(repository, artifact, options), place);
-  const { descriptor, referrer } =
+  const { descriptor, referrers } =
     manifest.config.mediaType === mediaTypes.exportManifest
-      ? { descriptor: manifest.config, referrer: undefined }
-      : await findReferrer(repository, artifact, manifest, options);
-  const bytes = await fetchBytes(repository, descriptor, { ...options, maxBytes: MAX_EXPORT_MANIFEST_BYTES });
+      ? { descriptor: manifest.config, referrers: [] }
+      : await findReferrers(repository, artifact, manifest, options);
+  const limits = { signal: options.signal, maxBytes: MAX_EXPORT_MANIFEST_BYTES };
+  const bytes = await fetchBytes(repository, descriptor, limits);
   const exportManifest = parseManifestOfExport(bytes, `${place} ${exportManifestPath}`);
-  return { manifest, exportManifest, subjects: referrer === undefined ? [artifact] : [artifact, referrer] };
+  return { manifest, exportManifest, subjects: [artifact, ...referrers] };
 }
 
 /** Every export.json that hangs on the artifact must be the one that the artifact names. */
-async function findReferrer(
+async function findReferrers(
   repository: Repository,
   artifact: Descriptor,
   manifest: ImageManifest,
   options: OperationOptions,
-): Promise<{ descriptor: Descriptor; referrer: Descriptor }> {
+): Promise<{ descriptor: Descriptor; referrers: readonly Descriptor[] }> {
   const place = `${repository.name}@${artifact.digest}`;
   const named = manifest.annotations?.[exportManifestAnnotation];
   if (named === undefined) throw notOurs(place, 'it neither holds nor names an export.json');
   const filter = { ...options, artifactType: mediaTypes.exportManifest };
-  let found: { descriptor: Descriptor; referrer: Descriptor } | undefined;
+  let descriptor: Descriptor | undefined;
+  const referrers: Descriptor[] = [];
   for await (const referrer of repository.referrers(artifact.digest, filter)) {
     const bytes = await fetchBytes(repository, referrer, options);
     const layer = parseImage(bytes, `${repository.name}@${referrer.digest}`).layers[0];
     if (layer?.digest !== (named as Digest)) throw otherExport(place, referrer.digest, named);
-    found = { descriptor: layer, referrer };
+    descriptor = layer;
+    referrers.push(referrer);
   }
-  if (found === undefined) throw notOurs(place, `export.json ${named} is not among its referrers`);
-  return found;
+  if (descriptor === undefined) throw notOurs(place, `export.json ${named} is not among its referrers`);
+  return { descriptor, referrers };
 }
 
 function parseImage(bytes: Uint8Array, place: string): ImageManifest {
@@ -73,8 +77,9 @@ export function layersByTitle(manifest: ImageManifest, place: string): Map<strin
 }
 
 function parseManifestOfExport(bytes: Uint8Array, name: string): ExportManifest {
+  let manifest: ExportManifest;
   try {
-    return parseExportManifest(bytes, name);
+    manifest = parseExportManifest(bytes, name);
   } catch (cause) {
     throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${name}: not an export manifest that this version knows`, {
       hint: 'verify with the version of Export Center that made it, or a newer one',
@@ -82,6 +87,8 @@ function parseManifestOfExport(bytes: Uint8Array, name: string): ExportManifest 
       cause,
     });
   }
+  if (Buffer.compare(encodeExportManifest(manifest), bytes) !== 0) throw contentMismatch(name, 'not in canonical form');
+  return manifest;
 }
 
 function notOurs(place: string, what: string): CodedError {

@@ -1,12 +1,14 @@
 import { type ContentCheck, checkJsonRaw, checkTrivyDb } from '#artifacts';
-import { CodedError, type Descriptor, type Digest, hexOf } from '#core';
-import { collect, type OperationOptions, type Repository } from '#oci';
+import { compareText, type Descriptor, type Digest, hexOf } from '#core';
+import { type ByteStream, collect, type ImageManifest, type OperationOptions, type Repository } from '#oci';
 import { type Checksum, checksumsPath, parseChecksums } from '../checksums.ts';
 import type { ExportManifest } from '../export-manifest.generated.ts';
 import { exportManifestPath } from '../export-manifest.ts';
-import { inputsHashOf, rerunHashOf } from '../hashes.ts';
+import { artifactTypes } from '../pack.ts';
 import type { ProgressListener } from '../progress.ts';
 import { layersByTitle, type ReadArtifact } from './artifact.ts';
+import { contentMismatch } from './mismatch.ts';
+import { checkItself } from './self-check.ts';
 
 /** Where and how to read. */
 export interface CheckOptions extends OperationOptions {
@@ -37,14 +39,16 @@ export async function checkContents(
   options: CheckOptions,
 ): Promise<CheckedLayer[]> {
   const place = repository.name;
-  checkHashes(exportManifest, place);
+  checkItself(exportManifest, place);
   const layers = layersByTitle(manifest, place);
   checkListed(exportManifest, layers, place);
+  if (exportManifest.profile.kind === 'json') checkOwn(manifest, layers, place);
+  checkType(exportManifest, manifest, place);
   const content = checkFor(exportManifest, options.workDir);
+  const watch = watcher(layers.values(), options.onProgress);
   const checked: CheckedLayer[] = [];
-  for (const [title, layer] of [...layers].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    options.onProgress?.({ stage: 'check', done: checked.length, total: layers.size, unit: 'layers' });
-    const stream = await repository.fetch(layer, options);
+  for (const [title, layer] of [...layers].sort(([a], [b]) => compareText(a, b))) {
+    const stream = watch(await repository.fetch(layer, { signal: options.signal }));
     if (title === checksumsPath) checkChecksums(await collect(stream, MAX_CHECKSUMS_BYTES, title), layers);
     else await content.file(title, stream);
     checked.push({ title, mediaType: layer.mediaType, digest: layer.digest, size: layer.size });
@@ -53,31 +57,53 @@ export async function checkContents(
   return checked;
 }
 
-function checkHashes(manifest: ExportManifest, place: string): void {
-  if (inputsHashOf(manifest) !== manifest.inputsHash)
-    throw mismatch(place, 'inputsHash does not follow from the inputs');
-  if (rerunHashOf(manifest.contents) !== manifest.rerunHash) {
-    throw mismatch(place, 'rerunHash does not follow from the contents');
-  }
+/** Passes streams on and tells how many bytes of all layers have come. */
+function watcher(layers: Iterable<Descriptor>, onProgress: ProgressListener | undefined) {
+  let [done, total] = [0, 0];
+  for (const { size } of layers) total += size;
+  return async function* (stream: ByteStream): ByteStream {
+    for await (const chunk of stream) {
+      done += chunk.byteLength;
+      yield chunk;
+      onProgress?.({ stage: 'check', done, total, unit: 'bytes' });
+    }
+  };
 }
 
 /** The layers are the contents, and, where the bundle explains itself, export.json and checksums.txt: no more, no less. */
 function checkListed(manifest: ExportManifest, layers: ReadonlyMap<string, Descriptor>, place: string): void {
   for (const { path, digest, sizeBytes, mediaType } of manifest.contents) {
     const layer = layers.get(path);
-    if (layer === undefined) throw mismatch(place, `${path} is listed in export.json and is no layer`);
+    if (layer === undefined) throw contentMismatch(place, `${path} is listed in export.json and is no layer`);
     if (layer.digest !== digest || layer.size !== sizeBytes || layer.mediaType !== mediaType) {
-      throw mismatch(place, `${path} is ${layer.digest}, and export.json lists ${digest}`);
+      throw contentMismatch(place, `${path} is ${layer.digest}, and export.json lists ${digest}`);
     }
   }
   const listed = new Set(manifest.contents.map((content) => content.path));
-  const own = manifest.profile.kind === 'json' ? [exportManifestPath, checksumsPath] : [];
-  for (const path of own) {
-    if (!layers.has(path)) throw mismatch(place, `${path} is no layer`);
-    listed.add(path);
+  if (manifest.profile.kind === 'json') {
+    for (const path of [exportManifestPath, checksumsPath]) listed.add(path);
   }
   const extra = [...layers.keys()].find((title) => !listed.has(title));
-  if (extra !== undefined) throw mismatch(place, `the layer ${JSON.stringify(extra)} is not listed in export.json`);
+  if (extra !== undefined)
+    throw contentMismatch(place, `the layer ${JSON.stringify(extra)} is not listed in export.json`);
+}
+
+/** The files by which a bundle explains itself; export.json as a layer is the one that was read as the config. */
+function checkOwn({ config }: ImageManifest, layers: ReadonlyMap<string, Descriptor>, place: string): void {
+  const [own, checksums] = [layers.get(exportManifestPath), layers.get(checksumsPath)];
+  if (own === undefined || checksums === undefined) {
+    throw contentMismatch(place, `${own === undefined ? exportManifestPath : checksumsPath} is no layer`);
+  }
+  if (own.digest !== config.digest)
+    throw contentMismatch(place, `${exportManifestPath} is ${own.digest}, not the config`);
+}
+
+function checkType({ profile }: ExportManifest, { artifactType }: ImageManifest, place: string): void {
+  if (artifactType === artifactTypes[profile.kind]) return;
+  throw contentMismatch(
+    place,
+    `its type is ${artifactType ?? 'not said'}, and export.json is that of a ${profile.name}`,
+  );
 }
 
 function checkChecksums(bytes: Uint8Array, layers: ReadonlyMap<string, Descriptor>): void {
@@ -86,10 +112,10 @@ function checkChecksums(bytes: Uint8Array, layers: ReadonlyMap<string, Descripto
   );
   for (const [title, { digest }] of layers) {
     if (title !== checksumsPath && lines.get(title) !== digest) {
-      throw mismatch(checksumsPath, `${title} is ${hexOf(digest)}, and the list says otherwise`);
+      throw contentMismatch(checksumsPath, `${title} is ${hexOf(digest)}, and the list says otherwise`);
     }
   }
-  if (lines.size !== layers.size - 1) throw mismatch(checksumsPath, 'it lists files that are no layers');
+  if (lines.size !== layers.size - 1) throw contentMismatch(checksumsPath, 'it lists files that are no layers');
 }
 
 function checkFor(manifest: ExportManifest, workDir: string): ContentCheck {
@@ -98,11 +124,4 @@ function checkFor(manifest: ExportManifest, workDir: string): ContentCheck {
     return checkTrivyDb({ asOf, validForSeconds: inputs.options.validForSeconds ?? 0, workDir });
   }
   return checkJsonRaw({ classes: inputs.classes, contents, shards, kept: records.kept });
-}
-
-function mismatch(place: string, what: string): CodedError {
-  return new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${place}: ${what}`, {
-    hint: 'do not use this artifact: its files are not those that were built',
-    details: { place },
-  });
 }

@@ -1,0 +1,20 @@
+import type { EvidenceRecord, RecordClass, RecordSet } from '#evidence';
+import type { ProgressListener } from './progress.ts';
+
+/**
+ * A set of records that tells how far a builder has come with it.
+ *
+ * @param passes how often the builder reads each record
+ */
+export function watchFeeding(set: RecordSet, passes: number, onProgress: ProgressListener): RecordSet {
+  let fed = 0;
+  const batches = async function* (name: RecordClass): AsyncIterable<readonly EvidenceRecord[]> {
+    for await (const batch of set.batches(name)) {
+      fed += batch.length;
+      onProgress({ stage: 'pack', done: Math.floor(fed / passes), total: set.kept, unit: 'records' });
+      yield batch;
+    }
+  };
+  const { kept, leftOut, unscored, withheld, ignored, newest, classes } = set;
+  return { kept, leftOut, unscored, withheld, ignored, newest, classes, batches, close: () => set.close() };
+}

@@ -1,0 +1,29 @@
+import { compareText } from '#core';
+import type { ExportManifest } from '../export-manifest.generated.ts';
+import { inputsHashOf, rerunHashOf } from '../hashes.ts';
+import { contentMismatch } from './mismatch.ts';
+
+/**
+ * Holds export.json against itself: its hashes follow from it, its files are in order and each once, and its counts
+ * add up.
+ *
+ * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH
+ */
+export function checkItself(manifest: ExportManifest, place: string): void {
+  const fault = faultOf(manifest);
+  if (fault !== undefined) throw contentMismatch(place, fault);
+}
+
+function faultOf(manifest: ExportManifest): string | undefined {
+  const { contents, records, withheld } = manifest;
+  if (inputsHashOf(manifest) !== manifest.inputsHash) return 'inputsHash does not follow from the inputs';
+  if (rerunHashOf(contents) !== manifest.rerunHash) return 'rerunHash does not follow from the contents';
+  const misplaced = contents.find(({ path }, i) => i > 0 && compareText(contents[i - 1]?.path ?? '', path) >= 0);
+  if (misplaced !== undefined) return `export.json lists ${misplaced.path} twice or out of order`;
+  const held = contents.reduce((sum, content) => sum + content.records, 0);
+  if (held !== records.kept) return `export.json counts ${records.kept} records, and ${held} in its files`;
+  if (withheld.length !== records.withheld) {
+    return `export.json counts ${records.withheld} withheld records, and lists ${withheld.length}`;
+  }
+  return undefined;
+}
