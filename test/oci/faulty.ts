@@ -17,7 +17,7 @@ export interface Faulty {
   misbehave(method: string, pattern: RegExp, act: Act, times?: number): void;
 }
 
-export type Act = (response: ServerResponse, request: IncomingMessage) => unknown;
+type Act = (response: ServerResponse, request: IncomingMessage) => unknown;
 
 export function useFaulty(): Faulty {
   let double: RegistryDouble;

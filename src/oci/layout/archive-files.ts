@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { compareText, type Digest, fileError, isDigest, isSystemError, syncFolder } from '#core';
 import type { ByteRange, ByteStream } from '../ports.ts';
 import { verifyStream } from '../verify-stream.ts';
 import { blobPath, FolderFiles, type LayoutFiles } from './files.ts';
 import { indexPath, layoutMarker } from './index-source.ts';
-import { thisOwner } from './owner.ts';
 import { TarFiles } from './tar-files.ts';
 import { encodeLayoutTar, type TarFile } from './tar-write.ts';
 
@@ -60,9 +58,11 @@ export class ArchiveFiles implements LayoutFiles {
 
   /** Writes a tar of all files with this index, and puts it in place. */
   async write(index: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    const temp = `${this.#path}.${thisOwner()}.${randomBytes(6).toString('hex')}.tmp`;
+    const temp = join(this.#stage.root, 'next.tar');
     const files = await this.#list(index);
     try {
+      await mkdir(this.#stage.root, { recursive: true });
+      await rm(temp, { force: true });
       const file = await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
       try {
         for await (const chunk of encodeLayoutTar(files)) {

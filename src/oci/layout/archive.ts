@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CodedError, type Descriptor, type Digest, fileError, isManifestType } from '#core';
@@ -20,7 +21,7 @@ import { IndexSource, isLayout } from './index-source.ts';
 import { type Layout, type LayoutOptions, openStaging } from './layout.ts';
 import { withLock } from './lock.ts';
 import { indexEntry, readManifestEntry } from './manifest-entry.ts';
-import { isAlive, thisOwner } from './owner.ts';
+import { isAlive, ownerIn, thisOwner } from './owner.ts';
 import { PendingIndex } from './pending-index.ts';
 import { LayoutReader } from './reader.ts';
 import { TarFiles } from './tar-files.ts';
@@ -67,7 +68,7 @@ export class LayoutArchive implements Repository {
     this.name = `oci-archive:${path}`;
     this.#path = path;
     this.#options = options;
-    this.#stagePath = join(dirname(path), `${stagePrefix(path)}${thisOwner()}`);
+    this.#stagePath = join(dirname(path), `${stagePrefix(path)}${thisOwner()}.${randomBytes(6).toString('hex')}`);
     this.#files = new ArchiveFiles(path, base, this.#stagePath);
     this.#source = new IndexSource(this.#files, this.name);
     this.#index = new PendingIndex(
@@ -138,7 +139,7 @@ export class LayoutArchive implements Repository {
       if (!this.#failed) await this.#index.finish();
     } finally {
       await this.#files.close();
-      if (this.#stage !== undefined) await rm(this.#stagePath, { recursive: true, force: true });
+      await rm(this.#stagePath, { recursive: true, force: true });
     }
   }
 
@@ -171,13 +172,15 @@ function stagePrefix(path: string): string {
   return `.${basename(path)}.stage.`;
 }
 
-/** Makes the folder to gather in, and removes those of processes that have ended. */
+/** Makes the folder to gather in, and removes what processes that have ended left beside the archive. */
 async function openStage(path: string, stagePath: string): Promise<Layout> {
   const folder = dirname(path);
+  const [stage, lock] = [stagePrefix(path), `${basename(path)}.lock.`];
   try {
     await mkdir(folder, { recursive: true });
     for (const name of await readdir(folder)) {
-      if (!name.startsWith(stagePrefix(path)) || isAlive(name.slice(stagePrefix(path).length)) !== false) continue;
+      const prefix = [stage, lock].find((start) => name.startsWith(start));
+      if (prefix === undefined || isAlive(ownerIn(name.slice(prefix.length)) ?? '') !== false) continue;
       await rm(join(folder, name), { recursive: true, force: true });
     }
   } catch (error) {

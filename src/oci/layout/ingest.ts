@@ -5,10 +5,13 @@ import { type Descriptor, type Digest, Digester, fileError, isSystemError, syncF
 import type { ByteStream, OperationOptions, PushOptions } from '../ports.ts';
 import { verifyStream } from '../verify-stream.ts';
 import { blobPath } from './files.ts';
-import { isAlive, thisOwner } from './owner.ts';
+import { isAlive, ownerIn, thisOwner } from './owner.ts';
 
-/** Below the root and outside `blobs/`, where other tools' garbage collection looks. */
-const TEMP_FOLDER = 'ingest';
+/**
+ * Where files are that are not there to stay: below the root, as the format allows, and outside `blobs/`, where other
+ * tools' garbage collection looks.
+ */
+export const tempFolder = '.export-center';
 /** How long a temporary file of an owner that cannot be judged is left alone. */
 const GRACE_MS = 24 * 3600 * 1000;
 
@@ -57,6 +60,19 @@ export class BlobWriter {
     await utimes(join(this.#root, blobPath(digest)), now, now).catch(() => undefined);
   }
 
+  /** Puts a file in place of another, whole or not at all. */
+  async replace(path: string, bytes: Uint8Array): Promise<void> {
+    const temp = this.#temp();
+    try {
+      await temp.open();
+      await temp.write(bytes);
+      await temp.moveTo(join(this.#root, path), true);
+      await syncFolder(this.#root);
+    } finally {
+      await temp.discard();
+    }
+  }
+
   /** Makes the names of the blobs written so far survive a power cut. */
   async sync(): Promise<void> {
     const folders = [...this.#unsynced];
@@ -66,17 +82,21 @@ export class BlobWriter {
 
   /** Removes what processes that have ended left behind, and the folder for temporary files when it is empty. */
   async tidy(): Promise<void> {
-    const folder = join(this.#root, TEMP_FOLDER);
+    const folder = join(this.#root, tempFolder);
     for (const name of await readdir(folder).catch(() => [])) {
-      const owner = name.slice(0, name.lastIndexOf('.', name.length - '.tmp'.length - 1));
-      if (isAlive(owner) ?? !(await isOld(join(folder, name)))) continue;
+      const owner = ownerIn(name.replace(/^lock\./, ''));
+      if (owner === undefined || (isAlive(owner) ?? !(await isOld(join(folder, name))))) continue;
       await rm(join(folder, name), { force: true });
     }
     await rmdir(folder).catch(() => undefined);
   }
 
+  #temp(): TempFile {
+    return new TempFile(join(this.#root, tempFolder, `${thisOwner()}.${randomBytes(9).toString('hex')}.tmp`));
+  }
+
   async #ingest(write: (temp: TempFile) => Promise<Digest>): Promise<Digest> {
-    const temp = new TempFile(join(this.#root, TEMP_FOLDER, `${thisOwner()}.${randomBytes(9).toString('hex')}.tmp`));
+    const temp = this.#temp();
     try {
       await temp.open();
       const digest = await write(temp);

@@ -1,14 +1,6 @@
 import { mkdir, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  CodedError,
-  type Descriptor,
-  type Digest,
-  fileError,
-  isManifestType,
-  isSystemError,
-  writeFileDurable,
-} from '#core';
+import { CodedError, type Descriptor, type Digest, fileError, isManifestType, isSystemError } from '#core';
 import type {
   ByteStream,
   ContentReader,
@@ -23,7 +15,7 @@ import { isTag } from '../reference.ts';
 import { blobMissing, blobPath, FolderFiles } from './files.ts';
 import { applyEdits, encodeLayoutIndex, type IndexEdit, layoutInvalid } from './index-file.ts';
 import { IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';
-import { BlobWriter } from './ingest.ts';
+import { BlobWriter, tempFolder } from './ingest.ts';
 import { withLock } from './lock.ts';
 import { indexEntry, readManifestEntry } from './manifest-entry.ts';
 import { PendingIndex } from './pending-index.ts';
@@ -38,9 +30,6 @@ export interface LayoutOptions {
   /** How long to wait for another process that writes the index; 30 s unless told. */
   readonly lockTimeoutMs?: number | undefined;
 }
-
-/** Beside the files of the format, which allows others (image-layout.md#content). */
-const LOCK_FILE = '.export-center.lock';
 
 /**
  * The OCI layout in the folder `root`.
@@ -180,13 +169,13 @@ export class Layout implements Repository {
     await this.#prepare();
     // What is listed must be on disk first.
     await this.#writer.sync();
-    const lock = join(this.#files.root, LOCK_FILE);
+    const lock = join(this.#files.root, tempFolder, 'lock');
     await withLock(lock, { timeoutMs: this.#options.lockTimeoutMs, signal: options.signal }, async () => {
       const before = await this.#source.current();
       const bytes = encodeLayoutIndex(applyEdits(before, edits));
       const missing = (await this.#files.sizeOf(indexPath)) === undefined;
       if (missing || Buffer.compare(bytes, encodeLayoutIndex(before)) !== 0) {
-        await writeFileDurable(join(this.#files.root, indexPath), bytes);
+        await this.#writer.replace(indexPath, bytes);
       }
     });
   }
@@ -201,7 +190,7 @@ export class Layout implements Repository {
 
   async #makeLayout(): Promise<void> {
     if (!(await isLayout(this.#files, this.name))) {
-      await writeFileDurable(join(this.#files.root, layoutMarker.path), layoutMarker.text);
+      await this.#writer.replace(layoutMarker.path, Buffer.from(layoutMarker.text));
     }
     await this.#writer.tidy();
   }

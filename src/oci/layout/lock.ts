@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { CodedError, fileError, isSystemError } from '#core';
 import { pause } from '../pause.ts';
 import { isAlive, thisOwner } from './owner.ts';
@@ -35,25 +36,27 @@ async function acquire(path: string, options: LockOptions): Promise<string> {
   for (let wait = POLL_MS; ; wait = Math.min(wait * 2, MAX_POLL_MS)) {
     options.signal?.throwIfAborted();
     if (await create(path, content)) return content;
-    const holder = await readHolder(path);
-    if (holder === undefined) continue;
+    const holder = (await readHolder(path)) ?? '';
     if (isAlive(holder.split(' ')[0] as string) === false && (await takeOver(path, holder, content, options))) {
       return content;
     }
     if (performance.now() > deadline) throw locked(path, holder);
-    await pause(wait, options.signal);
+    // One that has just been given back is tried for at once.
+    await pause(holder === '' ? 0 : wait, options.signal);
   }
 }
 
 /** Makes the lock file with its content at once: a lock is never seen empty. */
 async function create(path: string, content: string): Promise<boolean> {
-  const temp = `${path}.${randomBytes(9).toString('hex')}.tmp`;
+  const temp = tempName(path);
   try {
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(temp, content, { flag: 'wx' });
     await link(temp, path);
     return true;
   } catch (error) {
-    if (isSystemError(error, 'EEXIST')) return false;
+    // The folder may have been tidied away in between: then it is tried again like a lock that is held.
+    if (isSystemError(error, 'EEXIST', 'ENOENT')) return false;
     // Some file systems (FAT on a stick) have no links.
     if (isSystemError(error, 'EPERM', 'ENOTSUP', 'ENOSYS')) return createPlain(path, content);
     throw fileError(error, path);
@@ -79,7 +82,7 @@ async function createPlain(path: string, content: string): Promise<boolean> {
 async function takeOver(path: string, dead: string, content: string, options: LockOptions): Promise<boolean> {
   return withLock(`${path}.${dead.split(' ')[1] ?? 'dead'}`, options, async () => {
     if ((await readHolder(path)) !== dead) return false;
-    const temp = `${path}.${randomBytes(9).toString('hex')}.tmp`;
+    const temp = tempName(path);
     try {
       await writeFile(temp, content, { flag: 'wx' });
       await rename(temp, path);
@@ -89,6 +92,10 @@ async function takeOver(path: string, dead: string, content: string, options: Lo
       throw fileError(error, path);
     }
   });
+}
+
+function tempName(path: string): string {
+  return `${path}.${thisOwner()}.${randomBytes(9).toString('hex')}.tmp`;
 }
 
 async function release(path: string, content: string): Promise<void> {

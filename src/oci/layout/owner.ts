@@ -19,6 +19,11 @@ export function thisOwner(): Owner {
   return self;
 }
 
+/** The owner that a file name begins with. */
+export function ownerIn(name: string): Owner | undefined {
+  return /^\d+\.\d+\.[0-9a-f]{16}(?=\.|$)/.exec(name)?.[0] as Owner | undefined;
+}
+
 /** Whether a process still runs; undefined when it cannot be known from here. */
 export function isAlive(owner: string): boolean | undefined {
   const match = FORM.exec(owner);

@@ -19,6 +19,7 @@ const MAX_EXTENSION_BYTES = 64 * 1024;
  * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE for links, devices and paths that lead out
  */
 export async function indexTar(file: FileHandle, name: string): Promise<Map<string, TarPlace>> {
+  if (await isCompressed(file)) throw invalid(name, 'compressed; unpack it to a plain tar first');
   const scan = new TarScan(file, name, (await file.stat()).size);
   const places = new Map<string, TarPlace>();
   for await (const { path, place } of scan.files()) {
@@ -27,6 +28,11 @@ export async function indexTar(file: FileHandle, name: string): Promise<Map<stri
     places.set(path, place);
   }
   return places;
+}
+
+async function isCompressed(file: FileHandle): Promise<boolean> {
+  const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+  return buffer.readUInt16BE(0) === 0x1f8b || buffer.readUInt32BE(0) === 0x28b52ffd;
 }
 
 interface Header {
@@ -85,13 +91,7 @@ class TarScan {
     if (block.every((byte) => byte === 0)) return undefined;
     const stored = parseOctal(block.subarray(148, 156));
     const sum = block.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 0x20 : byte), 0);
-    if (stored !== sum) {
-      const packed = this.#at === BLOCK && (block[0] === 0x1f || block[0] === 0x28);
-      throw invalid(
-        this.#name,
-        packed ? 'compressed; unpack it to a plain tar first' : `no header at byte ${this.#at - BLOCK}`,
-      );
-    }
+    if (stored !== sum) throw invalid(this.#name, `no header at byte ${this.#at - BLOCK}`);
     const prefix = text(block.subarray(257, 262)) === 'ustar' ? text(block.subarray(345, 500)) : '';
     const base = text(block.subarray(0, 100));
     const size = parseSize(block.subarray(124, 136));

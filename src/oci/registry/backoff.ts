@@ -3,7 +3,7 @@ import { pause } from '../pause.ts';
 import { final, isTransient } from './faults.ts';
 
 /** Told when requests to a host are held back. */
-export type WaitHook = (wait: { readonly host: string; readonly waitMs: number; readonly reason: string }) => void;
+type WaitHook = (wait: { readonly host: string; readonly waitMs: number; readonly reason: string }) => void;
 
 /** How patient a run is. */
 export interface RetryOptions {

@@ -17,7 +17,7 @@ interface Queue {
 const MAX_TRIES = 12;
 
 /** The tag whose index lists the referrers of a subject where a registry does not (distribution-spec v1.1.1 spec.md#referrers-tag-schema). */
-export function fallbackTag(subject: Digest): string {
+function fallbackTag(subject: Digest): string {
   return `${algorithmOf(subject).slice(0, 32)}-${hexOf(subject).slice(0, 64)}`;
 }
 
