@@ -64,7 +64,7 @@ export class PageWriter {
       writeMeta(front.subarray(transaction * PAGE_SIZE, (transaction + 1) * PAGE_SIZE), transaction, root, this.#next);
     }
     writeHeader(new DataView(front.buffer, 2 * PAGE_SIZE), 2, PAGE_FLAG.freelist, 0, 0);
-    await this.#file.write(front, 0, front.byteLength, 0);
+    await this.#writeAt(front, 0);
   }
 
   #room(size: number): Uint8Array {
@@ -79,11 +79,15 @@ export class PageWriter {
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
-    for (let done = 0; done < chunk.byteLength; ) {
-      const { bytesWritten } = await this.#file.write(chunk, done, chunk.byteLength - done, this.#written + done);
-      done += bytesWritten;
-    }
+    await this.#writeAt(chunk, this.#written);
     this.#written += chunk.byteLength;
+  }
+
+  /** One call may write less than it was given: on a disk that fills up, the next call says why. */
+  async #writeAt(bytes: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < bytes.byteLength; ) {
+      done += (await this.#file.write(bytes, done, bytes.byteLength - done, position + done)).bytesWritten;
+    }
   }
 }
 
