@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Desk, sample } from '../bad-input/desk.ts';
+import { exportBundle, type ProfileName, profiles, readExportJson } from './bundle.ts';
+
+interface Golden {
+  /** Name and version of the adapter that these bytes belong to. */
+  readonly adapter: string;
+  readonly inputsHash: string;
+  readonly rerunHash: string;
+  readonly digest: string;
+}
+
+const golden = JSON.parse(await readFile(join(import.meta.dirname, 'golden.json'), 'utf8')) as Record<
+  ProfileName,
+  Golden
+>;
+
+test.each(profiles)('%s of the sample has the bytes that it had', async (profile) => {
+  await using desk = await Desk.open();
+  const { digest, layout } = await exportBundle(desk, profile, [sample]);
+  const { adapters, inputsHash, rerunHash } = await readExportJson(layout);
+  const adapter = adapters.map(({ name, version }) => `${name} ${version}`).join();
+  expect({ adapter, inputsHash, rerunHash, digest }).toEqual(golden[profile]);
+});
