@@ -29,6 +29,29 @@ export const requirementsTxt: LockFile = {
   encode: (installed) => [...installed].map(([name, version]) => `${name}==${version}\n`).join(''),
 };
 
+export const packageLock: LockFile = {
+  name: 'package-lock.json',
+  encode: (installed) => {
+    const packages = [...installed].map(([name, version]) => [`node_modules/${name}`, { version }] as const);
+    const root = { name: 'app', version: '1.0.0', dependencies: Object.fromEntries(installed) };
+    const lock = { name: 'app', version: '1.0.0', lockfileVersion: 3, requires: true };
+    return JSON.stringify({ ...lock, packages: { '': root, ...Object.fromEntries(packages) } });
+  },
+};
+
+export const gradleLock: LockFile = {
+  name: 'gradle.lockfile',
+  encode: (installed) => [...installed].map(([name, version]) => `${name}:${version}=compileClasspath\n`).join(''),
+};
+
+export const cargoLock: LockFile = {
+  name: 'Cargo.lock',
+  encode: (installed) => {
+    const entries = [...installed].map(([name, version]) => `[[package]]\nname = "${name}"\nversion = "${version}"\n`);
+    return `version = 3\n\n${entries.join('\n')}`;
+  },
+};
+
 /** Writes each round into a folder of its own below `app`. */
 export async function writeLockFiles(
   app: string,

@@ -91,3 +91,10 @@ export function pythonNeighbours(bound: string): readonly string[] {
   const before = match !== null && Number(match[2]) > 0 ? [`${match[1]}.${Number(match[2]) - 1}`] : [];
   return [`${bound}.dev0`, `${bound}rc1`, ...before, `${bound}.post1`, `${bound}.1`];
 }
+
+/** Below a release come its snapshot, its candidate and the number before; above it what has one number more. */
+export function mavenNeighbours(bound: string): readonly string[] {
+  const match = /^((?:\d+\.)*)(\d+)(.*)$/.exec(bound);
+  const before = match !== null && Number(match[2]) > 0 ? [`${match[1]}${Number(match[2]) - 1}${match[3]}`] : [];
+  return [`${bound}-SNAPSHOT`, `${bound}-rc1`, ...before, `${bound}.1`];
+}
