@@ -25,8 +25,8 @@ export async function writeFileDurable(
   const tempDir = options.tempDir ?? dirname(path);
   const temp = join(tempDir, `.${randomBytes(9).toString('hex')}.tmp`);
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await mkdir(tempDir, { recursive: true });
+    await makeFolder(dirname(path));
+    await makeFolder(tempDir);
     const file = await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     try {
       await file.writeFile(bytes);
@@ -41,6 +41,34 @@ export async function writeFileDurable(
     await rm(temp, { force: true }).catch(() => undefined);
     throw fileError(error, path);
   }
+}
+
+/**
+ * Makes a folder and what is missing above it, so that all of them survive a power cut. One that is there is fine.
+ * Step by step: Node's own recursive mkdir says ENOENT on a read-only file system.
+ *
+ * @throws CodedError ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_DISK_FULL, ERR_EXPORT_IO
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeOneFolder(path);
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT') || dirname(path) === path) throw fileError(error, path);
+    await makeFolder(dirname(path));
+    await makeOneFolder(path).catch((cause: unknown) => {
+      throw fileError(cause, path);
+    });
+  }
+}
+
+async function makeOneFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (isSystemError(error, 'EEXIST')) return;
+    throw error;
+  }
+  await syncFolder(dirname(path));
 }
 
 /** Makes renames and new names in a folder survive a power cut. */

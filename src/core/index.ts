@@ -23,7 +23,7 @@ export {
   parseDigest,
 } from './digest.ts';
 export { CodedError, type ErrorCode, type ErrorFacts, errorCodes, exitStatusOf, isCoded } from './errors.ts';
-export { fileError, isSystemError, syncFolder, type WriteFileOptions, writeFileDurable } from './file.ts';
+export { fileError, isSystemError, makeFolder, syncFolder, type WriteFileOptions, writeFileDurable } from './file.ts';
 export { annotationKeys, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
 export { compareText } from './order.ts';
 export { type JsonLimits, parseJson, parseJsonObject } from './strict-json.ts';

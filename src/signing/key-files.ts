@@ -1,6 +1,6 @@
-import { link, lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, lstat, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { CodedError, fileError, isSystemError, syncFolder, writeFileDurable } from '#core';
+import { CodedError, fileError, isSystemError, makeFolder, syncFolder, writeFileDurable } from '#core';
 import { encodePublicKey, type KeyPair } from './keys.ts';
 import { encodePrivateKey } from './private-key.ts';
 
@@ -107,7 +107,7 @@ function keyExists(paths: readonly string[]): CodedError {
 
 async function writePending(pending: string, pair: KeyPair, password: string, rootIsThere: unknown): Promise<void> {
   const sealed = await encodePrivateKey(pair.privateKey, password);
-  await mkdir(pending, { recursive: true });
+  await makeFolder(pending);
   await writeFileDurable(join(pending, PRIVATE_KEY), sealed, { mode: 0o600 });
   await writeFileDurable(join(pending, PUBLIC_KEY), encodePublicKey(pair.publicKey));
   if (rootIsThere === undefined) await writeFileDurable(join(pending, TRUSTED_ROOT), emptyTrustedRoot);

@@ -1,32 +1,6 @@
-import { mkdir, open, readFile, stat, unlink, utimes } from 'node:fs/promises';
+import { open, readFile, stat, unlink, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fileError, isSystemError, syncFolder, systemClock, writeFileDurable } from '#core';
-
-/**
- * Makes a folder and what is missing above it, so that all of them survive a power cut.
- * Step by step: Node's own recursive mkdir says ENOENT on a read-only file system.
- */
-export async function makeFolder(path: string): Promise<void> {
-  try {
-    await makeOneFolder(path);
-  } catch (error) {
-    if (!isSystemError(error, 'ENOENT') || dirname(path) === path) throw fileError(error, path);
-    await makeFolder(dirname(path));
-    await makeOneFolder(path).catch((cause: unknown) => {
-      throw fileError(cause, path);
-    });
-  }
-}
-
-async function makeOneFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    if (isSystemError(error, 'EEXIST')) return;
-    throw error;
-  }
-  await syncFolder(dirname(path));
-}
+import { fileError, isSystemError, makeFolder, syncFolder, systemClock, writeFileDurable } from '#core';
 
 /** Runs an action that needs a folder; makes the folder and runs it again when it was missing. */
 export async function inFolder<T>(folder: string, action: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import { readdir, rename, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileError, syncFolder } from '#core';
-import { isFolder, isMissing, isThere, makeFolder, readSmallFile, removeFile, writeSmallFile } from './files.ts';
+import { fileError, makeFolder, syncFolder } from '#core';
+import { isFolder, isMissing, isThere, readSmallFile, removeFile, writeSmallFile } from './files.ts';
 import { decodeKey, encodeKey } from './key-name.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 
