@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import {
+  type CanonicalJson,
   CanonicalReader,
   CodedError,
   compareInstants,
@@ -7,10 +8,9 @@ import {
   instantFrom,
   isCoded,
   type JsonObject,
-  type JsonValue,
 } from '#core';
 import type { Fault } from './formats/check.ts';
-import { beginsAsObject, type Format, recogniseFormat } from './formats/recognise.ts';
+import { beginsAsObject, type Format, recognise } from './formats/recognise.ts';
 import type { IgnoredFile, RecordClass, RecordSet, WithheldRecord } from './record.ts';
 import { SortedRecordSet } from './record-set.ts';
 import { compileSelector, type Judge, verdicts } from './select/compile.ts';
@@ -18,6 +18,7 @@ import type { Selector } from './select/selector.ts';
 import { Sorter } from './sort/sorter.ts';
 import { holdsLines } from './sources/open.ts';
 import { maxRecordBytes, type Source, type SourceFile } from './sources/source.ts';
+import type { Subject } from './subject.ts';
 import { withhold } from './withhold.ts';
 
 /** How the intake works. */
@@ -94,38 +95,46 @@ export class Intake {
 
   async #takeJson(source: Source, file: SourceFile, bytes: Uint8Array): Promise<void> {
     const place = placeOf(source, file);
-    let value: JsonValue;
-    let canonical: Uint8Array;
-    try {
-      ({ value, bytes: canonical } = this.#reader.read(bytes, place));
-    } catch (error) {
-      this.#records++;
-      return this.#refuse(error, `sha256:${hash('sha256', bytes, 'hex')}`);
-    }
-    const format = recogniseFormat(value);
-    if (format === undefined) return this.ignore(source, file.name, 'JSON, but neither OSV nor OpenVEX');
+    const json = this.#readJson(bytes, place);
+    if (json === undefined) return;
+    const recognised = recognise(json);
+    if (recognised === undefined) return this.ignore(source, file.name, 'JSON, but neither OSV nor OpenVEX');
     this.#records++;
-    const hex = hash('sha256', canonical, 'hex');
-    const key = format.keyOf(value, hex);
-    const fault = format.check(value);
+    const { format, fault } = recognised;
+    const hex = hash('sha256', json.bytes, 'hex');
     if (fault !== undefined) {
+      const key = format.keyOfUnsound(json.value, hex);
       return this.#refuse(unsound(place, key, fault), key ?? `sha256:${hash('sha256', bytes, 'hex')}`);
     }
-    await this.#sortIn(format, { key: key as string, hex, place }, value as JsonObject, canonical);
+    await this.#sortIn(format, json, hex, place);
   }
 
-  async #sortIn(
-    format: Format,
-    found: { readonly key: string; readonly hex: string; readonly place: string },
-    value: JsonObject,
-    canonical: Uint8Array,
-  ): Promise<void> {
-    const modified = format.modifiedOf(value);
-    const verdict = this.#judge(format.subjectOf(value), () => instantFrom(modified) as Instant);
+  /** The canonical text; undefined when it was withheld. */
+  #readJson(bytes: Uint8Array, place: string): CanonicalJson | undefined {
+    try {
+      return this.#reader.read(bytes, place);
+    } catch (error) {
+      this.#records++;
+      this.#refuse(error, `sha256:${hash('sha256', bytes, 'hex')}`);
+      return undefined;
+    }
+  }
+
+  async #sortIn(format: Format, json: CanonicalJson, hex: string, place: string): Promise<void> {
+    const found = format.schema;
+    const modified = format.modifiedOf(found);
+    let subject: Subject | undefined;
+    const verdict = this.#judge(
+      () => {
+        subject ??= format.subjectOf(json.value as JsonObject);
+        return subject;
+      },
+      () => instantFrom(modified) as Instant,
+    );
     const kept = verdict === 'kept' || verdict === 'unscored';
     if (kept) this.#noteModified(modified);
-    const row = { ...found, verdict: verdicts.indexOf(verdict) };
-    await this.#sorterOf(format).add(row, kept ? canonical : NOTHING);
+    const row = { key: format.keyOf(found, hex), hex, place, verdict: verdicts.indexOf(verdict) };
+    await this.#sorterOf(format).add(row, kept ? json.bytes : NOTHING);
   }
 
   #noteModified(modified: string): void {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { JsonObject, JsonValue } from '#core';
-import { checkOpenVex, looksLikeOpenVex } from '../../src/evidence/formats/openvex.ts';
+import { encodeCanonical, type JsonObject, type JsonValue } from '#core';
+import type { Fault } from '../../src/evidence/formats/check.ts';
+import { Cursor } from '../../src/evidence/formats/cursor.ts';
+import { looksLikeOpenVex, openVexDocument } from '../../src/evidence/formats/openvex.ts';
 import { subjectOfOpenVex } from '../../src/evidence/formats/openvex-subject.ts';
 import { packageOfPurl } from '../../src/evidence/formats/purl.ts';
 import { vexDocument } from './work.ts';
@@ -19,11 +21,18 @@ const statement = {
   justification: 'component_not_present',
 };
 
-function check(members: object): ReturnType<typeof checkOpenVex> {
-  return checkOpenVex(vexDocument('https://example.com/1', members) as JsonValue);
+const cursor = new Cursor();
+
+function checkOpenVex(value: JsonValue): Fault | undefined {
+  cursor.load(encodeCanonical(value));
+  return openVexDocument.check(cursor);
 }
 
-describe('checkOpenVex', () => {
+function check(members: object): Fault | undefined {
+  return checkOpenVex(JSON.parse(JSON.stringify(vexDocument('https://example.com/1', members))));
+}
+
+describe('openVexDocument', () => {
   test.each<[string, object]>([
     ['a document', {}],
     ['all members of a document', { role: 'x', last_updated: '2026-01-01T00:00:00.5+02:00', tooling: 'x' }],

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import type { JsonValue } from '#core';
-import { checkOsv, looksLikeOsv, osvIdOf } from '../../src/evidence/formats/osv.ts';
+import { encodeCanonical, type JsonValue } from '#core';
+import type { Fault } from '../../src/evidence/formats/check.ts';
+import { Cursor } from '../../src/evidence/formats/cursor.ts';
+import { looksLikeOsv, osvRecord } from '../../src/evidence/formats/osv.ts';
+import { osvIdOf } from '../../src/evidence/formats/osv-text.ts';
+
+const cursor = new Cursor();
+
+function checkOsv(value: JsonValue): Fault | undefined {
+  cursor.load(encodeCanonical(value));
+  return osvRecord.check(cursor);
+}
 
 const full = {
   schema_version: '1.7.5',
@@ -44,7 +54,7 @@ const full = {
 
 const sound = { id: 'A-1', modified: '2026-01-01T00:00:00Z' };
 
-describe('checkOsv', () => {
+describe('osvRecord', () => {
   test('takes a record with every member, one with the two it must have, and null where the schema says so', () => {
     expect(checkOsv(full)).toBeUndefined();
     expect(checkOsv(sound)).toBeUndefined();

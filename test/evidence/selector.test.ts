@@ -67,7 +67,10 @@ const record = {
 
 function judge(selector: object, value: object = record): string {
   const found = value as JsonObject;
-  return compileSelector(parseSelector(selector))(subjectOfOsv(found), () => found['modified'] as Instant);
+  return compileSelector(parseSelector(selector))(
+    () => subjectOfOsv(found),
+    () => found['modified'] as Instant,
+  );
 }
 
 describe('a selector', () => {

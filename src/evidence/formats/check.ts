@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '#core';
+import { CLOSE_BRACKET, COMMA, type Cursor, LOWER_N, OPEN_BRACE, OPEN_BRACKET, QUOTE } from './cursor.ts';
 
 /** What is wrong with a value, and where in it (RFC 6901; empty for the whole). */
 export interface Fault {
@@ -6,17 +6,11 @@ export interface Fault {
   readonly what: string;
 }
 
-/** Looks at a value; undefined when it is as it should be. Nothing is allocated on that way. */
-export type Check = (value: JsonValue) => Fault | undefined;
-
-/** What holds for an object beyond the checks of its members. */
-export interface ObjectRules {
-  readonly required?: readonly string[];
-  /** Whether members that are not named may be there. */
-  readonly open?: boolean;
-  /** A check of the whole, once its members are sound. */
-  readonly whole?: (object: JsonObject) => Fault | undefined;
-}
+/**
+ * Looks at the value at the cursor. Undefined when it is as it should be: the cursor then stands behind it. Nothing
+ * is allocated on that way, since a feed has hundreds of thousands of records with dozens of members each.
+ */
+export type Check = (cursor: Cursor) => Fault | undefined;
 
 /** A fault of the value itself. */
 export function fault(what: string): Fault {
@@ -29,89 +23,117 @@ export function within(step: string | number, inner: Fault): Fault {
   return { pointer: `/${name}${inner.pointer}`, what: inner.what };
 }
 
-/** Checks an object member by member. */
-export function object(members: Readonly<Record<string, Check>>, rules: ObjectRules = {}): Check {
-  const checks = new Map(Object.entries(members));
-  const { required = [], open = false, whole } = rules;
-  return (value) => {
-    if (!isObject(value)) return fault(`expected an object, found ${kindOf(value)}`);
-    for (const name of required) {
-      if (!Object.hasOwn(value, name)) return fault(`member ${JSON.stringify(name)} is missing`);
-    }
-    for (const name in value) {
-      const check = checks.get(name);
-      if (check === undefined) {
-        if (open) continue;
-        return within(name, fault('unknown member'));
-      }
-      const found = check(value[name] as JsonValue);
-      if (found !== undefined) return within(name, found);
-    }
-    return whole?.(value);
-  };
-}
-
 /** Checks every item of an array. */
 export function array(item: Check, minimum = 0): Check {
-  return (value) => {
-    if (!isArray(value)) return fault(`expected an array, found ${kindOf(value)}`);
-    if (value.length < minimum) return fault(`expected at least ${minimum} item(s), found ${value.length}`);
-    for (let i = 0; i < value.length; i++) {
-      const found = item(value[i] as JsonValue);
-      if (found !== undefined) return within(i, found);
+  return (cursor) => {
+    if (cursor.peek() !== OPEN_BRACKET) return unexpected('an array', cursor);
+    cursor.at++;
+    let count = 0;
+    while (cursor.peek() !== CLOSE_BRACKET) {
+      const found = item(cursor);
+      if (found !== undefined) return within(count, found);
+      count++;
+      if (cursor.peek() === COMMA) cursor.at++;
     }
-    return undefined;
+    cursor.at++;
+    return count < minimum ? fault(`expected at least ${minimum} item(s), found ${count}`) : undefined;
   };
 }
 
 /** Lets null pass. */
 export function nullable(check: Check): Check {
-  return (value) => (value === null ? undefined : check(value));
+  return (cursor) => {
+    if (cursor.peek() !== LOWER_N) return check(cursor);
+    cursor.at += 'null'.length;
+    return undefined;
+  };
 }
 
-/** One of a closed list of words. */
+/** One of a closed list of words, which need no escape. */
 export function oneOf(...words: readonly string[]): Check {
-  const known = new Set(words);
-  return (value) => {
-    if (typeof value !== 'string') return fault(`expected a string, found ${kindOf(value)}`);
-    return known.has(value) ? undefined : fault(`${quote(value)} is none of ${words.join(', ')}`);
+  const spelt = words.map((word) => spell(`"${word}"`));
+  return (cursor) => {
+    if (cursor.peek() !== QUOTE) return unexpected('a string', cursor);
+    for (const word of spelt) {
+      if (!matches(cursor, word)) continue;
+      cursor.at += word.length;
+      return undefined;
+    }
+    return fault(`${quote(cursor.textAt(cursor.at))} is none of ${words.join(', ')}`);
   };
 }
 
 /** Any string. */
-export const text: Check = (value) =>
-  typeof value === 'string' ? undefined : fault(`expected a string, found ${kindOf(value)}`);
+export const text: Check = (cursor) => {
+  if (cursor.peek() !== QUOTE) return unexpected('a string', cursor);
+  cursor.skipString();
+  return undefined;
+};
 
 /** A string with something in it. */
-export const filled: Check = (value) => (value === '' ? fault('expected a string that is not empty') : text(value));
+export const filled: Check = (cursor) => {
+  if (cursor.peek() === QUOTE && cursor.bytes[cursor.at + 1] === QUOTE)
+    return fault('expected a string that is not empty');
+  return text(cursor);
+};
+
+/** A string for which `isRight` holds; `isPlainlyRight` may say so from its bytes, to save making it a string. */
+export function textThat(
+  isRight: (value: string) => boolean,
+  what: string,
+  isPlainlyRight: (bytes: Uint8Array, from: number) => boolean = () => false,
+): Check {
+  return (cursor) => {
+    const start = cursor.at;
+    const found = text(cursor);
+    if (found !== undefined || isPlainlyRight(cursor.bytes, start + 1)) return found;
+    const value = cursor.textAt(start);
+    return isRight(value) ? undefined : fault(`${quote(value)} is no ${what}`);
+  };
+}
 
 /** An object of any content. */
-export const anyObject: Check = (value) =>
-  isObject(value) ? undefined : fault(`expected an object, found ${kindOf(value)}`);
+export const anyObject: Check = (cursor) => {
+  if (cursor.peek() !== OPEN_BRACE) return unexpected('an object', cursor);
+  cursor.skip();
+  return undefined;
+};
 
 /** A whole number from 1 up. */
-export const positive: Check = (value) =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 1
-    ? undefined
-    : fault(`expected a whole number from 1, found ${kindOf(value)}`);
-
-/** Whether a value is an object, and no array or null. */
-export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Whether a value is an array. */
-export function isArray(value: JsonValue | undefined): value is readonly JsonValue[] {
-  return Array.isArray(value);
-}
+export const positive: Check = (cursor) => {
+  const value = cursor.valueAt(cursor.at);
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
+    return unexpected('a whole number from 1', cursor);
+  }
+  cursor.skip();
+  return undefined;
+};
 
 /** Text of a record in a message: quoted, so that control characters stay visible, and cut. */
 export function quote(value: string): string {
   return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
 }
 
-function kindOf(value: JsonValue): string {
+/** The fault of a value of another kind. */
+export function unexpected(what: string, cursor: Cursor): Fault {
+  return fault(`expected ${what}, found ${kindOf(cursor.valueAt(cursor.at))}`);
+}
+
+function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
-  return typeof value === 'string' ? quote(value) : `a value of type ${typeof value}`;
+  if (typeof value === 'string') return quote(value);
+  return typeof value === 'object' ? 'an object' : String(value);
+}
+
+/** Whether the next bytes are these. */
+export function matches(cursor: Cursor, spelt: Uint8Array): boolean {
+  const { bytes, at } = cursor;
+  for (let i = 0; i < spelt.length; i++) if (bytes[at + i] !== spelt[i]) return false;
+  return true;
+}
+
+/** ASCII text as bytes, of the one kind of array that all loops here see. */
+export function spell(ascii: string): Uint8Array {
+  return Uint8Array.from(ascii, (char) => char.charCodeAt(0));
 }

@@ -1,12 +1,12 @@
 import type { JsonObject } from '#core';
 import type { AffectedPackage, Subject } from '../subject.ts';
-import { isObject } from './check.ts';
-import { itemsOf } from './osv.ts';
+import type { Found } from './object-check.ts';
 import { packageOfPurl } from './purl.ts';
+import { isObject, itemsOf } from './value.ts';
 
 /** When a document was last changed: `last_updated`, else `timestamp`. */
-export function modifiedOfOpenVex(value: JsonObject): string {
-  return (value['last_updated'] ?? value['timestamp']) as string;
+export function modifiedOfOpenVex(found: Found): string {
+  return (found.text('last_updated') ?? found.text('timestamp')) as string;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { JsonObject } from '#core';
-import { array, type Check, type Fault, fault, filled, object, oneOf, positive, quote, text } from './check.ts';
+import { array, type Check, type Fault, fault, filled, oneOf, positive, text, textThat } from './check.ts';
+import { type Found, ObjectCheck, object } from './object-check.ts';
 import { timestamp } from './timestamp.ts';
 
 const CONTEXT = 'https://openvex.dev/ns';
@@ -59,21 +60,20 @@ const statement = object(
  * not_affected needs a justification or an impact statement, affected an action statement. The JSON Schema of 0.2.0
  * wants exactly one of the first two, but its specification wants at least one, and most published documents have both.
  */
-function checkReason(value: JsonObject): Fault | undefined {
-  const { status, justification, impact_statement: impact, action_statement: action } = value;
-  if (status === 'not_affected' && justification === undefined && impact === undefined) {
+function checkReason(found: Found): Fault | undefined {
+  const status = found.text('status');
+  if (status === 'not_affected' && !found.has('justification') && !found.has('impact_statement')) {
     return fault('"not_affected" needs "justification" or "impact_statement"');
   }
-  return status === 'affected' && action === undefined ? fault('"affected" needs "action_statement"') : undefined;
+  return status === 'affected' && !found.has('action_statement')
+    ? fault('"affected" needs "action_statement"')
+    : undefined;
 }
 
-const context: Check = (value) => {
-  if (value === VERSION) return undefined;
-  return typeof value === 'string' ? fault(`${quote(value)} is not ${VERSION}`) : text(value);
-};
+const context: Check = textThat((value) => value === VERSION, `context of OpenVEX 0.2.0, ${VERSION}`);
 
 /** Checks a document against OpenVEX 0.2.0. Unknown members are refused, as its schema does. */
-export const checkOpenVex: Check = object(
+export const openVexDocument = new ObjectCheck(
   {
     '@context': context,
     '@id': filled,

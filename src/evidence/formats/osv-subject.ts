@@ -1,8 +1,8 @@
 import type { JsonObject } from '#core';
 import { ratingOf, scoreOf } from '../cvss.ts';
 import { type AffectedPackage, type Severity, type Subject, severities } from '../subject.ts';
-import { isObject } from './check.ts';
-import { itemsOf } from './osv.ts';
+import type { Found } from './object-check.ts';
+import { isObject, itemsOf } from './value.ts';
 
 /** Go's zero time: what a publisher writes who has no date. The Go database's own source does, in every record. */
 const NO_DATE = '0001-01-01T00:00:00Z';
@@ -11,10 +11,10 @@ const NO_DATE = '0001-01-01T00:00:00Z';
  * When an advisory was last changed, as far as it says: `modified`; where that is no real date, the later of
  * `published` and `withdrawn`.
  */
-export function modifiedOfOsv(value: JsonObject): string {
-  const modified = value['modified'] as string;
+export function modifiedOfOsv(found: Found): string {
+  const modified = found.text('modified') as string;
   if (modified !== NO_DATE) return modified;
-  const dates = [modified, value['published'], value['withdrawn']].filter((date) => typeof date === 'string');
+  const dates = [modified, found.text('published'), found.text('withdrawn')].filter((date) => date !== undefined);
   // All are in UTC and of one form but for their fractions, which decide nothing but a tie within a second.
   return dates.sort().at(-1) as string;
 }

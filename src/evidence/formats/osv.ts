@@ -1,20 +1,7 @@
-import type { JsonObject, JsonValue } from '#core';
-import {
-  anyObject,
-  array,
-  type Check,
-  type Fault,
-  fault,
-  filled,
-  isArray,
-  isObject,
-  nullable,
-  object,
-  oneOf,
-  quote,
-  text,
-  within,
-} from './check.ts';
+import type { JsonObject } from '#core';
+import { anyObject, array, type Check, type Fault, fault, filled, nullable, oneOf, text } from './check.ts';
+import { type Found, ObjectCheck, object } from './object-check.ts';
+import { id, uri } from './osv-text.ts';
 import { severityEntry } from './severity-entry.ts';
 import { utcTimestamp } from './timestamp.ts';
 
@@ -45,49 +32,49 @@ const CREDIT_TYPES = [
   'OTHER',
 ] as const;
 
-const URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s\p{Cc}]+$/u;
-/** What a key of ours may be: it stands in lists, in file names of indexes, and before a NUL in a digest. */
-const ID = /^[^\s\p{Cc}\p{Zl}\p{Zp}]{1,256}$/u;
+const EVENTS = ['introduced', 'fixed', 'last_affected', 'limit'] as const;
 
-const id: Check = (value) => {
-  if (typeof value !== 'string') return text(value);
-  return ID.test(value) ? undefined : fault(`${quote(value)} is no id: 1 to 256 characters, no white space`);
-};
-
-const uri: Check = (value) => {
-  if (typeof value !== 'string') return text(value);
-  return URI.test(value) ? undefined : fault(`${quote(value)} is no URI`);
-};
-
-const event = object(
-  { introduced: filled, fixed: filled, last_affected: filled, limit: filled },
-  {
-    whole: (value) => (Object.keys(value).length === 1 ? undefined : fault('expected exactly one member in an event')),
-  },
-);
+/** The events of a range: one thing each, the rules about all of them together on top. */
+function eventsCheck(): Check {
+  const kinds = new Set<string>();
+  const event = object(
+    { introduced: filled, fixed: filled, last_affected: filled, limit: filled },
+    {
+      whole: (found) => {
+        let count = 0;
+        for (const kind of EVENTS) {
+          if (!found.has(kind)) continue;
+          kinds.add(kind);
+          count++;
+        }
+        return count === 1 ? undefined : fault('expected exactly one member in an event');
+      },
+    },
+  );
+  const events = array(event, 1);
+  return (cursor) => {
+    kinds.clear();
+    const found = events(cursor);
+    if (found !== undefined) return found;
+    if (!kinds.has('introduced')) return fault('no event says "introduced"');
+    return kinds.has('fixed') && kinds.has('last_affected')
+      ? fault('"fixed" and "last_affected" exclude each other')
+      : undefined;
+  };
+}
 
 const range = object(
   {
     type: oneOf('GIT', 'SEMVER', 'ECOSYSTEM'),
     repo: filled,
-    events: array(event, 1),
+    events: eventsCheck(),
     database_specific: anyObject,
   },
   { required: ['type', 'events'], open: true, whole: checkRange },
 );
 
-/** The rules that the schema states about a range as a whole. */
-function checkRange(value: JsonObject): Fault | undefined {
-  const events = value['events'] as readonly JsonObject[];
-  let [introduced, fixed, last] = [false, false, false];
-  for (const one of events) {
-    introduced ||= 'introduced' in one;
-    fixed ||= 'fixed' in one;
-    last ||= 'last_affected' in one;
-  }
-  if (!introduced) return within('events', fault('no event says "introduced"'));
-  if (fixed && last) return within('events', fault('"fixed" and "last_affected" exclude each other'));
-  return value['type'] === 'GIT' && value['repo'] === undefined ? fault('a range of type GIT needs "repo"') : undefined;
+function checkRange(found: Found): Fault | undefined {
+  return !found.has('repo') && found.text('type') === 'GIT' ? fault('a range of type GIT needs "repo"') : undefined;
 }
 
 const affected = object(
@@ -107,7 +94,7 @@ const affected = object(
  * since they grow with every release and private advisories have names of their own: prefixes of ids and ecosystems.
  * Commits of GIT ranges need not be full hashes: published databases hold shortened ones, and nothing here reads them.
  */
-export const checkOsv: Check = object(
+export const osvRecord = new ObjectCheck(
   {
     schema_version: text,
     id,
@@ -137,16 +124,4 @@ const SIGNS = ['id', 'modified', 'schema_version', 'affected', 'published', 'wit
 /** Whether an object means to be an OSV record, sound or not: it has at least two of the members that mark one. */
 export function looksLikeOsv(value: JsonObject): boolean {
   return SIGNS.filter((name) => Object.hasOwn(value, name)).length >= 2;
-}
-
-/** The id of an advisory that may be unsound; undefined when it has none that could name it. */
-export function osvIdOf(value: JsonValue): string | undefined {
-  const found = isObject(value) ? value['id'] : undefined;
-  return typeof found === 'string' && ID.test(found) ? found : undefined;
-}
-
-/** The items of a member that may be absent or null. */
-export function itemsOf(value: JsonObject, member: string): readonly JsonValue[] {
-  const items = value[member];
-  return isArray(items) ? items : [];
 }

@@ -1,21 +1,27 @@
-import type { JsonObject, JsonValue } from '#core';
+import type { CanonicalJson, JsonObject, JsonValue } from '#core';
 import type { RecordClass, RecordFormat } from '../record.ts';
 import type { Subject } from '../subject.ts';
-import { type Check, isObject } from './check.ts';
-import { checkOpenVex, looksLikeOpenVex } from './openvex.ts';
+import type { Fault } from './check.ts';
+import { Cursor, OPEN_BRACE, SPACE } from './cursor.ts';
+import type { Found, ObjectCheck } from './object-check.ts';
+import { looksLikeOpenVex, openVexDocument } from './openvex.ts';
 import { modifiedOfOpenVex, subjectOfOpenVex } from './openvex-subject.ts';
-import { checkOsv, looksLikeOsv, osvIdOf } from './osv.ts';
+import { looksLikeOsv, osvRecord } from './osv.ts';
 import { modifiedOfOsv, subjectOfOsv } from './osv-subject.ts';
+import { osvIdOf } from './osv-text.ts';
+import { isObject } from './value.ts';
 
 /** All that differs from one format of records to the next. */
 export interface Format {
   readonly format: RecordFormat;
   readonly class: RecordClass;
-  readonly check: Check;
-  /** The key of a record, sound or not, from its value and the hex SHA-256 of its canonical bytes. */
-  keyOf(value: JsonValue, hex: string): string | undefined;
+  readonly schema: ObjectCheck;
+  /** The key of a sound record, from its members and the hex SHA-256 of its canonical bytes. */
+  keyOf(found: Found, hex: string): string;
+  /** The same of an unsound one; undefined when it has none that could name it. */
+  keyOfUnsound(value: JsonValue, hex: string): string | undefined;
   /** When a sound record was last changed, as it says it. */
-  modifiedOf(value: JsonObject): string;
+  modifiedOf(found: Found): string;
   /** What a selector asks of a sound record. */
   subjectOf(value: JsonObject): Subject;
 }
@@ -23,8 +29,9 @@ export interface Format {
 const osv: Format = {
   format: 'osv',
   class: 'advisories',
-  check: checkOsv,
-  keyOf: osvIdOf,
+  schema: osvRecord,
+  keyOf: (found) => found.text('id') as string,
+  keyOfUnsound: osvIdOf,
   modifiedOf: modifiedOfOsv,
   subjectOf: subjectOfOsv,
 };
@@ -32,21 +39,38 @@ const osv: Format = {
 const openvex: Format = {
   format: 'openvex',
   class: 'vex',
-  check: checkOpenVex,
+  schema: openVexDocument,
   // `@id` is not unique in the wild: 59 documents of one public repository share 8.
-  keyOf: (_value, hex) => `openvex/${hex}`,
+  keyOf: (_found, hex) => `openvex/${hex}`,
+  keyOfUnsound: (_value, hex) => `openvex/${hex}`,
   modifiedOf: modifiedOfOpenVex,
   subjectOf: subjectOfOpenVex,
 };
 
-/** The format that a JSON value means to be of, sound or not; undefined when it is recognisably none of ours. */
-export function recogniseFormat(value: JsonValue): Format | undefined {
-  if (!isObject(value)) return undefined;
-  if (looksLikeOpenVex(value)) return openvex;
-  return looksLikeOsv(value) ? osv : undefined;
+/** What a JSON text turned out to be. */
+export interface Recognised {
+  readonly format: Format;
+  /** What is wrong with it, if anything is. */
+  readonly fault: Fault | undefined;
 }
 
-const [SPACE, OPEN_BRACE] = [0x20, 0x7b];
+const cursor = new Cursor();
+const SOUND_OSV: Recognised = { format: osv, fault: undefined };
+
+/** The format that a JSON text means to be of, sound or not; undefined when it is recognisably none of ours. */
+export function recognise(json: CanonicalJson): Recognised | undefined {
+  const fault = check(osv, json);
+  if (fault === undefined) return SOUND_OSV;
+  const { value } = json;
+  if (!isObject(value)) return undefined;
+  if (looksLikeOpenVex(value)) return { format: openvex, fault: check(openvex, json) };
+  return looksLikeOsv(value) ? { format: osv, fault } : undefined;
+}
+
+function check({ schema }: Format, { bytes }: CanonicalJson): Fault | undefined {
+  cursor.load(bytes);
+  return schema.check(cursor);
+}
 
 /** Whether the first byte that is neither white space nor control is the brace that a record begins with. */
 export function beginsAsObject(bytes: Uint8Array): boolean {

@@ -1,6 +1,6 @@
-import type { JsonObject } from '#core';
 import { parseVector } from '../cvss.ts';
-import { type Fault, fault, object, oneOf, quote, text, within } from './check.ts';
+import { type Fault, fault, oneOf, quote, text, within } from './check.ts';
+import { type Found, object } from './object-check.ts';
 
 /** Versions of CVSS under each type of an OSV severity. */
 const VERSIONS: Readonly<Record<string, readonly string[]>> = {
@@ -17,8 +17,8 @@ export const severityEntry = object(
   { required: ['type', 'score'], open: true, whole: checkScore },
 );
 
-function checkScore(value: JsonObject): Fault | undefined {
-  const [type, score] = [value['type'] as string, value['score'] as string];
+function checkScore(found: Found): Fault | undefined {
+  const [type, score] = [found.text('type') as string, found.text('score') as string];
   const versions = VERSIONS[type];
   if (versions === undefined) {
     return UBUNTU.has(score) ? undefined : within('score', fault(`${quote(score)} is no priority of Ubuntu's`));

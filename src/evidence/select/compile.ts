@@ -10,10 +10,10 @@ export type Verdict = Clause | 'kept' | 'unscored';
 /** Verdicts as small numbers, for rows: position in this list. */
 export const verdicts: readonly Verdict[] = ['kept', 'unscored', ...clauses];
 
-/** Judges a record. */
-export type Judge = (subject: Subject, modified: () => Instant) => Verdict;
+/** Judges a record, from answers that are worked out only when they are asked for. */
+export type Judge = (subject: () => Subject, modified: () => Instant) => Verdict;
 
-type Refuses = (subject: Subject, modified: () => Instant) => boolean;
+type Refuses = (subject: () => Subject, modified: () => Instant) => boolean;
 
 /** Makes a selector into a function of a record alone. */
 export function compileSelector(selector: Selector): Judge {
@@ -24,7 +24,7 @@ export function compileSelector(selector: Selector): Judge {
   const judgesSeverity = selector.minimumSeverity !== undefined;
   return (subject, modified) => {
     for (const [clause, refuses] of refusals) if (refuses(subject, modified)) return clause;
-    return judgesSeverity && subject.severity() === undefined ? 'unscored' : 'kept';
+    return judgesSeverity && subject().severity() === undefined ? 'unscored' : 'kept';
   };
 }
 
@@ -39,7 +39,7 @@ function compileClause(clause: Clause, selector: Selector): Refuses | undefined 
       return packages && refusePackages(ecosystems, packages.map(compileGlob));
     case 'withdrawn':
       return withdrawn && withdrawn !== 'include'
-        ? (subject) => subject.isWithdrawn() !== (withdrawn === 'only')
+        ? (subject) => subject().isWithdrawn() !== (withdrawn === 'only')
         : undefined;
     case 'modifiedSince':
       return modifiedSince && ((_subject, modified) => compareInstants(modified(), modifiedSince) < 0);
@@ -52,14 +52,14 @@ function compileClause(clause: Clause, selector: Selector): Refuses | undefined 
 
 function refuseIds(wanted: ReadonlySet<string>): Refuses {
   return (subject) => {
-    for (const id of subject.ids()) if (wanted.has(id)) return false;
+    for (const id of subject().ids()) if (wanted.has(id)) return false;
     return true;
   };
 }
 
 function refusePackages(ecosystems: readonly string[] | undefined, globs: readonly Glob[] | undefined): Refuses {
   return (subject) => {
-    for (const { ecosystem, name } of subject.packages()) {
+    for (const { ecosystem, name } of subject().packages()) {
       const inEcosystem = ecosystems === undefined || ecosystems.some((wanted) => isInEcosystem(ecosystem, wanted));
       if (inEcosystem && (globs === undefined || globs.some((matches) => matches(name)))) return false;
     }
@@ -69,7 +69,7 @@ function refusePackages(ecosystems: readonly string[] | undefined, globs: readon
 
 function refuseBelow(minimum: number): Refuses {
   return (subject) => {
-    const severity = subject.severity();
+    const severity = subject().severity();
     return severity !== undefined && severities.indexOf(severity) < minimum;
   };
 }

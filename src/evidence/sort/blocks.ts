@@ -74,12 +74,6 @@ export class BlockReader {
   }
 }
 
-/** Room in a buffer, to be filled before the next call. */
-export interface Room {
-  readonly target: Buffer;
-  readonly offset: number;
-}
-
 /** Writes a file through one buffer that grows only for a piece larger than it. */
 export class BlockWriter {
   readonly #file: FileHandle;
@@ -92,18 +86,26 @@ export class BlockWriter {
     this.#buffer = Buffer.allocUnsafeSlow(blockSize);
   }
 
-  /** Room for the next `size` bytes. */
-  async room(size: number): Promise<Room> {
-    if (this.#filled + size > this.#buffer.length) await this.#flush();
-    if (size > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(size);
-    const offset = this.#filled;
+  /** Makes room for a piece; undefined when there is room, and then nothing needs to be awaited. */
+  makeRoom(size: number): Promise<void> | undefined {
+    return this.#filled + size <= this.#buffer.length ? undefined : this.#flush(size);
+  }
+
+  /** Copies a piece for which there is room. */
+  put(source: Buffer, from: number, size: number): void {
+    source.copy(this.#buffer, this.#filled, from, from + size);
     this.#filled += size;
-    return { target: this.#buffer, offset };
+  }
+
+  /** Lets `fill` write a piece for which there is room. */
+  async fill(size: number, fill: (target: Buffer, offset: number) => Promise<void>): Promise<void> {
+    await fill(this.#buffer, this.#filled);
+    this.#filled += size;
   }
 
   /** Writes what is left and closes. */
   async finish(): Promise<void> {
-    await this.#flush();
+    await this.#flush(0);
     await this.close();
   }
 
@@ -112,12 +114,13 @@ export class BlockWriter {
     this.#open = false;
   }
 
-  async #flush(): Promise<void> {
+  async #flush(wanted: number): Promise<void> {
     let from = 0;
     while (from < this.#filled) {
       const { bytesWritten } = await this.#file.write(this.#buffer, from, this.#filled - from, null);
       from += bytesWritten;
     }
     this.#filled = 0;
+    if (wanted > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(wanted);
   }
 }

@@ -85,14 +85,29 @@ export class FileRunWriter {
     return new FileRunWriter(path, rows, data);
   }
 
+  /** Makes room for a row and its record; undefined when there is room, and then nothing needs to be awaited. */
+  makeRoom(rowBytes: number, size: number): Promise<void> | undefined {
+    const rows = this.#rows.makeRoom(rowBytes);
+    const data = this.#data.makeRoom(size);
+    return rows === undefined && data === undefined ? undefined : this.#settle(rows, data);
+  }
+
+  /** Takes a row, and its record behind it, for which there is room. */
+  put(source: Buffer, offset: number, rowBytes: number, size: number): void {
+    this.#rows.put(source, offset, rowBytes);
+    this.#data.put(source, offset + rowBytes, size);
+  }
+
   /** Writes one row; its record is read from `cursor`, which stands on it. */
   async write(row: Row, cursor: RunCursor): Promise<void> {
+    await this.makeRoom(row.bytes.length, row.size);
+    this.#rows.put(row.bytes, 0, row.bytes.length);
+    await this.#data.fill(row.size, (target, offset) => cursor.read(target, offset));
+  }
+
+  async #settle(...waits: (Promise<void> | undefined)[]): Promise<void> {
     try {
-      const head = await this.#rows.room(row.bytes.length);
-      head.target.set(row.bytes, head.offset);
-      if (row.size === 0) return;
-      const data = await this.#data.room(row.size);
-      await cursor.read(data.target, data.offset);
+      await Promise.all(waits);
     } catch (error) {
       throw fileError(error, this.#path);
     }

@@ -1,4 +1,5 @@
 import { compareText } from '#core';
+import type { FileRunWriter } from './file-run.ts';
 import { compareRows, Row, type RowFacts, rowBytes, writeRow } from './row.ts';
 import type { Run, RunCursor } from './run.ts';
 
@@ -12,6 +13,8 @@ interface Spot {
   readonly chunk: Buffer;
   readonly offset: number;
   readonly rowBytes: number;
+  /** Bytes of the record. */
+  readonly size: number;
 }
 
 /** A run that still grows: rows and records in the order they came, packed into chunks that are used again. */
@@ -40,16 +43,31 @@ export class MemoryRun implements Run {
     const offset = this.#filled;
     writeRow(chunk, offset, facts, record.byteLength);
     chunk.set(record, offset + head);
-    this.#spots.push({ key: facts.key, chunk, offset, rowBytes: head });
+    this.#spots.push({ key: facts.key, chunk, offset, rowBytes: head, size: record.byteLength });
     this.#filled += head + record.byteLength;
     this.#cost += head + record.byteLength + ENTRY_COST;
     this.#sorted = false;
   }
 
   async open(): Promise<RunCursor> {
+    this.#sort();
+    return new MemoryCursor(this.#spots);
+  }
+
+  /** Writes all rows and records in order; what came twice is there twice. */
+  async writeTo(writer: FileRunWriter): Promise<void> {
+    this.#sort();
+    for (const { chunk, offset, rowBytes, size } of this.#spots) {
+      // Nothing is awaited for most records: they find room.
+      const room = writer.makeRoom(rowBytes, size);
+      if (room !== undefined) await room;
+      writer.put(chunk, offset, rowBytes, size);
+    }
+  }
+
+  #sort(): void {
     if (!this.#sorted) this.#spots.sort(compareSpots);
     this.#sorted = true;
-    return new MemoryCursor(this.#spots);
   }
 
   /** Forgets all rows; the chunks stay for the next ones. */
@@ -94,7 +112,7 @@ class MemoryCursor implements RunCursor {
     const spot = this.#spots[this.#at];
     if (spot === undefined) throw new RangeError('no row to read');
     const from = spot.offset + spot.rowBytes;
-    spot.chunk.copy(target, offset, from, from + rowAt(spot).size);
+    spot.chunk.copy(target, offset, from, from + spot.size);
   }
 
   async close(): Promise<void> {}

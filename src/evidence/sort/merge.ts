@@ -9,8 +9,9 @@ interface Head {
 
 /** Reads several runs as one, in order, each key once. */
 export class MergeCursor implements RunCursor {
+  /** In order of their rows. The first is the one that `next` gave last, once `next` was called. */
   readonly #heads: Head[];
-  #current: Head | undefined;
+  #last: Row | undefined;
 
   private constructor(heads: Head[]) {
     this.#heads = heads;
@@ -29,7 +30,7 @@ export class MergeCursor implements RunCursor {
       for (const { cursor } of heads) await cursor.close();
       throw error;
     }
-    return new MergeCursor(heads);
+    return new MergeCursor(heads.sort((a, b) => compareRows(a.row, b.row)));
   }
 
   /**
@@ -38,42 +39,44 @@ export class MergeCursor implements RunCursor {
    * @throws CodedError ERR_EXPORT_RECORD_CONFLICT for a repetition with other bytes, naming both places
    */
   async next(): Promise<Row | undefined> {
-    const last = this.#current?.row;
+    const last = this.#last;
     for (;;) {
-      if (this.#current !== undefined) await this.#advance(this.#current);
-      this.#current = this.#least();
-      const row = this.#current?.row;
+      if (this.#last !== undefined) await this.#advance();
+      this.#last = this.#heads[0]?.row;
+      const row = this.#last;
       if (row === undefined || last === undefined || row.key !== last.key) return row;
       if (row.hex !== last.hex) throw conflict(last, row);
     }
   }
 
   async read(target: Uint8Array, offset: number): Promise<void> {
-    if (this.#current === undefined) throw new RangeError('no row to read');
-    await this.#current.cursor.read(target, offset);
+    if (this.#last === undefined) throw new RangeError('no row to read');
+    await this.#heads[0]?.cursor.read(target, offset);
   }
 
   async close(): Promise<void> {
     for (const { cursor } of this.#heads.splice(0)) await cursor.close();
   }
 
-  async #advance(head: Head): Promise<void> {
+  /** Moves the first head on by a row and puts it where that row belongs. */
+  async #advance(): Promise<void> {
+    const head = this.#heads[0];
+    if (head === undefined) return;
     const row = await head.cursor.next();
-    if (row !== undefined) {
-      head.row = row;
+    if (row === undefined) {
+      this.#heads.shift();
+      await head.cursor.close();
       return;
     }
-    this.#heads.splice(this.#heads.indexOf(head), 1);
-    await head.cursor.close();
-  }
-
-  #least(): Head | undefined {
-    let least = this.#heads[0];
-    for (let i = 1; i < this.#heads.length; i++) {
-      const head = this.#heads[i] as Head;
-      if (compareRows(head.row, (least as Head).row) < 0) least = head;
+    head.row = row;
+    let [low, high] = [1, this.#heads.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareRows((this.#heads[middle] as Head).row, row) < 0) low = middle + 1;
+      else high = middle;
     }
-    return least;
+    this.#heads.copyWithin(0, 1, low);
+    this.#heads[low - 1] = head;
   }
 }
 

@@ -52,7 +52,7 @@ export class Sorter {
   }
 
   async #spill(): Promise<void> {
-    this.#runs.push(await this.#merge([this.#memory], 0));
+    this.#runs.push(await this.#write(0, (writer) => this.#memory.writeTo(writer)));
     this.#memory.clear();
     for (;;) {
       const level = this.#runs.at(-1)?.level ?? 0;
@@ -67,16 +67,19 @@ export class Sorter {
   async #merge(runs: readonly Run[], level: number): Promise<Run> {
     const cursor = await MergeCursor.open(runs);
     try {
-      return await this.#write(cursor, level);
+      return await this.#write(level, async (writer) => {
+        for (let row = await cursor.next(); row !== undefined; row = await cursor.next())
+          await writer.write(row, cursor);
+      });
     } finally {
       await cursor.close();
     }
   }
 
-  async #write(cursor: RunCursor, level: number): Promise<Run> {
+  async #write(level: number, fill: (writer: FileRunWriter) => Promise<void>): Promise<Run> {
     const writer = await FileRunWriter.create(await this.#newPath());
     try {
-      for (let row = await cursor.next(); row !== undefined; row = await cursor.next()) await writer.write(row, cursor);
+      await fill(writer);
       return await writer.finish(level);
     } catch (error) {
       await writer.abandon();
