@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeCanonical, type JsonValue } from '#core';
 import type { Fault } from '../../src/evidence/formats/check.ts';
@@ -152,6 +153,40 @@ describe('osvRecord', () => {
     const { [member as 'id']: _left, ...rest } = sound;
     expect(checkOsv(rest)).toMatchObject({ pointer: '', what: expect.stringContaining(`"${member}"`) });
   });
+});
+
+/** Every place in a value, as the steps that lead there. */
+function placesOf(value: unknown, steps: readonly string[] = []): (readonly string[])[] {
+  if (typeof value !== 'object' || value === null) return [steps];
+  return [steps, ...Object.entries(value).flatMap(([name, member]) => placesOf(member, [...steps, name]))];
+}
+
+test('whatever is changed in a record, the check ends, at the end or with a place that is there', () => {
+  const places = placesOf(full).slice(1);
+  const change = fc.record({ at: fc.constantFrom(...places), to: fc.jsonValue({ maxDepth: 2 }), drop: fc.boolean() });
+  fc.assert(
+    fc.property(change, ({ at, to, drop }) => {
+      const value = JSON.parse(JSON.stringify(full));
+      const parent = at.slice(0, -1).reduce((object, step) => object[step], value);
+      if (drop && !Array.isArray(parent)) delete parent[at.at(-1) as string];
+      else parent[at.at(-1) as string] = to;
+      const found = checkOsv(value);
+      if (found === undefined) {
+        expect(cursor.at).toBe(encodeCanonical(value).length);
+        return;
+      }
+      const steps = found.pointer
+        .split('/')
+        .slice(1)
+        .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+      let here = value;
+      for (const step of steps) {
+        expect(Object.hasOwn(here, step), found.pointer).toBe(true);
+        here = here[step];
+      }
+    }),
+    { numRuns: 3000 },
+  );
 });
 
 describe('looksLikeOsv', () => {
