@@ -16,6 +16,8 @@ const htpasswdLine = 'peer:$2y$05$abcdefghijklmnopqrstuux7DVfxfgfXTmp/9Tsk6HzX2Q
 export interface DockerRegistry {
   /** `127.0.0.1:PORT`, plain http. */
   readonly host: string;
+  /** The folder of its files. */
+  readonly storage: string;
   stop(): Promise<void>;
 }
 
@@ -45,7 +47,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     const host = await listeningAddress(server);
     const { status } = await fetch(`http://${host}/v2/`);
     if (status !== (options.htpasswd ? 401 : 200)) throw new Error(`docker-registry answers ${status} on /v2/`);
-    return { host, stop };
+    return { host, storage: join(dir, 'storage'), stop };
   } catch (error) {
     await stop();
     throw error;
