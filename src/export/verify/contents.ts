@@ -45,7 +45,7 @@ export async function checkContents(
   if (exportManifest.profile.kind === 'json') checkOwn(manifest, layers, place);
   checkType(exportManifest, manifest, place);
   const content = checkFor(exportManifest, options.workDir);
-  const watch = watcher(layers.values(), options.onProgress);
+  const watch = watcher(layers.values(), options);
   const checked: CheckedLayer[] = [];
   for (const [title, layer] of [...layers].sort(([a], [b]) => compareText(a, b))) {
     const stream = watch(await repository.fetch(layer, { signal: options.signal }));
@@ -57,8 +57,8 @@ export async function checkContents(
   return checked;
 }
 
-/** Passes streams on and tells how many bytes of all layers have come. */
-function watcher(layers: Iterable<Descriptor>, onProgress: ProgressListener | undefined) {
+/** Passes streams on, tells how many bytes of all layers have come, and stops when it is told to. */
+function watcher(layers: Iterable<Descriptor>, { onProgress, signal }: CheckOptions) {
   let [done, total] = [0, 0];
   for (const { size } of layers) total += size;
   return async function* (stream: ByteStream): ByteStream {
@@ -66,6 +66,7 @@ function watcher(layers: Iterable<Descriptor>, onProgress: ProgressListener | un
       done += chunk.byteLength;
       yield chunk;
       onProgress?.({ stage: 'check', done, total, unit: 'bytes' });
+      signal?.throwIfAborted();
     }
   };
 }
