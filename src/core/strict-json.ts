@@ -60,7 +60,7 @@ export function parseJsonObject(bytes: Uint8Array, name: string, limits: JsonLim
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The text that strict UTF-8 spells; a byte order mark stays and is then no JSON. */
-export function decodeUtf8(bytes: Uint8Array, name: string): string {
+function decodeUtf8(bytes: Uint8Array, name: string): string {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
@@ -73,7 +73,7 @@ export function decodeUtf8(bytes: Uint8Array, name: string): string {
 }
 
 /** What JSON.parse makes of a text; undefined when it refuses. */
-export function parseNative(text: string): JsonValue | undefined {
+function parseNative(text: string): JsonValue | undefined {
   try {
     return JSON.parse(text) as JsonValue;
   } catch {

@@ -51,7 +51,7 @@ const WORDS: Readonly<Record<string, Severity>> = {
  * The highest rating among all vectors of an advisory, of the whole and of single packages; the words in
  * `database_specific.severity` count where there is no vector.
  */
-export function severityOfOsv(value: JsonObject): Severity | undefined {
+function severityOfOsv(value: JsonObject): Severity | undefined {
   const parts = [value, ...(itemsOf(value, 'affected') as readonly JsonObject[])];
   return highest(parts.flatMap(ratingsOf)) ?? highest(parts.flatMap(wordsOf));
 }
