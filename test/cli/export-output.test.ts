@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import type { Digest, Instant } from '#core';
+import type { ExportReport, LayerReport, Publication } from '#export';
+import { describeIgnored, writeExportReport } from '../../src/cli/export-output.ts';
+
+const digest = `sha256:${'ab'.repeat(32)}` as Digest;
+const layer: LayerReport = { title: 'db.tar.gz', mediaType: 'a/b', digest, size: 2048, state: 'uploaded' };
+const publication: Publication = {
+  reference: `127.0.0.1:5000/db:2@${digest}`,
+  layers: [layer],
+  bytesSent: 4096,
+  referrers: [{ artifactType: 'a/c', digest }],
+  signed: 'signed',
+};
+const report: ExportReport = {
+  digest,
+  profile: 'trivy:db',
+  asOf: '2026-08-22T00:00:00Z' as Instant,
+  records: { kept: 6923, leftOut: 27, withheld: 2 },
+  publications: [publication],
+};
+
+test('json: one object on one line, as documented', () => {
+  const text = writeExportReport(report, 'json');
+  expect(text.endsWith('}\n')).toBe(true);
+  expect(JSON.parse(text)).toEqual({
+    reference: publication.reference,
+    digest,
+    profile: 'trivy:db',
+    asOf: '2026-08-22T00:00:00Z',
+    layers: [layer],
+    bytesSent: 4096,
+    records: { kept: 6923, leftOut: 27, withheld: 2 },
+    referrers: [{ artifactType: 'a/c', digest }],
+  });
+});
+
+test('json: further places under alsoPublished', () => {
+  const other = { ...publication, reference: `oci:dir:1@${digest}`, bytesSent: 0, signed: 'present' } as const;
+  const { alsoPublished } = JSON.parse(writeExportReport({ ...report, publications: [publication, other] }, 'json'));
+  expect(alsoPublished).toEqual([
+    { reference: other.reference, layers: [layer], bytesSent: 0, referrers: publication.referrers },
+  ]);
+});
+
+const planned: Publication = {
+  reference: undefined,
+  layers: [{ ...layer, state: 'planned' }],
+  bytesSent: 0,
+  referrers: [],
+  signed: 'unsigned',
+};
+
+test('a plan without a place lists its layers, and no reference', () => {
+  const plan = { ...report, publications: [planned] };
+  expect(JSON.parse(writeExportReport(plan, 'json'))).toMatchObject({
+    reference: null,
+    layers: [{ title: 'db.tar.gz', state: 'planned' }],
+  });
+  const text = writeExportReport(plan, 'text');
+  expect(text).not.toContain('undefined');
+  expect(text).toContain('nothing sent');
+  expect(text).toContain('planned  db.tar.gz');
+});
+
+test('text: digest, counts, what was sent and what was signed', () => {
+  const text = writeExportReport(report, 'text');
+  for (const part of [
+    digest,
+    '6,923 records, 27 left out, 2 withheld',
+    '4.0 KiB sent',
+    'signature and provenance made',
+    'uploaded db.tar.gz  2.0 KiB',
+  ]) {
+    expect(text).toContain(part);
+  }
+});
+
+test('text: a long list of layers is cut, and says where the rest is', () => {
+  const layers = Array.from({ length: 30 }, (_, i) => ({ ...layer, title: `layer ${i}` }));
+  const text = writeExportReport({ ...report, publications: [{ ...publication, layers }] }, 'text');
+  expect(text).toContain('layer 19');
+  expect(text).not.toContain('layer 20');
+  expect(text).toContain('and 10 more: see --output json');
+});
+
+test('describeIgnored: each file with its reason, and a count of the rest', () => {
+  expect(describeIgnored([])).toBe('');
+  const files = Array.from({ length: 22 }, (_, i) => ({ source: 'a.zip', name: `${i}.txt`, reason: 'no JSON' }));
+  const lines = describeIgnored(files).split('\n');
+  expect(lines[0]).toBe('ignored 22 files that hold no records:');
+  expect(lines[1]).toBe('  a.zip: 0.txt: no JSON');
+  expect(lines.at(-2)).toBe('  and 2 more');
+});

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'cli-main-'));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+function start(args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } });
+  let errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  return { child, errors: () => errors };
+}
+
+test('a failure keeps its status when nobody reads stderr any more', async () => {
+  const { child } = start(['verify', `oci:${dir}:1`, '--key', 'none.pub']);
+  child.stderr.destroy();
+  const [status] = await once(child, 'exit');
+  expect(status).toBe(1);
+});
+
+test('a reader of stdout that has seen enough is no failure', async () => {
+  const { child } = start(['--help']);
+  child.stdout.destroy();
+  const [status] = await once(child, 'exit');
+  expect(status).toBe(0);
+});
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s while records are read: 130, and no folder stays',
+  async (signal) => {
+    const source = join(dir, 'records.jsonl');
+    const line = (i: number) =>
+      JSON.stringify({ id: `X-${i}`, modified: '2026-01-01T00:00:00Z', details: 'x'.repeat(2000) });
+    await writeFile(source, Array.from({ length: 100_000 }, (_, i) => `${line(i)}\n`).join(''));
+    const temp = await mkdtemp(join(dir, 'temp-'));
+    const { child, errors } = start(['plan', '--profile', 'json:raw', '--source', source], { TMPDIR: temp });
+    // The folder for temporary files is made when the work begins.
+    while ((await readdir(temp)).length === 0) await setTimeout(5);
+    child.kill(signal);
+    const [status] = await once(child, 'exit');
+    expect(errors()).toMatch(/^error ERR_EXPORT_INTERRUPTED: /);
+    expect(status).toBe(130);
+    expect(await readdir(temp)).toEqual([]);
+  },
+);
