@@ -1,8 +1,15 @@
 import { Command } from 'commander';
+import { copyCommand } from './commands/copy.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { discoverCommand } from './commands/discover.ts';
 import { exportCommand, planCommand } from './commands/export.ts';
+import { inspectCommand } from './commands/inspect.ts';
 import { keysCommand } from './commands/keys.ts';
+import { lsCommand } from './commands/ls.ts';
+import { pullCommand } from './commands/pull.ts';
 import { quickstartCommand } from './commands/quickstart.ts';
 import { serveCommand } from './commands/serve.ts';
+import { tagCommand } from './commands/tag.ts';
 import { verifyCommand } from './commands/verify.ts';
 import type { Io } from './io.ts';
 import { packageVersion } from './version.ts';
@@ -21,6 +28,23 @@ Examples:
 Exit status: 0 done, 1 failure, 2 usage or bad input, 3 verification failed, 4 not allowed,
 5 interrupted, run again to go on, 75 try again later, 130 interrupted.`;
 
+/** In the order in which help lists them. */
+const commands = [
+  quickstartCommand,
+  exportCommand,
+  planCommand,
+  verifyCommand,
+  copyCommand,
+  pullCommand,
+  lsCommand,
+  inspectCommand,
+  discoverCommand,
+  tagCommand,
+  deleteCommand,
+  keysCommand,
+  serveCommand,
+];
+
 /** The command line with all its commands, bound to one world. */
 export function createProgram(io: Io): Command {
   const program = new Command('export-center')
@@ -28,7 +52,7 @@ export function createProgram(io: Io): Command {
     .version(packageVersion())
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', EXAMPLES);
-  for (const make of [quickstartCommand, exportCommand, planCommand, verifyCommand, keysCommand, serveCommand]) {
+  for (const make of commands) {
     program.addCommand(make(io));
   }
   bind(program, io);

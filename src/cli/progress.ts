@@ -7,6 +7,7 @@ const VERBS: Record<Progress['stage'], string> = {
   pack: 'packing',
   send: 'sending',
   check: 'checking',
+  fetch: 'fetching',
 };
 
 const REDRAW_MS = 100;

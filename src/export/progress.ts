@@ -1,5 +1,5 @@
 /** What a run is doing. */
-export type Stage = 'read' | 'pack' | 'send' | 'check';
+export type Stage = 'read' | 'pack' | 'send' | 'check' | 'fetch';
 
 /** How far a stage has come. Counters only grow within a stage. */
 export interface Progress {

@@ -1,6 +1,7 @@
-import { type Descriptor, type Digest, hexOf, isManifestType } from '#core';
+import { type Descriptor, type Digest, isManifestType } from '#core';
 import { bareDescriptor, contentOf, fetchBytes, inlineData } from './content.ts';
 import { atSide, CopyLimits, isForeign, limitReached, streamAtSide } from './copy-rules.ts';
+import { cosignTagsOf } from './cosign-tags.ts';
 import { type Manifest, parseManifest, successorsOf } from './manifest.ts';
 import type { ByteStream, ContentReader, OperationOptions, PushOutcome, Repository } from './ports.ts';
 import { Slots } from './slots.ts';
@@ -73,8 +74,6 @@ export async function copy(
   await run.setTags(options.tags ?? []);
   return run.report();
 }
-
-const COSIGN_SUFFIXES = ['sig', 'att', 'sbom'] as const;
 
 class CopyRun {
   readonly #source: Repository;
@@ -250,7 +249,7 @@ class CopyRun {
   }
 
   async #copyCosignTags(manifests: readonly Descriptor[]): Promise<void> {
-    const tags = manifests.flatMap(({ digest }) => COSIGN_SUFFIXES.map((suffix) => cosignTag(digest, suffix)));
+    const tags = manifests.flatMap(({ digest }) => cosignTagsOf(digest));
     await Promise.all(
       tags.map(async (tag) => {
         const resolve = () => this.#source.resolve(tag, { signal: this.#signal });
@@ -273,8 +272,4 @@ class CopyRun {
     };
     await this.#slots.run(() => atSide('target', descriptor, set));
   }
-}
-
-function cosignTag(digest: Digest, suffix: string): string {
-  return `${digest.slice(0, digest.indexOf(':'))}-${hexOf(digest)}.${suffix}`;
 }

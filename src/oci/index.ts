@@ -9,6 +9,7 @@ export {
   maxManifestBytes,
 } from './content.ts';
 export { type CopyOptions, type CopyProgress, type CopyReport, type CopyTag, copy, type Excluded } from './copy.ts';
+export { discover, type ReferrerTree } from './discover.ts';
 export { Layout, type LayoutOptions, openLayout, openStaging } from './layout/layout.ts';
 export {
   artifactTypeOf,
@@ -43,6 +44,7 @@ export type {
   ReferrerFilter,
   Repository,
 } from './ports.ts';
+export { type PulledFile, type PullOptions, pullFiles } from './pull.ts';
 export {
   formatReference,
   isLoopbackHost,

@@ -15,6 +15,12 @@ export function withCommonOptions(command: Command): Command {
     .option('--quiet', 'no progress and no notes on stderr', false);
 }
 
+/** Adds `--output` for commands whose result is a list, which may be long. */
+export function withListOptions(command: Command): Command {
+  const output = new Option('--output <format>', 'how to write the result').choices(['text', 'json', 'ndjson']);
+  return command.addOption(output.default('text'));
+}
+
 /** Adds `--plain-http`. */
 export function withTransportOptions(command: Command): Command {
   return command.addOption(

@@ -1,0 +1,40 @@
+import { CodedError, type Descriptor } from '#core';
+import { formatReference, nameOf, openRepository, parseReference, type Reference, type Repository } from '#oci';
+import type { Io } from './io.ts';
+
+/** An artifact that was found where its reference says. */
+export interface FoundArtifact {
+  readonly reference: Reference;
+  readonly repository: Repository;
+  readonly descriptor: Descriptor;
+}
+
+/**
+ * Runs `use` on the artifact that a reference names, and closes its repository.
+ *
+ * @throws CodedError ERR_EXPORT_NOT_FOUND
+ */
+export async function withArtifact(
+  io: Io,
+  text: string,
+  options: { readonly plainHttp?: boolean | undefined },
+  use: (found: FoundArtifact) => Promise<void>,
+): Promise<void> {
+  const reference = parseReference(text);
+  const name = nameOf(reference);
+  const repository = await openRepository(reference, options);
+  try {
+    const descriptor = await repository.resolve(name, { signal: io.signal });
+    if (descriptor === undefined) throw notFound(reference);
+    await use({ reference, repository, descriptor });
+  } finally {
+    await repository.close();
+  }
+}
+
+function notFound(reference: Reference): CodedError {
+  return new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(reference)}: there is no such artifact`, {
+    hint: 'check the reference; export-center ls lists the tags that are there',
+    details: { reference: formatReference(reference) },
+  });
+}

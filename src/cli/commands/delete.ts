@@ -1,0 +1,39 @@
+import { Command } from 'commander';
+import { CodedError } from '#core';
+import { type FoundArtifact, withArtifact } from '../artifact.ts';
+import { type Io, writeText } from '../io.ts';
+import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+
+interface DeleteOptions extends CommonOptions {
+  readonly plainHttp?: boolean;
+}
+
+/** `delete`: takes a manifest away, with its tags. */
+export function deleteCommand(io: Io): Command {
+  const command = new Command('delete')
+    .description('delete a manifest with all its tags; its blobs go with the next garbage collection')
+    .argument('<reference>', 'the artifact, by digest')
+    .addHelpText('after', '\nExample:\n  export-center delete 127.0.0.1:8080/security/feed@sha256:…');
+  return withTransportOptions(withCommonOptions(command)).action((text: string, options: DeleteOptions) =>
+    withArtifact(io, text, options, (found) => remove(io, found, options)),
+  );
+}
+
+async function remove(
+  io: Io,
+  { reference, repository, descriptor }: FoundArtifact,
+  options: DeleteOptions,
+): Promise<void> {
+  const { digest } = descriptor;
+  if (reference.digest === undefined) {
+    throw new CodedError('ERR_EXPORT_USAGE', `${reference.tag} is ${digest}, and other tags may point at it too`, {
+      hint: `to delete it with all its tags, name it by digest: @${digest}`,
+      details: { digest },
+    });
+  }
+  await repository.delete(descriptor, { signal: io.signal });
+  await writeText(
+    io.stdout,
+    options.output === 'json' ? `${JSON.stringify({ deleted: digest })}\n` : `deleted ${digest}\n`,
+  );
+}

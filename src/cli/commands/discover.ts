@@ -1,0 +1,56 @@
+import { Command } from 'commander';
+import { discover, formatReference, type ReferrerTree } from '#oci';
+import { type FoundArtifact, withArtifact } from '../artifact.ts';
+import { type Io, writeText } from '../io.ts';
+import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+
+interface DiscoverOptions extends CommonOptions {
+  readonly plainHttp?: boolean;
+}
+
+/** `discover`: what hangs on an artifact, as a tree. */
+export function discoverCommand(io: Io): Command {
+  const command = new Command('discover')
+    .description('show what hangs on an artifact: signatures, provenance, export.json, in both of cosign’s forms')
+    .argument('<reference>', 'the artifact, by tag or digest')
+    .addHelpText('after', '\nExample:\n  export-center discover 127.0.0.1:8080/security/trivy-db:2');
+  return withTransportOptions(withCommonOptions(command)).action((text: string, options: DiscoverOptions) =>
+    withArtifact(io, text, options, (found) => show(io, found, options)),
+  );
+}
+
+async function show(
+  io: Io,
+  { reference, repository, descriptor }: FoundArtifact,
+  options: DiscoverOptions,
+): Promise<void> {
+  const tree = await discover(repository, descriptor, { signal: io.signal });
+  const place = formatReference({ ...reference, digest: descriptor.digest });
+  const text =
+    options.output === 'json' ? `${JSON.stringify(asJson(tree))}\n` : `${[place, ...branches(tree, '')].join('\n')}\n`;
+  await writeText(io.stdout, text);
+}
+
+function asJson({ descriptor, found, children }: ReferrerTree): object {
+  const { digest, mediaType, size, artifactType, annotations } = descriptor;
+  return {
+    digest,
+    mediaType,
+    size,
+    artifactType: artifactType ?? null,
+    annotations: annotations ?? {},
+    found,
+    children: children.map(asJson),
+  };
+}
+
+function branches({ children }: ReferrerTree, indent: string): string[] {
+  return children.flatMap((child, i) => {
+    const last = i === children.length - 1;
+    const { digest, artifactType, mediaType, annotations } = child.descriptor;
+    const kind = child.found === 'referrer' ? (artifactType ?? mediaType) : `tag ${child.found.replace(/^.*\./, '.')}`;
+    const predicate = annotations?.['dev.sigstore.bundle.predicateType'];
+    const line = `${indent}${last ? '└─' : '├─'} ${kind}${predicate === undefined ? '' : ` ${predicate}`}  ${digest}`;
+    return [line, ...branches(child, `${indent}${last ? '   ' : '│  '}`)];
+  });
+}

@@ -1,0 +1,54 @@
+import { Command } from 'commander';
+import { annotationKeys } from '#core';
+import { artifactTypeOf, fetchBytes, formatReference, type Manifest, parseManifest } from '#oci';
+import { type FoundArtifact, withArtifact } from '../artifact.ts';
+import { type Io, writeText } from '../io.ts';
+import { formatBytes } from '../numbers.ts';
+import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+
+interface InspectOptions extends CommonOptions {
+  readonly raw: boolean;
+  readonly plainHttp?: boolean;
+}
+
+/** `inspect`: the manifest of an artifact. */
+export function inspectCommand(io: Io): Command {
+  const command = new Command('inspect')
+    .description('show the manifest of an artifact')
+    .argument('<reference>', 'the artifact, by tag or digest')
+    .option('--raw', 'the manifest byte for byte, and nothing else', false)
+    .addHelpText('after', '\nExample:\n  export-center inspect 127.0.0.1:8080/security/trivy-db:2');
+  return withTransportOptions(withCommonOptions(command)).action((text: string, options: InspectOptions) =>
+    withArtifact(io, text, options, (found) => inspect(io, found, options)),
+  );
+}
+
+async function inspect(
+  io: Io,
+  { reference, repository, descriptor }: FoundArtifact,
+  options: InspectOptions,
+): Promise<void> {
+  const bytes = await fetchBytes(repository, descriptor, { signal: io.signal });
+  const text = Buffer.from(bytes).toString('utf8');
+  if (options.raw) return writeText(io.stdout, text);
+  const manifest = parseManifest(bytes, descriptor.mediaType, `${repository.name}@${descriptor.digest}`);
+  const place = formatReference({ ...reference, digest: descriptor.digest });
+  if (options.output === 'json') {
+    return writeText(io.stdout, `${JSON.stringify({ reference: place, descriptor, manifest: JSON.parse(text) })}\n`);
+  }
+  await writeText(io.stdout, describe(place, manifest));
+}
+
+function describe(place: string, manifest: Manifest): string {
+  const lines = [place, `  ${manifest.mediaType}`];
+  const artifactType = artifactTypeOf(manifest);
+  if (artifactType !== undefined) lines.push(`  artifact type ${artifactType}`);
+  if (manifest.subject !== undefined) lines.push(`  subject ${manifest.subject.digest}`);
+  for (const [key, value] of Object.entries(manifest.annotations)) lines.push(`  ${key}: ${value}`);
+  const entries = manifest.kind === 'index' ? manifest.manifests : manifest.layers;
+  for (const { digest, size, mediaType, annotations } of entries) {
+    const title = annotations?.[annotationKeys.title] ?? mediaType;
+    lines.push(`  ${digest}  ${formatBytes(size)}  ${title}`);
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,38 @@
+import { Command } from 'commander';
+import { openRepository, parseReference } from '#oci';
+import { type Io, writeText } from '../io.ts';
+import { withListOptions, withTransportOptions } from './options.ts';
+
+interface ListOptions {
+  readonly output: 'text' | 'json' | 'ndjson';
+  readonly plainHttp?: boolean;
+}
+
+/** `ls`: the tags of a repository with what they point at. */
+export function lsCommand(io: Io): Command {
+  const command = new Command('ls')
+    .description('list the tags of a repository, with digest and size of what they point at')
+    .argument('<repository>', 'a repository without a tag: HOST/REPO, oci:DIR or oci-archive:FILE')
+    .addHelpText('after', '\nExample:\n  export-center ls 127.0.0.1:8080/security/trivy-db');
+  return withTransportOptions(withListOptions(command)).action((text: string, options: ListOptions) =>
+    list(io, text, options),
+  );
+}
+
+async function list(io: Io, text: string, { output, plainHttp }: ListOptions): Promise<void> {
+  const repository = await openRepository(parseReference(text), { plainHttp });
+  const rows: object[] = [];
+  try {
+    for await (const tag of repository.tags({ signal: io.signal })) {
+      const descriptor = await repository.resolve(tag, { signal: io.signal });
+      if (descriptor === undefined) continue;
+      const { digest, size, mediaType } = descriptor;
+      if (output === 'text') await writeText(io.stdout, `${tag}\t${digest}\t${size}\t${mediaType}\n`);
+      else if (output === 'ndjson') await writeText(io.stdout, `${JSON.stringify({ tag, digest, size, mediaType })}\n`);
+      else rows.push({ tag, digest, size, mediaType });
+    }
+  } finally {
+    await repository.close();
+  }
+  if (output === 'json') await writeText(io.stdout, `${JSON.stringify({ repository: repository.name, tags: rows })}\n`);
+}

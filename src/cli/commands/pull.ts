@@ -1,0 +1,72 @@
+import { Command } from 'commander';
+import { CodedError } from '#core';
+import { fetchBytes, type PulledFile, parseManifest, pullFiles } from '#oci';
+import { type FoundArtifact, withArtifact } from '../artifact.ts';
+import { type Io, writeText } from '../io.ts';
+import { formatBytes, plural } from '../numbers.ts';
+import { createProgressLine } from '../progress.ts';
+import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+
+interface PullCommandOptions extends CommonOptions {
+  readonly dir: string;
+  readonly plainHttp?: boolean;
+}
+
+/** `pull`: lays down the files of an artifact. */
+export function pullCommand(io: Io): Command {
+  const command = new Command('pull')
+    .description(
+      'write the titled layers of an artifact into a folder, each checked; goes on where a killed pull stopped',
+    )
+    .argument('<reference>', 'the artifact, by tag or digest')
+    .requiredOption('-o, --dir <dir>', 'the folder; made if missing')
+    .addHelpText(
+      'after',
+      '\nExample:\n  export-center pull 127.0.0.1:8080/security/feed:1 -o feed && (cd feed && sha256sum -c checksums.txt)',
+    );
+  return withTransportOptions(withCommonOptions(command)).action((text: string, options: PullCommandOptions) =>
+    withArtifact(io, text, options, (found) => pull(io, found, options)),
+  );
+}
+
+async function pull(io: Io, { repository, descriptor }: FoundArtifact, options: PullCommandOptions): Promise<void> {
+  const bytes = await fetchBytes(repository, descriptor, { signal: io.signal });
+  const manifest = parseManifest(bytes, descriptor.mediaType, `${repository.name}@${descriptor.digest}`);
+  if (manifest.kind === 'index') {
+    throw new CodedError('ERR_EXPORT_UNSUPPORTED', `${repository.name}@${descriptor.digest}: an index has no files`, {
+      hint: 'name one of its manifests by digest: export-center inspect lists them',
+    });
+  }
+  const progress = createProgressLine(io, options.quiet);
+  const total = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
+  let done = 0;
+  let files: PulledFile[];
+  try {
+    files = await pullFiles(repository, manifest.layers, options.dir, {
+      signal: io.signal,
+      onBytes: (sizeBytes) => {
+        done += sizeBytes;
+        progress.listen({ stage: 'fetch', done, total, unit: 'bytes' });
+      },
+    });
+  } finally {
+    progress.clear();
+  }
+  await writeText(io.stdout, options.output === 'json' ? asJson(descriptor.digest, files) : asText(options.dir, files));
+}
+
+function asJson(digest: string, files: readonly PulledFile[]): string {
+  const rows = files.map(({ path, state, descriptor }) => ({
+    path,
+    digest: descriptor.digest,
+    size: descriptor.size,
+    state,
+  }));
+  return `${JSON.stringify({ digest, files: rows })}\n`;
+}
+
+function asText(folder: string, files: readonly PulledFile[]): string {
+  const size = files.reduce((sum, file) => sum + file.descriptor.size, 0);
+  const present = files.filter((file) => file.state === 'present').length;
+  return `${plural(files.length, 'file')}, ${formatBytes(size)} in ${folder}${present === 0 ? '' : `; ${present} were there already`}\n`;
+}
