@@ -3,7 +3,11 @@ import type { ExportReport, LayerReport, Publication } from '#export';
 import type { OutputFormat } from './failure.ts';
 import { formatBytes, plural } from './numbers.ts';
 
+/** Layers that a text shows; all are in the JSON. */
 const SHOWN = 20;
+
+/** Files passed over that are named: nobody reads more, and the count says how many there are. */
+const IGNORED_SHOWN = 1000;
 
 /** The result of `export` and `plan`. The first place stands at the top; further ones under `alsoPublished`. */
 export function writeExportReport(report: ExportReport, format: OutputFormat): string {
@@ -63,7 +67,7 @@ function layersAsText(layers: readonly LayerReport[]): string[] {
 export function describeIgnored(files: readonly IgnoredFile[]): string {
   if (files.length === 0) return '';
   const lines = [`ignored ${plural(files.length, 'file')} that hold no records:`];
-  lines.push(...files.slice(0, SHOWN).map(({ source, name, reason }) => `  ${source}: ${name}: ${reason}`));
-  if (files.length > SHOWN) lines.push(`  and ${files.length - SHOWN} more`);
+  lines.push(...files.slice(0, IGNORED_SHOWN).map(({ source, name, reason }) => `  ${source}: ${name}: ${reason}`));
+  if (files.length > IGNORED_SHOWN) lines.push(`  and ${files.length - IGNORED_SHOWN} more`);
   return `${lines.join('\n')}\n`;
 }

@@ -1,7 +1,8 @@
-import { type Descriptor, type Digest, isCoded, mediaTypes } from '#core';
+import { type Descriptor, type Digest, type ErrorCode, isCoded, mediaTypes } from '#core';
 import { fetchBytes, type OperationOptions, type Repository } from '#oci';
 import {
   attestationTagOf,
+  keyidAnnotation,
   parseSigstoreBundleManifest,
   parseTagManifest,
   predicateTypes,
@@ -97,7 +98,7 @@ async function* readAttestationTag(context: ReadContext): AsyncIterable<ReadResu
 
 interface TagPayload {
   readonly layer: TagLayer;
-  /** Absent where another key's layer has lost its blob, or has a huge one. */
+  /** Absent where another key's layer has lost its blob, or has one that is damaged or huge. */
   readonly payload: Uint8Array | undefined;
   readonly name: string;
 }
@@ -119,7 +120,8 @@ async function* readSigstoreBundles(context: ReadContext): AsyncIterable<ReadRes
   for await (const referrer of repository.referrers(subject.digest, options)) {
     if (referrer.mediaType !== mediaTypes.ociManifest) continue;
     const name = `${repository.name}@${referrer.digest}`;
-    const manifest = parseSigstoreBundleManifest(await fetchBytes(repository, referrer, options), name);
+    const bytes = await fetchPayload(context, referrer, referrer.annotations?.[keyidAnnotation]);
+    const manifest = bytes && parseSigstoreBundleManifest(bytes, name);
     if (manifest === undefined) continue;
     const blob = await fetchPayload(context, manifest.layer, manifest.keyid);
     const verified = blob && verifySigstoreBundle(manifest, blob, { ...about(context), name });
@@ -130,10 +132,15 @@ async function* readSigstoreBundles(context: ReadContext): AsyncIterable<ReadRes
 /** As large as a JSON text may be here; strangers attest documents of any size. */
 const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
 
-/**
- * A blob that is gone can be nobody's signature, and one that is huge is none of ours; either is an error only where
- * the object names our key.
- */
+/** What may befall a stranger's content without being any business of ours. */
+const UNUSABLE: readonly ErrorCode[] = [
+  'ERR_EXPORT_NOT_FOUND',
+  'ERR_EXPORT_TOO_LARGE',
+  'ERR_EXPORT_DIGEST_MISMATCH',
+  'ERR_EXPORT_SIZE_MISMATCH',
+];
+
+/** Content that is gone, damaged or huge can be nobody's signature; that is an error only where it names our key. */
 async function fetchPayload(
   { repository, verifier, options }: ReadContext,
   descriptor: Descriptor,
@@ -142,7 +149,7 @@ async function fetchPayload(
   try {
     return await fetchBytes(repository, descriptor, { signal: options.signal, maxBytes: MAX_PAYLOAD_BYTES });
   } catch (error) {
-    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND', 'ERR_EXPORT_TOO_LARGE') && !verifier.isNamedBy(keyid)) return undefined;
+    if (isCoded(error, ...UNUSABLE) && !verifier.isNamedBy(keyid)) return undefined;
     throw error;
   }
 }

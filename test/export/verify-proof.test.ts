@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Descriptor, type Digest, mediaTypes } from '#core';
@@ -19,7 +19,7 @@ import {
 } from '#signing';
 import type { Bundle } from '../../src/export/pack.ts';
 import { pushSignedObject } from '../../src/export/sign.ts';
-import { type Forgery, forge, lose, provenanceOf, put, putExportReferrer } from './forge.ts';
+import { blobFile, type Forgery, forge, lose, provenanceOf, put, putExportReferrer } from './forge.ts';
 import { advisory, destinationIn, newParty, openScene, type Party, requestFor, type Scene } from './scene.ts';
 
 let scene: Scene;
@@ -216,7 +216,7 @@ async function exportLayerOf({ exportReferrer }: Bundle): Promise<Descriptor> {
   return manifest.layers[0];
 }
 
-test('what strangers hang on it is counted and passed over, lost or huge as it may be', async () => {
+test('what strangers hang on it is counted and passed over, lost, damaged or huge as it may be', async () => {
   const bundle = await forged();
   const stranger = newParty();
   const existing = async (tag: string) => fetchBytes(layout, (await layout.resolve(tag)) as Descriptor);
@@ -240,8 +240,13 @@ test('what strangers hang on it is counted and passed over, lost or huge as it m
   const lost = packSigstoreBundle(bundle.artifact, huge, { predicateType: 'https://example.test/sbom', created });
   await putObject(lost);
   await lose(layout, (lost.blobs[0] as SignedObject['manifest']).descriptor);
+  const [damaged, gone] = [await signatureObjects(bundle, stranger), await signatureObjects(bundle, newParty())];
+  await putObject(damaged.bundle);
+  await writeFile(blobFile(layout, (damaged.bundle.blobs[0] as SignedObject['manifest']).descriptor), 'damaged');
+  await putObject(gone.bundle);
+  await lose(layout, gone.bundle.manifest.descriptor);
   await expect(verify()).resolves.toMatchObject({
-    strangers: 3,
+    strangers: 4,
     signatureForms: ['tag', 'bundle'],
     provenanceForms: ['tag', 'bundle'],
   });
@@ -270,6 +275,25 @@ test.each([
     code: 'ERR_EXPORT_SIGNATURE_INVALID',
     message: expect.stringContaining('the key did not sign it'),
   });
+});
+
+test('an object that names this key and is lost or damaged is an error', async () => {
+  const bundle = await forged({ unsigned: true });
+  const [signature, provenance] = [await signatureObjects(bundle, party), await provenanceObjects(bundle, party)];
+  for (const object of [signature.tag, signature.bundle, provenance.tag, provenance.bundle]) await putObject(object);
+  for (const object of [signature.tag, signature.bundle, provenance.tag, provenance.bundle]) {
+    const file = blobFile(layout, (object.blobs[0] as SignedObject['manifest']).descriptor);
+    const bytes = await readFile(file);
+    await writeFile(
+      file,
+      bytes.map((byte, i) => (i === 9 ? byte ^ 1 : byte)),
+    );
+    await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_DIGEST_MISMATCH' });
+    await rm(file);
+    await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+    await writeFile(file, bytes);
+  }
+  await expect(verify()).resolves.toMatchObject({ digest: bundle.artifact.digest });
 });
 
 test('a tag that is not there, and an index, are no bundle', async () => {
