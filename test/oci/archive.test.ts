@@ -1,5 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { copy, openLayout, openRepository, parseReference, type Repository } from '#oci';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from './content.ts';
 import { repositoryContract } from './contract.ts';
+import { startWriter } from './layout-writer.ts';
 
 repositoryContract('archive', async () => {
   const root = await mkdtemp(join(tmpdir(), 'archive-'));
@@ -150,21 +150,18 @@ test('archive: copied from and to', async () => {
 test('archive: killed at any moment, the old tar or the new one is there, and leftovers go with the next run', {
   timeout: 60_000,
 }, async () => {
-  const script = new URL('layout-writer.process.ts', import.meta.url).pathname;
-  const write = (prefix: string) =>
-    spawn(process.execPath, [script, `oci-archive:${join(root, 'kit.tar')}`, prefix, '2', '3000000']);
-  await once(write('first-'), 'exit');
+  const write = (prefix: string) => startWriter(`oci-archive:${join(root, 'kit.tar')}`, prefix, 2, 3_000_000);
+  expect(await write('first-').ended).toBe(0);
   for (let round = 0; round < 5; round++) {
-    const child = write(`r${round}-`);
-    await once(child.stdout, 'data');
-    await new Promise((resolve) => setTimeout(resolve, 15 * round));
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+    const writer = write(`r${round}-`);
+    await writer.firstTag;
+    await new Promise((resolve) => setTimeout(resolve, 10 * round));
+    await writer.kill();
     const archive = await open();
     expect(await listAll(archive.tags())).toContain('first-0');
     await archive.close();
   }
-  await once(write('last-'), 'exit');
+  expect(await write('last-').ended).toBe(0);
   expect(await readdir(root)).toEqual(['kit.tar']);
 });
 

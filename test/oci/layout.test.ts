@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { withLock } from '../../src/oci/layout/lock.ts';
 import { thisOwner } from '../../src/oci/layout/owner.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, readAll } from './content.ts';
 import { repositoryContract } from './contract.ts';
+import { startWriter } from './layout-writer.ts';
 
 repositoryContract('layout', async () => {
   const root = await mkdtemp(join(tmpdir(), 'layout-'));
@@ -250,17 +251,12 @@ test('layout: a damaged blob is found when it is read, a cut one before', async 
   await layout.close();
 });
 
-function writer(prefix: string, count: number, layerBytes: number): ChildProcess {
-  const script = new URL('layout-writer.process.ts', import.meta.url).pathname;
-  return spawn(process.execPath, [script, `oci:${root}`, prefix, String(count), String(layerBytes)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-}
+const write = (prefix: string, count: number, layerBytes: number) =>
+  startWriter(`oci:${root}`, prefix, count, layerBytes);
 
 test('layout: several processes at once lose nothing', { timeout: 60_000 }, async () => {
-  const children = ['a', 'b', 'c'].map((prefix) => writer(prefix, 25, 1000));
-  const ended = await Promise.all(children.map((child) => once(child, 'exit')));
-  expect(ended.map(([status]) => status)).toEqual([0, 0, 0]);
+  const writers = ['a', 'b', 'c'].map((prefix) => write(prefix, 25, 1000));
+  expect(await Promise.all(writers.map(({ ended }) => ended))).toEqual([0, 0, 0]);
   const layout = await openLayout(root);
   expect(await listAll(layout.tags())).toHaveLength(75);
   expect((await readdir(root)).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
@@ -271,14 +267,11 @@ test('layout: killed at any moment, what was acknowledged is there and nothing d
 }, async () => {
   const acknowledged = new Set<string>();
   for (let round = 0; round < 6; round++) {
-    const child = writer(`r${round}-`, 50, 200_000);
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      for (const [, tag] of text.matchAll(/tagged (\S+)\n/g)) acknowledged.add(tag as string);
-    });
-    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    const writer = write(`r${round}-`, 50, 200_000);
+    await writer.firstTag;
     await new Promise((resolve) => setTimeout(resolve, 17 * round));
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+    await writer.kill();
+    for (const tag of writer.tagged) acknowledged.add(tag);
     const layout = await openLayout(root);
     const tags = new Set(await listAll(layout.tags()));
     expect([...acknowledged].filter((tag) => !tags.has(tag))).toEqual([]);
@@ -286,8 +279,7 @@ test('layout: killed at any moment, what was acknowledged is there and nothing d
       expect(describe(await readFile(join(root, 'blobs/sha256', name))).digest).toBe(`sha256:${name}`);
     }
   }
-  const child = writer('last-', 1, 1000);
-  await once(child, 'exit');
+  expect(await write('last-', 1, 1000).ended).toBe(0);
   expect((await readdir(root)).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
 });
 

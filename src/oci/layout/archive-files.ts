@@ -1,6 +1,6 @@
-import { constants, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { compareText, type Digest, fileError, isDigest, isSystemError, syncFolder } from '#core';
+import { compareText, type Digest, fileError, isDigest, isSystemError, makeFolder, syncFolder } from '#core';
 import type { ByteRange, ByteStream } from '../ports.ts';
 import { verifyStream } from '../verify-stream.ts';
 import { blobPath, FolderFiles, type LayoutFiles } from './files.ts';
@@ -61,7 +61,7 @@ export class ArchiveFiles implements LayoutFiles {
     const temp = join(this.#stage.root, 'next.tar');
     const files = await this.#list(index);
     try {
-      await mkdir(this.#stage.root, { recursive: true });
+      await makeFolder(this.#stage.root);
       await rm(temp, { force: true });
       const file = await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
       try {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { CodedError, type Descriptor, type Digest, fileError, isManifestType } from '#core';
+import { CodedError, type Descriptor, type Digest, fileError, isManifestType, makeFolder } from '#core';
 import { contentOf } from '../content.ts';
 import type {
   ByteStream,
@@ -177,7 +177,7 @@ async function openStage(path: string, stagePath: string): Promise<Layout> {
   const folder = dirname(path);
   const [stage, lock] = [stagePrefix(path), `${basename(path)}.lock.`];
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const name of await readdir(folder)) {
       const prefix = [stage, lock].find((start) => name.startsWith(start));
       if (prefix === undefined || isAlive(ownerIn(name.slice(prefix.length)) ?? '') !== false) continue;

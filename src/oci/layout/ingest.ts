@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises';
+import { constants, type FileHandle, open, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Descriptor, type Digest, Digester, fileError, isSystemError, syncFolder } from '#core';
+import { type Descriptor, type Digest, Digester, fileError, isSystemError, makeFolder, syncFolder } from '#core';
 import type { ByteStream, OperationOptions, PushOptions } from '../ports.ts';
 import { verifyStream } from '../verify-stream.ts';
 import { blobPath } from './files.ts';
@@ -137,7 +137,7 @@ class TempFile {
       if (durable) await this.#file?.sync();
       await this.#file?.close();
       this.#file = undefined;
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       await rename(this.#path, path);
       this.#moved = true;
     });
@@ -164,7 +164,7 @@ async function openTemp(temp: string): Promise<FileHandle> {
       return await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
     } catch (error) {
       if (attempt >= 5 || !isSystemError(error, 'ENOENT')) throw error;
-      await mkdir(dirname(temp), { recursive: true });
+      await makeFolder(dirname(temp));
     }
   }
 }

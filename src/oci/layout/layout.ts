@@ -1,6 +1,6 @@
-import { mkdir, readdir, unlink } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, type Descriptor, type Digest, fileError, isManifestType, isSystemError } from '#core';
+import { CodedError, type Descriptor, type Digest, fileError, isManifestType, isSystemError, makeFolder } from '#core';
 import type {
   ByteStream,
   ContentReader,
@@ -211,9 +211,7 @@ async function checkVacant(root: string, create: boolean): Promise<void> {
       details: { path: root },
     });
   }
-  await mkdir(root, { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, root);
-  });
+  await makeFolder(root);
 }
 
 async function* once(bytes: Uint8Array): ByteStream {

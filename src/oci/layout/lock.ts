@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { CodedError, fileError, isSystemError } from '#core';
+import { CodedError, fileError, isSystemError, makeFolder } from '#core';
 import { pause } from '../pause.ts';
 import { isAlive, thisOwner } from './owner.ts';
 
@@ -50,7 +50,7 @@ async function acquire(path: string, options: LockOptions): Promise<string> {
 async function create(path: string, content: string): Promise<boolean> {
   const temp = tempName(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFile(temp, content, { flag: 'wx' });
     await link(temp, path);
     return true;

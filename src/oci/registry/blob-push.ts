@@ -55,8 +55,7 @@ class Upload {
 
   async run(): Promise<PushOutcome> {
     const { signal } = this.#options;
-    // From here on a token to write serves for reading too.
-    void this.#remote.toWrite;
+    this.#remote.willWrite();
     if (await hasBlob(this.#remote, this.#descriptor, { signal })) return 'present';
     if ((await this.#mount()) === 'mounted') return 'mounted';
     try {

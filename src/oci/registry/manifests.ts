@@ -98,8 +98,7 @@ export async function pushManifest(
   bytes: Uint8Array,
   options: OperationOptions,
 ): Promise<PushOutcome> {
-  // From here on a token to write serves for reading too.
-  void remote.toWrite;
+  remote.willWrite();
   if (await hasManifest(remote, descriptor, options)) {
     remote.manifests.put(descriptor.digest, bytes);
     return 'present';

@@ -27,13 +27,16 @@ export class Remote {
     return new URL(`/v2/${this.repository}/${path}`, this.session.origin);
   }
 
-  /** To read; one token does for all once something was written. */
+  /** Says that there will be writing: from now on a token to write is asked for and serves for reading too. */
+  willWrite(): void {
+    this.#writes = true;
+  }
+
   get toRead(): Scopes {
     return this.#writes ? this.toWrite : repositoryScope(this.repository, 'pull');
   }
 
   get toWrite(): Scopes {
-    this.#writes = true;
     return repositoryScope(this.repository, 'pull', 'push');
   }
 

@@ -1,0 +1,51 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describePeers, type RunResult, runPeer } from '../peers/peers.ts';
+
+let root: string;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'oci-disk-'));
+  await mkdir(join(root, 'disk'));
+});
+
+afterEach(() => rm(root, { recursive: true }));
+
+/** Runs lines of shell in a folder on a file system of its own, where `writer REFERENCE PREFIX COUNT BYTES` writes artifacts. */
+function runOn(mountOptions: string, ...lines: string[]): Promise<RunResult> {
+  const script = join(import.meta.dirname, 'layout-writer.process.ts');
+  const prelude = [
+    'mount -t tmpfs -o "$1" tmpfs "$2" && cd "$2" || exit 9',
+    'node=$3 script=$4',
+    'writer() { "$node" "$script" "$@"; echo "status $?"; }',
+  ];
+  const args = ['sh', mountOptions, join(root, 'disk'), process.execPath, script];
+  return runPeer('unshare', ['-rm', 'sh', '-c', [...prelude, ...lines].join('\n'), ...args]);
+}
+
+describePeers(['unshare'], 'a disk that does not do', () => {
+  test.each(['oci:layout', 'oci-archive:kit.tar'])(
+    'full: %s keeps what it had, leaves no half-written file, and goes on when there is room',
+    async (place) => {
+      const { stdout, stderr } = await runOn(
+        'size=6m',
+        `writer ${place} first- 1 1000000`,
+        `writer ${place} large- 1 9000000`,
+        'find . -name "*.tmp" -o -name "next.tar" -o -name "*.stage.*" -o -name lock',
+        'echo left',
+        `writer ${place} small- 1 1000`,
+      );
+      expect(stderr).toContain('ERR_EXPORT_DISK_FULL');
+      expect(stdout).toBe('tagged first-0\nstatus 0\nstatus 1\nleft\ntagged small-0\nstatus 0\n');
+    },
+  );
+
+  test.each(['oci:layout', 'oci-archive:kit.tar'])('read-only: %s says so', async (place) => {
+    const { stdout, stderr } = await runOn('ro', `writer ${place} first- 1 1000`);
+    expect(stderr).toContain('ERR_EXPORT_NOT_WRITABLE');
+    expect(stderr).toContain('read-only');
+    expect(stdout).toBe('status 1\n');
+  });
+});
