@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CodedError, isCoded, isSystemError, writeFileDurable } from '#core';
+import { CodedError, fileError, isCoded, isSystemError, writeFileDurable } from '#core';
 import { type RunningServer, startServer } from '#server';
 import {
   createSigner,
@@ -37,7 +37,8 @@ export async function prepareKey(data: string): Promise<QuickstartKey> {
   const files = keyFilesIn(join(data, 'keys'));
   const found = await readIfThere(files.privateKey);
   if (found === undefined) await writeKeyPair(join(data, 'keys'), generateKeyPair(), PASSWORD);
-  const privateKey = await openKey(found ?? (await readFile(files.privateKey, 'utf8')), files.privateKey);
+  const pem = found ?? (await readIfThere(files.privateKey));
+  const privateKey = await openKey(pem ?? '', files.privateKey);
   const signer = createSigner(privateKey);
   const trust = keyFilesIn(join(data, 'trust'));
   await writeFileDurable(trust.publicKey, encodePublicKey(signer.publicKey));
@@ -62,7 +63,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
-    throw error;
+    throw fileError(error, path);
   }
 }
 

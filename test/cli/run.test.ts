@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -77,6 +77,7 @@ test.each<[string, string[], string]>([
   ['no source', ['plan', '--profile', 'json:raw'], '--source'],
   ['a bad time', ['plan', '--profile', 'json:raw', '--source', 'x', '--as-of', 'noon'], 'noon'],
   ['a bad duration', ['plan', '--profile', 'json:raw', '--source', 'x', '--valid-for', '0h'], '0h'],
+  ['a duration beyond all use', ['plan', '--profile', 'json:raw', '--source', 'x', '--valid-for', '36526d'], '36526d'],
   ['a bad tenant', ['plan', '--profile', 'json:raw', '--source', 'x', '--tenant', 'A b'], 'A b'],
   [
     'a bad builder',
@@ -139,6 +140,17 @@ test('no password and no terminal: exit 2', async () => {
   expect(await run(['keys', 'generate', '--out', join(dir, 'keys')], io)).toBe(2);
   expect(io.err()).toContain('ERR_EXPORT_PASSWORD_MISSING');
   expect(await readdir(dir)).toEqual([]);
+});
+
+test('quickstart into a file, or with a folder for a key: the path is named, and it is no defect', async () => {
+  const file = await writeRecord();
+  await mkdir(join(dir, 'data/keys/cosign.key'), { recursive: true });
+  for (const data of [file, join(dir, 'data')]) {
+    const io = fakeIo();
+    expect(await run(['quickstart', '--once', '--data', data], io)).toBe(1);
+    expect(io.err()).toMatch(/^error ERR_EXPORT_IO: /);
+    expect(io.err()).toContain(join(data, 'keys/cosign.key'));
+  }
 });
 
 test('interrupted: exit 130, nothing made, and no defect is reported', async () => {

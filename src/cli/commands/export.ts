@@ -68,7 +68,7 @@ function withRequestOptions(command: Command): Command {
     )
     .requiredOption('--source <path>', 'a folder, archive or file of OSV or OpenVEX records (repeats)', collect)
     .option('--as-of <time>', "the bundle's one point in time (default: the newest record's)", parsing(parseInstant))
-    .option('--valid-for <duration>', 'how long a Trivy database counts as fresh', parsing(parseDuration), 86_400)
+    .option('--valid-for <duration>', 'how long a Trivy database counts as fresh', parsing(parseValidFor), 86_400)
     .option('--tenant <name>', 'whose evidence this is', parsing(parseTenant), 'default')
     .option('--skip-invalid', 'withhold and list records that are not fit, instead of failing', false)
     .option(
@@ -136,6 +136,15 @@ function requestFrom(options: ExportOptions): ExportRequest {
     skipInvalid: options.skipInvalid,
     dataSources: options.dataSource ?? [],
   };
+}
+
+/** A hundred years, which is what export.json holds. */
+const LONGEST_VALID_SECONDS = 3_155_760_000;
+
+function parseValidFor(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds <= LONGEST_VALID_SECONDS) return seconds;
+  throw new CodedError('ERR_EXPORT_USAGE', `longer than a hundred years: ${text}`, { hint: 'name a shorter time' });
 }
 
 function parseBuilderId(text: string): string {
