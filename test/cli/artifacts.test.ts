@@ -1,0 +1,124 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { run } from '../../src/cli/run.ts';
+import { fakeIo } from './fake-io.ts';
+
+let dir: string;
+let key: string;
+let source: string;
+
+/** Runs one command; its status, and what it wrote. */
+async function cli(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  const io = fakeIo({ env: { COSIGN_PASSWORD: '' } });
+  const status = await run(args, io);
+  return { status, out: io.out(), err: io.err() };
+}
+
+async function json(...args: string[]): Promise<Record<string, unknown>> {
+  const { status, out, err } = await cli(...args, '--output', 'json');
+  expect([status, err]).toEqual([0, '']);
+  return JSON.parse(out) as Record<string, unknown>;
+}
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'cli-artifacts-'));
+  key = join(dir, 'keys', 'cosign.key');
+  source = `oci:${dir}/source`;
+  const record = { id: 'GO-2026-0001', modified: '2026-02-01T00:00:00Z', affected: [] };
+  await writeFile(join(dir, 'record.json'), JSON.stringify(record));
+  await cli('keys', 'generate', '--out', join(dir, 'keys'));
+  await json(
+    'export',
+    '--profile',
+    'json:raw',
+    '--source',
+    join(dir, 'record.json'),
+    '--to',
+    `${source}:1`,
+    '--key',
+    key,
+  );
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+test('copy: signature, provenance and cosign tags go along, so that the copy verifies', async () => {
+  const first = await json('copy', `${source}:1`, `oci:${dir}/copy:one`);
+  expect(first).toMatchObject({ referrers: [{}, {}], excluded: [] });
+  expect(first['bytesSent']).toBeGreaterThan(0);
+  const verified = await json('verify', `oci:${dir}/copy:one`, '--key', join(dir, 'keys', 'cosign.pub'));
+  expect(verified).toMatchObject({ signatureForms: ['tag', 'bundle'], provenanceForms: ['tag', 'bundle'] });
+  expect(await json('copy', `${source}:1`, `oci:${dir}/copy:one`)).toMatchObject({ bytesSent: 0, tagged: [] });
+});
+
+test('copy --all-tags: every tag of the source is at the target', async () => {
+  await cli('tag', `${source}:1`, 'second');
+  await json('copy', '--all-tags', source, `oci:${dir}/copy`);
+  const tags = async (place: string) => ((await json('ls', place))['tags'] as { tag: string }[]).map(({ tag }) => tag);
+  expect(await tags(`oci:${dir}/copy`)).toEqual(await tags(source));
+  expect(await tags(source)).toContain('second');
+});
+
+test('copy: what is not there is an error that names it', async () => {
+  const { status, err } = await cli('copy', `${source}:missing`, `oci:${dir}/copy:1`);
+  expect(status).toBe(1);
+  expect(err).toContain('error ERR_EXPORT_NOT_FOUND');
+  expect(await readdir(dir)).not.toContain('copy');
+});
+
+test('ls: one line for each tag, the same facts in each format', async () => {
+  const listed = await json('ls', source);
+  const [{ tag, digest, size, mediaType }] = listed['tags'] as [Record<string, unknown>];
+  const text = await cli('ls', source);
+  expect(text.out.split('\n')[0]).toBe(`${tag}\t${digest}\t${size}\t${mediaType}`);
+  const lines = (await cli('ls', source, '--output', 'ndjson')).out.trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(listed['tags']);
+});
+
+test('inspect: --raw gives the manifest byte for byte', async () => {
+  const { descriptor, manifest } = await json('inspect', `${source}:1`);
+  const { digest, size } = descriptor as { digest: string; size: number };
+  const { out } = await cli('inspect', `${source}:1`, '--raw');
+  expect(Buffer.byteLength(out)).toBe(size);
+  expect(JSON.parse(out)).toEqual(manifest);
+  expect(await readFile(join(dir, 'source', 'blobs', ...digest.split(':')), 'utf8')).toBe(out);
+  expect((await cli('inspect', `${source}:1`)).out).toContain('export.json');
+});
+
+test('discover: shows both forms of signature and provenance', async () => {
+  const tree = await json('discover', `${source}:1`);
+  const found = (tree['children'] as { found: string }[]).map(({ found: how }) => how.replace(/^sha256-[0-9a-f]+/, ''));
+  expect(found).toEqual(['referrer', 'referrer', '.sig', '.att']);
+  expect((await cli('discover', `${source}:1`)).out).toContain('└─ tag .att');
+});
+
+test('pull: lays down a folder that explains itself', async () => {
+  const pulled = await json('pull', `${source}:1`, '-o', join(dir, 'out'));
+  expect((pulled['files'] as unknown[]).length).toBe(
+    (await readdir(join(dir, 'out'), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+      .length,
+  );
+  expect(JSON.parse(await readFile(join(dir, 'out', 'export.json'), 'utf8'))).toMatchObject({ tenant: 'default' });
+});
+
+test('tag: moves a tag, and refuses what is none', async () => {
+  await cli('tag', `${source}:1`, 'latest');
+  const { digest } = await json('tag', `${source}:1`, 'latest', 'v1');
+  expect(
+    ((await json('ls', source))['tags'] as { tag: string; digest: string }[]).filter((row) => row.digest === digest),
+  ).toHaveLength(3);
+  expect((await cli('tag', `${source}:1`, '-bad')).status).toBe(2);
+  expect((await cli('tag', `${source}:1`, 'no/slash')).status).toBe(2);
+});
+
+test('delete: asks for a digest, then takes the manifest with all its tags', async () => {
+  await cli('tag', `${source}:1`, 'second');
+  const { digest } = await json('tag', `${source}:1`, 'third');
+  const refused = await cli('delete', `${source}:1`);
+  expect(refused.status).toBe(2);
+  expect(refused.err).toContain(`@${digest}`);
+  expect(await json('delete', `${source}@${digest}`)).toEqual({ deleted: digest });
+  const left = ((await json('ls', source))['tags'] as { tag: string }[]).map(({ tag }) => tag);
+  expect(left.filter((tag) => ['1', 'second', 'third'].includes(tag))).toEqual([]);
+});
