@@ -73,7 +73,6 @@ test.each<[string, string[], string]>([
   ['no command', [], 'no command'],
   ['an unknown command', ['explode'], 'explode'],
   ['an unknown option', ['verify', 'oci:a:1', '--key', 'k', '--force'], '--force'],
-  ['an unknown profile', ['plan', '--profile', 'csv', '--source', 'x'], 'csv'],
   ['no source', ['plan', '--profile', 'json:raw'], '--source'],
   ['a bad time', ['plan', '--profile', 'json:raw', '--source', 'x', '--as-of', 'noon'], 'noon'],
   ['a bad duration', ['plan', '--profile', 'json:raw', '--source', 'x', '--valid-for', '0h'], '0h'],
