@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { CodedError, fileError } from '#core';
+import { CodedError, fileError, isSystemError } from '#core';
 import { createSigner, createVerifier, decodePrivateKey, parsePublicKey, type Signer, type Verifier } from '#signing';
 import type { Io } from './io.ts';
 import { readPassword } from './password.ts';
@@ -26,15 +26,27 @@ export async function loadVerifier(path: string): Promise<Verifier> {
 const MAX_KEY_BYTES = 64 * 1024;
 
 async function readKeyFile(path: string): Promise<string> {
+  const bytes = Buffer.alloc(MAX_KEY_BYTES + 1);
+  let size = 0;
   try {
     await using file = await open(path, 'r');
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_KEY_BYTES + 1));
-    if (bytesRead <= MAX_KEY_BYTES) return buffer.toString('utf8', 0, bytesRead);
+    // A pipe gives what has come so far.
+    for (let count = -1; count !== 0 && size < bytes.length; size += count) {
+      count = (await file.read(bytes, size, bytes.length - size, null)).bytesRead;
+    }
   } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) throw noKey(path, 'no such file', error);
+    if (isSystemError(error, 'EISDIR')) throw noKey(path, 'this is a folder', error);
     throw fileError(error, path);
   }
-  throw new CodedError('ERR_EXPORT_KEY_INVALID', `${path}: larger than any key`, {
-    hint: 'name a cosign.key or cosign.pub',
+  if (size > MAX_KEY_BYTES) throw noKey(path, 'larger than any key');
+  return bytes.toString('utf8', 0, size);
+}
+
+function noKey(path: string, what: string, cause?: unknown): CodedError {
+  return new CodedError('ERR_EXPORT_KEY_INVALID', `${path}: ${what}`, {
+    hint: 'name a cosign.key to sign, a cosign.pub to verify; make both with: export-center keys generate --out DIR',
     details: { path },
+    cause,
   });
 }

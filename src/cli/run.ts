@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { CodedError, isCoded } from '#core';
 import { type OutputFormat, reportFailure } from './failure.ts';
 import type { Io } from './io.ts';
@@ -12,7 +12,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    return await reportFailure(io.signal.aborted ? interrupted(error) : usageError(error), io, formatAskedFor(args));
+    const failure = io.signal.aborted ? interrupted(error) : usageError(error, commandIn(program, args));
+    return await reportFailure(failure, io, formatAskedFor(args));
   }
 }
 
@@ -25,12 +26,24 @@ function interrupted(error: unknown): CodedError {
   });
 }
 
+/** The words that name a command, as far as there is one: `export-center keys generate`. */
+function commandIn(program: Command, args: readonly string[]): string {
+  const names = [program.name()];
+  let command: Command | undefined = program;
+  for (const word of args) {
+    command = command.commands.find((child) => child.name() === word);
+    if (command === undefined) break;
+    names.push(word);
+  }
+  return names.join(' ');
+}
+
 /** What commander refuses is a usage error like any other. */
-function usageError(error: unknown): unknown {
+function usageError(error: unknown, command: string): unknown {
   if (!(error instanceof CommanderError)) return error;
   const message = error.message.replace(/^error: /, '');
   return new CodedError('ERR_EXPORT_USAGE', message === '(outputHelp)' ? 'no command given' : message, {
-    hint: 'see export-center --help',
+    hint: `see ${command} --help`,
     cause: error,
   });
 }

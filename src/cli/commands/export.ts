@@ -1,6 +1,14 @@
 import { Command, Option } from 'commander';
 import { CodedError, parseDuration, parseInstant, systemClock } from '#core';
-import { type ExportReport, type ExportRequest, parseTenant, profiles, runExport, runPlan } from '#export';
+import {
+  type ExportReport,
+  type ExportRequest,
+  parseTenant,
+  profiles,
+  resolveProfile,
+  runExport,
+  runPlan,
+} from '#export';
 import { openDestinations, parseDestinations, parseSignedAs } from '../destinations.ts';
 import { describeIgnored, writeExportReport } from '../export-output.ts';
 import { type Io, writeText } from '../io.ts';
@@ -62,8 +70,8 @@ Examples:
 function withRequestOptions(command: Command): Command {
   command
     .addOption(
-      new Option('--profile <name>', 'what to make of the records')
-        .choices(profiles.map((profile) => profile.name))
+      new Option('--profile <name>', `what to make of the records: ${profiles.map(({ name }) => name).join(' or ')}`)
+        .argParser((name) => resolveProfile(name).name)
         .makeOptionMandatory(),
     )
     .requiredOption('--source <path>', 'a folder, archive or file of OSV or OpenVEX records (repeats)', collect)

@@ -10,17 +10,21 @@ export function keysCommand(io: Io): Command {
   const generate = withCommonOptions(new Command('generate'))
     .description('make cosign.key (encrypted), cosign.pub and trusted_root.json; never overwrites')
     .requiredOption('--out <dir>', 'folder for the three files; made if missing')
+    .addHelpText('after', GENERATE_EXAMPLE)
     .action((options: CommonOptions & { out: string }) => generateKeys(io, options));
   const publicKey = withCommonOptions(new Command('public'))
     .description('print the public half of a private key')
     .requiredOption('--key <file>', 'the private key, cosign.key')
+    .addHelpText('after', '\nExample:\n  export-center keys public --key keys/cosign.key > keys/cosign.pub')
     .action((options: CommonOptions & { key: string }) => printPublicKey(io, options));
   return new Command('keys')
     .description('make and read signing keys that cosign can use too')
     .addCommand(generate)
     .addCommand(publicKey)
-    .addHelpText('after', '\nExample:\n  COSIGN_PASSWORD= export-center keys generate --out keys');
+    .addHelpText('after', GENERATE_EXAMPLE);
 }
+
+const GENERATE_EXAMPLE = '\nExample:\n  COSIGN_PASSWORD= export-center keys generate --out keys';
 
 async function generateKeys(io: Io, options: CommonOptions & { out: string }): Promise<void> {
   const password = await readNewPassword(io);

@@ -28,6 +28,7 @@ export function quickstartCommand(io: Io): Command {
     .description('export the sample, sign it, serve it on loopback, verify it, and print lines to paste')
     .option('--data <dir>', 'folder for the key, the registry and the trust files', 'data')
     .option('--once', 'end when all is done, instead of serving until Ctrl-C', false)
+    .addHelpText('after', '\nExample:\n  export-center quickstart --data data --once')
     .action((options: QuickstartOptions) => quickstart(io, options));
 }
 

@@ -31,6 +31,12 @@ export class FileSource implements Source {
 }
 
 const LINE_FEED = 0x0a;
+
+/** Space, tab and carriage return; other controls, such as the zeros of a torn write, are no empty line. */
+function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09 || byte === 0x0d;
+}
+
 const CHUNK = 256 * 1024;
 
 /** One file with a record on each line; of any size, since only one line is held at a time. */
@@ -46,7 +52,7 @@ export class LinesSource implements Source {
     let number = 0;
     for await (const line of this.#lines()) {
       number++;
-      if (line.every((byte) => byte <= 0x20)) continue;
+      if (line.every(isBlank)) continue;
       // Longer ones were cut; the size says so.
       yield { name: `line ${number}`, size: line.length, isJson: true, read: async () => line };
     }
