@@ -44,11 +44,11 @@ async function runCopy(io: Io, from: string, to: string, options: CopyCommandOpt
   await using resources = new AsyncDisposableStack();
   const source = await openRepository(sourceReference, { plainHttp });
   resources.defer(() => source.close());
-  const target = await openRepository(targetReference, { plainHttp, create: true });
-  resources.defer(() => target.close());
   const tags = options.allTags
     ? await allTags(source, io.signal)
     : await oneTag(source, sourceReference, targetReference, io.signal);
+  const target = await openRepository(targetReference, { plainHttp, create: true });
+  resources.defer(() => target.close());
   const roots = tags.map((tag) => tag.descriptor);
   const report = await copy(source, target, roots, {
     referrers: true,
