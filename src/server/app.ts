@@ -1,6 +1,7 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { Store } from '#oci';
+import { type Access, addGuard } from './access/guard.ts';
 import { API_VERSION, type RegistryApp, type RegistryContext, type RegistryEnv } from './context.ts';
 import { problemOf, RegistryProblem, refusal } from './problem.ts';
 import { addBlobRoutes } from './routes/blobs.ts';
@@ -14,6 +15,8 @@ import { addUploadRoutes } from './routes/uploads.ts';
 /** What the app serves and allows. */
 export interface AppOptions {
   readonly store: Store;
+  /** Who may do what of it; everybody everything unless told. */
+  readonly access?: Access;
   /** Refuses all writes and deletes; false unless told. */
   readonly readOnly?: boolean;
   /** Allows deletes of manifests, tags and blobs; true unless told. */
@@ -29,7 +32,7 @@ const LARGEST_BLOB_BYTES = 2 ** 40;
 
 /** The `/v2/` API (distribution-spec v1.1.1) over a store, and `/healthz`. */
 export function createApp(options: AppOptions): RegistryApp {
-  const { store, readOnly = false, deletes = true, maxBlobBytes = LARGEST_BLOB_BYTES, report } = options;
+  const { store, access = {}, readOnly = false, deletes = true, maxBlobBytes = LARGEST_BLOB_BYTES, report } = options;
   const context: RegistryContext = { store, readOnly, deletes, maxBlobBytes };
   const app = new Hono<RegistryEnv>();
 
@@ -38,6 +41,7 @@ export function createApp(options: AppOptions): RegistryApp {
     if (c.res === RESPONSE_ALREADY_SENT) return;
     for (const [name, value] of Object.entries(API_VERSION)) c.res.headers.set(name, value);
   });
+  addGuard(app, access);
   app.use('/v2/*', async (c, next) => {
     if (readOnly && !READS.includes(c.req.method)) throw refusal('this registry is read-only');
     await next();
@@ -56,7 +60,8 @@ export function createApp(options: AppOptions): RegistryApp {
   });
   app.onError((error) => {
     const problem = problemOf(error);
-    if (problem.status >= 500) report?.(error);
+    // 503: somebody has been told already, and every request until it is put right would say it again.
+    if (problem.status >= 500 && problem.status !== 503) report?.(error);
     return problem.toResponse();
   });
   return app;

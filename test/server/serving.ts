@@ -9,7 +9,7 @@ export interface Serving {
   /** A fresh folder. */
   folder(): Promise<string>;
   /** A server on a free port of loopback, over a fresh folder unless told. A fault of its own side fails the test. */
-  start(options?: Partial<ServerOptions>): Promise<RunningServer & { readonly url: string; readonly dataDir: string }>;
+  start(options?: Partial<ServerOptions>): Promise<RunningServer & { readonly dataDir: string }>;
 }
 
 export function serving(): Serving {
@@ -32,7 +32,7 @@ export function serving(): Serving {
         await server.close(100);
         if (faults.length > 0) throw new AggregateError(faults, 'the server had faults of its own');
       });
-      return { ...server, url: `http://${server.address}`, dataDir };
+      return { ...server, dataDir };
     },
   };
 }

@@ -1,4 +1,4 @@
-import { readdir, readlink, stat, writeFile } from 'node:fs/promises';
+import { readdir, readlink, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -158,7 +158,7 @@ test('a silent client is cut off, before and after the head of its request', asy
   const { address } = await start({ idleMs: 200 });
   const silent = await dial(address);
   const stalled = await dial(address);
-  stalled.write('PUT /v2/a/b/manifests/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{');
+  stalled.write(`PUT /v2/a/b/manifests/x HTTP/1.1\r\nHost: ${address}\r\nContent-Length: 100\r\n\r\n{`);
   const closed = (socket: typeof silent) => new Promise((resolve) => socket.once('close', resolve).resume());
   await Promise.all([closed(silent), closed(stalled)]);
 });
@@ -183,7 +183,7 @@ test('closing lets a request at work end, and cuts one that does not', async () 
   const server = await start();
   await push(server.url);
   const slow = await dial(server.address);
-  slow.write(`GET /v2/a/b/blobs/${digest} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  slow.write(`GET /v2/a/b/blobs/${digest} HTTP/1.1\r\nHost: ${server.address}\r\n\r\n`);
   await new Promise((resolve) => slow.once('data', resolve));
   slow.pause();
   const quick = fetch(`${server.url}/v2/a/b/blobs/${digest}`);
@@ -201,14 +201,4 @@ test('a port that is taken, a folder that cannot be written', async () => {
   const file = join(await folder(), 'file');
   await writeFile(file, '');
   await expect(startServer({ dataDir: file, port: 0 })).rejects.toMatchObject({ code: 'ERR_EXPORT_IO' });
-});
-
-test('off loopback the registry is read-only unless it is told otherwise, and makes nothing', async () => {
-  const dataDir = await folder();
-  const { port, readOnly } = await start({ dataDir, host: '0.0.0.0' });
-  expect(readOnly).toBe(true);
-  const response = await fetch(`http://127.0.0.1:${port}/v2/a/blobs/uploads/`, { method: 'POST' });
-  expect(response.status).toBe(405);
-  expect((await fetch(`http://127.0.0.1:${port}/v2/`)).status).toBe(200);
-  await expect(stat(join(dataDir, 'registry'))).rejects.toThrow(/ENOENT/);
 });

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { type RunningServer, startServer } from '#server';
+import { CodedError } from '#core';
+import { type RunningServer, type ServerOptions, startServer } from '#server';
 import { type Io, writeText } from '../io.ts';
 import { parseListen } from '../listen.ts';
 import { untilInterrupted } from '../until-interrupted.ts';
@@ -8,33 +9,84 @@ import { type CommonOptions, parsing, withCommonOptions } from './options.ts';
 interface ServeOptions extends CommonOptions {
   readonly data: string;
   readonly listen: { host: string; port: number };
+  readonly htpasswd?: string;
+  readonly anonymousRead: boolean;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly readOnly: boolean;
+  readonly delete: boolean;
+  readonly behindProxy: boolean;
 }
+
+const EXAMPLES = `
+Off loopback it starts only with --htpasswd or with --read-only. Files of passwords and of TLS are read again
+when they change.
+
+Examples:
+  export-center serve --data data
+      everything to everybody on this machine, at 127.0.0.1:8080
+  htpasswd -B -c users alice
+  export-center serve --listen 0.0.0.0:5000 --htpasswd users --tls-cert tls.crt --tls-key tls.key
+      for users, who log in with docker login, oras login, crane auth login, skopeo login
+  export-center serve --listen 0.0.0.0:5000 --read-only
+      reads to everybody, writes to nobody`;
 
 /** `serve`: the registry over a data folder, until it is told to stop. */
 export function serveCommand(io: Io): Command {
   const command = new Command('serve')
-    .description('serve the embedded registry; read-only when it listens beyond loopback')
+    .description('serve the embedded registry')
     .option('--data <dir>', 'folder that holds the registry; made if missing', 'data')
     .option('--listen <host:port>', 'address to listen at; port 0 takes a free one', parsing(parseListen), {
       host: '127.0.0.1',
       port: 8080,
     })
-    .addHelpText('after', '\nExample:\n  export-center serve --data data --listen 127.0.0.1:8080');
+    .option('--htpasswd <file>', 'users and their bcrypt hashes, as htpasswd -B writes them; nobody else gets in')
+    .option('--anonymous-read', 'with --htpasswd: reading takes no password', false)
+    .option('--tls-cert <file>', 'serve https with this certificate, in PEM, and those that lead up from it')
+    .option('--tls-key <file>', 'its key, in PEM')
+    .option('--read-only', 'nobody writes or deletes', false)
+    .option('--no-delete', 'nobody deletes manifests, tags or blobs')
+    .option(
+      '--behind-proxy',
+      'all requests come through a proxy with TLS; clients are told apart by X-Forwarded-For',
+      false,
+    )
+    .addHelpText('after', EXAMPLES);
   return withCommonOptions(command).action((options: ServeOptions) => serve(io, options));
 }
 
-async function serve(io: Io, { data, listen, output }: ServeOptions): Promise<void> {
-  const server = await startServer({ dataDir: data, ...listen });
+async function serve(io: Io, options: ServeOptions): Promise<void> {
+  const server = await startServer(serverOptionsOf(io, options));
   try {
-    await announce(io, server, output === 'json');
+    for (const warning of server.warnings) await writeText(io.stderr, `WARNING: ${warning}.\n`);
+    await announce(io, server, options.output === 'json');
     await untilInterrupted(io.signal);
   } finally {
     await server.close();
   }
 }
 
-async function announce(io: Io, { address, readOnly }: RunningServer, json: boolean): Promise<void> {
-  const url = `http://${address}`;
+function serverOptionsOf(io: Io, options: ServeOptions): ServerOptions {
+  const { data, listen, htpasswd, anonymousRead, tlsCert, tlsKey, readOnly, behindProxy } = options;
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new CodedError('ERR_EXPORT_USAGE', '--tls-cert and --tls-key belong together', { hint: 'give both' });
+  }
+  const say = (text: string): void => void io.stderr.write(`${text}\n`);
+  return {
+    dataDir: data,
+    ...listen,
+    readOnly,
+    deletes: options.delete,
+    anonymousRead,
+    behindProxy,
+    ...(htpasswd === undefined ? {} : { htpasswdFile: htpasswd }),
+    ...(tlsCert === undefined || tlsKey === undefined ? {} : { tls: { certFile: tlsCert, keyFile: tlsKey } }),
+    report: (error) => say(`fault: ${error instanceof Error ? error.message : String(error)}`),
+    ...(options.quiet ? {} : { notice: say }),
+  };
+}
+
+async function announce(io: Io, { url, readOnly }: RunningServer, json: boolean): Promise<void> {
   await writeText(
     io.stdout,
     json ? `${JSON.stringify({ url, readOnly })}\n` : `serving ${url}${readOnly ? ' (read-only)' : ''}\n`,

@@ -1,0 +1,34 @@
+import { isIP } from 'node:net';
+import { type RegistryRequest, socketsOf } from '../context.ts';
+
+/** Whose request it is: an IPv4 address, or the /64 of an IPv6 one, within which a client can choose freely. */
+export function clientOf(c: RegistryRequest, behindProxy: boolean): string {
+  const forwarded = behindProxy ? lastHopOf(c.req.header('x-forwarded-for')) : undefined;
+  return networkOf(forwarded ?? socketsOf(c).incoming?.socket.remoteAddress ?? '');
+}
+
+/** What our own proxy has added. All before it may be invented by the client. */
+function lastHopOf(header: string | undefined): string | undefined {
+  const last = header?.split(',').at(-1)?.trim() ?? '';
+  const [, bracketed, plain] = /^\[([^\]]*)\](?::\d+)?$|^([\d.]+)(?::\d+)?$/.exec(last) ?? [];
+  const address = bracketed ?? plain ?? last;
+  return isIP(address) === 0 ? undefined : address;
+}
+
+/** The part of an address that stands for one client. */
+export function networkOf(address: string): string {
+  const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
+  if (isIP(plain) !== 6) return plain;
+  const [head = '', tail] = plain.split('::');
+  const groups = groupsOf(head);
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - groupsOf(tail).length);
+  const whole = [...groups, ...Array.from({ length: zeros }, () => '0'), ...groupsOf(tail ?? '')];
+  return `${whole
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}
+
+function groupsOf(text: string): string[] {
+  return text === '' ? [] : text.split(':');
+}

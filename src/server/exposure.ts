@@ -1,0 +1,50 @@
+import { CodedError } from '#core';
+import { isLoopbackHost } from '#oci';
+
+/** Who can reach a server, and what of that it checks. */
+export interface Exposure {
+  readonly host: string;
+  readonly htpasswdFile?: string | undefined;
+  readonly anonymousRead?: boolean | undefined;
+  readonly readOnly?: boolean | undefined;
+  readonly behindProxy?: boolean | undefined;
+  readonly tls?: object | undefined;
+}
+
+/** Whether a host to listen at can be reached from this machine alone. */
+export function isOnlyLocal(host: string): boolean {
+  return isLoopbackHost(bracketed(host));
+}
+
+/** A host as it stands in a URL. */
+export function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/**
+ * Refuses to let anybody write.
+ *
+ * @returns what an operator must be told all the same
+ * @throws CodedError ERR_EXPORT_USAGE
+ */
+export function judgeExposure(exposure: Exposure): string[] {
+  const { host, htpasswdFile, anonymousRead = false, readOnly = false, behindProxy = false, tls } = exposure;
+  if (anonymousRead && htpasswdFile === undefined) {
+    throw new CodedError('ERR_EXPORT_USAGE', 'anonymous reads are let in beside users, and there are none', {
+      hint: 'add --htpasswd FILE, or take --anonymous-read out',
+    });
+  }
+  const isLocal = isOnlyLocal(host) && !behindProxy;
+  if (!isLocal && htpasswdFile === undefined && !readOnly) {
+    const where = behindProxy ? 'behind a proxy' : `at ${host}`;
+    throw new CodedError('ERR_EXPORT_USAGE', `${where} anybody could write`, {
+      hint: 'add --htpasswd FILE for users with passwords, or --read-only',
+      details: { host },
+    });
+  }
+  if (isLocal || behindProxy || tls !== undefined || htpasswdFile === undefined) return [];
+  return [
+    `passwords cross the network in the clear at ${host}: anybody on the way can read them. ` +
+      'Add --tls-cert and --tls-key, or put a proxy with TLS before it and say --behind-proxy',
+  ];
+}

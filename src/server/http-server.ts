@@ -1,0 +1,63 @@
+import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { CodedError, isSystemError } from '#core';
+import type { RegistryApp } from './context.ts';
+import type { Identity } from './identity.ts';
+
+const LIMITS: ServerOptions = {
+  /** The head of a request must have come by then. */
+  headersTimeout: 20_000,
+  /** Longer than clients keep a connection for the next request, so that they do not run into its end. */
+  keepAliveTimeout: 75_000,
+  // A large blob may take hours; idle and slow clients are cut by the socket's time-out and by their pace.
+  requestTimeout: 0,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 32 * 1024,
+  noDelay: true,
+};
+const LONGEST_HANDSHAKE_MS = 20_000;
+
+/** A server for an app, over TLS where it has an identity. No byte in either direction for `idleMs` ends a connection. */
+export function serverFor(app: RegistryApp, idleMs: number, identity: Identity | undefined): Server {
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const listener: RequestListener = (incoming, outgoing) => void answer(incoming, outgoing);
+  const server =
+    identity === undefined
+      ? createHttpServer(LIMITS, listener)
+      : createHttpsServer(
+          { ...LIMITS, ...identity, handshakeTimeout: Math.min(idleMs, LONGEST_HANDSHAKE_MS) },
+          listener,
+        );
+  server.timeout = idleMs;
+  return server;
+}
+
+/** Listens; gives the port. @throws CodedError ERR_EXPORT_LISTEN */
+export async function listen(server: Server, host: string, port: number): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<AddressInfo>();
+  server.once('error', reject);
+  server.listen({ host, port }, () => resolve(server.address() as AddressInfo));
+  try {
+    return (await promise).port;
+  } catch (error) {
+    const what = isSystemError(error, 'EADDRINUSE') ? 'the port is taken' : 'cannot listen';
+    throw new CodedError('ERR_EXPORT_LISTEN', `${host}:${port}: ${what}`, {
+      hint: 'choose another port, or 0 for a free one',
+      details: { host, port },
+      cause: error,
+    });
+  } finally {
+    server.off('error', reject);
+  }
+}
+
+/** Takes no more connections, lets the requests at work end for up to `graceMs`, then cuts them. */
+export async function close(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(cut);
+}
