@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { openStore, openStoreRepository } from '#oci';
 import { listAll, pushArtifact, pushBytes } from '../oci/content.ts';
 import { describePeers, runPeer } from '../peers/peers.ts';
+import { alice, writeUsers } from './access/users.ts';
 import { serving } from './serving.ts';
 
 const { start, folder } = serving();
@@ -50,6 +51,17 @@ describePeers(['oci-conformance'], 'the OCI conformance program', () => {
     const { code, counts } = await judge(address, { OCI_VERSION: 'dev' });
     expect(counts).toMatchObject({ FAIL: 0, Skip: 0, Error: 0, Disabled: 0 });
     expect(code).toBe(0);
+  });
+
+  test('with users: every case passes with a password, and none without', async () => {
+    const { address } = await start({ htpasswdFile: await writeUsers(await folder()) });
+    const login = { OCI_USERNAME: alice.username, OCI_PASSWORD: alice.password };
+    const { code, result, counts } = await judge(address, { OCI_VERSION: '1.1', ...login });
+    expect(counts).toMatchObject({ FAIL: 0, Skip: 0, Error: 0 });
+    expect(counts['Pass']).toBeGreaterThan(800);
+    expect({ code, result }).toEqual({ code: 0, result: 'Pass' });
+    const stranger = await judge(address, { OCI_VERSION: '1.1' });
+    expect(stranger.result).not.toBe('Pass');
   });
 
   test('read-only: all that can be read passes', async () => {
