@@ -94,7 +94,7 @@ export function parseProvenance(statement: Statement, name: string): Provenance 
     return provenanceFrom(definition, asObject(statement.predicate['runDetails']) ?? {}, name);
   } catch (cause) {
     throw new CodedError('ERR_EXPORT_PROVENANCE_MISMATCH', `${name}: ${(cause as Error).message}`, {
-      hint: 'the provenance is signed but not of the form that its build type promises; export again to make a new one',
+      hint: 'the provenance is signed but not of the form that its build type promises; delete it, then export again to make a new one',
       details: { name },
       cause,
     });
