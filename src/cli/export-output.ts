@@ -1,7 +1,8 @@
-import type { IgnoredFile } from '#evidence';
-import type { ExportReport, LayerReport, Publication } from '#export';
+import type { IgnoredFile, WithheldFile } from '#evidence';
+import type { ExportReport, LayerReport, Publication, RunOptions } from '#export';
 import type { OutputFormat } from './failure.ts';
 import { formatBytes, plural } from './numbers.ts';
+import { oneLine } from './one-line.ts';
 
 /** Layers that a text shows; all are in the JSON. */
 const SHOWN = 20;
@@ -67,7 +68,25 @@ function layersAsText(layers: readonly LayerReport[]): string[] {
 export function describeIgnored(files: readonly IgnoredFile[]): string {
   if (files.length === 0) return '';
   const lines = [`ignored ${plural(files.length, 'file')} that hold no records:`];
-  lines.push(...files.slice(0, IGNORED_SHOWN).map(({ source, name, reason }) => `  ${source}: ${name}: ${reason}`));
+  lines.push(
+    ...files
+      .slice(0, IGNORED_SHOWN)
+      .map(({ source, name, reason }) => `  ${oneLine(source)}: ${oneLine(name)}: ${reason}`),
+  );
   if (files.length > IGNORED_SHOWN) lines.push(`  and ${files.length - IGNORED_SHOWN} more`);
+  return `${lines.join('\n')}\n`;
+}
+
+type WithheldRecords = Parameters<NonNullable<RunOptions['onWithheld']>>[0];
+
+/** What is withheld, with the files where they are known, for stderr; empty where nothing is. */
+export function describeWithheld(records: WithheldRecords, files: readonly WithheldFile[]): string {
+  if (records.length === 0) return '';
+  const places = Map.groupBy(files, ({ record }) => record);
+  const lines = [`withheld ${plural(records.length, 'record')} that are not fit to be exported:`];
+  for (const { record, code, pointer } of records) {
+    const found = places.get(record)?.map(({ source, name }) => `${source}: ${name}`) ?? [];
+    lines.push(oneLine(`  ${[record, `${code} at ${pointer === '' ? 'the top' : pointer}`, ...found].join(', ')}`));
+  }
   return `${lines.join('\n')}\n`;
 }

@@ -41,9 +41,11 @@ function commandIn(program: Command, args: readonly string[]): string {
 /** What commander refuses is a usage error like any other. */
 function usageError(error: unknown, command: string): unknown {
   if (!(error instanceof CommanderError)) return error;
-  const message = error.message.replace(/^error: /, '');
+  // A guess at what was meant comes on a line of its own.
+  const [message = '', guess] = error.message.replace(/^error: /, '').split('\n');
+  const see = `see ${command} --help`;
   return new CodedError('ERR_EXPORT_USAGE', message === '(outputHelp)' ? 'no command given' : message, {
-    hint: `see ${command} --help`,
+    hint: guess === undefined ? see : `${guess.replace(/^\(|\)$/g, '')} If not, ${see}`,
     cause: error,
   });
 }

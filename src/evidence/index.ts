@@ -9,6 +9,7 @@ export type {
   RecordClass,
   RecordFormat,
   RecordSet,
+  WithheldFile,
   WithheldRecord,
 } from './record.ts';
 export { type Clause, clauses, parseSelector, type Selector } from './select/selector.ts';

@@ -11,7 +11,7 @@ import {
 } from '#core';
 import type { Fault } from './formats/check.ts';
 import { beginsAsObject, type Format, recognise } from './formats/recognise.ts';
-import type { IgnoredFile, RecordClass, RecordSet, WithheldRecord } from './record.ts';
+import type { IgnoredFile, RecordClass, RecordSet, WithheldFile, WithheldRecord } from './record.ts';
 import { SortedRecordSet } from './record-set.ts';
 import { compileSelector, type Judge, verdicts } from './select/compile.ts';
 import type { Selector } from './select/selector.ts';
@@ -38,6 +38,7 @@ export class Intake {
   readonly #sorters = new Map<RecordClass, Sorter>();
   readonly #formats = new Map<RecordClass, Format>();
   readonly #withheld = new Map<string, WithheldRecord>();
+  readonly #withheldFiles: WithheldFile[] = [];
   readonly #ignored: IgnoredFile[] = [];
   #newest: Instant | undefined;
   #records = 0;
@@ -83,6 +84,7 @@ export class Intake {
       sorters: this.#sorters,
       formats: this.#formats,
       withheld: [...this.#withheld.values()],
+      withheldFiles: this.#withheldFiles,
       ignored: this.#ignored,
       newest: this.#newest,
     });
@@ -95,7 +97,7 @@ export class Intake {
 
   async #takeJson(source: Source, file: SourceFile, bytes: Uint8Array): Promise<void> {
     const place = placeOf(source, file);
-    const json = this.#readJson(bytes, place);
+    const json = this.#readJson(source, file, bytes);
     if (json === undefined) return;
     const recognised = recognise(json);
     if (recognised === undefined) return this.ignore(source, file.name, 'JSON, but neither OSV nor OpenVEX');
@@ -104,18 +106,18 @@ export class Intake {
     const hex = hash('sha256', json.bytes, 'hex');
     if (fault !== undefined) {
       const key = format.keyOfUnsound(json.value, hex);
-      return this.#refuse(unsound(place, key, fault), key ?? `sha256:${hash('sha256', bytes, 'hex')}`);
+      return this.#refuse(source, file, unsound(place, key, fault), key ?? nameOf(bytes));
     }
     await this.#sortIn(format, json, hex, place);
   }
 
   /** The canonical text; undefined when it was withheld. */
-  #readJson(bytes: Uint8Array, place: string): CanonicalJson | undefined {
+  #readJson(source: Source, file: SourceFile, bytes: Uint8Array): CanonicalJson | undefined {
     try {
-      return this.#reader.read(bytes, place);
+      return this.#reader.read(bytes, placeOf(source, file));
     } catch (error) {
       this.#records++;
-      this.#refuse(error, `sha256:${hash('sha256', bytes, 'hex')}`);
+      this.#refuse(source, file, error, nameOf(bytes));
       return undefined;
     }
   }
@@ -155,12 +157,18 @@ export class Intake {
     return sorter;
   }
 
-  #refuse(error: unknown, record: string): void {
+  #refuse(source: Source, file: SourceFile, error: unknown, record: string): void {
     if (!this.#options.skipInvalid || !isCoded(error, 'ERR_EXPORT_JSON_INVALID', 'ERR_EXPORT_RECORD_INVALID'))
       throw error;
     const withheld = withhold(error, record);
     this.#withheld.set(JSON.stringify(withheld), withheld);
+    this.#withheldFiles.push({ source: source.path, name: file.name, record });
   }
+}
+
+/** What a record without an id is called. */
+function nameOf(bytes: Uint8Array): string {
+  return `sha256:${hash('sha256', bytes, 'hex')}`;
 }
 
 function placeOf(source: Source, file: SourceFile): string {

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import { CodedError, compareText, type Digest, type Instant } from '#core';
 import type { Format } from './formats/recognise.ts';
-import type { ClassSummary, EvidenceRecord, IgnoredFile, RecordClass, RecordSet, WithheldRecord } from './record.ts';
+import type {
+  ClassSummary,
+  EvidenceRecord,
+  IgnoredFile,
+  RecordClass,
+  RecordSet,
+  WithheldFile,
+  WithheldRecord,
+} from './record.ts';
 import { verdicts } from './select/compile.ts';
 import type { Row } from './sort/row.ts';
 import type { Sorter } from './sort/sorter.ts';
@@ -18,6 +26,7 @@ export interface Taken {
   readonly sorters: ReadonlyMap<RecordClass, Sorter>;
   readonly formats: ReadonlyMap<RecordClass, Format>;
   readonly withheld: readonly WithheldRecord[];
+  readonly withheldFiles: readonly WithheldFile[];
   readonly ignored: readonly IgnoredFile[];
   /** Newest change among the kept; undefined when nothing was kept. */
   readonly newest: Instant | undefined;
@@ -37,6 +46,7 @@ export class SortedRecordSet implements RecordSet {
   readonly leftOut: Readonly<Record<string, number>>;
   readonly unscored: number;
   readonly withheld: readonly WithheldRecord[];
+  readonly withheldFiles: readonly WithheldFile[];
   readonly ignored: readonly IgnoredFile[];
   readonly newest: Instant;
   readonly classes: Readonly<Partial<Record<RecordClass, ClassSummary>>>;
@@ -48,6 +58,7 @@ export class SortedRecordSet implements RecordSet {
     this.unscored = tally.unscored;
     this.classes = tally.classes;
     this.withheld = taken.withheld.toSorted(compareWithheld);
+    this.withheldFiles = taken.withheldFiles;
     this.ignored = taken.ignored;
     this.newest = newest;
     this.#taken = taken;

@@ -27,6 +27,14 @@ export interface WithheldRecord {
   readonly pointer: string;
 }
 
+/** Where a withheld record was, for the user's eyes only: bundles know no files. */
+export interface WithheldFile {
+  readonly source: string;
+  readonly name: string;
+  /** As the entry for it in `withheld` has it. */
+  readonly record: string;
+}
+
 /** Counts and a digest over one class: SHA-256 over `key NUL hex(digest) LF` of each record in byte order of key. */
 export interface ClassSummary {
   readonly count: number;
@@ -52,6 +60,8 @@ export interface RecordSet {
   readonly unscored: number;
   /** In byte order of `record`. */
   readonly withheld: readonly WithheldRecord[];
+  /** The files of `withheld`: more than that has where one record is met twice. */
+  readonly withheldFiles: readonly WithheldFile[];
   readonly ignored: readonly IgnoredFile[];
   /** The newest `modified` (OSV), `last_updated` or `timestamp` (OpenVEX) among the kept records. */
   readonly newest: Instant;

@@ -15,6 +15,5 @@ export function watchFeeding(set: RecordSet, passes: number, onProgress: Progres
       yield batch;
     }
   };
-  const { kept, leftOut, unscored, withheld, ignored, newest, classes } = set;
-  return { kept, leftOut, unscored, withheld, ignored, newest, classes, batches, close: () => set.close() };
+  return { ...set, batches, close: () => set.close() };
 }

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assertCodecs, codecVersions } from '#artifacts';
 import { type Clock, CodedError, fileError, instantOf } from '#core';
-import type { IgnoredFile } from '#evidence';
+import type { IgnoredFile, WithheldFile } from '#evidence';
 import { openLayout, type Reference } from '#oci';
 import type { Provenance, Signer } from '#signing';
+import type { WithheldRecord } from './export-manifest.generated.ts';
 import { parametersOf } from './export-manifest.ts';
 import { type Bundle, packBundle, type Staging } from './pack.ts';
 import { type Plan, planExport, type WorkOptions } from './plan.ts';
@@ -22,6 +23,8 @@ interface WatchOptions {
   readonly onProgress?: ProgressListener | undefined;
   /** Told of files in the sources that hold no records, once they are read. */
   readonly onIgnored?: ((files: readonly IgnoredFile[]) => void) | undefined;
+  /** Told of records that are withheld, and of the files of those that the sources told of, once a bundle is built. */
+  readonly onWithheld?: ((records: readonly WithheldRecord[], files: readonly WithheldFile[]) => void) | undefined;
 }
 
 /** One execution: where to, signed by whom, and what only this run knows. */
@@ -127,6 +130,7 @@ async function withBundle<T>(
       options.onIgnored?.(plan.records.ignored);
       const staging = await openLayout(join(workDir, 'staging'), { create: true, durable: false });
       const bundle = await packBundle(plan, staging, work);
+      options.onWithheld?.(bundle.exportManifest.withheld, plan.records.withheldFiles);
       return await use({ plan, bundle, staging });
     } finally {
       await plan.close();

@@ -10,7 +10,7 @@ import {
   runPlan,
 } from '#export';
 import { openDestinations, parseDestinations, parseSignedAs } from '../destinations.ts';
-import { describeIgnored, writeExportReport } from '../export-output.ts';
+import { describeIgnored, describeWithheld, writeExportReport } from '../export-output.ts';
 import { type Io, writeText } from '../io.ts';
 import { loadSigner } from '../key-files.ts';
 import { createProgressLine } from '../progress.ts';
@@ -126,11 +126,14 @@ async function plan(io: Io, options: ExportOptions): Promise<void> {
 /** What a run tells the user while it works, and how the user stops it. */
 function watchRun(io: Io, { quiet }: CommonOptions) {
   const progress = createProgressLine(io, quiet);
-  const onIgnored = (files: Parameters<typeof describeIgnored>[0]) => {
+  const note = (text: string) => {
     progress.clear();
-    if (!quiet) io.stderr.write(describeIgnored(files));
+    if (!quiet) io.stderr.write(text);
   };
-  return { options: { signal: io.signal, onProgress: progress.listen, onIgnored }, end: () => progress.clear() };
+  const onIgnored = (...about: Parameters<typeof describeIgnored>) => note(describeIgnored(...about));
+  const onWithheld = (...about: Parameters<typeof describeWithheld>) => note(describeWithheld(...about));
+  const options = { signal: io.signal, onProgress: progress.listen, onIgnored, onWithheld };
+  return { options, end: () => progress.clear() };
 }
 
 function requestFrom(options: ExportOptions): ExportRequest {

@@ -36,6 +36,7 @@ export function recordSetOf(records: readonly EvidenceRecord[], batchSizes: read
     leftOut: {},
     unscored: 0,
     withheld: [],
+    withheldFiles: [],
     ignored: [],
     newest: '2026-01-01T00:00:00Z' as Instant,
     classes,
