@@ -133,6 +133,11 @@ export class Desk implements AsyncDisposable {
     return readdir(this.temp, { recursive: true });
   }
 
+  /** What lies in the working folder now, the home included. */
+  async made(): Promise<string[]> {
+    return [...(await readdir(this.path, { recursive: true })), ...(await readdir(this.home, { recursive: true }))];
+  }
+
   /** A new folder with these files, made in this order. */
   async folder(files: Files): Promise<string> {
     const folder = join(this.path, `folder-${this.#count++}`);
