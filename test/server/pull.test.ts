@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { describe, noise } from '../oci/content.ts';
 import { problem, testRegistry } from './registry.ts';
@@ -35,6 +36,18 @@ test.each(['GET', 'HEAD'])('%s a blob', async (method) => {
   });
   const body = Buffer.from(await response.arrayBuffer());
   expect(Buffer.compare(body, method === 'GET' ? bytes : Buffer.alloc(0))).toBe(0);
+});
+
+test('a manifest that is damaged in the store is not given, and named', async () => {
+  const { digest, size } = await registry.pushImage('layer', { tag: 'v1' });
+  await writeFile(registry.store.paths.blob(digest), Buffer.alloc(size, 'x'));
+  for (const name of ['v1', digest]) {
+    const response = await registry.request(`/v2/a/b/manifests/${name}`);
+    expect(response.status).toBe(500);
+    expect(await response.json()).toMatchObject({
+      errors: [{ code: 'DIGEST_INVALID', message: `${digest}: damaged in the registry` }],
+    });
+  }
 });
 
 test.each([

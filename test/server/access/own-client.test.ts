@@ -1,0 +1,32 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openRepository, parseReference } from '#oci';
+import { startServer } from '#server';
+import { repositoryContract } from '../../oci/contract.ts';
+import { serverIdentity } from '../../oci/identities.ts';
+import { writeIdentity } from '../identity-files.ts';
+import { alice, writeUsers } from './users.ts';
+
+repositoryContract('client and server of this house, with a login and over TLS', async () => {
+  const here = await mkdtemp(join(tmpdir(), 'access-'));
+  const [htpasswdFile, tls] = [await writeUsers(here), await writeIdentity(here, serverIdentity)];
+  const server = await startServer({ dataDir: join(here, 'data'), port: 0, htpasswdFile, tls, anonymousRead: true });
+  const options = {
+    env: {},
+    plainHttp: false,
+    tls: { ca: serverIdentity.cert },
+    credential: { kind: 'password' as const, ...alice },
+  };
+  const open = () => openRepository(parseReference(`${server.address}/team/app`), options);
+  const repository = await open();
+  return {
+    repository,
+    reopen: open,
+    dispose: async () => {
+      await repository.close();
+      await server.close(0);
+      await rm(here, { recursive: true });
+    },
+  };
+});
