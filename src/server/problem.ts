@@ -79,9 +79,13 @@ const OF_OURS: Partial<Record<ErrorCode, { code: ProblemCode; status?: number }>
 export function problemOf(error: unknown): RegistryProblem {
   if (error instanceof RegistryProblem) return error;
   if (!(error instanceof CodedError)) return new RegistryProblem('UNKNOWN', undefined, { cause: error });
-  const { missing } = error.details;
+  const { missing, digest } = error.details;
   if (error.code === 'ERR_EXPORT_NOT_FOUND' && missing !== undefined) {
     return new RegistryProblem('MANIFEST_BLOB_UNKNOWN', error.message, { detail: { digest: missing }, cause: error });
+  }
+  if (error.code === 'ERR_EXPORT_STORE_INVALID' && typeof digest === 'string') {
+    // No other try brings other bytes, and the client had better know.
+    return new RegistryProblem('DIGEST_INVALID', `${digest}: damaged in the registry`, { status: 500, cause: error });
   }
   if (error.code === 'ERR_EXPORT_DISK_FULL') {
     return new RegistryProblem('UNKNOWN', 'no space left in the registry', { status: 507, cause: error });

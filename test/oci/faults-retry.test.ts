@@ -26,6 +26,20 @@ test.each([
   if (status !== 404) expect(error).toMatchObject({ message: expect.stringContaining('SOME_CODE: in its own words') });
 });
 
+test('any: a registry that finds its own content damaged is believed at once', async () => {
+  const descriptor = faulty.hold(noise(100));
+  let asked = 0;
+  faulty.misbehave('GET', /blobs/, (response) => {
+    asked++;
+    sendError(response, 500, 'DIGEST_INVALID', `${descriptor.digest}: damaged`);
+  });
+  await expect(fetchAll(await faulty.open(), descriptor)).rejects.toMatchObject({
+    code: 'ERR_EXPORT_DIGEST_MISMATCH',
+    message: expect.stringContaining(`${descriptor.digest}: damaged`),
+  });
+  expect(asked).toBe(1);
+});
+
 test('any: what a registry says is clipped and holds no secret', async () => {
   const descriptor = faulty.hold(noise(100));
   const message = `sent Bearer abc.def and basic dXNlcg== to https://u:p@h/x?sig=s3cret \u001b[31m${'x'.repeat(5000)}`;

@@ -1,5 +1,5 @@
 import { type ContentCheck, checkJsonRaw, checkTrivyDb } from '#artifacts';
-import { compareText, type Descriptor, type Digest, hexOf } from '#core';
+import { CodedError, compareText, type Descriptor, type Digest, hexOf } from '#core';
 import { type ByteStream, collect, type ImageManifest, type OperationOptions, type Repository } from '#oci';
 import { type Checksum, checksumsPath, parseChecksums } from '../checksums.ts';
 import type { ExportManifest } from '../export-manifest.generated.ts';
@@ -48,13 +48,33 @@ export async function checkContents(
   const watch = watcher(layers.values(), options);
   const checked: CheckedLayer[] = [];
   for (const [title, layer] of [...layers].sort(([a], [b]) => compareText(a, b))) {
-    const stream = watch(await repository.fetch(layer, { signal: options.signal }));
+    const stream = watch(fetchLayer(repository, title, layer, options));
     if (title === checksumsPath) checkChecksums(await collect(stream, MAX_CHECKSUMS_BYTES, title), layers);
     else await content.file(title, stream);
     checked.push({ title, mediaType: layer.mediaType, digest: layer.digest, size: layer.size });
   }
   await content.end();
   return checked;
+}
+
+/** The content of a layer; what is wrong with it is told by title, which is how consumers know the file. */
+async function* fetchLayer(
+  repository: Repository,
+  title: string,
+  layer: Descriptor,
+  { signal }: OperationOptions,
+): ByteStream {
+  try {
+    yield* await repository.fetch(layer, { signal });
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    const { code, message, hint, details } = error;
+    throw new CodedError(code, `${title}: ${message}`, {
+      ...(hint === undefined ? {} : { hint }),
+      details: { ...details, title },
+      cause: error,
+    });
+  }
 }
 
 /** Passes streams on, tells how many bytes of all layers have come, and stops when it is told to. */

@@ -68,11 +68,18 @@ const BY_STATUS: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   429: ['ERR_EXPORT_RATE_LIMITED', 'run it again later, or log in for a higher limit'],
 };
 
+const DAMAGED = ['ERR_EXPORT_DIGEST_MISMATCH', 'push it again, or ask who runs the registry to repair it'] as const;
+
+/** A registry that finds its own content damaged, as ours does, has nothing better to give at another try. */
+function saysDamaged(status: number, code: string | undefined): boolean {
+  return status >= 500 && code === 'DIGEST_INVALID';
+}
+
 /** The error for an answer that is none of those hoped for. Reads and drops its body. */
 export async function refusal(response: WireResponse, method: string): Promise<CodedError> {
   const { status, url } = response;
   const said = method === 'HEAD' ? undefined : await readSaid(response);
-  const [code, hint] = BY_STATUS[status] ?? byClass(status);
+  const [code, hint] = saysDamaged(status, said?.code) ? DAMAGED : (BY_STATUS[status] ?? byClass(status));
   const what = said === undefined ? `${status}` : `${status} ${said.text}`.trim();
   const registryCode = said?.code === undefined ? {} : { registryCode: said.code };
   const told = parseRetryAfter(response.header('retry-after'), systemClock.now());
