@@ -61,7 +61,10 @@ function refuseOtherHosts(c: RegistryRequest, { onlyHost }: Access): void {
   const [, host = ''] = HOST.exec(c.req.header('host') ?? '') ?? [];
   if (isLoopbackHost(host) || host.toLowerCase() === onlyHost.toLowerCase()) return;
   throw new RegistryProblem('DENIED', 'this registry answers to the names of loopback only', {
-    detail: { host: (c.req.header('host') ?? '').slice(0, 300), hint: 'use 127.0.0.1 or localhost' },
+    detail: {
+      host: (c.req.header('host') ?? '').slice(0, 300),
+      hint: 'use 127.0.0.1 or localhost, or serve with --htpasswd',
+    },
   });
 }
 

@@ -8,7 +8,7 @@ import { serverIdentity } from '../../oci/identities.ts';
 import { describePeers, type RunResult, runPeer } from '../../peers/peers.ts';
 import { writeIdentity } from '../identity-files.ts';
 import { serving } from '../serving.ts';
-import { writeUsers } from './users.ts';
+import { basic, writeUsers } from './users.ts';
 
 const { start, folder } = serving();
 // Trivy takes a space in a password for the start of another.
@@ -182,6 +182,19 @@ describePeers(names, 'clients that log in', () => {
       succeeded(await run(client, copy(from, to, false)));
     },
   );
+});
+
+describePeers(['oras'], 'a client that is slowed down', () => {
+  test('oras waits as it is told, and is let in', async () => {
+    const place = await desk();
+    for (let i = 0; i < 6; i++) {
+      const headers = basic({ ...user, password: `${wrong} ${i}` });
+      const { status } = await fetch(`http://${place.address}/v2/`, { headers });
+      expect(status).toBe(i < 5 ? 401 : 429);
+    }
+    const { args, input } = logins.oras.login(place, user.password, false);
+    succeeded(await place.run('oras', args, { input }));
+  });
 });
 
 describePeers(['oras', 'cosign3', 'crane'], 'signatures of a registry with users', () => {
