@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assertCodecs, codecVersions } from '#artifacts';
-import { type Clock, CodedError, fileError, instantOf } from '#core';
+import { type Clock, CodedError, instantOf } from '#core';
 import type { IgnoredFile, WithheldFile } from '#evidence';
 import { openLayout, type Reference } from '#oci';
 import type { Provenance, Signer } from '#signing';
@@ -16,6 +14,7 @@ import { type Destination, deliverBundle, plannedPublication, tagBundle } from '
 import type { ExportReport, Publication, RecordCounts } from './report.ts';
 import type { ExportRequest } from './request.ts';
 import { BundleSigner } from './sign.ts';
+import { withWorkDir } from './work-dir.ts';
 
 /** By what a run may be watched and stopped. */
 interface WatchOptions {
@@ -122,8 +121,7 @@ async function withBundle<T>(
   use: (built: Built) => Promise<T>,
 ): Promise<T> {
   await assertCodecs();
-  const workDir = await makeWorkDir();
-  try {
+  return withWorkDir(async (workDir) => {
     const work: WorkOptions = { workDir, signal: options.signal, onProgress: options.onProgress };
     const plan = await planExport(request, work);
     try {
@@ -135,18 +133,7 @@ async function withBundle<T>(
     } finally {
       await plan.close();
     }
-  } finally {
-    await rm(workDir, { recursive: true, force: true });
-  }
-}
-
-async function makeWorkDir(): Promise<string> {
-  const parent = tmpdir();
-  try {
-    return await mkdtemp(join(parent, 'export-center-'));
-  } catch (error) {
-    throw fileError(error, parent);
-  }
+  });
 }
 
 function describeRun(plan: Plan, bundle: Bundle, { builderId, builderVersion }: RunOptions): Omit<Provenance, 'run'> {

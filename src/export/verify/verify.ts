@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { CodedError, type Digest, fileError, type Instant, isIndexType } from '#core';
+import { CodedError, type Digest, type Instant, isIndexType } from '#core';
 import { formatReference, nameOf, type Reference, type Repository } from '#oci';
 import type { Verifier } from '#signing';
 import type { Form } from '../attestations.ts';
 import type { ProgressListener } from '../progress.ts';
+import { withWorkDir } from '../work-dir.ts';
 import { readArtifact } from './artifact.ts';
 import { type CheckedLayer, checkContents } from './contents.ts';
 import { matchProvenance, proveArtifact } from './proof.ts';
@@ -52,7 +50,7 @@ export async function verifyArtifact(
   const proof = await proveArtifact(repository, artifact, verifier, options);
   const read = await readArtifact(repository, artifact, options);
   matchProvenance(proof, read.exportManifest, read.subjects);
-  const layers = await inWorkDir((workDir) => checkContents(repository, read, { ...options, workDir }));
+  const layers = await withWorkDir((workDir) => checkContents(repository, read, { ...options, workDir }));
   const { profile, tenant, asOf, records } = read.exportManifest;
   return {
     reference: formatReference({ ...reference, digest: artifact.digest }),
@@ -68,18 +66,6 @@ export async function verifyArtifact(
     layers,
     records: { kept: records.kept, withheld: records.withheld },
   };
-}
-
-async function inWorkDir<T>(use: (workDir: string) => Promise<T>): Promise<T> {
-  const parent = tmpdir();
-  const workDir = await mkdtemp(join(parent, 'export-center-verify-')).catch((error: unknown) => {
-    throw fileError(error, parent);
-  });
-  try {
-    return await use(workDir);
-  } finally {
-    await rm(workDir, { recursive: true, force: true });
-  }
 }
 
 function notFound(reference: Reference): CodedError {
