@@ -23,7 +23,11 @@ for (const [net, bits] of [
   PRIVATE.addSubnet(net, bits, 'ipv6');
 }
 
-/** Whether a host, as URL.hostname gives it, is an address of a private network or of this machine, or `localhost`. */
+/**
+ * Whether a host, as URL.hostname gives it, is an address of a private network or of this machine, or `localhost`.
+ *
+ * @internal Tested by itself.
+ */
 export function isPrivateHost(hostname: string): boolean {
   if (isLoopbackHost(hostname)) return true;
   const address = hostname.replace(/^\[|\]$/g, '');

@@ -1,6 +1,6 @@
 import type { ByteRange } from '../ports.ts';
 
-/** One link of a `Link` header (RFC 8288 §3). */
+/** One link of a `Link` header (RFC 8288 §3). @internal Tested by itself. */
 export interface WebLink {
   readonly target: string;
   /** Relation types in lower case. */
@@ -10,7 +10,7 @@ export interface WebLink {
 const LINK = /<([^<>]*)>((?:[^,"]|"(?:[^"\\]|\\[\s\S])*")*)/g;
 const REL = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i;
 
-/** The links in the value of a `Link` header; what is no link is passed over. */
+/** The links in the value of a `Link` header; what is no link is passed over. @internal Tested by itself. */
 export function parseLinks(value: string): WebLink[] {
   return [...value.matchAll(LINK)].map((match) => {
     const rel = REL.exec(match[2] as string);

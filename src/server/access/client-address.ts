@@ -15,7 +15,7 @@ function lastHopOf(header: string | undefined): string | undefined {
   return isIP(address) === 0 ? undefined : address;
 }
 
-/** The part of an address that stands for one client. */
+/** The part of an address that stands for one client. @internal Tested by itself. */
 export function networkOf(address: string): string {
   const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
   if (isIP(plain) !== 6) return plain;
