@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { crc32, inflateRawSync } from 'node:zlib';
+import type { CodedError } from '#core';
 import { NameSet } from '../entry-path.ts';
 import { invalid, tooLarge, unsafe } from '../faults.ts';
 import { FileWindow } from '../file-window.ts';
@@ -16,6 +17,13 @@ import {
   methods,
   type ZipHeader,
 } from './header.ts';
+import { type Inflated, inflateTogether, type PackedEntry } from './inflate-together.ts';
+
+/** Headers held at a time: few enough to be gone again before they burden the collector of garbage. */
+const HEADERS_AT_ONCE = 256;
+
+/** Content that is unpacked ahead of being asked for, in bytes, and the largest entry that this is done for. */
+const AHEAD = { total: 512 * 1024, entry: 64 * 1024 } as const;
 
 /**
  * A zip archive read through its central directory. The whole directory is checked before the first entry is given,
@@ -31,6 +39,8 @@ export class ZipReader implements ArchiveReader {
   readonly #place: DirectoryPlace;
   readonly #content: FileWindow;
   #current: ZipHeader | undefined;
+  /** Entries that were unpacked together with one before them. */
+  readonly #ahead = new Map<ZipHeader, Uint8Array>();
 
   private constructor(file: FileHandle, path: string, limits: ArchiveLimits, place: DirectoryPlace) {
     this.#file = file;
@@ -50,13 +60,14 @@ export class ZipReader implements ArchiveReader {
 
   async *entries(): AsyncGenerator<ArchiveEntry, void, void> {
     for await (const headers of this.#headers()) {
-      for (const header of headers) {
+      for (const [index, header] of headers.entries()) {
         if (header.isFolder) continue;
         this.#current = header;
-        yield { path: header.path, size: header.size, read: () => this.#read(header) };
+        yield { path: header.path, size: header.size, read: () => this.#read(headers, index) };
       }
     }
     this.#current = undefined;
+    this.#ahead.clear();
   }
 
   async close(): Promise<void> {
@@ -86,7 +97,7 @@ export class ZipReader implements ArchiveReader {
     if (extents.overlap(this.#place.offset)) throw invalid(this.#path, 'entries that share bytes of the file');
   }
 
-  /** Headers in the directory's order, in batches as the window has them. */
+  /** Headers in the directory's order, some at a time, as the window has them. */
   async *#headers(): AsyncGenerator<ZipHeader[], void, void> {
     const window = new FileWindow(this.#file, this.#path);
     const { offset, size, count } = this.#place;
@@ -94,41 +105,93 @@ export class ZipReader implements ArchiveReader {
     let at = offset;
     for (let seen = 0; seen < count; ) {
       const headers: ZipHeader[] = [];
-      let needed = CENTRAL_BYTES;
-      for (; seen < count; seen++) {
-        if (at + CENTRAL_BYTES > end) throw invalid(this.#path, `its directory ends after ${seen} of ${count} entries`);
-        const fixed = window.peek(at, CENTRAL_BYTES);
-        if (fixed === undefined) break;
-        needed = centralSize(fixed, this.#path);
-        if (at + needed > end) throw invalid(this.#path, `its directory ends after ${seen} of ${count} entries`);
-        const whole = window.peek(at, needed);
-        if (whole === undefined) break;
-        headers.push(decodeCentral(whole, this.#path));
-        at += needed;
-        needed = CENTRAL_BYTES;
+      for (; seen < count && headers.length < HEADERS_AT_ONCE; seen++) {
+        if (at + CENTRAL_BYTES > end) throw this.#endsAfter(seen);
+        const fixed = window.peek(at, CENTRAL_BYTES) ?? (await window.load(at, CENTRAL_BYTES));
+        const length = centralSize(fixed, this.#path);
+        if (at + length > end) throw this.#endsAfter(seen);
+        headers.push(decodeCentral(window.peek(at, length) ?? (await window.load(at, length)), this.#path));
+        at += length;
       }
-      if (headers.length > 0) yield headers;
-      if (seen < count) await window.load(at, needed);
+      yield headers;
     }
     if (at !== end) throw invalid(this.#path, `its directory has more than the ${count} entries that it promises`);
   }
 
-  async #read(header: ZipHeader): Promise<Uint8Array> {
+  #endsAfter(seen: number): CodedError {
+    return invalid(this.#path, `its directory ends after ${seen} of ${this.#place.count} entries`);
+  }
+
+  async #read(headers: readonly ZipHeader[], index: number): Promise<Uint8Array> {
+    const header = headers[index] as ZipHeader;
     if (this.#current !== header) throw new TypeError('read the entry once, and before asking for the next one');
     this.#current = undefined;
-    const { path, size, packed, offset } = header;
+    const ahead = this.#ahead.get(header);
+    if (ahead !== undefined) return ahead;
+    const { path, size, offset } = header;
     const { maxEntryBytes } = this.#limits;
     if (size > maxEntryBytes) throw tooLarge(this.#path, path, size, maxEntryBytes);
-    // Deflate adds 5 bytes to 64 KiB at worst; what is far larger packed than unpacked only costs memory.
-    if (packed > 2 * size + 1024) throw invalid(this.#path, `${packed} bytes packed for ${size} unpacked`, path);
-    const fixed = this.#content.peek(offset, LOCAL_BYTES) ?? (await this.#content.load(offset, LOCAL_BYTES));
-    const skip = localSize(fixed, header, this.#path);
-    if (offset + skip + packed > this.#place.offset) throw invalid(this.#path, 'it runs into the directory', path);
-    const bytes = this.#content.peek(offset, skip + packed) ?? (await this.#content.load(offset, skip + packed));
-    checkLocal(bytes.subarray(0, skip), header, this.#path);
-    const content = this.#unpack(bytes.subarray(skip), header);
+    const length = this.#checkPacked(header);
+    if (this.#content.peek(offset, LOCAL_BYTES) === undefined) await this.#content.load(offset, LOCAL_BYTES);
+    this.#unpackAhead(headers, index);
+    const unpacked = this.#ahead.get(header);
+    if (unpacked !== undefined) return unpacked;
+    const fixed = await this.#content.load(offset, LOCAL_BYTES);
+    const bytes = await this.#content.load(offset, localSize(fixed, header, this.#path) + length);
+    const content = this.#unpack(this.#contentOf(bytes, header), header);
     if (crc32(content) !== header.crc) throw invalid(this.#path, 'its checksum does not match', path);
     return content;
+  }
+
+  /** Unpacks what the window holds of the entries from `index` on, as far as nothing is the matter with them. */
+  #unpackAhead(headers: readonly ZipHeader[], index: number): void {
+    this.#ahead.clear();
+    const largest = Math.min(AHEAD.entry, this.#limits.maxEntryBytes);
+    const entries: PackedEntry[] = [];
+    let total = 0;
+    for (let i = index; i < headers.length; i++) {
+      const header = headers[i] as ZipHeader;
+      total += header.size;
+      if (header.size > largest || total > AHEAD.total) break;
+      const packed = this.#peekPacked(header);
+      if (packed === undefined) break;
+      entries.push({ packed, crc: header.crc, size: header.size });
+    }
+    if (entries.length < 2) return;
+    const contents = inflateTogether(entries) ?? [];
+    for (const [i, content] of contents.entries()) this.#ahead.set(headers[index + i] as ZipHeader, content);
+  }
+
+  /** The packed content of an entry where the window has it; undefined too for one that must be looked at alone. */
+  #peekPacked(header: ZipHeader): Buffer | undefined {
+    if (header.method !== methods.deflate || header.size === 0) return undefined;
+    try {
+      const fixed = this.#content.peek(header.offset, LOCAL_BYTES);
+      if (fixed === undefined) return undefined;
+      const whole = localSize(fixed, header, this.#path) + this.#checkPacked(header);
+      const bytes = this.#content.peek(header.offset, whole);
+      return bytes === undefined ? undefined : this.#contentOf(bytes, header);
+    } catch {
+      // It is said when this entry is asked for, if it ever is.
+      return undefined;
+    }
+  }
+
+  /** Bytes of the packed content, which can be in earnest. */
+  #checkPacked({ path, size, packed }: ZipHeader): number {
+    // Deflate adds 5 bytes to 64 KiB at worst; what is far larger packed than unpacked only costs memory.
+    if (packed > 2 * size + 1024) throw invalid(this.#path, `${packed} bytes packed for ${size} unpacked`, path);
+    return packed;
+  }
+
+  /** The packed content behind a local header, which is held to the directory. */
+  #contentOf(bytes: Buffer, header: ZipHeader): Buffer {
+    const skip = bytes.byteLength - header.packed;
+    if (header.offset + bytes.byteLength > this.#place.offset) {
+      throw invalid(this.#path, 'it runs into the directory', header.path);
+    }
+    checkLocal(bytes.subarray(0, skip), header, this.#path);
+    return bytes.subarray(skip);
   }
 
   #unpack(packed: Buffer, header: ZipHeader): Uint8Array {
@@ -149,12 +212,6 @@ export class ZipReader implements ArchiveReader {
       throw invalid(this.#path, 'its content cannot be inflated, or is not as long as promised', path, cause);
     }
   }
-}
-
-/** What node:zlib's `info: true` makes of a result; the types of Node do not know it. */
-interface Inflated {
-  readonly buffer: Uint8Array;
-  readonly engine: { readonly bytesWritten: number };
 }
 
 /** The stretches of the file that entries claim, at 16 bytes each. */
