@@ -40,7 +40,7 @@ export async function openDockerRegistry(): Promise<Registry> {
 export async function openServe(dataDir: string): Promise<Registry> {
   const { PATH = '' } = process.env;
   const args = [cliMain, 'serve', '--data', dataDir, '--listen', '127.0.0.1:0', '--output', 'json'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH } });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'], env: { PATH } });
   const host = await announcedHost(child);
   return {
     name: 'serve',
