@@ -15,6 +15,8 @@ export interface LayerDraft {
 export interface BuildReport {
   /** Records withheld by the builder, in addition to those that the sources withheld. */
   readonly withheld: readonly WithheldRecord[];
+  /** Parts of records that the profile cannot carry, by reason, where the builder knows of any. */
+  readonly leftOutParts?: Readonly<Record<string, number>>;
   /** How records were cut into shards, where they were: a shard begins at a key whose SHA-256 ends in `k` zero bits. */
   readonly shards?: { readonly k: number } | undefined;
   /** Records that this profile leaves out by rule, by reason (e.g. `withdrawn`). */

@@ -77,6 +77,12 @@ export function describeIgnored(files: readonly IgnoredFile[]): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** What is left out of records that are kept otherwise, for stderr; empty where nothing is. */
+export function describeLeftOutParts(parts: Readonly<Record<string, number>>): string {
+  const counts = Object.entries(parts).map(([reason, count]) => `${count} ${reason}`);
+  return counts.length === 0 ? '' : `parts of records that this profile cannot carry: ${counts.join(', ')}\n`;
+}
+
 type WithheldRecords = Parameters<NonNullable<RunOptions['onWithheld']>>[0];
 
 /** What is withheld, with the files where they are known, for stderr; empty where nothing is. */

@@ -5,6 +5,7 @@ import { type Clock, CodedError, instantOf } from '#core';
 import type { IgnoredFile, WithheldFile } from '#evidence';
 import { openLayout, type Reference } from '#oci';
 import type { Provenance, Signer } from '#signing';
+import { accountOf } from './account.ts';
 import type { WithheldRecord } from './export-manifest.generated.ts';
 import { parametersOf } from './export-manifest.ts';
 import { type Bundle, packBundle, type Staging } from './pack.ts';
@@ -24,6 +25,8 @@ interface WatchOptions {
   readonly onIgnored?: ((files: readonly IgnoredFile[]) => void) | undefined;
   /** Told of records that are withheld, and of the files of those that the sources told of, once a bundle is built. */
   readonly onWithheld?: ((records: readonly WithheldRecord[], files: readonly WithheldFile[]) => void) | undefined;
+  /** Told how many parts of records the profile cannot carry, by reason, once a bundle is built. */
+  readonly onLeftOutParts?: ((parts: Readonly<Record<string, number>>) => void) | undefined;
 }
 
 /** One execution: where to, signed by whom, and what only this run knows. */
@@ -129,6 +132,7 @@ async function withBundle<T>(
       const staging = await openLayout(join(workDir, 'staging'), { create: true, durable: false });
       const bundle = await packBundle(plan, staging, work);
       options.onWithheld?.(bundle.exportManifest.withheld, plan.records.withheldFiles);
+      options.onLeftOutParts?.(bundle.leftOutParts);
       return await use({ plan, bundle, staging });
     } finally {
       await plan.close();
@@ -142,6 +146,7 @@ function describeRun(plan: Plan, bundle: Bundle, { builderId, builderVersion }: 
     internalParameters: { codecs: codecVersions },
     resolvedDependencies: plan.sources,
     builder: { id: builderId, version: builderVersion },
+    byproducts: [accountOf(plan, bundle)],
   };
 }
 

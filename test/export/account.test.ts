@@ -1,0 +1,38 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { digestOf } from '#core';
+import { parseProvenance } from '#signing';
+import { collectAttestations } from '../../src/export/attestations.ts';
+import { advisory, exportTo, newParty, openScene, requestFor, type Scene } from './scene.ts';
+
+let scene: Scene;
+beforeEach(async () => {
+  scene = await openScene();
+});
+afterEach(() => scene.remove());
+
+test('provenance keeps the files of withheld records and of what holds none, without the folders they were in', async () => {
+  const source = await scene.source([advisory('GO-2026-0001'), { id: 'BAD-1', modified: 'never' }]);
+  await mkdir(join(source, 'notes'));
+  await writeFile(join(source, 'notes', 'readme.txt'), 'no record');
+  const { signer, verifier } = newParty();
+  const layout = await scene.layout();
+  const { digest } = await exportTo(layout, requestFor(source, { skipInvalid: true }), { signer });
+  const artifact = await layout.resolve(digest);
+  if (artifact === undefined) throw new Error('nothing was published');
+  const { provenances } = await collectAttestations(layout, artifact, verifier);
+  const byproducts = provenances.map(({ statement }) => parseProvenance(statement, 'provenance')?.byproducts);
+  const [account] = byproducts[0] ?? [];
+  const bytes = Buffer.from(account?.content ?? '', 'base64');
+  expect(digestOf(bytes)).toBe(`sha256:${account?.digest?.['sha256']}`);
+  const said = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+  expect(said).toMatchObject({
+    withheldFiles: [{ record: 'BAD-1', name: expect.stringMatching(/\.json$/) }],
+    withheldFilesCount: 1,
+    ignoredFiles: [{ name: 'notes/readme.txt' }],
+    ignoredFilesCount: 1,
+    leftOutParts: {},
+  });
+  expect(bytes.toString('utf8')).not.toContain(join(source, '..'));
+});
