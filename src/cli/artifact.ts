@@ -1,5 +1,6 @@
 import { CodedError, type Descriptor } from '#core';
 import { formatReference, nameOf, openRepository, parseReference, type Reference, type Repository } from '#oci';
+import { type CommonOptions, openOptions, type TransportOptions } from './commands/options.ts';
 import type { Io } from './io.ts';
 
 /** An artifact that was found where its reference says. */
@@ -17,12 +18,12 @@ export interface FoundArtifact {
 export async function withArtifact(
   io: Io,
   text: string,
-  options: { readonly plainHttp?: boolean | undefined },
+  options: CommonOptions & TransportOptions,
   use: (found: FoundArtifact) => Promise<void>,
 ): Promise<void> {
   const reference = parseReference(text);
   const name = nameOf(reference);
-  const repository = await openRepository(reference, options);
+  const repository = await openRepository(reference, await openOptions(io, [reference], options));
   try {
     const descriptor = await repository.resolve(name, { signal: io.signal });
     if (descriptor === undefined) throw notFound(reference);

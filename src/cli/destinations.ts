@@ -1,14 +1,9 @@
 import { CodedError } from '#core';
 import type { Destination } from '#export';
-import { openRepository, parseReference, type Reference, tagOf } from '#oci';
+import { type OpenOptions, openRepository, parseReference, type Reference, tagOf } from '#oci';
 
-/** How places are reached. */
-interface TransportOptions {
-  readonly plainHttp?: boolean | undefined;
-}
-
-/** Options for the places of an export. */
-export interface DestinationOptions extends TransportOptions {
+/** How the places of an export are opened. */
+export interface DestinationOptions extends OpenOptions {
   readonly signedAs?: string | undefined;
 }
 
@@ -50,7 +45,7 @@ export function parseSignedAs(text: string): string {
 /** Opens the places; layouts that are not there yet are made by the first push. */
 export async function openDestinations(
   references: readonly Reference[],
-  { signedAs, plainHttp }: DestinationOptions,
+  { signedAs, ...options }: DestinationOptions,
 ): Promise<OpenDestinations> {
   const list: Destination[] = [];
   const close = async () => {
@@ -58,7 +53,7 @@ export async function openDestinations(
   };
   try {
     for (const reference of references) {
-      list.push({ reference, repository: await openRepository(reference, { create: true, plainHttp }), signedAs });
+      list.push({ reference, repository: await openRepository(reference, { ...options, create: true }), signedAs });
     }
     return { list, close };
   } catch (error) {

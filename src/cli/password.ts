@@ -35,6 +35,31 @@ export async function readNewPassword(io: Io): Promise<string> {
   throw new CodedError('ERR_EXPORT_USAGE', 'the two passwords differ', { hint: 'run the command again' });
 }
 
+const MAX_PASSWORD_BYTES = 16 * 1024;
+
+/**
+ * The password of a registry: all of standard input, without the end of its line.
+ *
+ * @throws CodedError ERR_EXPORT_PASSWORD_MISSING where there is none, ERR_EXPORT_USAGE for one that cannot be sent
+ */
+export async function readPasswordFromStdin({ stdin }: Io): Promise<string> {
+  let text = '';
+  for await (const chunk of stdin) {
+    text += String(chunk);
+    if (text.length > MAX_PASSWORD_BYTES) break;
+  }
+  const password = text.replace(/\r?\n$/, '');
+  if (password === '') {
+    throw new CodedError('ERR_EXPORT_PASSWORD_MISSING', '--password-stdin: standard input is empty', {
+      hint: 'pipe the password into the command',
+    });
+  }
+  if (password.length <= MAX_PASSWORD_BYTES && !/[\0\r\n]/.test(password)) return password;
+  throw new CodedError('ERR_EXPORT_USAGE', '--password-stdin: more than one line, or too long', {
+    hint: 'pipe the password alone into the command',
+  });
+}
+
 function readHidden(io: Io): Promise<string> {
   const { stdin, signal } = io;
   return new Promise((resolve, reject) => {

@@ -12,20 +12,32 @@ const VERBS: Record<Progress['stage'], string> = {
 
 const REDRAW_MS = 100;
 const QUIET_MS = 500;
+/** Where there is no terminal, a line now and then tells a log how far it is. */
+const LOG_MS = 30_000;
+/** Shorter waits are not worth a word. */
+const TOLD_WAIT_MS = 1000;
 
 /** One line at the bottom of a terminal that says what is under way, how fast, and how long it will take. */
 export interface ProgressLine {
   readonly listen: ProgressListener;
+  /** Says that a registry wants to be left alone for a while, and why. */
+  readonly wait: (wait: { readonly host: string; readonly waitMs: number; readonly reason: string }) => void;
   /** Removes the line, so that other text can follow. */
   clear(): void;
 }
 
-/** A progress line on a terminal; one that does nothing elsewhere, or when the user wants quiet. */
+/** A progress line on a terminal; elsewhere whole lines, seldom; nothing when the user wants quiet. */
 export function createProgressLine(io: Io, quiet: boolean, now: () => number = () => performance.now()): ProgressLine {
-  if (!io.terminal || quiet) return { listen: () => undefined, clear: () => undefined };
+  if (quiet) return { listen: () => undefined, wait: () => undefined, clear: () => undefined };
+  const { terminal } = io;
   let stage: Progress['stage'] | undefined;
-  let [startedAt, drawnAt] = [now(), 0];
+  let [startedAt, drawnAt] = [now(), now()];
   let shown = false;
+  const write = (text: string) => {
+    drawnAt = now();
+    shown = terminal;
+    io.stderr.write(terminal ? `\r\x1b[K${text}` : `${text}\n`);
+  };
   const clear = () => {
     if (shown) io.stderr.write('\r\x1b[K');
     shown = false;
@@ -33,15 +45,16 @@ export function createProgressLine(io: Io, quiet: boolean, now: () => number = (
   const listen = (progress: Progress) => {
     const at = now();
     if (progress.stage !== stage) [stage, startedAt] = [progress.stage, at];
-    if (at - startedAt < QUIET_MS || at - drawnAt < REDRAW_MS) return;
-    drawnAt = at;
-    shown = true;
-    io.stderr.write(`\r\x1b[K${describeProgress(progress, (at - startedAt) / 1000)}`);
+    if (at - startedAt < QUIET_MS || at - drawnAt < (terminal ? REDRAW_MS : LOG_MS)) return;
+    write(describeProgress(progress, (at - startedAt) / 1000));
   };
-  return { listen, clear };
+  const wait: ProgressLine['wait'] = ({ host, waitMs, reason }) => {
+    if (waitMs >= TOLD_WAIT_MS) write(`waiting ${formatDuration(waitMs / 1000)} for ${host}: ${reason}`);
+  };
+  return { listen, wait, clear };
 }
 
-/** One line of progress, `seconds` after the stage began. */
+/** One line of progress, `seconds` after the stage began. @internal Tested by itself. */
 export function describeProgress({ stage, done, total, unit }: Progress, seconds: number): string {
   const amount = unit === 'bytes' ? formatBytes : formatCount;
   const rate = seconds > 0 ? done / seconds : 0;

@@ -8,7 +8,19 @@ export {
   inlineData,
   maxManifestBytes,
 } from './content.ts';
-export { type CopyOptions, type CopyProgress, type CopyReport, type CopyTag, copy, type Excluded } from './copy.ts';
+export {
+  type CopiedReferrer,
+  type CopyOptions,
+  type CopyReport,
+  copy,
+  type Excluded,
+  type Incomplete,
+} from './copy/copy.ts';
+export { checkFidelity, verifyContents } from './copy/fidelity.ts';
+export { type CopyRoots, listRoots } from './copy/roots.ts';
+export type { Shortfall } from './copy/shortfall.ts';
+export type { CopyTag } from './copy/tags.ts';
+export type { CopyProgress } from './copy/transfer.ts';
 export { discover, type ReferrerTree } from './discover.ts';
 export { Layout, type LayoutOptions, openLayout, openStaging } from './layout/layout.ts';
 export {

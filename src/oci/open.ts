@@ -1,11 +1,15 @@
 import { openLayoutArchive } from './layout/archive.ts';
 import { type LayoutOptions, openLayout } from './layout/layout.ts';
+import { openPipe, type PipeEnds } from './layout/pipe.ts';
 import type { Repository } from './ports.ts';
 import type { Reference } from './reference.ts';
 import { openRegistry, type RegistryOptions } from './registry/open.ts';
 
 /** How any repository is opened; what does not concern its kind is ignored. */
-export interface OpenOptions extends RegistryOptions, LayoutOptions {}
+export interface OpenOptions extends RegistryOptions, LayoutOptions {
+  /** What `oci-archive:-` stands for; it is an error where there is none. */
+  readonly pipe?: PipeEnds | undefined;
+}
 
 /**
  * The repository that a reference names, whatever its kind. Close it when done.
@@ -14,5 +18,6 @@ export interface OpenOptions extends RegistryOptions, LayoutOptions {}
  */
 export async function openRepository(reference: Reference, options: OpenOptions = {}): Promise<Repository> {
   if (reference.kind === 'registry') return openRegistry(reference, options);
+  if (reference.kind === 'archive' && reference.path === '-') return openPipe(options.pipe, options);
   return reference.kind === 'layout' ? openLayout(reference.path, options) : openLayoutArchive(reference.path, options);
 }

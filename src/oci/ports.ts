@@ -30,6 +30,8 @@ export type PushOutcome = 'uploaded' | 'mounted' | 'present';
 export interface PushOptions extends OperationOptions {
   /** A repository of the same registry that holds the blob already, so that it can be mounted. */
   readonly mountFrom?: string | undefined;
+  /** Whether the caller has just looked for a manifest there, and what it saw, so that nobody looks again. */
+  readonly found?: boolean | undefined;
   /** Called with the number of bytes that have just been sent. */
   readonly onBytes?: ((sizeBytes: number) => void) | undefined;
 }
@@ -49,6 +51,12 @@ export interface Repository {
 
   /** Where its blobs can be mounted from: repositories of one origin can take them from each other. */
   readonly mountable?: { readonly origin: string; readonly repository: string };
+
+  /**
+   * Whether an image manifest that is there proves that its blobs are: they are asked for over a network, and the
+   * other side takes no manifest without them and keeps what manifests name.
+   */
+  readonly vouches?: boolean;
 
   /** The descriptor (mediaType, digest, size) of the manifest that a tag or digest names; undefined where there is none. */
   resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined>;
@@ -76,6 +84,9 @@ export interface Repository {
 
   /** All tags, in byte order. */
   tags(options?: OperationOptions): AsyncIterable<string>;
+
+  /** All manifests that it lists, with and without a tag; absent where there is no such list. */
+  manifests?(options?: OperationOptions): AsyncIterable<Descriptor>;
 
   /** The manifests whose subject is `subject`, with their artifactType and annotations, each once. */
   referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor>;

@@ -45,7 +45,7 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 test('copy: signature, provenance and cosign tags go along, so that the copy verifies', async () => {
   const first = await json('copy', `${source}:1`, `oci:${dir}/copy:one`);
-  expect(first).toMatchObject({ referrers: [{}, {}], excluded: [] });
+  expect(first).toMatchObject({ referrers: [{}, {}], fidelity: { complete: true, excluded: [] } });
   expect(first['bytesSent']).toBeGreaterThan(0);
   const verified = await json('verify', `oci:${dir}/copy:one`, '--key', join(dir, 'keys', 'cosign.pub'));
   expect(verified).toMatchObject({ signatureForms: ['tag', 'bundle'], provenanceForms: ['tag', 'bundle'] });

@@ -1,25 +1,44 @@
 import { Command } from 'commander';
-import { CodedError, type Descriptor } from '#core';
+import { CodedError } from '#core';
 import {
   type CopyReport,
-  type CopyTag,
+  checkFidelity,
   copy,
   formatReference,
+  listRoots,
   nameOf,
   openRepository,
   parseReference,
   type Reference,
   type Repository,
+  verifyContents,
 } from '#oci';
+import { type CopyResult, copyAsJson, copyAsText, failureOf, type Root } from '../copy-report.ts';
 import { type Io, writeText } from '../io.ts';
-import { formatBytes, plural } from '../numbers.ts';
-import { createProgressLine } from '../progress.ts';
-import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+import { createProgressLine, type ProgressLine } from '../progress.ts';
+import {
+  type CommonOptions,
+  openOptions,
+  type TransportOptions,
+  withCommonOptions,
+  withTransportOptions,
+} from './options.ts';
 
-interface CopyCommandOptions extends CommonOptions {
+interface CopyCommandOptions extends CommonOptions, TransportOptions {
   readonly allTags: boolean;
-  readonly plainHttp?: boolean;
+  readonly checkAll: boolean;
+  readonly verify: boolean;
 }
+
+const NOTES = `
+It ends by a report of what the source has and the target has not: missing at the source, refused by the target,
+left out on purpose. Exit status 1 if anything is missing or refused, 5 if running it again may mend it, 3 if --verify
+finds damage.
+
+Examples:
+  export-center copy 127.0.0.1:8080/security/feed:1 oci:feed:1
+  export-center copy --all-tags oci:feed registry.example/mirror/feed
+  export-center copy registry.example/security/feed:1 oci-archive:-:1 | ssh inside export-center copy oci-archive:-:1 oci:feed`;
 
 /** `copy`: an artifact, or a whole repository, with all that hangs on it. */
 export function copyCommand(io: Io): Command {
@@ -27,11 +46,10 @@ export function copyCommand(io: Io): Command {
     .description('copy an artifact with its referrers and cosign tags, digests unchanged')
     .argument('<source>', 'what to copy, by tag or digest; with --all-tags the repository')
     .argument('<target>', 'where to; the tag of the source unless it has one')
-    .option('--all-tags', 'copy every tag of the source', false)
-    .addHelpText(
-      'after',
-      '\nExamples:\n  export-center copy 127.0.0.1:8080/security/feed:1 oci:feed:1\n  export-center copy --all-tags oci:feed registry.example/mirror/feed',
-    );
+    .option('--all-tags', 'copy every tag of the source, and the manifests without one that it lists', false)
+    .option('--check-all', 'ask a registry for each blob, also below manifests that it has', false)
+    .option('--verify', 'afterwards read everything back from the target and check its digest', false)
+    .addHelpText('after', NOTES);
   return withTransportOptions(withCommonOptions(command)).action(
     (source: string, target: string, options: CopyCommandOptions) => runCopy(io, source, target, options),
   );
@@ -39,76 +57,111 @@ export function copyCommand(io: Io): Command {
 
 async function runCopy(io: Io, from: string, to: string, options: CopyCommandOptions): Promise<void> {
   const [sourceReference, targetReference] = [parseReference(from), parseReference(to)];
-  const progress = createProgressLine(io, options.quiet);
-  const { plainHttp } = options;
-  await using resources = new AsyncDisposableStack();
-  const source = await openRepository(sourceReference, { plainHttp });
-  resources.defer(() => source.close());
-  const tags = options.allTags
-    ? await allTags(source, io.signal)
-    : await oneTag(source, sourceReference, targetReference, io.signal);
-  const target = await openRepository(targetReference, { plainHttp, create: true });
-  resources.defer(() => target.close());
-  const roots = tags.map((tag) => tag.descriptor);
-  const report = await copy(source, target, roots, {
-    referrers: true,
-    cosignTags: true,
-    tags: tags.filter((tag): tag is CopyTag => tag.tag !== undefined),
-    signal: io.signal,
-    onProgress: (_, { settledBytes, knownBytes }) =>
-      progress.listen({ stage: 'send', done: settledBytes, total: knownBytes, unit: 'bytes' }),
-  });
-  progress.clear();
-  const text =
-    options.output === 'json' ? `${JSON.stringify(asJson(target, tags, report))}\n` : asText(target, tags, report);
-  await writeText(io.stdout, text);
-}
-
-/** A root of a copy, with the tag that it gets at the target, if it gets one. */
-interface Root {
-  readonly descriptor: Descriptor;
-  readonly tag: string | undefined;
-}
-
-async function allTags(source: Repository, signal: AbortSignal): Promise<Root[]> {
-  const roots: Root[] = [];
-  for await (const tag of source.tags({ signal })) {
-    const descriptor = await source.resolve(tag, { signal });
-    if (descriptor !== undefined) roots.push({ descriptor, tag });
+  const piped = isPipe(targetReference);
+  if (piped && options.verify) {
+    throw new CodedError('ERR_EXPORT_USAGE', '--verify: what went into a pipe cannot be read back', {
+      hint: 'leave out --verify; whoever reads the pipe checks every digest',
+    });
   }
-  if (roots.length > 0) return roots;
-  throw new CodedError('ERR_EXPORT_NOT_FOUND', `${source.name}: there are no tags`, { hint: 'check the reference' });
+  const progress = createProgressLine(io, options.quiet);
+  const opening = await openOptions(io, [sourceReference, targetReference], options, progress);
+  const targetOpening = { ...opening, create: true, writes: true };
+  let result: CopyResult;
+  try {
+    await using resources = new AsyncDisposableStack();
+    const source = await openRepository(sourceReference, opening);
+    resources.defer(() => source.close());
+    const roots = await rootsOf(source, sourceReference, targetReference, options.allTags, io.signal);
+    const target = await openRepository(targetReference, targetOpening);
+    resources.defer(() => target.close());
+    result = await transfer(source, target, roots, options, progress, io.signal);
+    if (options.verify) {
+      const again = await openRepository(targetReference, opening);
+      resources.defer(() => again.close());
+      result = { ...result, damaged: await readBack(again, result.report, progress, io.signal) };
+    }
+  } finally {
+    progress.clear();
+  }
+  // A tar on standard output is followed by nothing.
+  await writeText(piped ? io.stderr : io.stdout, options.output === 'json' ? copyAsJson(result) : copyAsText(result));
+  const failure = failureOf(result);
+  if (failure !== undefined) throw failure;
 }
 
-async function oneTag(source: Repository, from: Reference, to: Reference, signal: AbortSignal): Promise<Root[]> {
+interface Roots {
+  readonly list: readonly Root[];
+  readonly missing: CopyReport['missing'];
+}
+
+async function rootsOf(
+  source: Repository,
+  from: Reference,
+  to: Reference,
+  allTags: boolean,
+  signal: AbortSignal,
+): Promise<Roots> {
+  if (allTags) {
+    const { tags, untagged, missing } = await listRoots(source, { signal });
+    const list = [...tags, ...untagged.map((descriptor) => ({ descriptor, tag: undefined }))];
+    if (list.length + missing.length > 0) return { list, missing };
+    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${source.name}: there are no tags`, { hint: 'check the reference' });
+  }
   const descriptor = await source.resolve(nameOf(from), { signal });
-  if (descriptor !== undefined) return [{ descriptor, tag: to.tag ?? from.tag }];
+  if (descriptor !== undefined) return { list: [{ descriptor, tag: to.tag ?? from.tag }], missing: [] };
   throw new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(from)}: there is no such artifact`, {
     hint: 'check the reference; export-center ls lists the tags that are there',
   });
 }
 
-function asJson(target: Repository, roots: readonly Root[], report: CopyReport): object {
-  const outcomes = [...report.outcomes].map(([digest, state]) => ({ digest, state }));
+async function transfer(
+  source: Repository,
+  target: Repository,
+  roots: Roots,
+  options: CopyCommandOptions,
+  progress: ProgressLine,
+  signal: AbortSignal,
+): Promise<CopyResult> {
+  const tags = roots.list.flatMap(({ tag, descriptor }) => (tag === undefined ? [] : [{ tag, descriptor }]));
+  const distinct = new Map(roots.list.map(({ descriptor }) => [descriptor.digest, descriptor]));
+  const report = await copy(source, target, [...distinct.values()], {
+    referrers: true,
+    // Of a whole repository they are among the tags.
+    cosignTags: !options.allTags,
+    tags,
+    keepGoing: true,
+    checkAll: options.checkAll,
+    signal,
+    onProgress: (_, { settledBytes, knownBytes }) =>
+      progress.listen({ stage: 'send', done: settledBytes, total: knownBytes, unit: 'bytes' }),
+  });
+  const lost = await checkFidelity(target, report, { signal });
+  await target.flush?.({ signal });
   return {
     target: target.name,
-    artifacts: roots.map(({ tag, descriptor }) => ({ tag: tag ?? null, digest: descriptor.digest })),
-    bytesSent: report.bytesSent,
-    contents: outcomes,
-    referrers: report.referrers.map(({ artifactType, digest }) => ({ artifactType: artifactType ?? null, digest })),
-    tagged: report.tagged.map(({ tag, descriptor }) => ({ tag, digest: descriptor.digest })),
-    excluded: report.excluded.map(({ descriptor, reason }) => ({ digest: descriptor.digest, reason })),
+    roots: roots.list,
+    report,
+    missing: [...roots.missing, ...report.missing],
+    refused: [...report.refused, ...lost],
+    damaged: undefined,
   };
 }
 
-function asText(target: Repository, roots: readonly Root[], report: CopyReport): string {
-  const states = [...report.outcomes.values()];
-  const count = (state: string) => states.filter((outcome) => outcome === state).length;
-  const lines = [
-    `copied ${plural(roots.length, 'artifact')} and ${plural(report.referrers.length, 'referrer')} to ${target.name}`,
-    `  ${count('uploaded')} uploaded (${formatBytes(report.bytesSent)}), ${count('mounted')} mounted, ${count('present')} present`,
-    ...report.tagged.map(({ tag, descriptor }) => `  tag ${tag} -> ${descriptor.digest}`),
-    ...report.excluded.map(({ descriptor, reason }) => `  left out ${descriptor.digest}: ${reason}`),
-  ];
-  return `${lines.join('\n')}\n`;
+async function readBack(
+  target: Repository,
+  { settled }: CopyReport,
+  progress: ProgressLine,
+  signal: AbortSignal,
+): Promise<CopyResult['damaged']> {
+  const total = settled.reduce((sum, { size }) => sum + size, 0);
+  let done = 0;
+  const onBytes = (sizeBytes: number) => {
+    done += sizeBytes;
+    progress.listen({ stage: 'check', done, total, unit: 'bytes' });
+  };
+  return verifyContents(target, settled, { signal, onBytes });
+}
+
+function isPipe(reference: Reference): boolean {
+  return reference.kind === 'archive' && reference.path === '-';
 }

@@ -2,11 +2,9 @@ import { Command } from 'commander';
 import { CodedError } from '#core';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
-import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
-interface DeleteOptions extends CommonOptions {
-  readonly plainHttp?: boolean;
-}
+type DeleteOptions = CommonOptions & TransportOptions;
 
 /** `delete`: takes a manifest away, with its tags. */
 export function deleteCommand(io: Io): Command {

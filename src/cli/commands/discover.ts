@@ -2,11 +2,9 @@ import { Command } from 'commander';
 import { discover, formatReference, type ReferrerTree } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
-import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
-interface DiscoverOptions extends CommonOptions {
-  readonly plainHttp?: boolean;
-}
+type DiscoverOptions = CommonOptions & TransportOptions;
 
 /** `discover`: what hangs on an artifact, as a tree. */
 export function discoverCommand(io: Io): Command {

@@ -10,16 +10,24 @@ import {
   runPlan,
 } from '#export';
 import { openDestinations, parseDestinations, parseSignedAs } from '../destinations.ts';
-import { describeIgnored, describeWithheld, writeExportReport } from '../export-output.ts';
+import { describeIgnored, describeLeftOutParts, describeWithheld, writeExportReport } from '../export-output.ts';
 import { type Io, writeText } from '../io.ts';
 import { loadSigner } from '../key-files.ts';
 import { createProgressLine } from '../progress.ts';
 import { packageVersion } from '../version.ts';
-import { type CommonOptions, collect, parsing, withCommonOptions, withTransportOptions } from './options.ts';
+import {
+  type CommonOptions,
+  collect,
+  openOptions,
+  parsing,
+  type TransportOptions,
+  withCommonOptions,
+  withTransportOptions,
+} from './options.ts';
 import { parseDataSource, type SelectorOptions, selectorFrom, withSelectorOptions } from './selector-options.ts';
 
 /** The options of `export` and `plan`, as commander collects them. */
-interface ExportOptions extends CommonOptions, SelectorOptions {
+interface ExportOptions extends CommonOptions, SelectorOptions, TransportOptions {
   readonly profile: string;
   readonly source: readonly string[];
   readonly to: readonly string[];
@@ -32,7 +40,6 @@ interface ExportOptions extends CommonOptions, SelectorOptions {
   readonly skipInvalid: boolean;
   readonly dataSource?: ExportRequest['dataSources'];
   readonly builderId: string;
-  readonly plainHttp?: boolean;
 }
 
 const BUILDER_ID = 'https://stellaops.io/export-center/builder/command-line/v1';
@@ -93,7 +100,8 @@ async function publish(io: Io, options: ExportOptions): Promise<void> {
   const request = requestFrom(options);
   const signer = options.key === undefined ? undefined : await loadSigner(io, options.key);
   const watch = watchRun(io, options);
-  const destinations = await openDestinations(references, options);
+  const opening = await openOptions(io, references, options, watch.progress);
+  const destinations = await openDestinations(references, { ...opening, signedAs: options.signedAs });
   let report: ExportReport;
   try {
     report = await runExport(request, {
@@ -132,8 +140,9 @@ function watchRun(io: Io, { quiet }: CommonOptions) {
   };
   const onIgnored = (...about: Parameters<typeof describeIgnored>) => note(describeIgnored(...about));
   const onWithheld = (...about: Parameters<typeof describeWithheld>) => note(describeWithheld(...about));
-  const options = { signal: io.signal, onProgress: progress.listen, onIgnored, onWithheld };
-  return { options, end: () => progress.clear() };
+  const onLeftOutParts = (parts: Readonly<Record<string, number>>) => note(describeLeftOutParts(parts));
+  const options = { signal: io.signal, onProgress: progress.listen, onIgnored, onWithheld, onLeftOutParts };
+  return { options, progress, end: () => progress.clear() };
 }
 
 function requestFrom(options: ExportOptions): ExportRequest {

@@ -4,11 +4,10 @@ import { artifactTypeOf, fetchBytes, formatReference, type Manifest, parseManife
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes } from '../numbers.ts';
-import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
-interface InspectOptions extends CommonOptions {
+interface InspectOptions extends CommonOptions, TransportOptions {
   readonly raw: boolean;
-  readonly plainHttp?: boolean;
 }
 
 /** `inspect`: the manifest of an artifact. */

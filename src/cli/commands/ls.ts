@@ -1,11 +1,10 @@
 import { Command } from 'commander';
 import { openRepository, parseReference } from '#oci';
 import { type Io, writeText } from '../io.ts';
-import { withListOptions, withTransportOptions } from './options.ts';
+import { openOptions, type TransportOptions, withListOptions, withTransportOptions } from './options.ts';
 
-interface ListOptions {
+interface ListOptions extends TransportOptions {
   readonly output: 'text' | 'json' | 'ndjson';
-  readonly plainHttp?: boolean;
 }
 
 /** `ls`: the tags of a repository with what they point at. */
@@ -19,8 +18,10 @@ export function lsCommand(io: Io): Command {
   );
 }
 
-async function list(io: Io, text: string, { output, plainHttp }: ListOptions): Promise<void> {
-  const repository = await openRepository(parseReference(text), { plainHttp });
+async function list(io: Io, text: string, options: ListOptions): Promise<void> {
+  const { output } = options;
+  const reference = parseReference(text);
+  const repository = await openRepository(reference, await openOptions(io, [reference], options));
   const rows: object[] = [];
   try {
     for await (const tag of repository.tags({ signal: io.signal })) {

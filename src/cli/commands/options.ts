@@ -1,6 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CodedError } from '#core';
+import { CodedError, fileError } from '#core';
+import type { OpenOptions, Reference } from '#oci';
 import type { OutputFormat } from '../failure.ts';
+import type { Io } from '../io.ts';
+import { readPasswordFromStdin } from '../password.ts';
+import { createProgressLine, type ProgressLine } from '../progress.ts';
 
 /** Options that every command with a result has. */
 export interface CommonOptions {
@@ -21,13 +26,79 @@ export function withListOptions(command: Command): Command {
   return command.addOption(output.default('text'));
 }
 
-/** Adds `--plain-http`. */
+/** How registries are reached. */
+export interface TransportOptions {
+  readonly plainHttp?: boolean;
+  readonly username?: string;
+  readonly passwordStdin: boolean;
+  readonly caCert?: string;
+}
+
+/** Adds the options of whatever names a registry. */
 export function withTransportOptions(command: Command): Command {
-  return command.addOption(
-    new Option('--plain-http [on]', 'http instead of https; on by itself for loopback addresses')
-      .argParser(parseSwitch)
-      .preset(true),
+  return command
+    .addOption(
+      new Option('--plain-http [on]', 'http instead of https; on by itself for loopback addresses')
+        .argParser(parseSwitch)
+        .preset(true),
+    )
+    .option('--username <name>', 'log in to the registry as this user; otherwise what docker and podman keep')
+    .option('--password-stdin', 'read the password of --username from standard input', false)
+    .option('--ca-cert <file>', "certificate authorities to trust beside the system's, in PEM");
+}
+
+/**
+ * How the repositories of these references are opened.
+ *
+ * @param progress where waiting for a registry is shown; a line of its own unless there is one
+ * @throws CodedError ERR_EXPORT_USAGE for a login that is not whole, or that would go to several registries
+ */
+export async function openOptions(
+  io: Io,
+  references: readonly Reference[],
+  options: TransportOptions & { readonly quiet?: boolean },
+  progress: ProgressLine = createProgressLine(io, options.quiet ?? false),
+): Promise<OpenOptions> {
+  const { plainHttp, username, passwordStdin, caCert } = options;
+  if ((username === undefined) === passwordStdin) {
+    const hint = 'give both: the password is read from standard input, and nowhere else it would stay secret';
+    throw new CodedError('ERR_EXPORT_USAGE', '--username and --password-stdin belong together', { hint });
+  }
+  const credential = username === undefined ? undefined : await readLogin(io, references, username);
+  return {
+    plainHttp,
+    retry: { onWait: progress.wait },
+    pipe: { input: io.stdin, output: io.stdout },
+    ...(credential === undefined ? {} : { credential }),
+    ...(caCert === undefined ? {} : { tls: { ca: await readAuthorities(caCert) } }),
+  };
+}
+
+async function readLogin(io: Io, references: readonly Reference[], username: string) {
+  const hosts = new Set(
+    references.flatMap((place) => (place.kind === 'registry' ? [place.registry.toLowerCase()] : [])),
   );
+  if (hosts.size > 1) {
+    throw new CodedError('ERR_EXPORT_USAGE', `--username is for one registry, not for ${[...hosts].join(' and ')}`, {
+      hint: 'log in to each of them before: docker login HOST, or podman login HOST',
+    });
+  }
+  if (references.some((place) => place.kind === 'archive' && place.path === '-')) {
+    throw new CodedError('ERR_EXPORT_USAGE', 'standard input cannot be both a password and an archive', {
+      hint: 'log in before: docker login HOST, or podman login HOST',
+    });
+  }
+  return { kind: 'password', username, password: await readPasswordFromStdin(io) } as const;
+}
+
+async function readAuthorities(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  throw new CodedError('ERR_EXPORT_USAGE', `--ca-cert ${path}: no certificate in PEM`, {
+    hint: 'name a file with -----BEGIN CERTIFICATE-----',
+  });
 }
 
 /** Collects an option that may be given several times. */

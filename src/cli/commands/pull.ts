@@ -5,11 +5,10 @@ import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { createProgressLine } from '../progress.ts';
-import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
-interface PullCommandOptions extends CommonOptions {
+interface PullCommandOptions extends CommonOptions, TransportOptions {
   readonly dir: string;
-  readonly plainHttp?: boolean;
 }
 
 /** `pull`: lays down the files of an artifact. */

@@ -3,11 +3,9 @@ import { CodedError } from '#core';
 import { isTag } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
-import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
-interface TagOptions extends CommonOptions {
-  readonly plainHttp?: boolean;
-}
+type TagOptions = CommonOptions & TransportOptions;
 
 /** `tag`: gives an artifact more tags. */
 export function tagCommand(io: Io): Command {

@@ -5,11 +5,16 @@ import { type Io, writeText } from '../io.ts';
 import { loadVerifier } from '../key-files.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { createProgressLine } from '../progress.ts';
-import { type CommonOptions, withCommonOptions, withTransportOptions } from './options.ts';
+import {
+  type CommonOptions,
+  openOptions,
+  type TransportOptions,
+  withCommonOptions,
+  withTransportOptions,
+} from './options.ts';
 
-interface VerifyCommandOptions extends CommonOptions {
+interface VerifyCommandOptions extends CommonOptions, TransportOptions {
   readonly key: string;
-  readonly plainHttp?: boolean;
 }
 
 /** `verify`: proves an artifact with the public key alone. */
@@ -33,7 +38,7 @@ async function verifyReference(io: Io, text: string, options: VerifyCommandOptio
   const reference = parseReference(text);
   const verifier = await loadVerifier(options.key);
   const progress = createProgressLine(io, options.quiet);
-  const repository = await openRepository(reference, { plainHttp: options.plainHttp });
+  const repository = await openRepository(reference, await openOptions(io, [reference], options, progress));
   let report: VerifyReport;
   try {
     report = await verifyArtifact(reference, repository, verifier, { signal: io.signal, onProgress: progress.listen });

@@ -86,20 +86,30 @@ export class ArchiveFiles implements LayoutFiles {
     for (const tar of [...this.#old, ...(this.#base === undefined ? [] : [this.#base])]) await tar.close();
   }
 
-  /** What says what it is comes first, then the blobs in order of name, so that the tar can be read as a stream. */
   async #list(index: Uint8Array): Promise<TarFile[]> {
-    const marker = Buffer.from(layoutMarker.text);
-    const files = [fileOf(layoutMarker.path, marker), fileOf(indexPath, index)];
     const staged = await blobsBelow(this.#stage.root);
     const held = [...(this.#base?.paths() ?? [])].filter((path) => !this.#dropped.has(path));
-    const paths = new Set([...held, ...staged]);
-    for (const path of [...paths].sort(compareText)) {
-      if (path === layoutMarker.path || path === indexPath) continue;
-      const size = (await this.sizeOf(path)) ?? 0;
-      files.push({ path, size, content: checked(path, size, this.read(path), this.#path) });
-    }
-    return files;
+    return tarFilesOf(this, new Set([...held, ...staged]), index, this.#path);
   }
+}
+
+/**
+ * The files of a layout as they go into a tar: what says what it is comes first, then the blobs in order of name, so
+ * that the tar can be read as a stream.
+ */
+export async function tarFilesOf(
+  source: LayoutFiles,
+  paths: Iterable<string>,
+  index: Uint8Array,
+  place: string,
+): Promise<TarFile[]> {
+  const files = [fileOf(layoutMarker.path, Buffer.from(layoutMarker.text)), fileOf(indexPath, index)];
+  for (const path of [...paths].sort(compareText)) {
+    if (path === layoutMarker.path || path === indexPath) continue;
+    const size = (await source.sizeOf(path)) ?? 0;
+    files.push({ path, size, content: checked(path, size, source.read(path), place) });
+  }
+  return files;
 }
 
 /** Blobs are checked once more on their way into a new tar. */
@@ -115,7 +125,8 @@ function fileOf(path: string, bytes: Uint8Array): TarFile {
   return { path, size: bytes.byteLength, content: content() };
 }
 
-async function blobsBelow(root: string): Promise<string[]> {
+/** The paths of all blobs in a layout's folder. */
+export async function blobsBelow(root: string): Promise<string[]> {
   const paths: string[] = [];
   for (const algorithm of await namesIn(join(root, 'blobs'))) {
     for (const name of await namesIn(join(root, 'blobs', algorithm))) paths.push(`blobs/${algorithm}/${name}`);

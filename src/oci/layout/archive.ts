@@ -64,8 +64,9 @@ export class LayoutArchive implements Repository {
   #stage: Promise<Layout> | undefined;
   #failed = false;
 
-  constructor(path: string, base: TarFiles | undefined, options: LayoutOptions) {
-    this.name = `oci-archive:${path}`;
+  /** @param name what it is called in messages */
+  constructor(path: string, base: TarFiles | undefined, options: LayoutOptions, name: string = `oci-archive:${path}`) {
+    this.name = name;
     this.#path = path;
     this.#options = options;
     this.#stagePath = join(dirname(path), `${stagePrefix(path)}${thisOwner()}.${randomBytes(6).toString('hex')}`);
@@ -92,6 +93,10 @@ export class LayoutArchive implements Repository {
 
   tags(options?: OperationOptions): AsyncIterable<string> {
     return this.#reader.tags(options);
+  }
+
+  manifests(options?: OperationOptions): AsyncIterable<Descriptor> {
+    return this.#reader.manifests(options);
   }
 
   referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor> {

@@ -63,8 +63,9 @@ export class Layout implements Repository {
   readonly #index: PendingIndex;
   #prepared: Promise<void> | undefined;
 
-  constructor(files: FolderFiles, options: LayoutOptions) {
-    this.name = `oci:${files.root}`;
+  /** @param name what it is called in messages */
+  constructor(files: FolderFiles, options: LayoutOptions, name: string = `oci:${files.root}`) {
+    this.name = name;
     this.#files = files;
     this.#options = options;
     this.#source = new IndexSource(files, this.name);
@@ -90,6 +91,10 @@ export class Layout implements Repository {
 
   tags(options?: OperationOptions): AsyncIterable<string> {
     return this.#reader.tags(options);
+  }
+
+  manifests(options?: OperationOptions): AsyncIterable<Descriptor> {
+    return this.#reader.manifests(options);
   }
 
   referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor> {

@@ -70,6 +70,19 @@ export class LayoutReader {
     yield* tagsIn(await this.#index());
   }
 
+  /** Every manifest that the index lists, each once, with a tag or without. */
+  async *manifests(options: OperationOptions = {}): AsyncGenerator<Descriptor> {
+    const seen = new Set<Digest>();
+    for (const entry of (await this.#index()).entries) {
+      options.signal?.throwIfAborted();
+      const digest = digestIn(entry);
+      if (digest === undefined || seen.has(digest)) continue;
+      seen.add(digest);
+      const descriptor = await this.#describe(entry, digest);
+      if (descriptor !== undefined) yield descriptor;
+    }
+  }
+
   /**
    * Looks at each manifest that the index lists and at what those list in turn: layouts have no other place
    * where all makers leave their referrers.

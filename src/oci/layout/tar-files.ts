@@ -32,12 +32,17 @@ export class TarFiles implements LayoutFiles {
       throw fileError(error, path);
     }
     try {
-      const { ino, size, mtimeNs } = await file.stat({ bigint: true });
-      return new TarFiles(path, file, `${ino}:${size}:${mtimeNs}`, await indexTar(file, path));
+      return await TarFiles.over(file, path);
     } catch (error) {
       await file.close();
       throw fileError(error, path);
     }
+  }
+
+  /** The files in a tar that is open already. */
+  static async over(file: FileHandle, path: string): Promise<TarFiles> {
+    const { ino, size, mtimeNs } = await file.stat({ bigint: true });
+    return new TarFiles(path, file, `${ino}:${size}:${mtimeNs}`, await indexTar(file, path));
   }
 
   paths(): Iterable<string> {

@@ -1,7 +1,7 @@
 import { algorithmOf, CodedError, type Descriptor, digestOf, isDigest, isManifestType, mediaTypes } from '#core';
 import { maxManifestBytes } from '../content.ts';
 import { detectManifestType } from '../manifest.ts';
-import type { OperationOptions, PushOutcome } from '../ports.ts';
+import type { OperationOptions, PushOptions, PushOutcome } from '../ports.ts';
 import { verifyBytes } from '../verify-stream.ts';
 import { checkLength, contentMissing } from './blob-fetch.ts';
 import { protocolError, refusal } from './faults.ts';
@@ -96,10 +96,10 @@ export async function pushManifest(
   remote: Remote,
   descriptor: Descriptor,
   bytes: Uint8Array,
-  options: OperationOptions,
+  options: PushOptions,
 ): Promise<PushOutcome> {
   remote.willWrite();
-  if (await hasManifest(remote, descriptor, options)) {
+  if (options.found ?? (await hasManifest(remote, descriptor, options))) {
     remote.manifests.put(descriptor.digest, bytes);
     return 'present';
   }

@@ -26,6 +26,8 @@ import type { Remote } from './remote.ts';
 export class RegistryRepository implements Repository {
   readonly name: string;
   readonly mountable: { readonly origin: string; readonly repository: string };
+  /** Registries check what a manifest names when they take it, and their collectors keep it. */
+  readonly vouches = true;
   readonly #remote: Remote;
   readonly #fallback: FallbackTags;
   readonly #onClose: () => Promise<void>;

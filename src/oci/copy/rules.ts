@@ -1,5 +1,5 @@
 import { CodedError, type Descriptor } from '#core';
-import type { ByteStream } from './ports.ts';
+import type { ByteStream } from '../ports.ts';
 
 /** Where a copy failed. */
 export type CopySide = 'source' | 'target';

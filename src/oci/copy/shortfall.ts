@@ -1,0 +1,56 @@
+import { CodedError, type Descriptor, type Digest, type ErrorCode } from '#core';
+
+/** Something that the source lists and that is not at the target after a copy. */
+export interface Shortfall {
+  /** Undefined where a tag leads to nothing. */
+  readonly descriptor?: Descriptor | undefined;
+  readonly tag?: string | undefined;
+  /** The manifest that names it. */
+  readonly namedBy?: Digest | undefined;
+  readonly code: ErrorCode;
+  /** In the words of whoever did not have it or did not want it. */
+  readonly message: string;
+  /** Whether the same copy may do better when it is run again. */
+  readonly mayPass: boolean;
+}
+
+/** Why something is not at the target: it is not at the source as it is listed there, or the target did not take it. */
+export type ShortfallKind = 'missing' | 'refused';
+
+/** What is wrong with one content of the source, and with no other. */
+const AT_SOURCE: readonly ErrorCode[] = [
+  'ERR_EXPORT_NOT_FOUND',
+  'ERR_EXPORT_DIGEST_MISMATCH',
+  'ERR_EXPORT_SIZE_MISMATCH',
+  'ERR_EXPORT_MANIFEST_INVALID',
+  'ERR_EXPORT_TOO_LARGE',
+  'ERR_EXPORT_UNSUPPORTED',
+  'ERR_EXPORT_REGISTRY_REFUSED',
+];
+/** What a target has against one content. That it is gone, full or wants a login ends the whole copy. */
+const AT_TARGET: readonly ErrorCode[] = [
+  'ERR_EXPORT_REGISTRY_REFUSED',
+  'ERR_EXPORT_UNSUPPORTED',
+  'ERR_EXPORT_SIZE_MISMATCH',
+];
+
+/** What a failure says about one content; undefined where it concerns the whole copy. */
+export function kindOfFailure(error: unknown): ShortfallKind | undefined {
+  if (!(error instanceof CodedError)) return undefined;
+  const { code, details } = error;
+  const { side } = details;
+  if (side === 'source') return AT_SOURCE.includes(code) || isInternalFault(error) ? 'missing' : undefined;
+  if (side === 'target') return AT_TARGET.includes(code) || isInternalFault(error) ? 'refused' : undefined;
+  return undefined;
+}
+
+/** The shortfall that a failure of kindOfFailure leaves. */
+export function shortfallOf(error: unknown, about: Pick<Shortfall, 'descriptor' | 'tag' | 'namedBy'>): Shortfall {
+  if (!(error instanceof CodedError)) throw error;
+  return { ...about, code: error.code, message: error.message, mayPass: isInternalFault(error) };
+}
+
+/** A server that stumbles over one content answers 500; 502 to 504 say that it is not there at all. */
+function isInternalFault({ code, details }: CodedError): boolean {
+  return code === 'ERR_EXPORT_REGISTRY_UNAVAILABLE' && details['status'] === 500;
+}

@@ -1,0 +1,120 @@
+import type { Descriptor, Digest } from '#core';
+import { bareDescriptor, contentOf, fetchBytes, inlineData } from '../content.ts';
+import { type Manifest, parseManifest } from '../manifest.ts';
+import type { ByteStream, ContentReader, OperationOptions, PushOutcome, Repository } from '../ports.ts';
+import { keepVerified } from '../verify-stream.ts';
+import { atSide, streamAtSide } from './rules.ts';
+
+/** How far a copy has come, in bytes of content. */
+export interface CopyProgress {
+  /** Of all that was found so far; grows as manifests are read. */
+  readonly knownBytes: number;
+  /** Of what is at the target, sent or found there. */
+  readonly settledBytes: number;
+}
+
+/** How a transfer is watched. */
+export interface TransferOptions extends OperationOptions {
+  readonly onProgress?: ((sentBytes: number, progress: CopyProgress) => void) | undefined;
+}
+
+/** Moves single contents from one repository to another, and keeps account of them. */
+export class Transfer {
+  readonly source: Repository;
+  readonly target: Repository;
+  readonly #options: TransferOptions;
+  readonly #known = new Map<Digest, Descriptor>();
+  readonly #outcomes = new Map<Digest, PushOutcome>();
+  #bytesSent = 0;
+  #knownBytes = 0;
+  #settledBytes = 0;
+
+  constructor(source: Repository, target: Repository, options: TransferOptions) {
+    this.source = source;
+    this.target = target;
+    this.#options = options;
+  }
+
+  /** Bytes of the contents that were uploaded. */
+  get bytesSent(): number {
+    return this.#bytesSent;
+  }
+
+  /** What became of each content, in the order in which it was found. */
+  outcomes(): Map<Digest, PushOutcome> {
+    const found = new Map<Digest, PushOutcome>();
+    for (const digest of this.#known.keys()) {
+      const outcome = this.#outcomes.get(digest);
+      if (outcome !== undefined) found.set(digest, outcome);
+    }
+    return found;
+  }
+
+  /** The descriptors of all that is at the target. */
+  settled(): Descriptor[] {
+    return [...this.#known.values()].filter(({ digest }) => this.#outcomes.has(digest));
+  }
+
+  /** Notes a content, so that progress counts with it. */
+  find(descriptor: Descriptor): void {
+    if (this.#known.has(descriptor.digest)) return;
+    this.#known.set(descriptor.digest, bareDescriptor(descriptor));
+    this.#knownBytes += descriptor.size;
+  }
+
+  /** Notes that a content is at the target. */
+  settle(descriptor: Descriptor, outcome: PushOutcome): void {
+    this.find(descriptor);
+    if (!this.#outcomes.has(descriptor.digest)) this.#settledBytes += descriptor.size;
+    this.#outcomes.set(descriptor.digest, outcome);
+    if (outcome === 'uploaded') this.#bytesSent += descriptor.size;
+    this.#sent(0);
+  }
+
+  /** A manifest of the source, checked. */
+  async readManifest(descriptor: Descriptor): Promise<{ bytes: Uint8Array; manifest: Manifest }> {
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
+    return atSide('source', descriptor, async () => {
+      const bytes = await fetchBytes(this.source, descriptor, { signal });
+      return {
+        bytes,
+        manifest: parseManifest(bytes, descriptor.mediaType, `${this.source.name}: ${descriptor.digest}`),
+      };
+    });
+  }
+
+  /** @param found whether it was looked for at the target before, and what was seen */
+  pushManifest(descriptor: Descriptor, bytes: Uint8Array, found: boolean | undefined): Promise<void> {
+    return this.#push(descriptor, contentOf(bytes), found);
+  }
+
+  async pushBlob(descriptor: Descriptor): Promise<void> {
+    const inline = await atSide('source', descriptor, () => inlineData(descriptor, this.source.name));
+    const content: ContentReader =
+      inline === undefined ? (offset) => this.#readFrom(descriptor, offset) : contentOf(inline);
+    await this.#push(descriptor, content, undefined);
+  }
+
+  async #push(descriptor: Descriptor, content: ContentReader, found: boolean | undefined): Promise<void> {
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
+    const [from, to] = [this.source.mountable, this.target.mountable];
+    const mountFrom = from !== undefined && from.origin === to?.origin ? from.repository : undefined;
+    const options = { signal, mountFrom, found, onBytes: (sizeBytes: number) => this.#sent(sizeBytes) };
+    const bare = bareDescriptor(descriptor);
+    this.settle(descriptor, await atSide('target', descriptor, () => this.target.push(bare, content, options)));
+  }
+
+  async #readFrom(descriptor: Descriptor, offset: number): Promise<ByteStream> {
+    const range = offset === 0 ? undefined : { start: offset, end: descriptor.size - 1 };
+    const options = { signal: this.#options.signal, range };
+    const stream = await atSide('source', descriptor, () => this.source.fetch(bareDescriptor(descriptor), options));
+    return keepVerified(stream, streamAtSide('source', descriptor, stream));
+  }
+
+  #sent(sizeBytes: number): void {
+    const progress = { knownBytes: this.#knownBytes, settledBytes: this.#settledBytes };
+    this.#options.onProgress?.(sizeBytes, progress);
+  }
+}

@@ -1,0 +1,210 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Descriptor } from '#core';
+import { type Layout, openLayout } from '#oci';
+import { describe, pushArtifact } from '../oci/content.ts';
+import { RegistryDouble, sendError } from '../oci/registry-double.ts';
+import { cli, cliJson, cliReading } from './command-line.ts';
+
+let dir: string;
+let source: Layout;
+let place: string;
+let artifact: Descriptor;
+let referrer: Descriptor;
+let double: RegistryDouble;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'cli-copy-'));
+  place = `oci:${dir}/source`;
+  source = await openLayout(join(dir, 'source'), { create: true });
+  artifact = await pushArtifact(source, 'artifact');
+  referrer = await pushArtifact(source, 'referrer', { subject: artifact });
+  await source.tag(artifact, 'v1');
+  double = await RegistryDouble.start();
+});
+
+afterEach(async () => {
+  await source.close();
+  await double.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const blob = (at: string, text: string) => join(dir, at, 'blobs/sha256', describe(Buffer.from(text)).digest.slice(7));
+
+test('copy: ends by a report of what is missing at the source, exit status 1', async () => {
+  const broken = await pushArtifact(source, 'broken');
+  await source.tag(broken, 'broken');
+  await rm(blob('source', 'broken'));
+  const { status, out, err } = await cli('copy', '--all-tags', place, `oci:${dir}/copy`, '--output', 'json');
+  expect(status).toBe(1);
+  expect(JSON.parse(err)).toMatchObject({
+    error: { code: 'ERR_EXPORT_NOT_FOUND', details: { missing: 1, refused: 0 } },
+  });
+  const lost = describe(Buffer.from('broken')).digest;
+  expect((JSON.parse(out) as Record<string, unknown>)['fidelity']).toEqual({
+    complete: false,
+    vouched: 0,
+    missing: [
+      {
+        digest: lost,
+        tag: null,
+        namedBy: broken.digest,
+        code: 'ERR_EXPORT_NOT_FOUND',
+        message: expect.stringContaining(lost),
+      },
+    ],
+    refused: [],
+    incomplete: [
+      { tag: null, digest: broken.digest, lacks: lost },
+      { tag: 'broken', digest: broken.digest, lacks: lost },
+    ],
+    excluded: [],
+    damaged: null,
+  });
+  const { tags } = await cliJson('ls', `oci:${dir}/copy`);
+  expect(tags).toMatchObject([{ tag: 'v1' }]);
+  const text = await cli('copy', '--all-tags', place, `oci:${dir}/copy`);
+  expect(text.out).toContain(`missing at the source: ${lost}, named by ${broken.digest}: ERR_EXPORT_NOT_FOUND`);
+  expect(text.out).toContain(`tag broken not set, as ${broken.digest} lacks ${lost}`);
+});
+
+test('copy: what the target refuses is another word, with its own code and message', async () => {
+  double.fault = (request, response, path) => {
+    if (request.method !== 'PUT' || !path.endsWith(referrer.digest)) return false;
+    sendError(response, 400, 'MANIFEST_INVALID', 'no subjects please');
+    return true;
+  };
+  const { status, out, err } = await cli('copy', `${place}:v1`, `${double.host}/team/app`);
+  expect(status).toBe(1);
+  expect(err).toContain('error ERR_EXPORT_REGISTRY_REFUSED');
+  expect(out).toMatch(new RegExp(`refused by the target: ${referrer.digest}: .*MANIFEST_INVALID: no subjects please`));
+  expect(out).not.toContain('missing at the source');
+});
+
+test('copy: what a rerun may mend ends with exit status 5', async () => {
+  let failing = true;
+  double.fault = (request, response, path) => {
+    if (!failing || request.method !== 'GET' || !path.includes('/referrers/')) return false;
+    response.setHeader('content-type', 'application/vnd.oci.image.index.v1+json');
+    response.end('{"schemaVersion":2,"manifests":[]}');
+    return true;
+  };
+  const args = ['copy', `${place}:v1`, `${double.host}/team/app`] as const;
+  const { status, err } = await cli(...args);
+  expect([status, err]).toEqual([5, expect.stringContaining('ERR_EXPORT_INCOMPLETE')]);
+  failing = false;
+  expect((await cli(...args)).status).toBe(0);
+});
+
+test('copy --verify: reads back, and exit status 3 names what is damaged', async () => {
+  const args = ['copy', '--verify', `${place}:v1`, `oci:${dir}/copy`] as const;
+  expect(await cliJson(...args)).toMatchObject({ fidelity: { complete: true, damaged: [] } });
+  await writeFile(blob('copy', 'artifact'), 'ARTIFACT');
+  expect((await cli('copy', `${place}:v1`, `oci:${dir}/copy`)).status).toBe(0);
+  const { status, out } = await cli(...args);
+  expect(status).toBe(3);
+  const { digest } = describe(Buffer.from('artifact'));
+  expect(out).toContain(`damaged at the target: ${digest}: ERR_EXPORT_DIGEST_MISMATCH`);
+});
+
+test('copy: a second one takes a registry at its word, --check-all does not', async () => {
+  const args = ['copy', `${place}:v1`, `${double.host}/team/app`] as const;
+  await cli(...args);
+  double.blobs.delete(`team/app ${describe(Buffer.from('artifact')).digest}`);
+  const asked = double.count('HEAD', /\/blobs\//);
+  expect(await cliJson(...args)).toMatchObject({ bytesSent: 0, fidelity: { complete: true, vouched: 3 } });
+  expect(double.count('HEAD', /\/blobs\//)).toBe(asked);
+  expect(await cliJson(...args, '--check-all')).toMatchObject({ bytesSent: 'artifact'.length });
+});
+
+test('copy: manifests without a tag go along with --all-tags', async () => {
+  const untagged = await pushArtifact(source, 'untagged');
+  await source.flush();
+  await cliJson('copy', '--all-tags', place, `oci:${dir}/copy`);
+  expect(await cliJson('inspect', `oci:${dir}/copy@${untagged.digest}`)).toMatchObject({
+    descriptor: { digest: untagged.digest },
+  });
+});
+
+/** Runs the command line as a process, with bytes in and bytes out. */
+async function pipe(input: Uint8Array, ...args: string[]): Promise<{ status: number; out: Buffer; err: string }> {
+  const main = join(import.meta.dirname, '../../src/cli/main.ts');
+  const child = spawn(process.execPath, [main, ...args], { stdio: 'pipe' });
+  const out: Buffer[] = [];
+  let err = '';
+  child.stdout.on('data', (part: Buffer) => out.push(part));
+  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+    err += part;
+  });
+  child.stdin.end(input);
+  const [status] = (await once(child, 'close')) as [number];
+  return { status, out: Buffer.concat(out), err };
+}
+
+test('copy: a layout goes through a pipe as one tar', async () => {
+  const sent = await pipe(Buffer.alloc(0), 'copy', `${place}:v1`, 'oci-archive:-:one', '--output', 'json');
+  expect(sent.status, sent.err).toBe(0);
+  expect(JSON.parse(sent.err)).toMatchObject({ target: 'oci-archive:-', fidelity: { complete: true } });
+  expect((await pipe(Buffer.alloc(0), 'copy', `${place}:v1`, 'oci-archive:-:one')).out.equals(sent.out)).toBe(true);
+  const got = await pipe(sent.out, 'copy', 'oci-archive:-:one', `oci:${dir}/copy:two`, '--output', 'json');
+  expect(got.status, got.err).toBe(0);
+  expect(JSON.parse(got.out.toString())).toMatchObject({
+    referrers: [{ digest: referrer.digest }],
+    tagged: [{ tag: 'two', digest: artifact.digest }],
+  });
+  await writeFile(join(dir, 'piped.tar'), sent.out);
+  expect((await cliJson('ls', `oci-archive:${dir}/piped.tar`))['tags']).toMatchObject([{ tag: 'one' }]);
+  const cut = await pipe(sent.out.subarray(0, 3000), 'copy', 'oci-archive:-:one', `oci:${dir}/none:two`);
+  expect([cut.status, cut.err]).toEqual([2, expect.stringContaining('ERR_EXPORT_ARCHIVE_INVALID')]);
+  expect((await cli('copy', '--verify', `${place}:v1`, 'oci-archive:-')).status).toBe(2);
+});
+
+test('--username, --password-stdin: log in to the one registry, and to no second', async () => {
+  double.fault = (request, response) => {
+    const expected = `Basic ${Buffer.from('anna:s e\tcret').toString('base64')}`;
+    if (request.headers.authorization === expected) return false;
+    response.setHeader('www-authenticate', 'Basic realm="double"');
+    sendError(response, 401, 'UNAUTHORIZED');
+    return true;
+  };
+  const target = `${double.host}/team/app`;
+  const login = ['--username', 'anna', '--password-stdin'] as const;
+  expect((await cliReading('s e\tcret\n', 'copy', `${place}:v1`, target, ...login)).status).toBe(0);
+  const listed = await cliReading('s e\tcret\r\n', 'ls', target, ...login);
+  expect([listed.status, listed.out]).toEqual([0, expect.stringContaining(artifact.digest)]);
+  const wrong = await cliReading('secret\n', 'inspect', `${target}:v1`, ...login);
+  expect(wrong).toMatchObject({ status: 4, out: '' });
+  expect(wrong.err).not.toContain('secret');
+  for (const args of [['--username', 'anna'], ['--password-stdin']]) {
+    expect((await cliReading('x', 'ls', target, ...args)).status).toBe(2);
+  }
+  expect((await cliReading('', 'ls', target, ...login)).status).toBe(2);
+  expect((await cliReading('a\nb\n', 'ls', target, ...login)).status).toBe(2);
+  const two = await cliReading('x', 'copy', `${target}:v1`, 'registry.example/a', ...login);
+  expect([two.status, two.err]).toEqual([2, expect.stringContaining('registry.example')]);
+});
+
+test('waiting for a registry is told, with the host and the reason', async () => {
+  let left = 1;
+  double.fault = (request, response, path) => {
+    if (request.method !== 'GET' || !path.includes('/tags/list') || left-- <= 0) return false;
+    response.setHeader('retry-after', '1');
+    sendError(response, 429, 'TOOMANYREQUESTS', 'slowly');
+    return true;
+  };
+  const { status, err } = await cli('ls', `${double.host}/team/app`);
+  expect(status).toBe(0);
+  expect(err).toMatch(new RegExp(`^waiting \\d s for ${double.host}: .*429 TOOMANYREQUESTS: slowly\n$`));
+});
+
+test('--ca-cert: a file without a certificate is refused', async () => {
+  await writeFile(join(dir, 'none.pem'), 'hello');
+  const { status, err } = await cli('ls', 'localhost:1/a', '--ca-cert', join(dir, 'none.pem'));
+  expect([status, err]).toEqual([2, expect.stringContaining('none.pem')]);
+  expect((await cli('ls', 'localhost:1/a', '--ca-cert', join(dir, 'absent.pem'))).status).not.toBe(0);
+  expect(await readFile(join(dir, 'none.pem'), 'utf8')).toBe('hello');
+});
