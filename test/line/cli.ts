@@ -1,4 +1,7 @@
 import { join } from 'node:path';
+import type { Digest } from '#core';
+import { run } from '../../src/cli/run.ts';
+import { fakeIo } from '../cli/fake-io.ts';
 import { type RunResult, runCommand } from '../peers/peers.ts';
 import type { RunOptions } from '../peers/run.ts';
 
@@ -13,9 +16,16 @@ export function exportCenter(args: readonly string[], options: RunOptions = {}):
   return runCommand(process.execPath, [cliMain, ...args], options);
 }
 
+/** Runs the command line within this process: the same but for what Node does at start and end, and ten times as fast. */
+export async function runHere(args: readonly string[]): Promise<RunResult> {
+  const io = fakeIo({ env: { COSIGN_PASSWORD: '' } });
+  const code = await run(args, io);
+  return { code, stdout: io.out(), stderr: io.err() };
+}
+
 /** Runs a command of which nothing but success is expected, and gives what it printed. */
-export async function succeed(args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { code, stdout, stderr } = await exportCenter(args, options);
+export async function succeed(args: readonly string[], runner = exportCenter): Promise<string> {
+  const { code, stdout, stderr } = await runner(args);
   if (code !== 0) throw new Error(`export-center ${args.join(' ')} ended with ${code}:\n${stderr}`);
   return stdout;
 }
@@ -26,23 +36,23 @@ export interface PlaceReport {
   readonly layers: readonly {
     readonly title: string;
     readonly mediaType: string;
-    readonly digest: `sha256:${string}`;
+    readonly digest: Digest;
     readonly size: number;
     readonly state: string;
   }[];
   readonly bytesSent: number;
-  readonly referrers: readonly { readonly artifactType: string; readonly digest: `sha256:${string}` }[];
+  readonly referrers: readonly { readonly artifactType: string; readonly digest: Digest }[];
 }
 
 /** What `export --output json` prints. */
 export interface Report extends PlaceReport {
-  readonly digest: `sha256:${string}`;
+  readonly digest: Digest;
   readonly asOf: string;
   readonly records: { readonly kept: number; readonly leftOut: number; readonly withheld: number };
   readonly alsoPublished?: readonly PlaceReport[];
 }
 
 /** Runs an export that is expected to succeed. */
-export async function exportReport(args: readonly string[], options: RunOptions = {}): Promise<Report> {
-  return JSON.parse(await succeed(['export', '--output', 'json', ...args], options)) as Report;
+export async function exportReport(args: readonly string[], runner = exportCenter): Promise<Report> {
+  return JSON.parse(await succeed(['export', '--output', 'json', ...args], runner)) as Report;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describePeers } from '../peers/peers.ts';
-import { exportCenter, type Report } from './cli.ts';
+import { exportCenter, type Report, runHere } from './cli.ts';
 import { content, cosign, cosigns, readersOf } from './cosign.ts';
 import { artifacts, openScene, registryNames, type Scene } from './scene.ts';
 import { alterPayload, copySigned, type Form, flipSignature, type Kind, type Wanted } from './signed-copy.ts';
@@ -41,7 +41,7 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offlin
 
     /** That `export-center verify` refuses with exit status 3, and its words. */
     async function refusal(reference: string, key = scene.publicKey): Promise<string> {
-      const { code, stdout, stderr } = await exportCenter(['verify', reference, '--key', key]);
+      const { code, stdout, stderr } = await runHere(['verify', reference, '--key', key]);
       expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
       return stderr;
     }

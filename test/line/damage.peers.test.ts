@@ -1,9 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { run } from '../../src/cli/run.ts';
-import { fakeIo } from '../cli/fake-io.ts';
 import { describePeers, type RunResult, runPeer } from '../peers/peers.ts';
-import { exportCenter, type Report } from './cli.ts';
+import { type Report, runHere } from './cli.ts';
 import { clientNames, pull } from './clients.ts';
 import { content, cosigns } from './cosign.ts';
 import { cut, flip, misname, withDamage } from './damage.ts';
@@ -24,7 +22,7 @@ describePeers([...cosigns, ...clientNames, 'trivy', 'docker-registry'], 'damage 
   afterAll(() => scene.close());
 
   function verify(reference: string): Promise<RunResult> {
-    return exportCenter(['verify', reference, '--key', scene.publicKey]);
+    return runHere(['verify', reference, '--key', scene.publicKey]);
   }
 
   /** That `export-center verify` refuses with exit status 3, and its words. */
@@ -117,15 +115,9 @@ describePeers([...cosigns, ...clientNames, 'trivy', 'docker-registry'], 'damage 
     const objects = await objectsOf(reference);
     expect(objects.filter(({ isManifest }) => isManifest).length).toBeGreaterThanOrEqual(5);
     for (const { digest, isManifest } of objects) {
-      const io = fakeIo();
-      const code = await withDamage(place.blobFile(digest, repository), isManifest ? misname : flip, () =>
-        run(['verify', reference, '--key', scene.publicKey], io),
-      );
-      expect({ code, out: io.out(), err: io.err() }).toEqual({
-        code: 3,
-        out: '',
-        err: expect.stringContaining(digest),
-      });
+      const change = isManifest ? misname : flip;
+      const result = await withDamage(place.blobFile(digest, repository), change, () => verify(reference));
+      expect(result).toEqual({ code: 3, stdout: '', stderr: expect.stringContaining(digest) });
     }
   });
 });

@@ -36,6 +36,12 @@ export async function openDockerRegistry(): Promise<Registry> {
   };
 }
 
+/** An empty place of that kind, with whatever it keeps below `dir`. */
+export function openPlace(name: Place['name'], dir: string): Promise<Place> {
+  if (name === 'docker-registry') return openDockerRegistry();
+  return name === 'serve' ? openServe(join(dir, 'data')) : Promise.resolve(openLayouts(join(dir, 'layouts')));
+}
+
 /** `export-center serve` over an empty folder, in a process of its own. */
 export async function openServe(dataDir: string): Promise<Registry> {
   const { PATH = '' } = process.env;

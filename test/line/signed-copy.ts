@@ -85,7 +85,7 @@ interface Hanging {
 }
 
 async function hang(source: Repository, target: Repository, { original, subject, wanted }: Hanging): Promise<string> {
-  const manifest = await find(source, original.digest, wanted);
+  const manifest = await findSigned(source, original.digest, wanted);
   let text = await readText(source, manifest);
   const { config, layers } = JSON.parse(text) as { config: Descriptor; layers: readonly [Descriptor] };
   const [layer] = layers;
@@ -113,13 +113,28 @@ const predicateTypes: Readonly<Record<Kind, string>> = {
   provenance: 'https://slsa.dev/provenance/v1',
 };
 
-async function find(source: Repository, subject: Digest, { form, kind }: Wanted): Promise<Descriptor> {
+/** The manifest of a signed object of a manifest. */
+export async function findSigned(source: Repository, subject: Digest, wanted: Wanted): Promise<Descriptor> {
+  const found = await listSigned(source, subject, wanted);
+  const [first] = found;
+  if (first === undefined) throw new Error(`${source.name}: no ${wanted.kind} of ${subject} in ${wanted.form} form`);
+  return first;
+}
+
+/** The manifests of all signed objects of a form and kind. */
+export async function listSigned(
+  source: Repository,
+  subject: Digest,
+  { form, kind }: Wanted,
+): Promise<readonly Descriptor[]> {
+  if (form === 'tag') {
+    const found = await source.resolve(tagOf(subject, kind));
+    return found === undefined ? [] : [found];
+  }
   const bundles = await referrersOf(source, subject, 'application/vnd.dev.sigstore.bundle.v0.3+json');
-  const isWanted = ({ annotations }: Descriptor): boolean =>
-    annotations?.['dev.sigstore.bundle.predicateType'] === predicateTypes[kind];
-  const found = form === 'tag' ? await source.resolve(tagOf(subject, kind)) : bundles.find(isWanted);
-  if (found === undefined) throw new Error(`${source.name}: no ${kind} of ${subject} in ${form} form`);
-  return found;
+  return bundles.filter(
+    ({ annotations }) => annotations?.['dev.sigstore.bundle.predicateType'] === predicateTypes[kind],
+  );
 }
 
 async function referrersOf(source: Repository, subject: Digest, artifactType: string): Promise<Descriptor[]> {

@@ -1,0 +1,4 @@
+import { reuseSuite } from './reuse.ts';
+
+reuseSuite('serve', 'json:raw');
+reuseSuite('layout', 'trivy:db');
