@@ -3,6 +3,8 @@ import { copyCommand } from './commands/copy.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { discoverCommand } from './commands/discover.ts';
 import { exportCommand, planCommand } from './commands/export.ts';
+import { fsckCommand } from './commands/fsck.ts';
+import { gcCommand } from './commands/gc.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { keysCommand } from './commands/keys.ts';
 import { lsCommand } from './commands/ls.ts';
@@ -41,6 +43,8 @@ const commands = [
   discoverCommand,
   tagCommand,
   deleteCommand,
+  fsckCommand,
+  gcCommand,
   keysCommand,
   serveCommand,
 ];

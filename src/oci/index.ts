@@ -22,6 +22,8 @@ export type { Shortfall } from './copy/shortfall.ts';
 export type { CopyTag } from './copy/tags.ts';
 export type { CopyProgress } from './copy/transfer.ts';
 export { discover, type ReferrerTree } from './discover.ts';
+export { checkLayout, type LayoutFinding } from './layout/fsck.ts';
+export { collectLayoutGarbage, type LayoutGarbageReport } from './layout/gc.ts';
 export { Layout, type LayoutOptions, openLayout, openStaging } from './layout/layout.ts';
 export {
   artifactTypeOf,

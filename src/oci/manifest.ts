@@ -78,6 +78,12 @@ export function successorsOf(manifest: Manifest): Descriptor[] {
   return all.filter(({ digest }) => !seen.has(digest) && seen.add(digest));
 }
 
+/** Content whose maker keeps it at a place of his own (image-spec v1.1.1 layer.md#non-distributable-layers). */
+export function isForeign({ mediaType, urls }: Descriptor): boolean {
+  const kept = mediaType.includes('.nondistributable.') || mediaType.endsWith('.foreign.diff.tar.gzip');
+  return kept && urls !== undefined && urls.length > 0;
+}
+
 /** What kind of artifact this is; the config's media type where the manifest does not say (manifest.md#guidelines-for-artifact-usage). */
 export function artifactTypeOf(manifest: Manifest): string | undefined {
   if (manifest.artifactType !== undefined && manifest.artifactType !== '') return manifest.artifactType;

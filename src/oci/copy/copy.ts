@@ -1,9 +1,9 @@
 import { type Descriptor, type Digest, isManifestType } from '#core';
 import { bareDescriptor } from '../content.ts';
 import { cosignTagsOf } from '../cosign-tags.ts';
-import { type Manifest, successorsOf } from '../manifest.ts';
+import { isForeign, type Manifest, successorsOf } from '../manifest.ts';
 import type { OperationOptions, PushOutcome, Repository } from '../ports.ts';
-import { atSide, CopyLimits, isForeign, limitReached } from './rules.ts';
+import { atSide, CopyLimits, limitReached } from './rules.ts';
 import { kindOfFailure, type Shortfall, type ShortfallKind, shortfallOf } from './shortfall.ts';
 import { Slots } from './slots.ts';
 import { type CopyTag, TagSetter } from './tags.ts';

@@ -35,12 +35,6 @@ function withSide(side: CopySide, { digest, mediaType, size }: Descriptor, error
   });
 }
 
-/** Content whose maker keeps it at a place of his own (image-spec v1.1.1 layer.md#non-distributable-layers). */
-export function isForeign({ mediaType, urls }: Descriptor): boolean {
-  const kept = mediaType.includes('.nondistributable.') || mediaType.endsWith('.foreign.diff.tar.gzip');
-  return kept && urls !== undefined && urls.length > 0;
-}
-
 /** How much a copy follows before it takes what it was given for a trap. */
 export class CopyLimits {
   readonly maxDepth = 16;

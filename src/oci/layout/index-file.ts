@@ -172,7 +172,8 @@ export function layoutInvalid(name: string, what: string, cause?: unknown): Code
   });
 }
 
-function nameIn(entry: JsonObject): string | undefined {
+/** The name that an entry bears: a tag, or what other makers write there. */
+export function nameIn(entry: JsonObject): string | undefined {
   const annotations = entry['annotations'];
   const name = isObject(annotations) ? annotations[annotationKeys.refName] : undefined;
   return typeof name === 'string' && name !== '' ? name : undefined;

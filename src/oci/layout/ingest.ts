@@ -12,6 +12,8 @@ import { isAlive, ownerIn, thisOwner } from './owner.ts';
  * tools' garbage collection looks.
  */
 export const tempFolder = '.export-center';
+/** How a blob is called that garbage collection has moved aside, and deletes or moves back next. */
+export const goneSuffix = '.gone';
 /** How long a temporary file of an owner that cannot be judged is left alone. */
 const GRACE_MS = 24 * 3600 * 1000;
 
@@ -85,7 +87,8 @@ export class BlobWriter {
     const folder = join(this.#root, tempFolder);
     for (const name of await readdir(folder).catch(() => [])) {
       const owner = ownerIn(name.replace(/^lock\./, ''));
-      if (owner === undefined || (isAlive(owner) ?? !(await isOld(join(folder, name))))) continue;
+      if (name.endsWith(goneSuffix) || owner === undefined || (isAlive(owner) ?? !(await isOld(join(folder, name)))))
+        continue;
       await rm(join(folder, name), { force: true });
     }
     await rmdir(folder).catch(() => undefined);

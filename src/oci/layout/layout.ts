@@ -165,9 +165,9 @@ export class Layout implements Repository {
   }
 
   async #keep(descriptor: Descriptor): Promise<boolean> {
-    if (!(await this.exists(descriptor))) return false;
+    // In this order: what is there after it was touched is not collected any more.
     await this.#writer.touch(descriptor.digest);
-    return true;
+    return this.exists(descriptor);
   }
 
   async #writeIndex(edits: readonly IndexEdit[], options: OperationOptions): Promise<void> {
@@ -199,6 +199,11 @@ export class Layout implements Repository {
     }
     await this.#writer.tidy();
   }
+}
+
+/** @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_LAYOUT_INVALID when a folder is no layout */
+export async function checkIsLayout(files: FolderFiles): Promise<void> {
+  if (!(await isLayout(files, files.root))) await checkVacant(files.root, false);
 }
 
 async function checkVacant(root: string, create: boolean): Promise<void> {

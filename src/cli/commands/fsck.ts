@@ -1,0 +1,87 @@
+import { Command } from 'commander';
+import { CodedError } from '#core';
+import { checkLayout, checkStore, type LayoutFinding, type StoreFinding } from '#oci';
+import { type Io, writeText } from '../io.ts';
+import { plural } from '../numbers.ts';
+import { createProgressLine } from '../progress.ts';
+import { openPlaces, type Place, type PlaceOptions, withPlaceOptions } from '../upkeep.ts';
+import { withListOptions } from './options.ts';
+
+interface FsckOptions extends PlaceOptions {
+  readonly output: 'text' | 'json' | 'ndjson';
+  readonly quiet: boolean;
+}
+
+type Finding = { readonly place: string } & (LayoutFinding | StoreFinding);
+
+/** `fsck`: reads all of a layout or a registry store. */
+export function fsckCommand(io: Io): Command {
+  const command = new Command('fsck')
+    .description('read all of a layout or a registry store, and tell what is missing, damaged or unreachable')
+    .option('--quiet', 'no progress on stderr', false)
+    .addHelpText(
+      'after',
+      `
+Nothing is changed. Exit status 3 if anything is missing or damaged; what is unreachable or left over is no fault,
+and gc takes it in time.
+
+Examples:
+  export-center fsck oci:feed
+  export-center fsck --data data --output ndjson`,
+    );
+  return withPlaceOptions(withListOptions(command)).action((place: string | undefined, options: FsckOptions) =>
+    fsck(io, place, options),
+  );
+}
+
+async function fsck(io: Io, text: string | undefined, options: FsckOptions): Promise<void> {
+  const { output } = options;
+  const places = await openPlaces(text, options);
+  const progress = createProgressLine(io, options.quiet);
+  const counts = { missing: 0, damaged: 0, unreachable: 0, leftover: 0 };
+  const findings: Finding[] = [];
+  let done = 0;
+  const onBytes = (sizeBytes: number) => {
+    done += sizeBytes;
+    progress.listen({ stage: 'check', done, unit: 'bytes' });
+  };
+  try {
+    for (const place of places) {
+      for await (const found of findingsOf(place, { onBytes, signal: io.signal })) {
+        const finding = { place: place.name, ...found };
+        counts[found.kind]++;
+        progress.clear();
+        if (output === 'text') await writeText(io.stdout, `${describe(finding)}\n`);
+        else if (output === 'ndjson') await writeText(io.stdout, `${JSON.stringify(finding)}\n`);
+        else findings.push(finding);
+      }
+    }
+  } finally {
+    progress.clear();
+  }
+  const names = places.map(({ name }) => name);
+  if (output === 'json') await writeText(io.stdout, `${JSON.stringify({ places: names, counts, findings })}\n`);
+  const faults = counts.missing + counts.damaged;
+  const what = `${names.join(', ')}: ${counts.missing} missing, ${counts.damaged} damaged`;
+  if (output === 'text') {
+    await writeText(io.stdout, `${what}, ${counts.unreachable} unreachable, ${plural(counts.leftover, 'leftover')}\n`);
+  }
+  if (faults === 0) return;
+  throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', what, {
+    hint: 'take away what is damaged, then copy or push again the artifacts that lack something',
+    details: counts,
+  });
+}
+
+function findingsOf(
+  place: Place,
+  options: { readonly onBytes: (sizeBytes: number) => void; readonly signal: AbortSignal },
+): AsyncIterable<LayoutFinding | StoreFinding> {
+  return place.kind === 'layout' ? checkLayout(place.root, options) : checkStore(place.store, options);
+}
+
+function describe(finding: Finding): string {
+  const { place, kind, object, name, namedBy } = finding;
+  const repository = 'repository' in finding && finding.repository !== undefined ? ` in ${finding.repository}` : '';
+  return `${place}\t${kind}\t${object} ${name}${repository}${namedBy === undefined ? '' : `, named by ${namedBy}`}`;
+}

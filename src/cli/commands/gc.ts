@@ -1,0 +1,93 @@
+import { Command } from 'commander';
+import { CodedError, parseDuration } from '#core';
+import { collectGarbage, collectLayoutGarbage } from '#oci';
+import { type Io, writeText } from '../io.ts';
+import { formatBytes, plural } from '../numbers.ts';
+import { openPlaces, type Place, type PlaceOptions, withPlaceOptions } from '../upkeep.ts';
+import { parsing, withListOptions } from './options.ts';
+
+interface GcOptions extends PlaceOptions {
+  readonly output: 'text' | 'json' | 'ndjson';
+  readonly grace: number;
+  readonly untagged: boolean;
+  readonly dryRun: boolean;
+}
+
+/** What went in one place. */
+interface Collected {
+  readonly place: string;
+  readonly manifests: number;
+  readonly blobs: number;
+  /** Temporary files, and uploads that nobody ended. */
+  readonly leftovers: number;
+  readonly sizeBytes: number;
+  /** Where nothing was touched: repositories, or a layout's damaged manifests. */
+  readonly skipped: readonly string[];
+}
+
+/** A store relies on the time of a file, which pushes set once a minute. */
+const LEAST_STORE_GRACE_SECONDS = 120;
+
+/** `gc`: deletes what nothing needs any more. */
+export function gcCommand(io: Io): Command {
+  const command = new Command('gc')
+    .description('delete what nothing in a layout or a registry store needs any more')
+    .option('--grace <duration>', 'leave alone what was made or used within this time', parsing(parseDuration), 86_400)
+    .option('--untagged', 'take manifests too that no tag leads to; what refers to a kept one is kept', false)
+    .option('--dry-run', 'tell what would go, and leave it', false)
+    .addHelpText(
+      'after',
+      `
+It may run beside pushes and servers. Where a manifest is damaged nothing is touched: what it needs is not known.
+
+Examples:
+  export-center gc oci:feed --dry-run
+  export-center gc --data data --grace 1h --untagged`,
+    );
+  return withPlaceOptions(withListOptions(command)).action((place: string | undefined, options: GcOptions) =>
+    gc(io, place, options),
+  );
+}
+
+async function gc(io: Io, text: string | undefined, options: GcOptions): Promise<void> {
+  const { output, dryRun } = options;
+  const places = await openPlaces(text, options);
+  if (options.data !== undefined && options.grace < LEAST_STORE_GRACE_SECONDS) {
+    throw new CodedError('ERR_EXPORT_USAGE', '--grace: less than two minutes', {
+      hint: 'name 2m or more: pushes under way are told from garbage by the time of their files',
+    });
+  }
+  const all: Collected[] = [];
+  for (const place of places) {
+    const collected = await collect(place, options, io.signal);
+    all.push(collected);
+    if (output === 'text') await writeText(io.stdout, describe(collected, dryRun));
+    else if (output === 'ndjson') await writeText(io.stdout, `${JSON.stringify({ ...collected, dryRun })}\n`);
+  }
+  if (output === 'json') await writeText(io.stdout, `${JSON.stringify({ dryRun, places: all })}\n`);
+  const skipped = all.flatMap((each) => each.skipped);
+  if (skipped.length === 0) return;
+  throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `damaged, and therefore left alone: ${skipped.join(', ')}`, {
+    hint: 'see what is damaged with export-center fsck',
+    details: { skipped },
+  });
+}
+
+async function collect(place: Place, options: GcOptions, signal: AbortSignal): Promise<Collected> {
+  const { grace: graceSeconds, untagged, dryRun } = options;
+  const how = { graceSeconds, untagged, dryRun, signal };
+  if (place.kind === 'layout') {
+    const { unreadable, ...report } = await collectLayoutGarbage(place.root, how);
+    return { place: place.name, ...report, skipped: unreadable };
+  }
+  const { uploads, manifests, blobs, sizeBytes, skipped } = await collectGarbage(place.store, how);
+  return { place: place.name, manifests, blobs, leftovers: uploads, sizeBytes, skipped };
+}
+
+function describe({ place, manifests, blobs, leftovers, sizeBytes, skipped }: Collected, dryRun: boolean): string {
+  const verb = dryRun ? 'would delete' : 'deleted';
+  const what = [plural(manifests, 'manifest'), plural(blobs, 'blob'), plural(leftovers, 'leftover')].join(', ');
+  const lines = [`${place}: ${verb} ${what}, ${formatBytes(sizeBytes)}`];
+  for (const name of skipped) lines.push(`${place}: left alone: ${name}`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,176 @@
+import { mkdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { algorithmOf, type Digest, fileError, hexOf, isSystemError, type JsonObject, systemClock } from '#core';
+import { blobPath, FolderFiles } from './files.ts';
+import { leftovers } from './fsck.ts';
+import { type BlobEntry, LayoutGraph, listBlobs, type Tie } from './graph.ts';
+import { applyEdits, digestIn, encodeLayoutIndex, type LayoutIndex, nameIn } from './index-file.ts';
+import { IndexSource, indexPath } from './index-source.ts';
+import { BlobWriter, goneSuffix, tempFolder } from './ingest.ts';
+import { checkIsLayout } from './layout.ts';
+import { withLock } from './lock.ts';
+import { thisOwner } from './owner.ts';
+
+/** What may go. */
+export interface LayoutGarbageOptions {
+  /** What was made or used within this time stays: it may belong to a push under way. An hour unless told. */
+  readonly graceSeconds?: number | undefined;
+  /** Also takes manifests that no tag leads to, be it over an index or over the subject that they refer to. */
+  readonly untagged?: boolean | undefined;
+  /** Counts what would go, and leaves it. */
+  readonly dryRun?: boolean | undefined;
+  readonly now?: Date | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What went, and what could not be judged. */
+export interface LayoutGarbageReport {
+  /** Manifests that the index lists no more. */
+  readonly manifests: number;
+  readonly blobs: number;
+  /** Temporary files of processes that have ended. */
+  readonly leftovers: number;
+  /** What the blobs and leftovers took on the disk. */
+  readonly sizeBytes: number;
+  /** Manifests that are damaged or under a digest of an unknown kind: what they need is not known, so no blob was touched. */
+  readonly unreadable: readonly string[];
+}
+
+/** A tag in which cosign's legacy form, or a list of referrers, belongs to a manifest. */
+const LEGACY_TAG = /^(sha256|sha512)-([0-9a-f]+)(?:\.[a-z]+)?$/;
+
+/**
+ * Deletes what nothing needs any more, under the layout's lock. What refers to a manifest that is kept is kept, listed
+ * or not. A blob goes only when its time is older than the beginning of the run less the grace, which is looked at
+ * once more when the file has been moved aside, where no push can come to rely on it.
+ *
+ * @throws CodedError ERR_EXPORT_LOCKED, ERR_EXPORT_LAYOUT_INVALID, ERR_EXPORT_NOT_FOUND
+ */
+export async function collectLayoutGarbage(
+  root: string,
+  options: LayoutGarbageOptions = {},
+): Promise<LayoutGarbageReport> {
+  const cutoffMs = (options.now ?? systemClock.now()).getTime() - (options.graceSeconds ?? 3600) * 1000;
+  const files = new FolderFiles(root);
+  await checkIsLayout(files);
+  const { signal } = options;
+  const lock = join(root, tempFolder, 'lock');
+  try {
+    return await withLock(lock, { signal }, () => new Collector(files, cutoffMs, options).run());
+  } finally {
+    // It goes where it is empty.
+    await rmdir(join(root, tempFolder)).catch(() => undefined);
+  }
+}
+
+class Collector {
+  readonly #files: FolderFiles;
+  readonly #root: string;
+  readonly #cutoffMs: number;
+  readonly #options: LayoutGarbageOptions;
+  #manifests = 0;
+  #blobs = 0;
+  #leftovers = 0;
+  #sizeBytes = 0;
+
+  constructor(files: FolderFiles, cutoffMs: number, options: LayoutGarbageOptions) {
+    this.#files = files;
+    this.#root = files.root;
+    this.#cutoffMs = cutoffMs;
+    this.#options = options;
+  }
+
+  async run(): Promise<LayoutGarbageReport> {
+    await this.#restore();
+    const index = await new IndexSource(this.#files, `oci:${this.#root}`).current();
+    const { blobs } = await listBlobs(this.#root);
+    const graph = new LayoutGraph(this.#root, blobs, this.#options.signal);
+    const { roots, tied } = this.#options.untagged ? this.#tagged(index, blobs) : { roots: index.entries, tied: [] };
+    await graph.follow(roots, tied);
+    if (graph.unreadable.length === 0) {
+      await this.#forget(index, graph.reached);
+      for (const digest of blobs.keys()) if (!graph.reached.has(digest)) await this.#takeBlob(digest);
+    }
+    for (const path of await leftovers(this.#root)) await this.#takeLeftover(path);
+    return {
+      manifests: this.#manifests,
+      blobs: this.#blobs,
+      leftovers: this.#leftovers,
+      sizeBytes: this.#sizeBytes,
+      unreadable: graph.unreadable,
+    };
+  }
+
+  /** The entries to begin at, which are those with a tag of their own and whatever is young, and what hangs on them. */
+  #tagged(index: LayoutIndex, blobs: ReadonlyMap<Digest, BlobEntry>): { roots: readonly JsonObject[]; tied: Tie[] } {
+    const tied: Tie[] = [];
+    const roots = index.entries.filter((entry) => {
+      const digest = digestIn(entry);
+      if (digest === undefined) return true;
+      const held = blobs.get(digest);
+      if (held !== undefined && held.mtimeMs >= this.#cutoffMs) return true;
+      const name = nameIn(entry);
+      const [, algorithm, hex] = LEGACY_TAG.exec(name ?? '') ?? [];
+      const subject = `${algorithm}:${hex}` as Digest;
+      // What belongs to a manifest that is here lives as long as that: it is no beginning.
+      if (blobs.has(subject)) tied.push([digest, subject]);
+      return name !== undefined && !blobs.has(subject);
+    });
+    return { roots, tied };
+  }
+
+  async #forget(index: LayoutIndex, kept: Set<Digest>): Promise<void> {
+    const going = new Set(index.entries.map(digestIn).filter((digest) => digest !== undefined && !kept.has(digest)));
+    this.#manifests = going.size;
+    if (going.size === 0 || this.#options.dryRun) return;
+    const edits = [...going].map((digest) => ({ kind: 'forget', digest: digest as Digest }) as const);
+    await new BlobWriter(this.#root, true).replace(indexPath, encodeLayoutIndex(applyEdits(index, edits)));
+  }
+
+  async #takeBlob(digest: Digest): Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    const path = join(this.#root, blobPath(digest));
+    const aside = join(this.#root, tempFolder, `${thisOwner()}.${algorithmOf(digest)}-${hexOf(digest)}${goneSuffix}`);
+    await this.#onDisk(path, async () => {
+      const { size, mtimeMs } = await stat(path);
+      if (mtimeMs >= this.#cutoffMs) return;
+      if (!this.#options.dryRun) {
+        await mkdir(join(this.#root, tempFolder), { recursive: true });
+        await rename(path, aside);
+        if ((await stat(aside)).mtimeMs >= this.#cutoffMs) return rename(aside, path);
+        await unlink(aside);
+      }
+      this.#blobs++;
+      this.#sizeBytes += size;
+    });
+  }
+
+  async #takeLeftover(path: string): Promise<void> {
+    const full = join(this.#root, path);
+    await this.#onDisk(full, async () => {
+      const { size, mtimeMs } = await stat(full);
+      if (mtimeMs >= this.#cutoffMs) return;
+      if (!this.#options.dryRun) await unlink(full);
+      this.#leftovers++;
+      this.#sizeBytes += size;
+    });
+  }
+
+  /** Puts back what a collection that was cut short had moved aside: nobody looked at it once more. */
+  async #restore(): Promise<void> {
+    if (this.#options.dryRun) return;
+    for (const path of await leftovers(this.#root)) {
+      const [, algorithm, hex] = /\.(sha\d+)-([0-9a-f]+)\.gone$/.exec(basename(path)) ?? [];
+      if (algorithm === undefined || hex === undefined) continue;
+      await this.#onDisk(path, () => rename(join(this.#root, path), join(this.#root, 'blobs', algorithm, hex)));
+    }
+  }
+
+  async #onDisk(path: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT')) throw fileError(error, path);
+    }
+  }
+}

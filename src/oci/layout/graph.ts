@@ -1,0 +1,181 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodedError, type Digest, fileError, isDigest, isManifestType, isSystemError, type JsonValue } from '#core';
+import { collect, maxManifestBytes } from '../content.ts';
+import { detectManifestType, isForeign, parseManifest } from '../manifest.ts';
+import { verifyBytes } from '../verify-stream.ts';
+import { blobPath, FolderFiles } from './files.ts';
+import { digestIn, type LayoutIndex } from './index-file.ts';
+
+/** A file below `blobs/` whose name is a digest. */
+export interface BlobEntry {
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+}
+
+/** A content that something names. */
+interface Mention {
+  readonly digest: Digest;
+  /** Undefined where it does not say. */
+  readonly size: number | undefined;
+  /** The manifest that names it; undefined for the index. */
+  readonly namedBy: Digest | undefined;
+  readonly isManifest: boolean;
+}
+
+/** A manifest, and the one that it belongs to. */
+export type Tie = readonly [digest: Digest, subject: Digest];
+
+/** The files below `blobs/`: those that are named by a digest, and the paths of the others. */
+export async function listBlobs(root: string): Promise<{ blobs: Map<Digest, BlobEntry>; strangers: string[] }> {
+  const blobs = new Map<Digest, BlobEntry>();
+  const strangers: string[] = [];
+  for (const algorithm of await namesIn(join(root, 'blobs'))) {
+    for (const name of await namesIn(join(root, 'blobs', algorithm))) {
+      const path = `blobs/${algorithm}/${name}`;
+      const found = await stat(join(root, path)).catch(() => undefined);
+      const digest = `${algorithm}:${name}`;
+      if (isDigest(digest) && found?.isFile()) blobs.set(digest, { sizeBytes: found.size, mtimeMs: found.mtimeMs });
+      else if (found !== undefined) strangers.push(path);
+    }
+  }
+  return { blobs, strangers };
+}
+
+/** What an index leads to: manifests, what these name, and what refers to any of it, listed or not. */
+export class LayoutGraph {
+  readonly reached = new Set<Digest>();
+  /** Named and not there, each once. */
+  readonly absent: Mention[] = [];
+  /** There, and of another size than it is named with. */
+  readonly misnamed: Mention[] = [];
+  /** Digests of manifests that are damaged, or of a kind that is not known: what they need is not known either. */
+  readonly unreadable: string[] = [];
+  readonly #files: FolderFiles;
+  readonly #blobs: ReadonlyMap<Digest, BlobEntry>;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(root: string, blobs: ReadonlyMap<Digest, BlobEntry>, signal: AbortSignal | undefined) {
+    this.#files = new FolderFiles(root);
+    this.#blobs = blobs;
+    this.#signal = signal;
+  }
+
+  /**
+   * Follows entries of the index, and then the subjects of manifests that nothing lists.
+   *
+   * @param tied manifests that live as long as another one
+   */
+  async follow(entries: LayoutIndex['entries'], tied: readonly Tie[] = []): Promise<void> {
+    const mentions = entries.flatMap((entry): Mention[] => {
+      const digest = digestIn(entry);
+      const size = typeof entry['size'] === 'number' ? entry['size'] : undefined;
+      if (digest !== undefined) return [{ digest, size, namedBy: undefined, isManifest: true }];
+      this.unreadable.push(String(entry['digest']));
+      return [];
+    });
+    await this.#reach(mentions);
+    const ties = [...tied, ...(await this.#unreachedReferrers())];
+    for (let grown = true; grown; ) {
+      grown = false;
+      for (const [digest, subject] of ties) {
+        if (this.reached.has(digest) || !this.reached.has(subject)) continue;
+        await this.#reach([{ digest, size: undefined, namedBy: undefined, isManifest: true }]);
+        grown = true;
+      }
+    }
+  }
+
+  async #reach(mentions: readonly Mention[]): Promise<void> {
+    const waiting = [...mentions];
+    for (let mention = waiting.pop(); mention !== undefined; mention = waiting.pop()) {
+      this.#signal?.throwIfAborted();
+      const held = this.#blobs.get(mention.digest);
+      if (held !== undefined && mention.size !== undefined && mention.size !== held.sizeBytes)
+        this.misnamed.push(mention);
+      if (this.reached.has(mention.digest)) continue;
+      this.reached.add(mention.digest);
+      if (held === undefined) this.absent.push(mention);
+      else if (mention.isManifest) waiting.push(...(await this.#mentionsIn(mention.digest)));
+    }
+  }
+
+  async #mentionsIn(digest: Digest): Promise<Mention[]> {
+    const bytes = await this.#read(digest);
+    if (bytes === 'damaged') this.unreadable.push(digest);
+    if (bytes === undefined || bytes === 'damaged') return [];
+    const type = detectManifestType(bytes);
+    if (type === undefined) return digestsIn(bytes).map((each) => mention({ digest: each }, digest, true));
+    const manifest = parseManifest(bytes, type, digest);
+    if (manifest.kind === 'index') return manifest.manifests.map((child) => mention(child, digest, true));
+    const wanted = [manifest.config, ...manifest.layers].filter(
+      (layer) => !isForeign(layer) || this.#blobs.has(layer.digest),
+    );
+    return wanted.map((layer) => mention(layer, digest, isManifestType(layer.mediaType)));
+  }
+
+  /** Manifests that nothing led to so far, with their subjects. */
+  async #unreachedReferrers(): Promise<Tie[]> {
+    const found: Tie[] = [];
+    for (const digest of this.#blobs.keys()) {
+      this.#signal?.throwIfAborted();
+      if (this.reached.has(digest)) continue;
+      const bytes = await this.#read(digest);
+      if (!(bytes instanceof Uint8Array)) continue;
+      const type = detectManifestType(bytes);
+      const subject = type === undefined ? undefined : parseManifest(bytes, type, digest).subject?.digest;
+      if (subject !== undefined) found.push([digest, subject]);
+    }
+    return found;
+  }
+
+  /** The bytes of what may be a manifest; undefined for what is too large for one. */
+  async #read(digest: Digest): Promise<Uint8Array | 'damaged' | undefined> {
+    const size = this.#blobs.get(digest)?.sizeBytes ?? 0;
+    if (size === 0 || size > maxManifestBytes) return undefined;
+    const bytes = await collect(this.#files.read(blobPath(digest)), maxManifestBytes, digest);
+    try {
+      verifyBytes({ mediaType: '', digest, size }, bytes, digest);
+    } catch (error) {
+      if (error instanceof CodedError) return 'damaged';
+      throw error;
+    }
+    return bytes;
+  }
+}
+
+function mention(
+  { digest, size }: { readonly digest: Digest; readonly size?: number },
+  namedBy: Digest,
+  isManifest: boolean,
+): Mention {
+  return { digest, size, namedBy, isManifest };
+}
+
+/** Whatever a manifest of an unknown kind names by a member `digest`: what it needs is among that. */
+function digestsIn(bytes: Uint8Array): Digest[] {
+  if (bytes[0] !== 0x7b) return [];
+  const found: Digest[] = [];
+  const look = (value: JsonValue | undefined): void => {
+    if (value === null || typeof value !== 'object') return;
+    for (const [key, member] of Object.entries(value)) {
+      if (key === 'digest' && typeof member === 'string' && isDigest(member)) found.push(member);
+      else look(member as JsonValue);
+    }
+  };
+  try {
+    look(JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonValue);
+  } catch {
+    return [];
+  }
+  return found;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw fileError(error, folder);
+  }
+}
