@@ -14,7 +14,7 @@ const checked = new WeakMap<ByteStream, Digest>();
  */
 export function verifyStream(descriptor: Descriptor, stream: ByteStream, place: string): ByteStream {
   if (checked.get(stream) === descriptor.digest) return stream;
-  const outer = check(descriptor, stream, place);
+  const outer = check(descriptor, new Digester(algorithmOf(descriptor.digest)), stream, place);
   checked.set(outer, descriptor.digest);
   return outer;
 }
@@ -26,8 +26,12 @@ export function keepVerified(inner: ByteStream, outer: ByteStream): ByteStream {
   return outer;
 }
 
-async function* check(descriptor: Descriptor, stream: ByteStream, place: string): ByteStream {
-  const digester = new Digester(algorithmOf(descriptor.digest));
+/** verifyStream for the rest of a content whose beginning is there: `digester` has read that, and goes on. */
+export function verifyRest(descriptor: Descriptor, digester: Digester, rest: ByteStream, place: string): ByteStream {
+  return check(descriptor, digester, rest, place);
+}
+
+async function* check(descriptor: Descriptor, digester: Digester, stream: ByteStream, place: string): ByteStream {
   let held: Uint8Array | undefined;
   for await (const chunk of stream) {
     if (digester.size + chunk.byteLength > descriptor.size) throw sizeMismatch(descriptor, place, 'more bytes');

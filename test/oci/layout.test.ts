@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLayout, openStaging, packManifest } from '#oci';
 import { withLock } from '../../src/oci/layout/lock.ts';
-import { thisOwner } from '../../src/oci/layout/owner.ts';
+import { thisOwner } from '../../src/oci/owner.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, readAll } from './content.ts';
 import { repositoryContract } from './contract.ts';
 import { startWriter } from './layout-writer.ts';

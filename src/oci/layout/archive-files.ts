@@ -13,6 +13,8 @@ export class ArchiveFiles implements LayoutFiles {
   readonly #path: string;
   readonly #stage: FolderFiles;
   readonly #dropped = new Set<string>();
+  /** What belongs into the next tar; what another had gathered may be more. */
+  readonly #pushed = new Set<string>();
   #base: TarFiles | undefined;
   /** Tars that were replaced and may still be read from. */
   readonly #old: TarFiles[] = [];
@@ -36,6 +38,11 @@ export class ArchiveFiles implements LayoutFiles {
     const staged = path.startsWith('blobs/') && (await this.#stage.sizeOf(path)) !== undefined;
     const files = staged ? this.#stage : this.#base;
     if (files !== undefined) yield* files.read(path, range);
+  }
+
+  /** Takes a blob that is gathered into the next tar. */
+  add(digest: Digest): void {
+    this.#pushed.add(blobPath(digest));
   }
 
   /** Leaves a blob out of the next tar; false when there is none. */
@@ -87,7 +94,7 @@ export class ArchiveFiles implements LayoutFiles {
   }
 
   async #list(index: Uint8Array): Promise<TarFile[]> {
-    const staged = await blobsBelow(this.#stage.root);
+    const staged = (await blobsBelow(this.#stage.root)).filter((path) => this.#pushed.has(path));
     const held = [...(this.#base?.paths() ?? [])].filter((path) => !this.#dropped.has(path));
     return tarFilesOf(this, new Set([...held, ...staged]), index, this.#path);
   }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CodedError, type Descriptor, type Digest, fileError, isManifestType, makeFolder } from '#core';
 import { contentOf } from '../content.ts';
+import { isAlive, ownerIn, thisOwner } from '../owner.ts';
 import type {
   ByteStream,
   ContentReader,
@@ -17,11 +18,10 @@ import { isTag } from '../reference.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { blobMissing } from './files.ts';
 import { applyEdits, encodeLayoutIndex, type IndexEdit, layoutInvalid } from './index-file.ts';
-import { IndexSource, isLayout } from './index-source.ts';
+import { IndexSource, indexPath, isLayout } from './index-source.ts';
 import { type Layout, type LayoutOptions, openStaging } from './layout.ts';
 import { withLock } from './lock.ts';
 import { indexEntry, readManifestEntry } from './manifest-entry.ts';
-import { isAlive, ownerIn, thisOwner } from './owner.ts';
 import { PendingIndex } from './pending-index.ts';
 import { LayoutReader } from './reader.ts';
 import { TarFiles } from './tar-files.ts';
@@ -107,14 +107,12 @@ export class LayoutArchive implements Repository {
     return this.#noting(async () => {
       options.signal?.throwIfAborted();
       if (!isManifestType(descriptor.mediaType)) {
-        if (await this.exists(descriptor)) return 'present';
-        return (await this.#staging()).push(descriptor, content, options);
+        return this.#gather(descriptor, content, options);
       }
       const { bytes, entry } = await readManifestEntry(descriptor, content, this.name);
-      const present = await this.exists(descriptor);
-      if (!present) await (await this.#staging()).push(descriptor, contentOf(bytes), options);
+      const outcome = await this.#gather(descriptor, contentOf(bytes), options);
       this.#index.add({ kind: 'list', descriptor: entry });
-      return present ? 'present' : 'uploaded';
+      return outcome;
     });
   }
 
@@ -158,6 +156,14 @@ export class LayoutArchive implements Repository {
     );
   }
 
+  async #gather(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<PushOutcome> {
+    const present = await this.exists(descriptor);
+    // What a run before this one had gathered is found there.
+    const outcome = present ? 'present' : await (await this.#staging()).push(descriptor, content, options);
+    this.#files.add(descriptor.digest);
+    return outcome;
+  }
+
   async #noting<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -173,11 +179,26 @@ export class LayoutArchive implements Repository {
   }
 }
 
+/** Takes over the blobs of another's folder; false where one was taken over already. */
+async function adopt(other: string, stagePath: string): Promise<boolean> {
+  try {
+    await rename(other, stagePath);
+  } catch {
+    return false;
+  }
+  await rm(join(stagePath, indexPath), { force: true });
+  await rm(join(stagePath, 'next.tar'), { force: true });
+  return true;
+}
+
 function stagePrefix(path: string): string {
   return `.${basename(path)}.stage.`;
 }
 
-/** Makes the folder to gather in, and removes what processes that have ended left beside the archive. */
+/**
+ * Makes the folder to gather in, out of what a process that has ended had gathered where there is such, and removes
+ * what else such processes left beside the archive.
+ */
 async function openStage(path: string, stagePath: string): Promise<Layout> {
   const folder = dirname(path);
   const [stage, lock] = [stagePrefix(path), `${basename(path)}.lock.`];
@@ -186,7 +207,9 @@ async function openStage(path: string, stagePath: string): Promise<Layout> {
     for (const name of await readdir(folder)) {
       const prefix = [stage, lock].find((start) => name.startsWith(start));
       if (prefix === undefined || isAlive(ownerIn(name.slice(prefix.length)) ?? '') !== false) continue;
-      await rm(join(folder, name), { recursive: true, force: true });
+      // Each blob in it has its name because it was whole, and is checked once more on its way into the tar.
+      const adopted = prefix === stage && (await adopt(join(folder, name), stagePath));
+      if (!adopted) await rm(join(folder, name), { recursive: true, force: true });
     }
   } catch (error) {
     throw fileError(error, folder);

@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { algorithmOf, type Digest, Digester, isCoded } from '#core';
+import { isAlive, ownerIn } from '../owner.ts';
 import { blobPath, FolderFiles } from './files.ts';
 import { LayoutGraph, listBlobs } from './graph.ts';
 import type { LayoutIndex } from './index-file.ts';
 import { IndexSource, indexPath } from './index-source.ts';
 import { tempFolder } from './ingest.ts';
 import { checkIsLayout } from './layout.ts';
-import { isAlive, ownerIn } from './owner.ts';
 
 /** Something in a layout that is not as it should be. */
 export interface LayoutFinding {

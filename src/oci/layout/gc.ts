@@ -1,6 +1,7 @@
 import { mkdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { algorithmOf, type Digest, fileError, hexOf, isSystemError, type JsonObject, systemClock } from '#core';
+import { thisOwner } from '../owner.ts';
 import { blobPath, FolderFiles } from './files.ts';
 import { leftovers } from './fsck.ts';
 import { type BlobEntry, LayoutGraph, listBlobs, type Tie } from './graph.ts';
@@ -9,7 +10,6 @@ import { IndexSource, indexPath } from './index-source.ts';
 import { BlobWriter, goneSuffix, tempFolder } from './ingest.ts';
 import { checkIsLayout } from './layout.ts';
 import { withLock } from './lock.ts';
-import { thisOwner } from './owner.ts';
 
 /** What may go. */
 export interface LayoutGarbageOptions {

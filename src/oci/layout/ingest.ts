@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { constants, type FileHandle, open, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises';
+import { readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Descriptor, type Digest, Digester, fileError, isSystemError, makeFolder, syncFolder } from '#core';
-import type { ByteStream, OperationOptions, PushOptions } from '../ports.ts';
-import { verifyStream } from '../verify-stream.ts';
+import { type Descriptor, type Digest, Digester, isCoded, syncFolder } from '#core';
+import { isAlive, ownerIn } from '../owner.ts';
+import type { ByteStream, ContentReader, OperationOptions, PushOptions } from '../ports.ts';
+import { verifyRest, verifyStream } from '../verify-stream.ts';
 import { blobPath } from './files.ts';
-import { isAlive, ownerIn, thisOwner } from './owner.ts';
+import { partSuffix, TempFile } from './temp-file.ts';
 
 /**
  * Where files are that are not there to stay: below the root, as the format allows, and outside `blobs/`, where other
@@ -14,8 +14,10 @@ import { isAlive, ownerIn, thisOwner } from './owner.ts';
 export const tempFolder = '.export-center';
 /** How a blob is called that garbage collection has moved aside, and deletes or moves back next. */
 export const goneSuffix = '.gone';
-/** How long a temporary file of an owner that cannot be judged is left alone. */
+/** How long a temporary file is left alone whose owner cannot be judged, or that somebody may go on with. */
 const GRACE_MS = 24 * 3600 * 1000;
+/** From here on it pays to go on where another left off. */
+const RESUMABLE_BYTES = 1024 * 1024;
 
 /** Puts blobs into a layout's folder, each whole or not at all. */
 export class BlobWriter {
@@ -29,30 +31,33 @@ export class BlobWriter {
     this.#durable = durable;
   }
 
-  /** Writes content whose digest is known; checked before it gets its name. */
-  async write(descriptor: Descriptor, stream: ByteStream, options: PushOptions): Promise<void> {
-    await this.#ingest(async (temp) => {
-      for await (const chunk of verifyStream(descriptor, stream, 'source')) {
-        options.signal?.throwIfAborted();
-        await temp.write(chunk);
-        options.onBytes?.(chunk.byteLength);
-      }
-      return descriptor.digest;
+  /** Writes content whose digest is known; checked before it gets its name. Goes on where another was cut short. */
+  async write(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<void> {
+    if (descriptor.size >= RESUMABLE_BYTES && (await this.#resume(descriptor, content, options))) return;
+    const temp = this.#temp(descriptor.size >= RESUMABLE_BYTES ? descriptor : undefined);
+    await this.#fill(temp, descriptor, options, async () => {
+      await temp.open();
+      return verifyStream(descriptor, await content(0), 'source');
     });
   }
 
   /** Writes content whose digest comes out at the end. */
   async writeUnknown(mediaType: string, stream: ByteStream, options: OperationOptions): Promise<Descriptor> {
     const digester = new Digester();
-    const digest = await this.#ingest(async (temp) => {
+    const temp = this.#temp();
+    try {
+      await temp.open();
       for await (const chunk of stream) {
         options.signal?.throwIfAborted();
         digester.update(chunk);
         await temp.write(chunk);
       }
-      return digester.digest();
-    });
-    return { mediaType, digest, size: digester.size };
+      const digest = digester.digest();
+      await this.#place(temp, digest);
+      return { mediaType, digest, size: digester.size };
+    } finally {
+      await temp.end(false);
+    }
   }
 
   /** Says that a blob is in use again, so that no garbage collection with a grace period takes it. */
@@ -71,7 +76,7 @@ export class BlobWriter {
       await temp.moveTo(join(this.#root, path), true);
       await syncFolder(this.#root);
     } finally {
-      await temp.discard();
+      await temp.end(false);
     }
   }
 
@@ -86,93 +91,82 @@ export class BlobWriter {
   async tidy(): Promise<void> {
     const folder = join(this.#root, tempFolder);
     for (const name of await readdir(folder).catch(() => [])) {
-      const owner = ownerIn(name.replace(/^lock\./, ''));
-      if (name.endsWith(goneSuffix) || owner === undefined || (isAlive(owner) ?? !(await isOld(join(folder, name)))))
-        continue;
-      await rm(join(folder, name), { force: true });
+      if (await isOver(join(folder, name), name)) await rm(join(folder, name), { force: true });
     }
     await rmdir(folder).catch(() => undefined);
   }
 
-  #temp(): TempFile {
-    return new TempFile(join(this.#root, tempFolder, `${thisOwner()}.${randomBytes(9).toString('hex')}.tmp`));
+  #temp(descriptor?: Descriptor): TempFile {
+    return new TempFile(join(this.#root, tempFolder), descriptor);
   }
 
-  async #ingest(write: (temp: TempFile) => Promise<Digest>): Promise<Digest> {
-    const temp = this.#temp();
+  /** Goes on with what another left of the content; false where there is nothing, or nothing sound. */
+  async #resume(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<boolean> {
+    const temp = this.#temp(descriptor);
+    const held = await temp.resume(descriptor);
+    if (held === undefined) return false;
+    const start = held.size;
     try {
-      await temp.open();
-      const digest = await write(temp);
-      const path = join(this.#root, blobPath(digest));
-      await temp.moveTo(path, this.#durable);
-      this.#unsynced.add(dirname(path));
-      return digest;
-    } finally {
-      await temp.discard();
-    }
-  }
-}
-
-/** A file under way; its faults name its path, those of who feeds it do not. */
-class TempFile {
-  readonly #path: string;
-  #file: FileHandle | undefined;
-  #moved = false;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  async open(): Promise<void> {
-    this.#file = await onDisk(this.#path, () => openTemp(this.#path));
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    await onDisk(this.#path, async () => {
-      for (let done = 0; done < chunk.byteLength; ) {
-        done += (await this.#file?.write(chunk, done))?.bytesWritten ?? 0;
-      }
-    });
-  }
-
-  async moveTo(path: string, durable: boolean): Promise<void> {
-    await onDisk(path, async () => {
-      if (durable) await this.#file?.sync();
-      await this.#file?.close();
-      this.#file = undefined;
-      await makeFolder(dirname(path));
-      await rename(this.#path, path);
-      this.#moved = true;
-    });
-  }
-
-  async discard(): Promise<void> {
-    await this.#file?.close().catch(() => undefined);
-    if (!this.#moved) await rm(this.#path, { force: true }).catch(() => undefined);
-  }
-}
-
-async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw fileError(error, path);
-  }
-}
-
-/** Another process may have tidied the folder away in between. */
-async function openTemp(temp: string): Promise<FileHandle> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
+      await this.#fill(
+        temp,
+        descriptor,
+        options,
+        async () => (start === descriptor.size ? nothing() : content(start)),
+        held,
+      );
+      return true;
     } catch (error) {
-      if (attempt >= 5 || !isSystemError(error, 'ENOENT')) throw error;
-      await makeFolder(dirname(temp));
+      // A power cut may have left anything in it; the source itself is judged from its beginning.
+      if (start > 0 && isCoded(error, 'ERR_EXPORT_DIGEST_MISMATCH', 'ERR_EXPORT_SIZE_MISMATCH')) return false;
+      throw error;
     }
   }
+
+  async #fill(
+    temp: TempFile,
+    descriptor: Descriptor,
+    options: PushOptions,
+    open: () => Promise<ByteStream>,
+    held?: Digester,
+  ): Promise<void> {
+    let sound = true;
+    try {
+      const stream = await open();
+      const checked = held === undefined ? stream : verifyRest(descriptor, held, stream, 'source');
+      for await (const chunk of checked) {
+        options.signal?.throwIfAborted();
+        await temp.write(chunk);
+        options.onBytes?.(chunk.byteLength);
+      }
+      await this.#place(temp, descriptor.digest);
+    } catch (error) {
+      sound = !isCoded(error, 'ERR_EXPORT_DIGEST_MISMATCH', 'ERR_EXPORT_SIZE_MISMATCH');
+      throw error;
+    } finally {
+      await temp.end(sound);
+    }
+  }
+
+  async #place(temp: TempFile, digest: Digest): Promise<void> {
+    const path = join(this.#root, blobPath(digest));
+    await temp.moveTo(path, this.#durable);
+    this.#unsynced.add(dirname(path));
+  }
+}
+
+/** Whether a temporary file is of no use to anybody any more. */
+async function isOver(path: string, name: string): Promise<boolean> {
+  if (name.endsWith(goneSuffix)) return false;
+  const owner = ownerIn(name.replace(/^lock\./, ''));
+  const alive = owner === undefined ? false : isAlive(owner);
+  if (name.endsWith(partSuffix)) return alive === true ? false : isOld(path);
+  if (owner === undefined || alive === true) return false;
+  return alive === false || isOld(path);
 }
 
 async function isOld(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   return found === undefined || Date.now() - found.mtimeMs > GRACE_MS;
 }
+
+async function* nothing(): ByteStream {}

@@ -1,6 +1,7 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, type Descriptor, type Digest, fileError, isManifestType, isSystemError, makeFolder } from '#core';
+import { contentOf } from '../content.ts';
 import type {
   ByteStream,
   ContentReader,
@@ -106,7 +107,7 @@ export class Layout implements Repository {
     await this.#prepare();
     if (isManifestType(descriptor.mediaType)) return this.#pushManifest(descriptor, content, options);
     if (await this.#keep(descriptor)) return 'present';
-    await this.#writer.write(descriptor, await content(0), options);
+    await this.#writer.write(descriptor, content, options);
     return 'uploaded';
   }
 
@@ -159,7 +160,7 @@ export class Layout implements Repository {
   async #pushManifest(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<PushOutcome> {
     const { bytes, entry } = await readManifestEntry(descriptor, content, this.name);
     const present = await this.#keep(descriptor);
-    if (!present) await this.#writer.write(descriptor, once(bytes), options);
+    if (!present) await this.#writer.write(descriptor, contentOf(bytes), options);
     this.#index.add({ kind: 'list', descriptor: entry });
     return present ? 'present' : 'uploaded';
   }
@@ -222,8 +223,4 @@ async function checkVacant(root: string, create: boolean): Promise<void> {
     });
   }
   await makeFolder(root);
-}
-
-async function* once(bytes: Uint8Array): ByteStream {
-  yield bytes;
 }

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CodedError, fileError, isSystemError, makeFolder } from '#core';
+import { isAlive, thisOwner } from '../owner.ts';
 import { pause } from '../pause.ts';
-import { isAlive, thisOwner } from './owner.ts';
 
 /** How long to wait for a lock. */
 export interface LockOptions {

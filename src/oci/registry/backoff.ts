@@ -47,10 +47,12 @@ export class Backoff {
       } catch (error) {
         if (!isTransient(error)) throw error;
         const toldMs = error.details['retryAfterMs'] as number | undefined;
-        const patient = toldMs !== undefined || error.code === 'ERR_EXPORT_RATE_LIMITED';
+        // To come again at once is no wish to be left alone.
+        const patient = (toldMs ?? 0) > 0 || error.code === 'ERR_EXPORT_RATE_LIMITED';
         if (!patient && attempt >= (this.#options.attempts ?? 5)) throw givenUp(error, `, ${attempt} times`);
         // Of many requests that fail together, one failure counts.
-        if (toldMs !== undefined || failures === this.#failures) this.#holdBack(error, toldMs);
+        const counts = failures === this.#failures;
+        if (counts || toldMs !== undefined) this.#holdBack(error, toldMs, counts);
       }
     }
   }
@@ -64,17 +66,17 @@ export class Backoff {
     }
   }
 
-  #holdBack(failure: CodedError, toldMs: number | undefined): void {
+  #holdBack(failure: CodedError, toldMs: number | undefined, counts: boolean): void {
     const now = performance.now();
     const from = Math.max(now, this.#openAt);
-    const base = Math.min((this.#options.firstMs ?? 250) * 2 ** this.#failures, MOST_MS);
-    // Spread over half to the whole, so that many clients do not come back as one.
-    const waitMs = toldMs === undefined ? base * (0.5 + Math.random() / 2) : toldMs + Math.random() * 100;
+    const base = counts ? Math.min((this.#options.firstMs ?? 250) * 2 ** this.#failures, MOST_MS) : 0;
+    // Spread over half to the whole, so that many clients do not come back as one. What the host says is the least.
+    const waitMs = Math.max(base * (0.5 + Math.random() / 2), (toldMs ?? 0) + Math.random() * 100);
     const addedMs = Math.max(0, now + waitMs - from);
     if (addedMs > this.#leftMs) throw givenUp(failure, `; the next try would be in ${Math.ceil(waitMs / 1000)} s`);
     this.#leftMs -= addedMs;
     this.#openAt = from + addedMs;
-    this.#failures++;
+    if (counts) this.#failures++;
     this.#options.onWait?.({ host: this.#host, waitMs: Math.round(this.#openAt - now), reason: failure.message });
   }
 }

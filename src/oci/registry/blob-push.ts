@@ -14,11 +14,14 @@ import {
   startUpload,
   type UploadSession,
 } from './upload.ts';
+import { UploadJournal } from './upload-journal.ts';
 
 /** Below this, a blob is read and checked before a byte of it is sent. */
 const SMALL_BYTES = 1024 * 1024;
 /** What GHCR takes at most in one chunk. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
+/** Failures after which a session may still be there for another run. */
+const MAY_PASS = ['ERR_EXPORT_NETWORK', 'ERR_EXPORT_REGISTRY_UNAVAILABLE', 'ERR_EXPORT_RATE_LIMITED'] as const;
 /** From here on it pays to ask where a broken upload stands. */
 const RESUME_BYTES = 8 * 1024 * 1024;
 
@@ -38,7 +41,10 @@ class Upload {
   readonly #descriptor: Descriptor;
   readonly #content: ContentReader;
   readonly #options: PushOptions;
+  readonly #journal: UploadJournal | undefined;
   #session: UploadSession | undefined;
+  /** Whether the session is one that another run left open. */
+  #inherited = false;
   #tries = 0;
   #chunked = false;
   #restarted = false;
@@ -51,6 +57,7 @@ class Upload {
     this.#descriptor = descriptor;
     this.#content = content;
     this.#options = options;
+    this.#journal = descriptor.size < RESUME_BYTES ? undefined : new UploadJournal(remote, descriptor.digest);
   }
 
   async run(): Promise<PushOutcome> {
@@ -58,12 +65,22 @@ class Upload {
     this.#remote.willWrite();
     if (await hasBlob(this.#remote, this.#descriptor, { signal })) return 'present';
     if ((await this.#mount()) === 'mounted') return 'mounted';
+    let resumable = false;
     try {
+      const left = await this.#journal?.take();
+      this.#inherited = left !== undefined;
+      this.#session = left ?? this.#session;
       await this.#remote.session.retry(() => this.#attempt(), signal);
-      this.#session = undefined;
       return 'uploaded';
+    } catch (error) {
+      // What broke off goes on in another run; what was refused begins anew.
+      resumable = signal?.aborted === true || isCoded(error, ...MAY_PASS);
+      if (this.#session !== undefined && !(resumable && this.#journal !== undefined) && signal?.aborted !== true) {
+        await cancelUpload(this.#remote, this.#session);
+      }
+      throw error;
     } finally {
-      if (this.#session !== undefined && signal?.aborted !== true) await cancelUpload(this.#remote, this.#session);
+      await this.#journal?.end(resumable);
     }
   }
 
@@ -85,25 +102,34 @@ class Upload {
   async #attempt(): Promise<void> {
     const { signal } = this.#options;
     const before = this.#session;
-    if (this.#tries++ > 0) {
-      // The answer to what was sent may have been all that got lost.
-      if (await hasBlob(this.#remote, this.#descriptor, { signal, retry: false })) return;
+    const again = this.#tries++ > 0;
+    // The answer to what was sent may have been all that got lost.
+    if (again && (await hasBlob(this.#remote, this.#descriptor, { signal, retry: false }))) return;
+    if (again || this.#inherited) {
+      this.#inherited = false;
       if (before !== undefined && (await this.#resume(before))) return;
       this.#session = undefined;
     }
-    this.#session ??= await startUpload(this.#remote, this.#options);
+    await this.#use(this.#session ?? (await startUpload(this.#remote, this.#options)));
     try {
-      await this.#send(this.#session);
+      await this.#send();
     } catch (error) {
       // A registry may forget a session, once: it was restarted, or another machine of it answers.
       if (!isCoded(error, 'ERR_EXPORT_NOT_FOUND') || error.details['status'] !== 404 || this.#restarted) throw error;
       this.#restarted = true;
-      this.#session = await startUpload(this.#remote, this.#options);
-      await this.#send(this.#session);
+      await this.#use(await startUpload(this.#remote, this.#options));
+      await this.#send();
     }
   }
 
-  #send(session: UploadSession): Promise<void> {
+  /** Goes on with this session from now on, also after a kill. */
+  async #use(session: UploadSession): Promise<void> {
+    this.#session = session;
+    await this.#journal?.keep(session);
+  }
+
+  #send(): Promise<void> {
+    const session = this.#session as UploadSession;
     return this.#chunked ? this.#sendInChunks(session, 0, 0) : this.#sendWhole(session);
   }
 
@@ -119,8 +145,9 @@ class Upload {
     if (!wantsChunks(failure, sizeBytes)) throw failure;
     this.#chunked = true;
     await cancelUpload(this.#remote, session);
-    this.#session = await startUpload(this.#remote, this.#options);
-    await this.#sendInChunks(this.#session, 0, 0);
+    const next = await startUpload(this.#remote, this.#options);
+    await this.#use(next);
+    await this.#sendInChunks(next, 0, 0);
   }
 
   /** Goes on where the registry says that a broken upload stands; false where it must begin anew. */
@@ -146,7 +173,7 @@ class Upload {
       const sent = await this.#sending(() => sendChunk(this.#remote, session, offset, chunk, this.#options));
       offset += chunk.byteLength;
       session = sent.session;
-      this.#session = session;
+      await this.#use(session);
       // Some registries go on naming the end of the first chunk though all was stored: only more is a contradiction.
       if (sent.received !== undefined && sent.received > offset) {
         throw new CodedError(

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type Credential, type CredentialSource, fixedCredential, storedCredentials } from '../auth.ts';
 import type { Repository } from '../ports.ts';
 import { isDockerHub, isLoopbackHost, type RegistryReference } from '../reference.ts';
@@ -46,6 +47,13 @@ export function openRegistry(reference: RegistryReference, options: RegistryOpti
     retry: options.retry ?? {},
     credential: () => source(registry, repository),
   });
-  const remote = new Remote(session, `${registry}/${reference.repository}`, repository, options.writes ?? false);
+  const name = `${registry}/${reference.repository}`;
+  const remote = new Remote(session, name, repository, options.writes ?? false, stateFolderIn(env));
   return new RegistryRepository(remote, () => session.close());
+}
+
+/** Where this user's programs keep what outlives a run (XDG Base Directory Specification); nowhere without a home. */
+function stateFolderIn({ XDG_STATE_HOME, HOME }: Readonly<Record<string, string | undefined>>): string | undefined {
+  if (XDG_STATE_HOME) return join(XDG_STATE_HOME, 'export-center', 'uploads');
+  return HOME ? join(HOME, '.local', 'state', 'export-center', 'uploads') : undefined;
 }

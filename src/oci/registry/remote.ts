@@ -10,13 +10,16 @@ export class Remote {
   /** Its name in the registry's API. */
   readonly repository: string;
   readonly manifests: ManifestCache = new ManifestCache();
+  /** Where uploads are written down, so that another process goes on with them; undefined to do without. */
+  readonly stateFolder: string | undefined;
   /** Whether the registry lists referrers; undefined until it was asked. */
   listsReferrers: boolean | undefined;
   #writes: boolean;
 
   /** @param writes ask for the right to write from the start */
-  constructor(session: Session, name: string, repository: string, writes: boolean) {
+  constructor(session: Session, name: string, repository: string, writes: boolean, stateFolder?: string) {
     this.session = session;
+    this.stateFolder = stateFolder;
     this.name = name;
     this.repository = repository;
     this.#writes = writes;

@@ -1,0 +1,69 @@
+import { hash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, parseJsonObject } from '#core';
+import { resolveLocation } from '../origin.ts';
+import { isAlive, thisOwner } from '../owner.ts';
+import type { Remote } from './remote.ts';
+import type { UploadSession } from './upload.ts';
+
+/** Uploads that this process has under way. */
+const active = new Set<string>();
+
+/**
+ * The upload session of one large blob, written down so that another process goes on with it after a kill. The files
+ * are the user's alone: who knows a session's location may, with some registries, write to it.
+ */
+export class UploadJournal {
+  readonly #path: string | undefined;
+  readonly #folder: string;
+  readonly #remote: Remote;
+  #held = false;
+
+  constructor(remote: Remote, digest: Digest) {
+    this.#remote = remote;
+    this.#folder = remote.stateFolder ?? '';
+    const key = hash('sha256', `${remote.session.origin.origin}\n${remote.repository}\n${digest}`);
+    this.#path = remote.stateFolder === undefined ? undefined : join(this.#folder, `${key}.json`);
+  }
+
+  /** The session that a run which has ended left open. From now on this process has the upload. */
+  async take(): Promise<UploadSession | undefined> {
+    if (this.#path === undefined || active.has(this.#path)) return undefined;
+    active.add(this.#path);
+    this.#held = true;
+    try {
+      const { owner, location, minChunkBytes } = parseJsonObject(await readFile(this.#path), this.#path);
+      if (typeof owner !== 'string' || typeof location !== 'string' || typeof minChunkBytes !== 'number')
+        return undefined;
+      if (owner !== thisOwner() && isAlive(owner) !== false) return undefined;
+      const rules = { what: 'upload location', registry: this.#remote.session.origin, liftScheme: true };
+      return { location: resolveLocation(location, this.#remote.session.origin, rules), minChunkBytes };
+    } catch {
+      // None, or none of use: the upload begins anew.
+      return undefined;
+    }
+  }
+
+  /** Writes down where an upload goes on. That it cannot be written costs a later run time, and nothing else. */
+  async keep({ location, minChunkBytes }: UploadSession): Promise<void> {
+    if (this.#path === undefined || !this.#held) return;
+    const text = JSON.stringify({ owner: thisOwner(), location: location.href, minChunkBytes });
+    const temp = `${this.#path}.${randomBytes(6).toString('hex')}.tmp`;
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await writeFile(temp, text, { mode: 0o600, flag: 'wx' });
+      await rename(temp, this.#path);
+    } catch {
+      await rm(temp, { force: true }).catch(() => undefined);
+    }
+  }
+
+  /** Ends this process's upload: whether there is something to go on with. */
+  async end(open: boolean): Promise<void> {
+    if (this.#path === undefined || !this.#held) return;
+    active.delete(this.#path);
+    this.#held = false;
+    if (!open) await rm(this.#path, { force: true }).catch(() => undefined);
+  }
+}
