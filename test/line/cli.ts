@@ -31,7 +31,7 @@ export async function succeed(args: readonly string[], runner = exportCenter): P
 }
 
 /** What `export --output json` tells of one place. */
-export interface PlaceReport {
+interface PlaceReport {
   readonly reference: string;
   readonly layers: readonly {
     readonly title: string;

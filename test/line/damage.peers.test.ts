@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describePeers, type RunResult, runPeer } from '../peers/peers.ts';
 import { type Report, runHere } from './cli.ts';
 import { clientNames, pull } from './clients.ts';
-import { content, cosigns } from './cosign.ts';
+import { content, cosigns } from './cosign/cosigns.ts';
+import { copySigned } from './cosign/signed-copy.ts';
 import { cut, flip, misname, withDamage } from './damage.ts';
 import { objectsOf } from './objects.ts';
 import { artifacts, openScene, registryNames, type Scene } from './scene.ts';
-import { copySigned } from './signed-copy.ts';
 
 const kinds = ['signature', 'provenance'] as const;
 const both = (['tag', 'bundle'] as const).flatMap((form) => kinds.map((kind) => ({ form, kind })));

@@ -1,6 +1,6 @@
 import type { Descriptor } from '#core';
 import { fetchBytes, nameOf, openRepository, parseReference, type Repository } from '#oci';
-import { tagOf } from './signed-copy.ts';
+import { tagOf } from './cosign/signed-copy.ts';
 
 /** A blob or manifest that belongs to a published artifact. */
 export interface PublishedObject {

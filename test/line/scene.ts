@@ -10,12 +10,12 @@ export const artifacts = [
   { profile: 'trivy:db', repository: 'line/trivy-db', tag: '2' },
 ] as const;
 
-export type Artifact = (typeof artifacts)[number];
+type Artifact = (typeof artifacts)[number];
 export type Profile = Artifact['profile'];
 
 /** The registries by name, for tests that are made before the registries are there. */
 export const registryNames = ['docker-registry', 'serve'] as const;
-export type RegistryName = (typeof registryNames)[number];
+type RegistryName = (typeof registryNames)[number];
 
 /** Two empty registries and a folder of layouts, a key, and the key of a stranger. */
 export interface Scene {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openRepository, parseReference, type Repository } from '#oci';
 import { exportReport, runHere, sample, succeed } from './cli.ts';
-import { dockerReferences, provenancesIn } from './envelopes.ts';
+import { dockerReferences, provenancesIn } from './cosign/envelopes.ts';
 import { openLayouts, openServe, type Registry } from './places.ts';
 
 let dir: string;

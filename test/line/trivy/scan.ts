@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { registryConfig, requirePeer, runWithoutRoute } from '../peers/peers.ts';
-import { cliMain } from './cli.ts';
+import { registryConfig, requirePeer, runWithoutRoute } from '../../peers/peers.ts';
+import { cliMain } from '../cli.ts';
 import { type Finding, findingsTemplate, readFindings } from './findings.ts';
 
 /** The peers of {@link scanWithoutRoute}. */

@@ -1,4 +1,4 @@
-import { type RunResult, runPeer } from '../peers/peers.ts';
+import { type RunResult, runPeer } from '../../peers/peers.ts';
 import type { Form, Kind } from './signed-copy.ts';
 
 export const cosigns = ['cosign25', 'cosign26', 'cosign3'] as const;

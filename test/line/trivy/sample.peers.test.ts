@@ -2,8 +2,8 @@ import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildReferenceDb, describePeers } from '../peers/peers.ts';
-import { sample } from './cli.ts';
+import { buildReferenceDb, describePeers } from '../../peers/peers.ts';
+import { sample } from '../cli.ts';
 import { differences, type Finding } from './findings.ts';
 import {
   cargoLock,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { describePeers } from '../peers/peers.ts';
-import { exportCenter, type Report, runHere } from './cli.ts';
-import { content, cosign, cosigns, readersOf } from './cosign.ts';
-import { artifacts, openScene, registryNames, type Scene } from './scene.ts';
+import { describePeers } from '../../peers/peers.ts';
+import { exportCenter, type Report, runHere } from '../cli.ts';
+import { artifacts, openScene, registryNames, type Scene } from '../scene.ts';
+import { content, cosign, cosigns, readersOf } from './cosigns.ts';
 import { alterPayload, copySigned, type Form, flipSignature, type Kind, type Wanted } from './signed-copy.ts';
 
 const forms = ['tag', 'bundle'] as const;
@@ -73,6 +73,18 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offlin
       for (const kind of kinds) expect(await content(cosigns, kind, reference, scene)).toEqual(readersOf[form]);
       const { code, stderr } = await exportCenter(['verify', reference, '--key', scene.publicKey]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    });
+
+    test('a provenance alone is no signature to us, though newer cosigns take it for one', async () => {
+      const { reference } = await copyWith([{ form: 'bundle', kind: 'provenance' }]);
+      expect(await content(cosigns, 'signature', reference, scene)).toEqual(readersOf.bundle);
+      expect(await refusal(reference)).toMatch(/^error ERR_EXPORT_SIGNATURE_MISSING: /);
+    });
+
+    test.each(forms)('a signature alone, in %s form, is refused for want of a provenance', async (form) => {
+      const { reference } = await copyWith([{ form, kind: 'signature' }]);
+      expect(await content(cosigns, 'signature', reference, scene)).toEqual(readersOf[form]);
+      expect(await refusal(reference)).toMatch(/^error ERR_EXPORT_PROVENANCE_MISSING: /);
     });
 
     test.each(damages)('$damage in the $kind, $form form alone: all refuse', async ({ form, kind, tamper }) => {

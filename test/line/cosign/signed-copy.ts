@@ -21,7 +21,7 @@ export interface Signed {
 }
 
 /** Changes what was signed or the signature, so that the two no longer belong together. */
-export type Tamper = (signed: Signed) => Signed;
+type Tamper = (signed: Signed) => Signed;
 
 /** A signed object that a copy is to have. */
 export interface Wanted {

@@ -1,4 +1,4 @@
-import { describePeers } from '../peers/peers.ts';
+import { describePeers } from '../../peers/peers.ts';
 import { reuseSuite } from './reuse.ts';
 
 describePeers(['docker-registry'], 'where referrers are a tag', () => {

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRepository, parseReference, type Repository } from '#oci';
-import { exportCenter, exportReport, type Report, runHere, sample, succeed } from './cli.ts';
+import { exportCenter, exportReport, type Report, runHere, sample, succeed } from '../cli.ts';
+import { openPlace, type Place } from '../places.ts';
+import type { Profile } from '../scene.ts';
 import { provenancesIn } from './envelopes.ts';
-import { openPlace, type Place } from './places.ts';
-import type { Profile } from './scene.ts';
 import { findSigned, listSigned, type Wanted } from './signed-copy.ts';
 
 const forms = ['tag', 'bundle'] as const;

@@ -3,12 +3,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildReferenceDb, runPeer } from '../peers/peers.ts';
+import { buildReferenceDb, runPeer } from '../../peers/peers.ts';
+import { describeRealData, realSource } from '../real-data.ts';
 import { cveIdsOf, explained, isPep440, mend } from './explained.ts';
 import { differences, type Finding } from './findings.ts';
 import { goMod, requirementsTxt, writeLockFiles } from './lock-files.ts';
 import { type Probes, probesOf, pythonNeighbours, rounds, semverNeighbours } from './probes.ts';
-import { describeRealData, realSource } from './real-data.ts';
 import { type OsvRecord, readRecords } from './records.ts';
 import { scanPeers, scanWithoutRoute } from './scan.ts';
 
