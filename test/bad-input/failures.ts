@@ -13,10 +13,11 @@ export interface Failure {
 
 /**
  * Holds an outcome against a failure: the exit status of its code, nothing on stdout, one line that begins
- * `error CODE: `, one that begins `hint: `, no stack, and no temporary file left.
+ * `error CODE: `, one that begins `hint: `, no stack, and no temporary file left. Notes that it waited for a registry may come before.
  */
 export async function expectFailure(desk: Desk, outcome: Outcome, failure: Failure): Promise<void> {
-  const [first = '', second = '', ...rest] = outcome.stderr.split('\n');
+  const lines = outcome.stderr.split('\n').filter((line) => !/^waiting \d+ s for /.test(line));
+  const [first = '', second = '', ...rest] = lines;
   expect(first, outcome.stderr).toMatch(new RegExp(`^error ${failure.code}: .`));
   expect(second, outcome.stderr).toMatch(/^hint: ./);
   expect(rest, outcome.stderr).toEqual(['']);
