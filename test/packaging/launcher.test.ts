@@ -40,13 +40,16 @@ async function launch(path: string, ...args: string[]): Promise<string[]> {
   return stdout.split('\n').slice(0, -1);
 }
 
+/** Keeps memory flat: see docs/PERFORMANCE.md. */
+const flag = '--max-semi-space-size=4';
+
 const launcher = (): string => join(checkout, 'bin/export-center');
 
 test('in a checkout: the TypeScript, on the Node that npm brought, with the arguments as they are', async () => {
   const main = await put('src/cli/main.ts', '');
   await fakeNode('node_modules/.bin/node', 'v26.10.0');
   await fakeNode('path/node', 'v26.10.0');
-  expect(await launch(launcher(), 'a b', '*', '')).toEqual(['node_modules', main, 'a b', '*', '']);
+  expect(await launch(launcher(), 'a b', '*', '')).toEqual(['node_modules', flag, main, 'a b', '*', '']);
 });
 
 test('through links, relative and absolute', async () => {
@@ -55,7 +58,7 @@ test('through links, relative and absolute', async () => {
   await symlink('../a checkout/bin/export-center', join(checkout, 'one'));
   await mkdir(join(checkout, 'far'));
   await symlink(join(checkout, 'one'), join(checkout, 'far/two'));
-  expect(await launch(join(checkout, 'far/two'), '--version')).toEqual(['node_modules', main, '--version']);
+  expect(await launch(join(checkout, 'far/two'), '--version')).toEqual(['node_modules', flag, main, '--version']);
 });
 
 test('in an installed package: the JavaScript, on the Node beside it', async () => {
@@ -63,13 +66,13 @@ test('in an installed package: the JavaScript, on the Node beside it', async () 
   const main = await put('app/node_modules/export-center/dist/cli/main.js', '');
   await fakeNode('app/node_modules/.bin/node', 'v26.10.0');
   await symlink('../export-center/bin/export-center', join(checkout, 'app/node_modules/.bin/export-center'));
-  expect(await launch(join(checkout, 'app/node_modules/.bin/export-center'))).toEqual(['app', main]);
+  expect(await launch(join(checkout, 'app/node_modules/.bin/export-center'))).toEqual(['app', flag, main]);
 });
 
 test.each(['v24.15.0', 'v24.21.0', 'v26.0.0', 'v28.1.0'])('%s on the path will do', async (version) => {
   const main = await put('dist/cli/main.js', '');
   await fakeNode('path/node', version);
-  expect(await launch(launcher())).toEqual(['path', main]);
+  expect(await launch(launcher())).toEqual(['path', flag, main]);
 });
 
 test.each(['v20.20.2', 'v24.14.9', 'v25.9.0', 'garbage'])('%s on the path will not do', async (version) => {
@@ -80,6 +83,16 @@ test.each(['v20.20.2', 'v24.14.9', 'v25.9.0', 'garbage'])('%s on the path will n
     stdout: '',
     stderr: expect.stringMatching(/^error: no Node 24\.15 .*\nhint: run 'npm ci' .*\n$/),
   });
+});
+
+test('what Node makes of the TypeScript is kept in the checkout; an installed package has none', async () => {
+  const tellsCache = '#!/bin/sh\n[ "$1" = --version ] && echo v26.1.0 && exit\necho "${NODE_COMPILE_CACHE-none}"\n';
+  await put('path/node', tellsCache);
+  await put('dist/cli/main.js', '');
+  expect(await launch(launcher())).toEqual(['none']);
+  await put('src/cli/main.ts', '');
+  await put('node_modules/.bin/node', tellsCache);
+  expect(await launch(launcher())).toEqual([join(checkout, 'node_modules/.cache/export-center')]);
 });
 
 test('a checkout in which nothing was installed says what to run', async () => {
