@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, crc32, deflateRaw } from 'node:zlib';
-import { cutPieces, mapOrdered } from './pieces.ts';
+import { packPieces } from './pieces.ts';
 
 const deflate = promisify(deflateRaw);
 
@@ -30,10 +30,10 @@ const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 
 /**
  * Packs a stream as gzip: members of 1 MiB of input each, one after the other, which every gzip reader takes as one.
- * The bytes depend on the content alone; members are packed side by side. Chunks must not change once they are given.
+ * The bytes depend on the content alone; members are packed side by side. A chunk may change once the next is asked for.
  */
 export function encodeGzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  return mapOrdered(cutPieces(chunks, MEMBER_BYTES), IN_FLIGHT, encodeMember);
+  return packPieces(chunks, MEMBER_BYTES, IN_FLIGHT, encodeMember);
 }
 
 async function encodeMember(content: Uint8Array): Promise<Uint8Array> {

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
-import { cutPieces, mapOrdered } from './pieces.ts';
+import { packPieces } from './pieces.ts';
 
 const compress = promisify(zstdCompress);
 
@@ -17,10 +17,10 @@ export interface ZstdOptions {
 /**
  * Packs a stream as zstd: frames of 8 MiB of input each, one after the other, which every zstd reader takes as one.
  * Each has its size and a checksum in it. The bytes depend on the content and the level alone.
- * Chunks must not change once they are given.
+ * A chunk may change once the next is asked for.
  */
 export function encodeZstd(chunks: AsyncIterable<Uint8Array>, { level }: ZstdOptions): AsyncGenerator<Uint8Array> {
-  return mapOrdered(cutPieces(chunks, FRAME_BYTES), IN_FLIGHT, (content) => encodeFrame(content, level));
+  return packPieces(chunks, FRAME_BYTES, IN_FLIGHT, (content) => encodeFrame(content, level));
 }
 
 /**

@@ -14,10 +14,12 @@ import { verdicts } from './select/compile.ts';
 import type { Row } from './sort/row.ts';
 import type { Sorter } from './sort/sorter.ts';
 
-/** Bytes of records in a batch, beyond which a new one begins. */
-const BATCH_BYTES = 1024 * 1024;
+/** Bytes of records in a batch, beyond which a new one begins. What is read of larger ones outlives its use. */
+const BATCH_BYTES = 256 * 1024;
 /** Records in a batch at most, for sets of tiny ones. */
 const BATCH_RECORDS = 4096;
+
+const NOTHING = new Uint8Array(0);
 
 const CLASSES: readonly RecordClass[] = ['advisories', 'vex'];
 
@@ -86,14 +88,14 @@ export class SortedRecordSet implements RecordSet {
     const cursor = await sorter.read();
     try {
       let batch: EvidenceRecord[] = [];
-      let room = new Uint8Array(0);
+      let room: Uint8Array = NOTHING;
       let filled = 0;
       for (let row = await cursor.next(); row !== undefined; row = await cursor.next()) {
         if (!isKept(row)) continue;
         if (batch.length === BATCH_RECORDS || filled + row.size > room.length) {
           if (batch.length > 0) yield batch;
           batch = [];
-          room = new Uint8Array(Math.max(BATCH_BYTES, row.size));
+          room = Buffer.allocUnsafeSlow(Math.max(BATCH_BYTES, row.size));
           filled = 0;
         }
         await cursor.read(room, filled);

@@ -66,7 +66,7 @@ export interface RecordSet {
   /** The newest `modified` (OSV), `last_updated` or `timestamp` (OpenVEX) among the kept records. */
   readonly newest: Instant;
   readonly classes: Readonly<Partial<Record<RecordClass, ClassSummary>>>;
-  /** Batches of about a mebibyte in byte order of key; can be read several times, one after the other. */
+  /** Batches of a quarter of a mebibyte or so, in byte order of key; can be read several times, one after the other. */
   batches(recordClass: RecordClass): AsyncIterable<readonly EvidenceRecord[]>;
   /** Removes the files. */
   close(): Promise<void>;

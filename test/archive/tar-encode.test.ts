@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
 import { extract } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -77,6 +78,26 @@ test('is the same bytes, blocks of 512 and a known digest, however the content a
     }),
     { numRuns: 15 },
   );
+});
+
+test('takes content that comes through two buffers in turn, however slowly it is read', async () => {
+  const size = 64 * 1024;
+  const content = Buffer.from(Array.from({ length: 12 * size }, (_, i) => i % 251));
+  const expected = await pack([{ path: 'c', size: content.length, content }]);
+  const throughTwo = async function* () {
+    const buffers = [Buffer.alloc(size), Buffer.alloc(size)];
+    for (let at = 0; at < content.length; at += size) {
+      const [buffer] = buffers.reverse() as [Buffer];
+      content.copy(buffer, 0, at, at + size);
+      yield buffer;
+    }
+  };
+  const parts: Buffer[] = [];
+  for await (const chunk of encodeTar([{ path: 'c', size: content.length, content: throughTwo() }], { mtime })) {
+    await pause(parts.length % 3);
+    parts.push(Buffer.from(chunk));
+  }
+  expect(Buffer.concat(parts).equals(expected)).toBe(true);
 });
 
 describe('refuses', () => {

@@ -9,6 +9,7 @@ export interface TarEntry {
   readonly path: string;
   /** Bytes of `content`, exactly. */
   readonly size: number;
+  /** Chunks of 64 KiB or more may be overwritten once the next but one is asked for; smaller ones must stay. */
   readonly content: Uint8Array | AsyncIterable<Uint8Array>;
   /** Permission bits; 0o644 unless told. */
   readonly mode?: number;

@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeGzip, encodeTar } from '#archive';
 import { writeBbolt } from '#bbolt';
@@ -76,14 +75,43 @@ async function* draftsOf(
 
 function tarOf(database: string, size: number, { asOf, validForSeconds }: TrivyDbOptions): AsyncIterable<Uint8Array> {
   const metadata = encodeMetadata(asOf, validForSeconds);
-  const content = createReadStream(database, { highWaterMark: 1024 * 1024 });
   return encodeTar(
     [
       { path: layerFiles.metadata, size: metadata.byteLength, content: metadata },
-      { path: layerFiles.database, size, content },
+      { path: layerFiles.database, size, content: readDatabase(database) },
     ],
     { mtime: secondsOf(asOf) },
   );
+}
+
+const READ_BYTES = 256 * 1024;
+
+/** Reads a file through two buffers in turn: while the tar hands one on, the other is filled. */
+async function* readDatabase(path: string): AsyncGenerator<Uint8Array> {
+  await using file = await open(path, 'r').catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  let [buffer, other] = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
+  for (;;) {
+    const filled = await fill(buffer, file, path);
+    if (filled > 0) yield buffer.subarray(0, filled);
+    if (filled < READ_BYTES) return;
+    [buffer, other] = [other, buffer];
+  }
+}
+
+/** Fills a buffer from where the file stands. @returns fewer bytes than it has room for only at the file's end */
+async function fill(buffer: Buffer, file: FileHandle, path: string): Promise<number> {
+  let filled = 0;
+  while (filled < buffer.byteLength) {
+    const left = buffer.byteLength - filled;
+    const { bytesRead } = await file.read(buffer, filled, left, null).catch((error: unknown) => {
+      throw fileError(error, path);
+    });
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return filled;
 }
 
 function secondsOf(asOf: string): number {

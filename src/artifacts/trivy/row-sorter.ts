@@ -3,6 +3,8 @@ import { BufferPool, FileCursor, type Row, type RowCursor, writeRun } from './ro
 
 const CHUNK_SIZE = 1024 * 1024;
 const DEFAULT_MEMORY = 8 * 1024 * 1024;
+/** Rows given out at a time, in bytes: few, so that none of them is still in use when garbage is collected. */
+const BATCH_SIZE = 24 * 1024;
 /** What a row costs beyond its bytes: a string, its place and its length. */
 const ROW_COST = 64;
 
@@ -136,7 +138,7 @@ async function* merge(cursors: readonly RowCursor[]): AsyncGenerator<readonly Ro
     if (least?.row === undefined) break;
     batch.push(least.row);
     size += least.row.value.byteLength + ROW_COST;
-    if (size >= CHUNK_SIZE) {
+    if (size >= BATCH_SIZE) {
       yield batch;
       batch = [];
       size = 0;
