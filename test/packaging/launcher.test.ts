@@ -86,13 +86,13 @@ test.each(['v20.20.2', 'v24.14.9', 'v25.9.0', 'garbage'])('%s on the path will n
 });
 
 test('what Node makes of the TypeScript is kept in the checkout; an installed package has none', async () => {
-  const tellsCache = '#!/bin/sh\n[ "$1" = --version ] && echo v26.1.0 && exit\necho "${NODE_COMPILE_CACHE-none}"\n';
+  const tellsCache = '#!/bin/sh\n[ "$1" = --version ] && echo v26.1.0 && exit\necho "cache: $NODE_COMPILE_CACHE"\n';
   await put('path/node', tellsCache);
   await put('dist/cli/main.js', '');
-  expect(await launch(launcher())).toEqual(['none']);
+  expect(await launch(launcher())).toEqual(['cache: ']);
   await put('src/cli/main.ts', '');
   await put('node_modules/.bin/node', tellsCache);
-  expect(await launch(launcher())).toEqual([join(checkout, 'node_modules/.cache/export-center')]);
+  expect(await launch(launcher())).toEqual([`cache: ${checkout}/node_modules/.cache/export-center`]);
 });
 
 test('a checkout in which nothing was installed says what to run', async () => {
