@@ -1,5 +1,5 @@
 import { openRepository, packManifest, parseReference } from '#oci';
-import { describe, inPieces, noise } from './content.ts';
+import { describe, inPieces, noise } from '../content.ts';
 
 /**
  * Writes artifacts into the repository of a reference, each with a large layer and a tag of its own, and says `tagged

@@ -16,8 +16,8 @@ import {
   type Repository,
   verifyContents,
 } from '#oci';
-import { describe, inPieces, listAll, pushArtifact } from './content.ts';
-import { RegistryDouble, sendError } from './registry-double.ts';
+import { describe, inPieces, listAll, pushArtifact } from '../content.ts';
+import { RegistryDouble, sendError } from '../registry-double.ts';
 
 let root: string;
 let source: Layout;

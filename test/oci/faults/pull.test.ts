@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
 import { openRepository, parseReference } from '#oci';
-import { noise, readAll } from './content.ts';
+import { noise, readAll } from '../content.ts';
+import { send } from '../registry-double.ts';
 import { fetchAll, useFaulty, writeEndlessly } from './faulty.ts';
-import { send } from './registry-double.ts';
 
 const faulty = useFaulty();
 

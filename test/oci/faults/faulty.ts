@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach } from 'vitest';
 import type { Descriptor } from '#core';
 import { type OpenOptions, openRepository, parseReference, type Repository } from '#oci';
-import { describe, readAll } from './content.ts';
-import { RegistryDouble } from './registry-double.ts';
+import { describe, readAll } from '../content.ts';
+import { RegistryDouble } from '../registry-double.ts';
 
 /** A registry double that can be told to misbehave, made anew for each test, and clients of it. */
 export interface Faulty {

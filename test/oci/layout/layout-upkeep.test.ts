@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { checkLayout, collectLayoutGarbage, type Layout, openLayout, packIndex } from '#oci';
-import { thisOwner } from '../../src/oci/owner.ts';
-import { describe, inPieces, listAll, noise, pushArtifact, pushBytes } from './content.ts';
+import { thisOwner } from '../../../src/oci/owner.ts';
+import { describe, inPieces, listAll, noise, pushArtifact, pushBytes } from '../content.ts';
 
 let root: string;
 let layout: Layout;

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { copy, openLayout, openRepository, parseReference, type Repository } from '#oci';
-import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from './content.ts';
-import { repositoryContract } from './contract.ts';
+import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
+import { repositoryContract } from '../contract.ts';
 import { startWriter } from './layout-writer.ts';
 
 repositoryContract('archive', async () => {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { describePeers, type RunResult, runPeer } from '../peers/peers.ts';
+import { describePeers, type RunResult, runPeer } from '../../peers/peers.ts';
 
 let root: string;
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLayout, openRepository, parseReference, type Repository } from '#oci';
 import { startServer } from '#server';
-import { describe, inPieces, listAll, noise, pushArtifact } from './content.ts';
-import { useFaulty } from './faulty.ts';
-import { sendError } from './registry-double.ts';
+import { describe, inPieces, listAll, noise, pushArtifact } from '../content.ts';
+import { useFaulty } from '../faults/faulty.ts';
+import { sendError } from '../registry-double.ts';
 
 const MiB = 1024 * 1024;
 const bytes = noise(12 * MiB);

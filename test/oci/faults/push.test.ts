@@ -3,9 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { copy, openRepository, packManifest, parseReference, type Repository } from '#oci';
-import { describe, inPieces, noise, pushBytes } from './content.ts';
+import { describe, inPieces, noise, pushBytes } from '../content.ts';
+import { RegistryDouble, send, sendError } from '../registry-double.ts';
 import { useFaulty } from './faulty.ts';
-import { RegistryDouble, send, sendError } from './registry-double.ts';
 
 const faulty = useFaulty();
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor } from '#core';
 import { copy, openLayout, openRepository, packManifest, parseReference, type Repository } from '#oci';
-import { type DockerRegistry, describePeers, type RunResult, runPeer, startDockerRegistry } from '../peers/peers.ts';
-import { inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from './content.ts';
+import { type DockerRegistry, describePeers, type RunResult, runPeer, startDockerRegistry } from '../../peers/peers.ts';
+import { inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 
 const TOOLS = ['oras', 'skopeo', 'crane', 'regctl'] as const;
 type Tool = (typeof TOOLS)[number];

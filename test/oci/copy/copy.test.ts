@@ -13,8 +13,8 @@ import {
   parseReference,
   type Repository,
 } from '#oci';
-import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from './content.ts';
-import { RegistryDouble, sendError } from './registry-double.ts';
+import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
+import { RegistryDouble, sendError } from '../registry-double.ts';
 
 let root: string;
 let source: Layout;

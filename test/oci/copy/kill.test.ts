@@ -15,7 +15,7 @@ import {
   type Repository,
 } from '#oci';
 import { type RunningServer, startServer } from '#server';
-import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from './content.ts';
+import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 
 /**
  * Clients are killed at moments spread over their whole run. KILL_ROUNDS says how often in all: 20 unless told, 200
@@ -23,7 +23,7 @@ import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } 
  */
 const { KILL_ROUNDS } = process.env;
 const rounds = Math.ceil(Number(KILL_ROUNDS ?? 20) / 4);
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
+const main = join(import.meta.dirname, '../../../src/cli/main.ts');
 const MiB = 1024 * 1024;
 
 let root: string;

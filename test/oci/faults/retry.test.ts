@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { Slots } from '../../src/oci/copy/slots.ts';
-import { noise } from './content.ts';
+import { Slots } from '../../../src/oci/copy/slots.ts';
+import { noise } from '../content.ts';
+import { send, sendError } from '../registry-double.ts';
 import { fetchAll, useFaulty, writeEndlessly } from './faulty.ts';
-import { send, sendError } from './registry-double.ts';
 
 const faulty = useFaulty();
 

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkFidelity, copy, listRoots, openRepository, parseReference, type Repository } from '#oci';
-import { describeRealData } from '../line/real-data.ts';
-import { peerPath, requirePeer, runCommand, startDockerRegistry } from '../peers/peers.ts';
+import { describeRealData } from '../../line/real-data.ts';
+import { peerPath, requirePeer, runCommand, startDockerRegistry } from '../../peers/peers.ts';
 
-const shared = join(import.meta.dirname, '../../../shared');
+const shared = join(import.meta.dirname, '../../../../shared');
 /** What the maker of the mirror calls them, and what they are here. */
 const tools = { oras: 'oras', cosign2: 'cosign26', cosign3: 'cosign3', bbolt: 'bbolt' } as const;
 const repositories = ['security/trivy-db', 'apps/web', 'apps/api', 'evidence/sboms'];

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLayout, openStaging, packManifest } from '#oci';
-import { withLock } from '../../src/oci/layout/lock.ts';
-import { thisOwner } from '../../src/oci/owner.ts';
-import { describe, inPieces, listAll, noise, pushArtifact, readAll } from './content.ts';
-import { repositoryContract } from './contract.ts';
+import { withLock } from '../../../src/oci/layout/lock.ts';
+import { thisOwner } from '../../../src/oci/owner.ts';
+import { describe, inPieces, listAll, noise, pushArtifact, readAll } from '../content.ts';
+import { repositoryContract } from '../contract.ts';
 import { startWriter } from './layout-writer.ts';
 
 repositoryContract('layout', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { describe, listAll, noise, pushArtifact } from './content.ts';
+import { describe, listAll, noise, pushArtifact } from '../content.ts';
+import { RegistryDouble, send, sendError } from '../registry-double.ts';
 import { fetchAll, useFaulty, writeEndlessly } from './faulty.ts';
-import { RegistryDouble, send, sendError } from './registry-double.ts';
 
 const faulty = useFaulty();
 
