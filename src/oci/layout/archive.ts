@@ -63,6 +63,7 @@ export class LayoutArchive implements Repository {
   readonly #stagePath: string;
   #stage: Promise<Layout> | undefined;
   #failed = false;
+  #pushed = false;
 
   /** @param name what it is called in messages */
   constructor(path: string, base: TarFiles | undefined, options: LayoutOptions, name: string = `oci-archive:${path}`) {
@@ -142,6 +143,10 @@ export class LayoutArchive implements Repository {
       if (!this.#failed) await this.#index.finish();
     } finally {
       await this.#files.close();
+      // A run may have been killed after it had put its tar in place.
+      if (this.#pushed && this.#stage === undefined) {
+        await tidyBeside(this.#path, async () => false).catch(() => undefined);
+      }
       await rm(this.#stagePath, { recursive: true, force: true });
     }
   }
@@ -157,6 +162,7 @@ export class LayoutArchive implements Repository {
   }
 
   async #gather(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<PushOutcome> {
+    this.#pushed = true;
     const present = await this.exists(descriptor);
     // What a run before this one had gathered is found there.
     const outcome = present ? 'present' : await (await this.#staging()).push(descriptor, content, options);
@@ -195,24 +201,27 @@ function stagePrefix(path: string): string {
   return `.${basename(path)}.stage.`;
 }
 
-/**
- * Makes the folder to gather in, out of what a process that has ended had gathered where there is such, and removes
- * what else such processes left beside the archive.
- */
+/** Makes the folder to gather in, out of what a process that has ended had gathered where there is such. */
 async function openStage(path: string, stagePath: string): Promise<Layout> {
   const folder = dirname(path);
-  const [stage, lock] = [stagePrefix(path), `${basename(path)}.lock.`];
   try {
     await makeFolder(folder);
-    for (const name of await readdir(folder)) {
-      const prefix = [stage, lock].find((start) => name.startsWith(start));
-      if (prefix === undefined || isAlive(ownerIn(name.slice(prefix.length)) ?? '') !== false) continue;
-      // Each blob in it has its name because it was whole, and is checked once more on its way into the tar.
-      const adopted = prefix === stage && (await adopt(join(folder, name), stagePath));
-      if (!adopted) await rm(join(folder, name), { recursive: true, force: true });
-    }
+    // Each blob in it has its name because it was whole, and is checked once more on its way into the tar.
+    await tidyBeside(path, (other) => adopt(other, stagePath));
   } catch (error) {
     throw fileError(error, folder);
   }
   return openStaging(stagePath);
+}
+
+/** Removes what processes that have ended left beside an archive, but for folders that `keep` takes. */
+async function tidyBeside(path: string, keep: (stage: string) => Promise<boolean>): Promise<void> {
+  const folder = dirname(path);
+  const [stage, lock] = [stagePrefix(path), `${basename(path)}.lock.`];
+  for (const name of await readdir(folder)) {
+    const prefix = [stage, lock].find((start) => name.startsWith(start));
+    if (prefix === undefined || isAlive(ownerIn(name.slice(prefix.length)) ?? '') !== false) continue;
+    if (prefix === stage && (await keep(join(folder, name)))) continue;
+    await rm(join(folder, name), { recursive: true, force: true });
+  }
 }

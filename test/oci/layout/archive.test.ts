@@ -1,9 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { copy, openLayout, openRepository, parseReference, type Repository } from '#oci';
+import { copy, openLayout, openRepository, openStaging, packManifest, parseReference, type Repository } from '#oci';
+import { thisOwner } from '../../../src/oci/owner.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 import { repositoryContract } from '../contract.ts';
 import { startWriter } from './layout-writer.ts';
@@ -222,4 +223,31 @@ test('archive: cut anywhere, it is refused when opened or its blobs when read', 
       code: expect.stringMatching(/^ERR_EXPORT_(ARCHIVE_INVALID|LAYOUT_INVALID|NOT_FOUND)$/),
     });
   }
+});
+
+test('archive: what a killed run had gathered is taken over, and only what was asked for goes into the tar', async () => {
+  const path = join(root, 'kit.tar');
+  const dead = spawnSync(process.execPath, ['-e', '']);
+  const owner = thisOwner().replace(/^\d+/, String(dead.pid));
+  const gathered = await openStaging(join(root, `.kit.tar.stage.${owner}.001122334455`));
+  const [wanted, unwanted] = [noise(100_000, 'wanted'), noise(1000, 'unwanted')];
+  for (const bytes of [wanted, unwanted]) await gathered.push(describe(bytes), inPieces(bytes, 1000));
+  await gathered.close();
+  const fill = async (at: string) => {
+    const archive = await openRepository(parseReference(`oci-archive:${at}`), { create: true });
+    // A first content that is not there makes the archive look for what was gathered.
+    const config = Buffer.from('{}');
+    await archive.push(describe(config), inPieces(config, 10));
+    const outcome = await archive.push(describe(wanted), inPieces(wanted, 1000));
+    const packed = packManifest({ artifactType: 'x/y', config: describe(config), layers: [describe(wanted)] });
+    await archive.push(packed.descriptor, inPieces(packed.bytes, 1000));
+    await archive.tag(packed.descriptor, 'v1');
+    await archive.close();
+    return outcome;
+  };
+  expect(await fill(path)).toBe('present');
+  expect(await fill(join(root, 'other.tar'))).toBe('uploaded');
+  expect(await readdir(root)).toEqual(expect.arrayContaining(['kit.tar', 'other.tar']));
+  expect((await readdir(root)).filter((name) => name.includes('.stage.'))).toEqual([]);
+  expect((await readFile(path)).equals(await readFile(join(root, 'other.tar')))).toBe(true);
 });
