@@ -55,7 +55,8 @@ test('--skip-invalid: the same bundle from a folder, other names and orders, and
     for (const { digest, layers } of others)
       expect({ digest, layers }).toEqual({ digest: first.digest, layers: first.layers });
     const { withheld, records: counts } = await readExportJson(first.layout);
-    const range = profile === 'trivy:db' ? [['RANGE-1', 'ERR_EXPORT_RANGE_INVALID', '/affected/0/ranges/0/events/1/fixed']] : [];
+    const range =
+      profile === 'trivy:db' ? [['RANGE-1', 'ERR_EXPORT_RANGE_INVALID', '/affected/0/ranges/0/events/1/fixed']] : [];
     const expected = [
       ['TYPED-1', 'ERR_EXPORT_RECORD_INVALID', '/aliases'],
       ...range,
