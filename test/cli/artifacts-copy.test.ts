@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { type Layout, openLayout } from '#oci';
 import { describe, pushArtifact } from '../oci/content.ts';
+import { serverIdentity } from '../oci/identities.ts';
 import { RegistryDouble, sendError } from '../oci/registry-double.ts';
 import { cli, cliJson, cliReading } from './command-line.ts';
 
@@ -207,4 +208,17 @@ test('--ca-cert: a file without a certificate is refused', async () => {
   expect([status, err]).toEqual([2, expect.stringContaining('none.pem')]);
   expect((await cli('ls', 'localhost:1/a', '--ca-cert', join(dir, 'absent.pem'))).status).not.toBe(0);
   expect(await readFile(join(dir, 'none.pem'), 'utf8')).toBe('hello');
+});
+
+test('--ca-cert: an authority of the file is trusted, and no other', async () => {
+  await writeFile(join(dir, 'ca.pem'), serverIdentity.cert);
+  const secure = await RegistryDouble.start({ tls: serverIdentity });
+  try {
+    const args = ['copy', `${place}:v1`, `${secure.host}/team/app`, '--plain-http=false'] as const;
+    const { status, err } = await cli(...args);
+    expect([status, err]).toEqual([75, expect.stringContaining('--ca-cert')]);
+    expect(await cliJson(...args, '--ca-cert', join(dir, 'ca.pem'))).toMatchObject({ fidelity: { complete: true } });
+  } finally {
+    await secure.close();
+  }
 });

@@ -18,12 +18,12 @@ exec '${peerPath('trivydb-ref')}' "$1" \\
 `;
 
 describeRealData(['docker-registry', 'trivydb-ref', ...Object.values(tools)], 'the reference mirror', () => {
-  test('is copied whole: through a layout for each repository into another registry', {
+  test('is copied whole: straight, and through a layout for each repository', {
     timeout: 300_000,
   }, async () => {
     const dir = await mkdtemp(join(tmpdir(), 'fidelity-'));
-    const [from, to] = await Promise.all([1, 2].map(() => startDockerRegistry({ deletes: true })));
-    if (from === undefined || to === undefined) throw new Error('not started');
+    const [from, to, straight] = await Promise.all([1, 2, 3].map(() => startDockerRegistry({ deletes: true })));
+    if (from === undefined || to === undefined || straight === undefined) throw new Error('not started');
     try {
       const count = (...args: string[]) => runCommand(join(shared, 'tools/count-mirror'), args);
       await fill(dir, from.host);
@@ -32,13 +32,12 @@ describeRealData(['docker-registry', 'trivydb-ref', ...Object.values(tools)], 't
         const layout = `oci:${join(dir, name.replace('/', '-'))}`;
         await copyAll(`${from.host}/${name}`, layout);
         await copyAll(layout, `${to.host}/${name}`);
+        await copyAll(`${from.host}/${name}`, `${straight.host}/${name}`);
       }
-      const counted = await count('-v', from.host, to.host);
-      expect(counted.stderr).toBe('');
-      expect(counted).toMatchObject({ code: 0 });
+      for (const { host } of [to, straight])
+        expect(await count('-v', from.host, host)).toMatchObject({ code: 0, stderr: '' });
     } finally {
-      await from.stop();
-      await to.stop();
+      for (const registry of [from, to, straight]) await registry.stop();
       await rm(dir, { recursive: true });
     }
   });
