@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { CodedError, compareText, type Digest, type Instant } from '#core';
 import type { Format } from './formats/recognise.ts';
 import type {
@@ -18,6 +19,9 @@ import type { Sorter } from './sort/sorter.ts';
 const BATCH_BYTES = 256 * 1024;
 /** Records in a batch at most, for sets of tiny ones. */
 const BATCH_RECORDS = 4096;
+
+/** In a pause timers, signals and other requests get their turn; `batches` pauses after each. */
+const ROWS_BETWEEN_PAUSES = 4096;
 
 const NOTHING = new Uint8Array(0);
 
@@ -90,15 +94,16 @@ export class SortedRecordSet implements RecordSet {
       let batch: EvidenceRecord[] = [];
       let room: Uint8Array = NOTHING;
       let filled = 0;
-      for (let row = await cursor.next(); row !== undefined; row = await cursor.next()) {
+      for (let row = cursor.next(); row !== undefined; row = cursor.next()) {
         if (!isKept(row)) continue;
         if (batch.length === BATCH_RECORDS || filled + row.size > room.length) {
           if (batch.length > 0) yield batch;
+          await setImmediate();
           batch = [];
           room = Buffer.allocUnsafeSlow(Math.max(BATCH_BYTES, row.size));
           filled = 0;
         }
-        await cursor.read(room, filled);
+        cursor.read(room, filled);
         batch.push({
           class: recordClass,
           format: format.format,
@@ -121,10 +126,11 @@ export class SortedRecordSet implements RecordSet {
 
 async function countClass(sorter: Sorter, tally: Tally): Promise<ClassSummary> {
   const digest = createHash('sha256');
-  let count = 0;
+  let [seen, count] = [0, 0];
   const cursor = await sorter.read();
   try {
-    for (let row = await cursor.next(); row !== undefined; row = await cursor.next()) {
+    for (let row = cursor.next(); row !== undefined; row = cursor.next()) {
+      if (++seen % ROWS_BETWEEN_PAUSES === 0) await setImmediate();
       const verdict = verdicts[row.verdict] as string;
       if (!isKept(row)) {
         tally.leftOut[verdict] = (tally.leftOut[verdict] ?? 0) + 1;

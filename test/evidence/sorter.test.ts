@@ -27,10 +27,10 @@ async function readAll(sorter: Sorter, wanted: (key: string) => boolean = () => 
   const cursor = await sorter.read();
   const items: Item[] = [];
   try {
-    for (let row = await cursor.next(); row !== undefined; row = await cursor.next()) {
+    for (let row = cursor.next(); row !== undefined; row = cursor.next()) {
       if (!wanted(row.key)) continue;
       const target = Buffer.alloc(row.size + 2, 0x2e);
-      await cursor.read(target, 1);
+      cursor.read(target, 1);
       expect([target[0], target.at(-1)], 'nothing written outside').toEqual([0x2e, 0x2e]);
       items.push({ key: row.key, record: target.toString('utf8', 1, row.size + 1) });
     }

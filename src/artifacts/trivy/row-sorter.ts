@@ -44,8 +44,8 @@ export class RowSorter {
     try {
       for (let i = 0; i < this.#runs; i++) cursors.push(await FileCursor.open(this.#path(i), pool));
       cursors.push(new MemoryCursor(this.#pending.sorted()));
-      for (const cursor of cursors) await cursor.advance();
-      for await (const batch of merge(cursors)) {
+      for (const cursor of cursors) cursor.advance();
+      for (const batch of merge(cursors)) {
         yield batch;
         pool.recycle();
       }
@@ -121,7 +121,7 @@ class MemoryCursor implements RowCursor {
     this.#rows = rows;
   }
 
-  advance(): undefined {
+  advance(): void {
     const next = this.#rows.next();
     this.row = next.done === true ? undefined : next.value;
   }
@@ -130,7 +130,7 @@ class MemoryCursor implements RowCursor {
 }
 
 /** Of rows with one key those of the earlier cursor come first. */
-async function* merge(cursors: readonly RowCursor[]): AsyncGenerator<readonly Row[]> {
+function* merge(cursors: readonly RowCursor[]): Generator<readonly Row[]> {
   let batch: Row[] = [];
   let size = 0;
   for (;;) {
@@ -143,8 +143,7 @@ async function* merge(cursors: readonly RowCursor[]): AsyncGenerator<readonly Ro
       batch = [];
       size = 0;
     }
-    const waiting = least.advance();
-    if (waiting !== undefined) await waiting;
+    least.advance();
   }
   if (batch.length > 0) yield batch;
 }

@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 
 /** Reads a file from its beginning through one buffer that grows only for a piece larger than it. */
@@ -6,6 +7,8 @@ export class BlockReader {
   #buffer: Buffer;
   #start = 0;
   #end = 0;
+  /** Where in the file the buffer ends. */
+  #position = 0;
 
   constructor(file: FileHandle, blockSize: number) {
     this.#file = file;
@@ -13,8 +16,8 @@ export class BlockReader {
   }
 
   /** The next `size` bytes, which stay the next ones; undefined at the end of the file. Valid until the next call. */
-  async peek(size: number): Promise<Buffer | undefined> {
-    if (this.#end - this.#start < size && !(await this.#fill(size))) {
+  peek(size: number): Buffer | undefined {
+    if (this.#end - this.#start < size && !this.#fill(size)) {
       if (this.#end === this.#start) return undefined;
       throw new RangeError('the file ends too early');
     }
@@ -22,53 +25,48 @@ export class BlockReader {
   }
 
   /** The next `size` bytes. Valid until the next call. */
-  async take(size: number): Promise<Buffer> {
-    const bytes = await this.peek(size);
+  take(size: number): Buffer {
+    const bytes = this.peek(size);
     if (bytes === undefined) throw new RangeError('the file ends too early');
     this.#start += size;
     return bytes;
   }
 
   /** Copies the next `size` bytes to `target` at `offset`. */
-  async copy(size: number, target: Uint8Array, offset: number): Promise<void> {
-    let to = offset;
-    await this.#consume(size, (piece) => {
-      target.set(piece, to);
-      to += piece.length;
-    });
+  copy(size: number, target: Uint8Array, offset: number): void {
+    for (let done = 0; done < size; ) {
+      if (this.#start === this.#end && !this.#fill(1)) throw new RangeError('the file ends too early');
+      const piece = Math.min(size - done, this.#end - this.#start);
+      this.#buffer.copy(target, offset + done, this.#start, this.#start + piece);
+      this.#start += piece;
+      done += piece;
+    }
   }
 
-  /** Passes over the next `size` bytes. */
-  async skip(size: number): Promise<void> {
-    await this.#consume(size, () => undefined);
+  /** Passes over the next `size` bytes; those that were not read yet are not read at all. */
+  skip(size: number): void {
+    const here = Math.min(size, this.#end - this.#start);
+    this.#start += here;
+    this.#position += size - here;
   }
 
   async close(): Promise<void> {
     await this.#file.close();
   }
 
-  async #consume(size: number, use: (piece: Buffer) => void): Promise<void> {
-    let left = size;
-    while (left > 0) {
-      if (this.#start === this.#end && !(await this.#fill(1))) throw new RangeError('the file ends too early');
-      const piece = Math.min(left, this.#end - this.#start);
-      use(this.#buffer.subarray(this.#start, this.#start + piece));
-      this.#start += piece;
-      left -= piece;
-    }
-  }
-
   /** Whether at least `size` bytes are now in the buffer. */
-  async #fill(size: number): Promise<boolean> {
+  #fill(size: number): boolean {
     const kept = this.#buffer.subarray(this.#start, this.#end);
     if (size > this.#buffer.length) this.#buffer = Buffer.concat([kept], size);
     else kept.copy(this.#buffer, 0);
     this.#start = 0;
     this.#end = kept.length;
     while (this.#end < size) {
-      const { bytesRead } = await this.#file.read(this.#buffer, this.#end, this.#buffer.length - this.#end, null);
-      if (bytesRead === 0) return false;
-      this.#end += bytesRead;
+      const room = this.#buffer.length - this.#end;
+      const count = readSync(this.#file.fd, this.#buffer, this.#end, room, this.#position);
+      if (count === 0) return false;
+      this.#end += count;
+      this.#position += count;
     }
     return true;
   }
@@ -98,8 +96,8 @@ export class BlockWriter {
   }
 
   /** Lets `fill` write a piece for which there is room. */
-  async fill(size: number, fill: (target: Buffer, offset: number) => Promise<void>): Promise<void> {
-    await fill(this.#buffer, this.#filled);
+  fill(size: number, fill: (target: Buffer, offset: number) => void): void {
+    fill(this.#buffer, this.#filled);
     this.#filled += size;
   }
 

@@ -40,12 +40,12 @@ class FileCursor implements RunCursor {
     this.#path = path;
   }
 
-  async next(): Promise<Row | undefined> {
+  next(): Row | undefined {
     try {
-      if (this.#unread > 0) await this.#data.skip(this.#unread);
-      const head = await this.#rows.peek(rowHeadBytes);
+      if (this.#unread > 0) this.#data.skip(this.#unread);
+      const head = this.#rows.peek(rowHeadBytes);
       if (head === undefined) return undefined;
-      const row = new Row(Buffer.from(await this.#rows.take(rowHeadBytes + rowTailBytes(head))));
+      const row = new Row(Buffer.from(this.#rows.take(rowHeadBytes + rowTailBytes(head))));
       this.#unread = row.size;
       return row;
     } catch (error) {
@@ -53,9 +53,9 @@ class FileCursor implements RunCursor {
     }
   }
 
-  async read(target: Uint8Array, offset: number): Promise<void> {
+  read(target: Uint8Array, offset: number): void {
     try {
-      await this.#data.copy(this.#unread, target, offset);
+      this.#data.copy(this.#unread, target, offset);
       this.#unread = 0;
     } catch (error) {
       throw fileError(error, this.#path);
@@ -102,7 +102,7 @@ export class FileRunWriter {
   async write(row: Row, cursor: RunCursor): Promise<void> {
     await this.makeRoom(row.bytes.length, row.size);
     this.#rows.put(row.bytes, 0, row.bytes.length);
-    await this.#data.fill(row.size, (target, offset) => cursor.read(target, offset));
+    this.#data.fill(row.size, (target, offset) => cursor.read(target, offset));
   }
 
   async #settle(...waits: (Promise<void> | undefined)[]): Promise<void> {

@@ -102,13 +102,13 @@ class MemoryCursor implements RunCursor {
     this.#spots = spots;
   }
 
-  async next(): Promise<Row | undefined> {
+  next(): Row | undefined {
     this.#at++;
     const spot = this.#spots[this.#at];
     return spot === undefined ? undefined : rowAt(spot);
   }
 
-  async read(target: Uint8Array, offset: number): Promise<void> {
+  read(target: Uint8Array, offset: number): void {
     const spot = this.#spots[this.#at];
     if (spot === undefined) throw new RangeError('no row to read');
     const from = spot.offset + spot.rowBytes;

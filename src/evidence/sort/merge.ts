@@ -11,6 +11,8 @@ interface Head {
 export class MergeCursor implements RunCursor {
   /** In order of their rows. The first is the one that `next` gave last, once `next` was called. */
   readonly #heads: Head[];
+  /** Read to their ends, not closed yet. */
+  readonly #spent: RunCursor[] = [];
   #last: Row | undefined;
 
   private constructor(heads: Head[]) {
@@ -22,7 +24,7 @@ export class MergeCursor implements RunCursor {
     try {
       for (const run of runs) {
         const cursor = await run.open();
-        const row = await cursor.next();
+        const row = cursor.next();
         if (row === undefined) await cursor.close();
         else heads.push({ cursor, row });
       }
@@ -38,10 +40,10 @@ export class MergeCursor implements RunCursor {
    *
    * @throws CodedError ERR_EXPORT_RECORD_CONFLICT for a repetition with other bytes, naming both places
    */
-  async next(): Promise<Row | undefined> {
+  next(): Row | undefined {
     const last = this.#last;
     for (;;) {
-      if (this.#last !== undefined) await this.#advance();
+      if (this.#last !== undefined) this.#advance();
       this.#last = this.#heads[0]?.row;
       const row = this.#last;
       if (row === undefined || last === undefined || row.key !== last.key) return row;
@@ -49,23 +51,24 @@ export class MergeCursor implements RunCursor {
     }
   }
 
-  async read(target: Uint8Array, offset: number): Promise<void> {
+  read(target: Uint8Array, offset: number): void {
     if (this.#last === undefined) throw new RangeError('no row to read');
-    await this.#heads[0]?.cursor.read(target, offset);
+    this.#heads[0]?.cursor.read(target, offset);
   }
 
   async close(): Promise<void> {
     for (const { cursor } of this.#heads.splice(0)) await cursor.close();
+    for (const cursor of this.#spent.splice(0)) await cursor.close();
   }
 
   /** Moves the first head on by a row and puts it where that row belongs. */
-  async #advance(): Promise<void> {
+  #advance(): void {
     const head = this.#heads[0];
     if (head === undefined) return;
-    const row = await head.cursor.next();
+    const row = head.cursor.next();
     if (row === undefined) {
       this.#heads.shift();
-      await head.cursor.close();
+      this.#spent.push(head.cursor);
       return;
     }
     head.row = row;

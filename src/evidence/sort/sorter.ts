@@ -68,8 +68,7 @@ export class Sorter {
     const cursor = await MergeCursor.open(runs);
     try {
       return await this.#write(level, async (writer) => {
-        for (let row = await cursor.next(); row !== undefined; row = await cursor.next())
-          await writer.write(row, cursor);
+        for (let row = cursor.next(); row !== undefined; row = cursor.next()) await writer.write(row, cursor);
       });
     } finally {
       await cursor.close();
