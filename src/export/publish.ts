@@ -38,6 +38,8 @@ export async function deliverBundle(
   const roots = bundle.exportReferrer === undefined ? [bundle.artifact] : [bundle.artifact, bundle.exportReferrer];
   const { outcomes, bytesSent } = await copy(staging, repository, roots, {
     signal,
+    // A run that finds all there must also be the one that repairs a place which lost a part.
+    checkAll: true,
     onProgress: watch(options),
   });
   let signedBytes = 0;

@@ -24,6 +24,8 @@ export type Reference = RegistryReference | LayoutReference;
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const HOST = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?::(\d{1,5}))?$/;
+/** `USER:PASSWORD@` before a host, which may be shown nowhere. */
+const LOGIN = /^(?:[a-z]+:\/\/)?[^/]*@([^/@]*\/.*)$/i;
 const DIGEST_PART = /@([^/@]*)$/;
 /** In a path, `@name:tag` is a part of a folder's name; only what begins as a digest is one. */
 const DIGEST_PART_OF_PATH = /@(sha\d+:[^/@]*)$/;
@@ -108,6 +110,14 @@ function parseLayout(text: string, kind: 'layout' | 'archive', rest: string): La
 }
 
 function parseRegistry(text: string): RegistryReference {
+  const afterLogin = LOGIN.exec(text)?.[1];
+  if (afterLogin !== undefined) {
+    throw invalid(
+      `…@${afterLogin}`,
+      'a login in it',
+      'leave it out; docker login HOST keeps it where it is looked for',
+    );
+  }
   if (/^https?:\/\//i.test(text)) {
     throw invalid(text, 'a URL', 'leave out the scheme: HOST[:PORT]/REPO:TAG (and see --plain-http)');
   }

@@ -49,7 +49,7 @@ test.each([
   ['h.io:70000/a', 'no host'],
   ['h.io:1x/a', 'no host'],
   ['-h.io/a', 'no host'],
-  ['user:pw@h.io/a', 'no host'],
+  ['user:pw@h.io/a', 'a login in it'],
   ['oci:', 'no path'],
   ['oci::t', 'no path'],
   ['oci:dir:b@d tag', 'no tag'],
