@@ -20,6 +20,7 @@ export const peerNames = [
   'zstd',
   'unshare',
   'ip',
+  'htpasswd',
 ] as const;
 
 export type PeerName = (typeof peerNames)[number];
