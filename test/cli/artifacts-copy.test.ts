@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { type Layout, openLayout } from '#oci';
+import { run } from '../../src/cli/run.ts';
 import { describe, pushArtifact } from '../oci/content.ts';
 import { serverIdentity } from '../oci/identities.ts';
 import { RegistryDouble, sendError } from '../oci/registry-double.ts';
 import { cli, cliJson, cliReading } from './command-line.ts';
+import { fakeIo } from './fake-io.ts';
 
 let dir: string;
 let source: Layout;
@@ -221,4 +223,24 @@ test('--ca-cert: an authority of the file is trusted, and no other', async () =>
   } finally {
     await secure.close();
   }
+});
+
+test('copy, pull: an interruption says that the next run goes on: exit status 5', async () => {
+  const io = fakeIo();
+  double.fault = (request) => {
+    if (request.method === 'PUT') io.interrupt();
+    return false;
+  };
+  const args = ['copy', `${place}:v1`, `${double.host}/team/app:v1`];
+  expect(await run(args, io)).toBe(5);
+  expect(io.err()).toMatch(/^error ERR_EXPORT_INCOMPLETE: interrupted.*\nhint: run the same command again/);
+  expect(double.tags.size).toBe(0);
+  double.fault = undefined;
+  expect(await cliJson(...args)).toMatchObject({ tagged: [{ tag: 'v1', digest: artifact.digest }] });
+  const second = fakeIo();
+  double.fault = (request, _, path) => {
+    if (request.method === 'GET' && path.includes('/manifests/')) second.interrupt();
+    return false;
+  };
+  expect(await run(['pull', `${double.host}/team/app:v1`, '-o', join(dir, 'out')], second)).toBe(5);
 });

@@ -2,25 +2,11 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { run } from '../../src/cli/run.ts';
-import { fakeIo } from './fake-io.ts';
+import { cli, cliJson as json } from './command-line.ts';
 
 let dir: string;
 let key: string;
 let source: string;
-
-/** Runs one command; its status, and what it wrote. */
-async function cli(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const io = fakeIo({ env: { COSIGN_PASSWORD: '' } });
-  const status = await run(args, io);
-  return { status, out: io.out(), err: io.err() };
-}
-
-async function json(...args: string[]): Promise<Record<string, unknown>> {
-  const { status, out, err } = await cli(...args, '--output', 'json');
-  expect([status, err]).toEqual([0, '']);
-  return JSON.parse(out) as Record<string, unknown>;
-}
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'cli-artifacts-'));

@@ -16,6 +16,7 @@ import {
 import { type CopyResult, copyAsJson, copyAsText, failureOf, type Root } from '../copy-report.ts';
 import { type Io, writeText } from '../io.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
+import { resumable } from '../resumable.ts';
 import {
   type CommonOptions,
   openOptions,
@@ -51,7 +52,8 @@ export function copyCommand(io: Io): Command {
     .option('--verify', 'afterwards read everything back from the target and check its digest', false)
     .addHelpText('after', NOTES);
   return withTransportOptions(withCommonOptions(command)).action(
-    (source: string, target: string, options: CopyCommandOptions) => runCopy(io, source, target, options),
+    (source: string, target: string, options: CopyCommandOptions) =>
+      resumable(io, () => runCopy(io, source, target, options)),
   );
 }
 

@@ -5,6 +5,7 @@ import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { createProgressLine } from '../progress.ts';
+import { resumable } from '../resumable.ts';
 import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
 interface PullCommandOptions extends CommonOptions, TransportOptions {
@@ -24,7 +25,7 @@ export function pullCommand(io: Io): Command {
       '\nExample:\n  export-center pull 127.0.0.1:8080/security/feed:1 -o feed && (cd feed && sha256sum -c checksums.txt)',
     );
   return withTransportOptions(withCommonOptions(command)).action((text: string, options: PullCommandOptions) =>
-    withArtifact(io, text, options, (found) => pull(io, found, options)),
+    withArtifact(io, text, options, (found) => resumable(io, () => pull(io, found, options))),
   );
 }
 
