@@ -3,12 +3,11 @@ import { Command } from 'commander';
 import { systemClock } from '#core';
 import { type ExportReport, type Publication, runExport, type VerifyReport, verifyArtifact } from '#export';
 import { openRepository, parseReference } from '#oci';
-import { type Io, writeText } from '../io.ts';
+import { type Io, untilInterrupted, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
 import { linesToPaste } from '../quickstart-lines.ts';
 import { prepareKey, type QuickstartKey, sampleApp, sampleFolder, startOnFreePort } from '../quickstart-place.ts';
-import { untilInterrupted } from '../until-interrupted.ts';
 import { packageVersion } from '../version.ts';
 import { type CommonOptions, withCommonOptions } from './options.ts';
 

@@ -1,9 +1,8 @@
 import { Command } from 'commander';
 import { CodedError } from '#core';
 import { type RunningServer, type ServerOptions, startServer } from '#server';
-import { type Io, writeText } from '../io.ts';
+import { type Io, untilInterrupted, writeText } from '../io.ts';
 import { parseListen } from '../listen.ts';
-import { untilInterrupted } from '../until-interrupted.ts';
 import { type CommonOptions, parsing, withCommonOptions } from './options.ts';
 
 interface ServeOptions extends CommonOptions {
