@@ -1,0 +1,207 @@
+import { once } from 'node:events';
+import { access, readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { openRepository, parseReference } from '#oci';
+import { RegistryDouble } from '../oci/registry-double.ts';
+import { Desk, type Outcome, sample } from './desk.ts';
+import { expectFailure, type Failure } from './failures.ts';
+import { prove } from './proof.ts';
+
+const interrupted: Failure = { code: 'ERR_EXPORT_INTERRUPTED', hint: /run the same command again/ };
+const incomplete: Failure = {
+  code: 'ERR_EXPORT_INCOMPLETE',
+  says: /bytes were sent/,
+  hint: /run the same command again/,
+};
+/** From the signal to the end of the process, on a machine that does other things too. */
+const PATIENCE_MS = 5_000;
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await Desk.open();
+  const { exit, stderr } = await desk.run(['keys', 'generate', '--out', 'keys']);
+  if (exit !== 0) throw new Error(stderr);
+});
+afterAll(() => desk[Symbol.asyncDispose]());
+
+const exporting = (to: string, profile = 'json:raw') => [
+  'export',
+  '--profile',
+  profile,
+  '--source',
+  sample,
+  '--key',
+  'keys/cosign.key',
+  '--to',
+  to,
+];
+
+function interruptedAt(path: string, count: number, args: readonly string[]): Promise<Outcome> {
+  return desk.run(args, {
+    preload: [join(import.meta.dirname, 'signal-at-open.process.ts')],
+    env: { SIGNAL_AT: path, SIGNAL_COUNT: String(count) },
+  });
+}
+
+async function isTagged(reference: string): Promise<boolean> {
+  const repository = await openRepository(parseReference(reference), { create: true });
+  try {
+    return (await repository.resolve('1')) !== undefined;
+  } finally {
+    await repository.close();
+  }
+}
+
+async function expectRepair(reference: string, profile?: string): Promise<void> {
+  expect(await desk.run(exporting(reference, profile))).toMatchObject({ exit: 0, stderr: '' });
+  await prove(reference, join(desk.path, 'keys/cosign.pub'));
+  expect(await desk.leftovers()).toEqual([]);
+}
+
+describe('Ctrl-C before anything is sent: 130, and nothing is there', () => {
+  test.each([
+    ['the key is read', 'cosign\\.key$', 1, 'json:raw'],
+    ['the first record is read', '/osv/', 1, 'json:raw'],
+    ['the last records are read', '/osv/', 28, 'json:raw'],
+    ['the first layer is packed', '/staging/', 2, 'json:raw'],
+    ['the last layers are packed', '/staging/', 9, 'json:raw'],
+    ['the database is written', 'trivy\\.db$', 1, 'trivy:db'],
+  ])('%s', async (_, path, count, profile) => {
+    const layout = `oci:early-${path.replace(/\W/g, '')}-${count}:1`;
+    await expectFailure(desk, await interruptedAt(path, count, exporting(layout, profile)), interrupted);
+    expect(await isTagged(`oci:${join(desk.path, layout.slice(4))}`)).toBe(false);
+    await expectRepair(`oci:${join(desk.path, layout.slice(4))}`, profile);
+  });
+});
+
+describe('Ctrl-C while a layout is written: the tag has not moved', () => {
+  // The first file says that it is a layout; layers are so small that one may be written before the signal is heard.
+  test.each([
+    [1, [interrupted]],
+    [7, [interrupted, incomplete]],
+    [12, [interrupted, incomplete]],
+    [17, [incomplete]],
+    [20, [incomplete]],
+    [24, [incomplete]],
+  ])('at its file %i', async (count, failures) => {
+    const reference = `oci:${join(desk.path, `layout-${count}`)}:1`;
+    const outcome = await interruptedAt(`/layout-${count}/.*\\.tmp$`, count, exporting(reference));
+    const failure = failures.find(({ code }) => outcome.stderr.includes(code)) ?? (failures[0] as Failure);
+    await expectFailure(desk, outcome, failure);
+    expect(await isTagged(reference)).toBe(false);
+    const files = await readdir(join(desk.path, `layout-${count}`), { recursive: true });
+    expect(files.filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    await expectRepair(reference);
+  });
+});
+
+describe('Ctrl-C while a registry is asked', () => {
+  let registry: RegistryDouble;
+  beforeEach(async () => {
+    registry = await RegistryDouble.start();
+  });
+  afterEach(() => registry.close());
+
+  const steps: readonly (readonly [name: string, method: string, path: RegExp])[] = [
+    ['whether a manifest is there', 'HEAD', /\/manifests\/sha256:/],
+    ['whether a blob is there', 'HEAD', /\/blobs\/sha256:/],
+    ['to begin an upload', 'POST', /\/blobs\/uploads\//],
+    ['to take a blob', 'PUT', /\/blobs\/uploads\//],
+    ['to take a manifest', 'PUT', /\/manifests\/sha256:/],
+    ['for referrers', 'GET', /\/referrers\//],
+    ['for a signature', 'HEAD', /\/manifests\/sha256-\w+\.sig$/],
+    ['to take a signature', 'PUT', /\/manifests\/sha256-\w+\.sig$/],
+    ['to take a provenance', 'PUT', /\/manifests\/sha256-\w+\.att$/],
+    ['to set the tag', 'PUT', /\/manifests\/1$/],
+  ];
+
+  test.each(steps)('%s: 5 when something was sent, else 130; the same command goes on', async (_, method, path) => {
+    const reference = `${registry.host}/inter/rupted:1`;
+    const running = desk.start(exporting(reference));
+    let [sent, signalled] = [false, 0];
+    // It never answers: nothing but the signal ends the request.
+    registry.fault = (request, __, at) => {
+      if (request.method !== method || !path.test(at)) {
+        sent ||= request.method === 'PUT';
+        return false;
+      }
+      sent ||= request.method === 'PUT';
+      if (signalled === 0) running.child.kill('SIGINT');
+      signalled ||= performance.now();
+      return true;
+    };
+    const outcome = await running.outcome();
+    expect(signalled, outcome.stderr).toBeGreaterThan(0);
+    expect(performance.now() - signalled).toBeLessThan(PATIENCE_MS);
+    await expectFailure(desk, outcome, sent ? incomplete : interrupted);
+    expect(registry.tags.has('inter/rupted 1')).toBe(false);
+    registry.fault = undefined;
+    const before = registry.count('PUT', /uploads/);
+    await expectRepair(reference);
+    // What had arrived is not sent again: eight layers and six blobs of signatures.
+    if (sent && method === 'GET') expect(registry.count('PUT', /uploads/) - before).toBeLessThan(8);
+  });
+
+  test('while it verifies: 130', async () => {
+    const reference = `${registry.host}/inter/rupted:1`;
+    await expectRepair(reference);
+    const running = desk.start(['verify', reference, '--key', 'keys/cosign.pub']);
+    let signalled = false;
+    registry.fault = (request, _, at) => {
+      if (request.method !== 'GET' || !/blobs/.test(at)) return false;
+      if (!signalled) running.child.kill('SIGINT');
+      signalled = true;
+      return true;
+    };
+    await expectFailure(desk, await running.outcome(), interrupted);
+  });
+
+  test('while it waits for a registry that asked for patience: 130', async () => {
+    registry.fault = (_, response) => {
+      response.setHeader('retry-after', '30');
+      response.writeHead(503).end();
+      return true;
+    };
+    const running = desk.start(['verify', `${registry.host}/x:1`, '--key', 'keys/cosign.pub']);
+    while (registry.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    setTimeout(() => running.child.kill('SIGINT'), 300);
+    const from = performance.now();
+    await expectFailure(desk, await running.outcome(), interrupted);
+    expect(performance.now() - from).toBeLessThan(PATIENCE_MS);
+  });
+
+  test('a second Ctrl-C ends it at once', async () => {
+    const running = desk.start(['verify', `${registry.host}/x:1`, '--key', 'keys/cosign.pub']);
+    registry.fault = () => {
+      running.child.kill('SIGINT');
+      running.child.kill('SIGTERM');
+      return true;
+    };
+    expect((await running.outcome()).exit).toBe(130);
+  });
+});
+
+describe('Ctrl-C ends what serves, with 0', () => {
+  test('serve: the port is free again, also with a client that holds its connection', async () => {
+    const running = desk.start(['serve', '--data', 'served', '--listen', '127.0.0.1:0']);
+    const [, port] = await running.said(/http:\/\/127\.0\.0\.1:(\d+)/);
+    const client = connect(Number(port), '127.0.0.1');
+    await once(client, 'connect');
+    client.on('error', () => undefined);
+    running.child.kill('SIGINT');
+    expect(await running.outcome(15_000)).toMatchObject({ exit: 0, stderr: '' });
+    client.destroy();
+  });
+
+  test('quickstart, and while it works: what was made serves the next run', async () => {
+    const working = await interruptedAt('/osv/', 3, ['quickstart', '--data', 'data']);
+    await expectFailure(desk, working, interrupted);
+    await access(join(desk.path, 'data/keys/cosign.key'));
+    const running = desk.start(['quickstart', '--data', 'data']);
+    await running.said(/Serving until Ctrl-C/);
+    running.child.kill('SIGINT');
+    expect(await running.outcome(15_000)).toMatchObject({ exit: 0 });
+  });
+});

@@ -1,0 +1,27 @@
+import fs from 'node:fs';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+
+/**
+ * Loaded before the program: the process gets SIGNAL when it opens a file whose path fits SIGNAL_AT for the
+ * SIGNAL_COUNT-th time, as if somebody had pressed Ctrl-C, or pulled the plug, just then.
+ */
+const { SIGNAL = 'SIGINT', SIGNAL_AT = '', SIGNAL_COUNT = '1' } = process.env;
+const pattern = new RegExp(SIGNAL_AT);
+let left = Number(SIGNAL_COUNT);
+
+function note(path: unknown): void {
+  if (pattern.test(String(path)) && --left === 0) process.kill(process.pid, SIGNAL as NodeJS.Signals);
+}
+
+const { open } = promises;
+const { openSync } = fs;
+promises.open = ((path: string, ...rest: []) => {
+  note(path);
+  return open(path, ...rest);
+}) as typeof promises.open;
+fs.openSync = ((path: string, ...rest: [number]) => {
+  note(path);
+  return openSync(path, ...rest);
+}) as typeof fs.openSync;
+syncBuiltinESMExports();
