@@ -80,6 +80,7 @@ export class Intake {
 
   /** Sorts what was taken. After that only `close` of the set may be called. */
   async finish(): Promise<RecordSet> {
+    for (const sorter of this.#sorters.values()) await sorter.seal();
     return SortedRecordSet.create({
       sorters: this.#sorters,
       formats: this.#formats,

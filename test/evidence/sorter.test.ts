@@ -62,6 +62,8 @@ describe('Sorter', () => {
         for (const limits of [undefined, tiny]) {
           const sorter = await sort(items, work.temp, limits);
           expect(await readAll(sorter)).toEqual(expected(items));
+          await sorter.seal();
+          expect(await readAll(sorter), 'sealed').toEqual(expected(items));
           await sorter.close();
         }
         expect(await work.leftovers()).toEqual([]);

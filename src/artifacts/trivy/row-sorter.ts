@@ -31,7 +31,10 @@ export class RowSorter {
 
   /** Writes rows to a file if they have become many. Call it now and then. */
   async relieve(): Promise<void> {
-    if (this.#pending.cost < this.#memoryLimit) return;
+    if (this.#pending.cost >= this.#memoryLimit) await this.#spill();
+  }
+
+  async #spill(): Promise<void> {
     await writeRun(this.#path(this.#runs), this.#pending.sorted());
     this.#pending.clear();
     this.#runs++;
@@ -39,6 +42,10 @@ export class RowSorter {
 
   /** All rows in order, some at a time, valid until the next are asked for. Nothing may be added any more. */
   async *read(): AsyncGenerator<readonly Row[]> {
+    if (this.#runs > 0) {
+      await this.#spill();
+      this.#pending.release();
+    }
     const cursors: RowCursor[] = [];
     const pool = new BufferPool();
     try {
@@ -84,6 +91,11 @@ class PendingRows {
     this.#current = 0;
     this.#used = 0;
     this.cost = 0;
+  }
+
+  /** Gives the pieces of memory back; there are no rows in them. */
+  release(): void {
+    this.#chunks.length = 0;
   }
 
   *sorted(): Generator<Row> {

@@ -38,6 +38,13 @@ export class Sorter {
     if (this.#memory.cost >= this.#limits.memory) await this.#spill();
   }
 
+  /** Ends the adding: what went through files is all in files, and takes no memory any more. Call it once. */
+  async seal(): Promise<void> {
+    if (this.#runs.length === 0) return;
+    if (!this.#memory.isEmpty) await this.#spill();
+    await this.#memory.remove();
+  }
+
   /** Reads all that was added, in order, each key once. Several may read at a time; nothing may be added meanwhile. */
   async read(): Promise<RunCursor> {
     return MergeCursor.open(this.#memory.isEmpty ? this.#runs : [...this.#runs, this.#memory]);
