@@ -1,10 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CodedError, fileError } from '#core';
+import { isAlive, ownerIn, thisOwner } from '#oci';
+
+/** Begins the names of such folders; the process that made one follows. */
+const PREFIX = 'export-center.';
 
 /**
- * Runs `use` with a new folder for temporary files, below TMPDIR, and removes it whatever happens.
+ * Runs `use` with a new folder for temporary files, below TMPDIR, and removes it whatever happens. Those of processes
+ * that were killed are removed before.
  *
  * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_DISK_FULL, ERR_EXPORT_IO
  */
@@ -20,10 +25,20 @@ export async function withWorkDir<T>(use: (workDir: string) => Promise<T>): Prom
 async function makeWorkDir(): Promise<string> {
   const parent = tmpdir();
   try {
-    return await mkdtemp(join(parent, 'export-center-'));
+    await removeOrphans(parent);
+    return await mkdtemp(join(parent, `${PREFIX}${thisOwner()}.`));
   } catch (error) {
     const { code, message, details } = fileError(error, parent);
     const hint = 'set TMPDIR to a folder on a writable file system with room for temporary files';
     throw new CodedError(code, message, { hint, details, cause: error });
+  }
+}
+
+async function removeOrphans(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const owner = name.startsWith(PREFIX) ? ownerIn(name.slice(PREFIX.length)) : undefined;
+    if (owner === undefined || isAlive(owner) !== false) continue;
+    // Another user's is left to that user, and what another process removes at the same time is gone all the same.
+    await rm(join(parent, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }

@@ -37,6 +37,7 @@ export {
   successorsOf,
 } from './manifest.ts';
 export { type OpenOptions, openRepository } from './open.ts';
+export { isAlive, ownerIn, thisOwner } from './owner.ts';
 export {
   emptyConfig,
   emptyDescriptor,

@@ -1,0 +1,158 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isCoded } from '#core';
+import { noise } from '../oci/content.ts';
+import { advisory, Desk } from './desk.ts';
+import { prove } from './proof.ts';
+
+let desk: Desk;
+let publicKey: string;
+/** Two sources whose bundles share some layers. */
+let sources: readonly string[];
+
+beforeAll(async () => {
+  desk = await Desk.open();
+  const { exit, stderr } = await desk.run(['keys', 'generate', '--out', 'keys']);
+  if (exit !== 0) throw new Error(stderr);
+  publicKey = join(desk.path, 'keys/cosign.pub');
+  const lines = Array.from({ length: 1500 }, (_, i) => `${JSON.stringify(record(i, 'first'))}\n`);
+  const changed = lines.map((line, i) => (i % 100 === 0 ? `${JSON.stringify(record(i, 'second'))}\n` : line));
+  sources = [await desk.file('first.jsonl', lines.join('')), await desk.file('second.jsonl', changed.join(''))];
+});
+afterAll(() => desk[Symbol.asyncDispose]());
+
+function record(i: number, edition: string): object {
+  return advisory(`KILL-${i}`, { details: Buffer.from(noise(2000, `${edition} ${i}`)).toString('base64') });
+}
+
+const exporting = (reference: string, round: number) => [
+  'export',
+  '--profile',
+  'json:raw',
+  '--source',
+  sources[round % 2] ?? '',
+  '--key',
+  'keys/cosign.key',
+  '--to',
+  reference,
+];
+
+/** What a reader finds: a bundle that proves to be whole, or none; anything else fails the test. */
+async function readBundle(reference: string): Promise<string | undefined> {
+  try {
+    return (await prove(reference, publicKey)).digest;
+  } catch (error) {
+    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND') && /no such artifact|no OCI layout/.test(error.message))
+      return undefined;
+    throw error;
+  }
+}
+
+/** Reads over and over until it is told to stop. */
+function keepReading(reference: string): { stop(): Promise<number> } {
+  let going = true;
+  let reads = 0;
+  const reading = (async () => {
+    for (; going; await sleep(5)) if ((await readBundle(reference)) !== undefined) reads++;
+  })();
+  reading.catch(() => undefined);
+  return {
+    stop: async () => {
+      going = false;
+      await reading;
+      return reads;
+    },
+  };
+}
+
+async function expectRepair(reference: string, round: number): Promise<void> {
+  const { exit, stderr } = await desk.run(exporting(reference, round));
+  expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+  expect(await readBundle(reference)).toBeDefined();
+  // What those that were killed had left is gone too.
+  expect(await desk.leftovers()).toEqual([]);
+  expect((await desk.made()).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+}
+
+describe('killed while it writes a layout', () => {
+  test('at its n-th file: a reader finds the old bundle, the new one, or none; the next run repairs', async () => {
+    const reference = `oci:${join(desk.path, 'layout')}:1`;
+    const reader = keepReading(reference);
+    const ends = [];
+    // The last three find all content there, and only move the tag.
+    for (const [round, count] of [3, 20, 50, 4, 14, 19, 1, 2, 3].entries()) {
+      const { exit } = await desk.run(exporting(reference, round), {
+        preload: [join(import.meta.dirname, 'signal-at-open.process.ts')],
+        env: { SIGNAL: 'SIGKILL', SIGNAL_AT: '/layout/.*\\.tmp$', SIGNAL_COUNT: String(count) },
+      });
+      ends.push(exit);
+      await readBundle(reference);
+      if (round % 3 === 2) await expectRepair(reference, round);
+    }
+    expect(ends.filter((exit) => exit === null).length).toBeGreaterThan(5);
+    await expectRepair(reference, 1);
+    expect(await reader.stop()).toBeGreaterThan(0);
+  }, 120_000);
+
+  test('while it reads and packs: temporary files are gone after the next run', async () => {
+    const reference = `oci:${join(desk.path, 'packed')}:1`;
+    const { exit } = await desk.run(exporting(reference, 0), {
+      preload: [join(import.meta.dirname, 'signal-at-open.process.ts')],
+      env: { SIGNAL: 'SIGKILL', SIGNAL_AT: '/staging/', SIGNAL_COUNT: '20' },
+    });
+    expect(exit).toBe(null);
+    expect(await desk.leftovers()).not.toEqual([]);
+    expect(await readBundle(reference)).toBeUndefined();
+    await expectRepair(reference, 0);
+  });
+});
+
+describe('killed while it sends to a registry', () => {
+  test('at any moment: a reader finds the old bundle, the new one, or none; the next run repairs', async () => {
+    const server = desk.start(['serve', '--data', 'served', '--listen', '127.0.0.1:0']);
+    const [, host] = await server.said(/http:\/\/(127\.0\.0\.1:\d+)/);
+    const reference = `${host}/killed/feed:1`;
+    const from = performance.now();
+    await expectRepair(`${host}/other/feed:1`, 0);
+    const wholeMs = performance.now() - from;
+    const reader = keepReading(reference);
+    let killed = 0;
+    for (let round = 0; round < 10; round++) {
+      const running = desk.start(exporting(reference, round));
+      // From the middle of the work to its very end, where sending, signing and tagging are.
+      await sleep(wholeMs * (0.35 + 0.065 * round));
+      running.child.kill('SIGKILL');
+      if ((await running.outcome()).exit === null) killed++;
+      await readBundle(reference);
+      if (round % 4 === 3) await expectRepair(reference, round);
+    }
+    expect(killed).toBeGreaterThan(2);
+    await expectRepair(reference, 1);
+    expect(await reader.stop()).toBeGreaterThan(0);
+    server.child.kill('SIGTERM');
+    expect(await server.outcome(15_000)).toMatchObject({ exit: 0, stderr: '' });
+  }, 180_000);
+
+  test('the registry is killed instead: the export fails, and with the registry back it goes through', async () => {
+    const serve = () => desk.start(['serve', '--data', 'killed', '--listen', '127.0.0.1:0']);
+    const first = serve();
+    const [, host] = await first.said(/http:\/\/(127\.0\.0\.1:\d+)/);
+    const running = desk.start(exporting(`${host}/feed:1`, 0));
+    for (
+      let wait = 0;
+      wait < 2000 && (await desk.made()).filter((name) => /killed\/.*blobs\//.test(name)).length < 12;
+      wait++
+    )
+      await sleep(10);
+    first.child.kill('SIGKILL');
+    await first.outcome();
+    const { exit, stderr } = await running.outcome();
+    expect(stderr).toMatch(/error ERR_EXPORT_NETWORK: /);
+    expect(exit).toBe(75);
+    const second = serve();
+    const [, again] = await second.said(/http:\/\/(127\.0\.0\.1:\d+)/);
+    expect(await readBundle(`${again}/feed:1`)).toBeUndefined();
+    await expectRepair(`${again}/feed:1`, 0);
+  }, 60_000);
+});
