@@ -2,7 +2,7 @@ import { CodedError, type JsonObject } from '#core';
 import { type Ecosystem, ecosystemOf, type Spelled, type VersionGrammar } from '../ecosystems.ts';
 import { listOf, objectOf, objectsOf, textOf } from './json.ts';
 import type { Counts, LeftOutPart } from './left-out.ts';
-import { endRange, isInRange, readRanges, spellRange, type VersionRange } from './ranges.ts';
+import { endRange, isInAnyRange, readRanges, spellRange, type VersionRange } from './ranges.ts';
 
 /** What a record says of one package. */
 export interface AffectedPackage {
@@ -16,7 +16,7 @@ export interface AffectedPackage {
 /** Reads the `affected` of one record after another; keeps the versions that it has met. */
 export class AffectedReader {
   readonly #leftOut: Counts<LeftOutPart>;
-  readonly #versions = new Map<VersionGrammar, VersionCache>();
+  readonly #versions = new Map<VersionGrammar, VersionCaches>();
 
   constructor(leftOut: Counts<LeftOutPart>) {
     this.#leftOut = leftOut;
@@ -59,19 +59,20 @@ export class AffectedReader {
   }
 
   #readRanges(id: string, entry: JsonObject, pointer: string, { osv, grammar }: Ecosystem): RangesOfEntry {
+    const { bounds } = this.#cachesOf(grammar);
     const ranges: VersionRange[] = [];
     const patched: string[] = [];
     for (const { item, index } of objectsOf(entry, 'ranges')) {
       if (item['type'] === 'GIT') continue;
       const read = (text: string, event: number, name: string): Spelled<unknown> =>
-        grammar.bound(text) ?? rangeInvalid(id, text, `${pointer}/ranges/${index}/events/${event}/${name}`, osv);
+        bounds.get(text) ?? rangeInvalid(id, text, `${pointer}/ranges/${index}/events/${event}/${name}`, osv);
       const found = readRanges(objectsOf(item, 'events'), grammar, read);
       ranges.push(...found.vulnerable);
       patched.push(...found.patched);
     }
     const place = `${pointer}/database_specific/${LAST_KNOWN}`;
     return {
-      ranges: endOpenRanges(entry, ranges, (text) => grammar.bound(text) ?? rangeInvalid(id, text, place, osv)),
+      ranges: endOpenRanges(entry, ranges, (text) => bounds.get(text) ?? rangeInvalid(id, text, place, osv)),
       patched,
     };
   }
@@ -79,19 +80,22 @@ export class AffectedReader {
   /** The listed versions that no range takes in. */
   #listed(entry: JsonObject, ranges: readonly VersionRange[], grammar: VersionGrammar): string[] {
     const result: string[] = [];
-    const cache = this.#cacheOf(grammar);
+    const { installed } = this.#cachesOf(grammar);
     for (const text of listOf(entry, 'versions')) {
-      const found = typeof text === 'string' ? cache.get(text) : undefined;
+      const found = typeof text === 'string' ? installed.get(text) : undefined;
       if (found === undefined) this.#leftOut.add('versionNotComparable');
-      else if (!ranges.some((range) => isInRange(grammar, range, found.version))) result.push(`=${found.text}`);
+      else if (!isInAnyRange(grammar, ranges, found.version)) result.push(`=${found.text}`);
     }
     return result;
   }
 
-  #cacheOf(grammar: VersionGrammar): VersionCache {
+  #cachesOf(grammar: VersionGrammar): VersionCaches {
     const known = this.#versions.get(grammar);
     if (known !== undefined) return known;
-    const fresh = new VersionCache(grammar);
+    const fresh = {
+      bounds: new VersionCache((text) => grammar.bound(text)),
+      installed: new VersionCache((text) => grammar.installed(text)),
+    };
     this.#versions.set(grammar, fresh);
     return fresh;
   }
@@ -102,26 +106,31 @@ interface RangesOfEntry {
   readonly patched: string[];
 }
 
+interface VersionCaches {
+  readonly bounds: VersionCache;
+  readonly installed: VersionCache;
+}
+
 /** Versions as parsed: the same few stand in record after record. */
 class VersionCache {
-  readonly #grammar: VersionGrammar;
+  readonly #parse: (text: string) => Spelled<unknown> | undefined;
   readonly #known = new Map<string, Spelled<unknown> | undefined>();
 
-  constructor(grammar: VersionGrammar) {
-    this.#grammar = grammar;
+  constructor(parse: (text: string) => Spelled<unknown> | undefined) {
+    this.#parse = parse;
   }
 
   get(text: string): Spelled<unknown> | undefined {
     const known = this.#known.get(text);
     if (known !== undefined || this.#known.has(text)) return known;
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
-    const found = this.#grammar.installed(text);
+    const found = this.#parse(text);
     this.#known.set(text, found);
     return found;
   }
 }
 
-const MAX_KNOWN = 50_000;
+const MAX_KNOWN = 20_000;
 
 /** Far below what a key of bbolt's may have, far above any real name. */
 const MAX_NAME = 4096;

@@ -15,9 +15,15 @@ export function spellRange(range: VersionRange): string {
   return range.map(({ operator, bound }) => operator + bound.text).join(', ');
 }
 
-/** Whether trivy finds an installed version in a range. */
-export function isInRange(grammar: VersionGrammar, range: VersionRange, version: unknown): boolean {
-  for (const { operator, bound } of range) {
+/** Whether trivy finds an installed version in one of the ranges. Allocates nothing: some records list thousands. */
+export function isInAnyRange(grammar: VersionGrammar, ranges: readonly VersionRange[], version: unknown): boolean {
+  for (let i = 0; i < ranges.length; i++) if (isInRange(grammar, ranges[i] as VersionRange, version)) return true;
+  return false;
+}
+
+function isInRange(grammar: VersionGrammar, range: VersionRange, version: unknown): boolean {
+  for (let i = 0; i < range.length; i++) {
+    const { operator, bound } = range[i] as Comparison;
     if (operator === '<' && grammar.isBelow !== undefined) {
       if (!grammar.isBelow(version, bound.version)) return false;
       continue;
@@ -85,7 +91,8 @@ export function endRange([start, ...rest]: VersionRange, operator: '<' | '<=', b
 }
 
 function readEvent({ item, index }: Item, read: ReadBound): Event | undefined {
-  for (const kind of KINDS) {
+  for (let i = 0; i < KINDS.length; i++) {
+    const kind = KINDS[i] as Kind;
     const text = item[kind];
     if (typeof text !== 'string' || (kind === 'limit' && text === '*')) continue;
     return { kind, bound: read(text, index, kind), isStart: kind === 'introduced' && text === '0' };
@@ -106,10 +113,12 @@ function closedRange({ bound: from, isStart }: Event, { kind, bound: to }: Event
 function inOrder(events: readonly Event[], grammar: VersionGrammar): readonly Event[] {
   const compare = (a: Event, b: Event): number =>
     Number(b.isStart) - Number(a.isStart) || grammar.compare(a.bound.version, b.bound.version);
-  const isSound = events.every((event, i) => {
+  let isSound = true;
+  for (let i = 0; i < events.length && isSound; i++) {
+    const event = events[i] as Event;
     const isOpening = event.kind === 'introduced';
-    return isOpening === (i % 2 === 0) && (isOpening || compare(events[i - 1] as Event, event) <= 0);
-  });
+    isSound = isOpening === (i % 2 === 0) && (isOpening || compare(events[i - 1] as Event, event) <= 0);
+  }
   if (isSound) return events;
   return events.toSorted((a, b) => compare(a, b) || KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
 }

@@ -73,8 +73,10 @@ export class RowMaker {
 function idsOf(record: JsonObject): { readonly ids: readonly string[]; readonly vendorIds: readonly string[] } {
   const own = textOf(record, 'id');
   const seen = new Set<string>();
-  const [aliases, ids, vendorIds]: [string[], string[], string[]] = [[], [], []];
-  for (const id of [...textsOf(record, 'aliases'), ...textsOf(record, 'upstream')]) {
+  const aliases: string[] = [];
+  const ids: string[] = [];
+  const vendorIds: string[] = [];
+  for (const id of textsOf(record, 'aliases').concat(textsOf(record, 'upstream'))) {
     if (seen.has(id)) continue;
     seen.add(id);
     aliases.push(id);
