@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { access, readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openRepository, parseReference } from '#oci';
 import { RegistryDouble } from '../oci/registry-double.ts';
-import { Desk, type Outcome, sample } from './desk.ts';
+import { advisory, Desk, type Outcome, sample } from './desk.ts';
 import { expectFailure, type Failure } from './failures.ts';
 import { prove } from './proof.ts';
 
@@ -165,7 +166,7 @@ describe('Ctrl-C while a registry is asked', () => {
       return true;
     };
     const running = desk.start(['verify', `${registry.host}/x:1`, '--key', 'keys/cosign.pub']);
-    while (registry.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (registry.seen.length === 0) await sleep(20);
     setTimeout(() => running.child.kill('SIGINT'), 300);
     const from = performance.now();
     await expectFailure(desk, await running.outcome(), interrupted);
@@ -181,6 +182,51 @@ describe('Ctrl-C while a registry is asked', () => {
     };
     expect((await running.outcome()).exit).toBe(130);
   });
+});
+
+describe('Ctrl-C at any moment of a long run is heard at once', () => {
+  test.each(['json:raw', 'trivy:db'])(
+    '%s',
+    async (profile) => {
+      const lines = Array.from({ length: 20_000 }, (_, i) => {
+        const events = [{ introduced: '0' }, { fixed: `1.${i}` }];
+        const affected = [
+          { package: { ecosystem: 'PyPI', name: `thing-${i}` }, ranges: [{ type: 'ECOSYSTEM', events }] },
+        ];
+        return `${JSON.stringify(advisory(`LONG-${i}`, { details: 'long '.repeat(200), affected }))}\n`;
+      });
+      const source = await desk.file('long.jsonl', lines.join(''));
+      const layout = profile.replace(':', '-');
+      const args = [
+        'export',
+        '--profile',
+        profile,
+        '--source',
+        source,
+        '--key',
+        'keys/cosign.key',
+        '--to',
+        `oci:${layout}:1`,
+      ];
+      const begin = performance.now();
+      expect(await desk.run(['plan', ...args.slice(1, 5)])).toMatchObject({ exit: 0 });
+      const wholeMs = performance.now() - begin;
+      for (let i = 1; i <= 6; i++) {
+        const running = desk.start(args);
+        await sleep((wholeMs * i) / 7);
+        running.child.kill('SIGINT');
+        const from = performance.now();
+        const outcome = await running.outcome();
+        expect(performance.now() - from).toBeLessThan(PATIENCE_MS);
+        // Before the program has begun, the signal itself ends the process.
+        if (outcome.exit === null) expect(await desk.leftovers()).toEqual([]);
+        else if (outcome.exit !== 0) await expectFailure(desk, outcome, outcome.exit === 5 ? incomplete : interrupted);
+      }
+      expect(await desk.run(args)).toMatchObject({ exit: 0, stderr: '' });
+      await prove(`oci:${join(desk.path, layout)}:1`, join(desk.path, 'keys/cosign.pub'));
+    },
+    180_000,
+  );
 });
 
 describe('Ctrl-C ends what serves, with 0', () => {
