@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { fileError, isSystemError } from '#core';
 
 /** The world as a command sees it, so that tests can be that world. */
 export interface Io {
@@ -14,10 +15,17 @@ export interface Io {
   readonly signal: AbortSignal;
 }
 
-/** Writes text and waits until the stream has taken it. */
+/**
+ * Writes text and waits until the stream has taken it. Where nobody reads any more, that is no failure.
+ *
+ * @throws CodedError ERR_EXPORT_DISK_FULL, ERR_EXPORT_IO
+ */
 export function writeText(stream: Writable, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    stream.write(text, (error) => (error ? reject(error) : resolve()));
+    stream.write(text, (error) => {
+      if (error && !isSystemError(error, 'EPIPE')) reject(fileError(error, 'the output'));
+      else resolve();
+    });
   });
 }
 

@@ -1,3 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
+import { fileError } from '#core';
+import { reportFailure } from './failure.ts';
+import type { Io } from './io.ts';
 import { run } from './run.ts';
 
 const interrupt = new AbortController();
@@ -9,21 +13,26 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-// A reader that has seen enough, such as `head`, is no failure of ours. A result is written once all has succeeded;
-// what goes to stderr may be on its way to a failure, whose status must not be lost.
+// A reader that has seen enough, such as `head`, is no failure of ours; a result that cannot be kept, on a full disk, is.
+let lost: unknown;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Results are written once all has succeeded.
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  lost ??= error;
 });
-process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+// Where nobody can be told, the status still says it.
+process.stderr.on('error', () => undefined);
 
-process.exitCode = await run(process.argv.slice(2), {
+const io: Io = {
   stdout: process.stdout,
   stderr: process.stderr,
   stdin: process.stdin,
   env: process.env,
   terminal: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
   signal: interrupt.signal,
-});
+};
+const status = await run(process.argv.slice(2), io);
+// What became of a help text, for which nobody waits, is known a moment later.
+await setImmediate();
+const failed = status === 0 && lost !== undefined;
+process.exitCode = failed ? await reportFailure(fileError(lost, 'the output'), io, 'text') : status;
