@@ -38,7 +38,8 @@ export async function runCommand(file: string, args: readonly string[], options:
   try {
     return await execute(file, args, { ...options, env: { ...cleanEnvironment(home), ...options.env } });
   } finally {
-    await rm(home, { recursive: true, force: true });
+    // go leaves a process of its own behind, which may still be writing there.
+    await rm(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 
