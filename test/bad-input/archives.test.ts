@@ -1,4 +1,4 @@
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { constants, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, test } from 'vitest';
@@ -156,6 +156,12 @@ describe('a bad folder', () => {
     const file = await standing.desk.file('a.json', advisory('A-1'));
     await standing.refuses([join(file, 'below')], { code: 'ERR_EXPORT_SOURCE_UNREADABLE', says: /not a folder/ });
   });
+});
+
+test('a file whose name is no text', async () => {
+  const folder = await standing.desk.folder({ 'a.json': advisory('A-1') });
+  await writeFile(Buffer.concat([Buffer.from(`${folder}/`), Buffer.of(0xff), Buffer.from('.json')]), record('B-1'));
+  await standing.refuses([folder], { code: 'ERR_EXPORT_SOURCE_UNREADABLE', says: /no UTF-8/, hint: /rename/ });
 });
 
 test('after all that, what is there can still be exported to', async () => {

@@ -28,8 +28,8 @@ export interface CommandOptions {
   readonly umask?: string;
   /** Modules that are loaded before the program. */
   readonly preload?: readonly string[];
-  /** What the command is put behind, such as `unshare`. */
-  readonly wrapper?: readonly string[];
+  /** What the command reads; nothing unless told. */
+  readonly input?: string;
 }
 
 /** Files by relative path; objects become JSON. */
@@ -117,11 +117,13 @@ export class Desk implements AsyncDisposable {
 
   /** Starts `export-center`; what still runs when the desk is cleared is killed. */
   start(args: readonly string[], options: CommandOptions = {}): Running {
-    const { cwd = this.path, umask, preload = [], wrapper = [] } = options;
-    const node = [...wrapper, process.execPath, ...preload.flatMap((path) => ['--import', path]), program, ...args];
+    const { cwd = this.path, umask, preload = [], input } = options;
+    const node = [process.execPath, ...preload.flatMap((path) => ['--import', path]), program, ...args];
     const argv = umask === undefined ? node : ['sh', '-c', `umask ${umask}; exec "$@"`, 'sh', ...node];
     const [file = '', ...rest] = argv;
-    const child = spawn(file, rest, { cwd, env: this.#environment(options.env), stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, rest, { cwd, env: this.#environment(options.env), stdio: ['pipe', 'pipe', 'pipe'] });
+    // A command that ends without reading its input closes the pipe.
+    child.stdin.on('error', () => undefined).end(input);
     const running = new Running(child);
     this.#running.add(running);
     child.once('close', () => this.#running.delete(running));

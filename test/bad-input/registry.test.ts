@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ErrorCode } from '#core';
+import { openRepository, parseReference } from '#oci';
 import { RegistryDouble, send, sendError } from '../oci/registry-double.ts';
 import { Desk, type Outcome, sample } from './desk.ts';
 import { expectFailure, type Failure } from './failures.ts';
@@ -117,6 +118,18 @@ describe('a registry that refuses', () => {
     expect(seen.size).toBeGreaterThan(6);
     await prove(`${registry.host}/once/feed:1`, `${desk.path}/keys/cosign.pub`);
   });
+});
+
+test('one place that refuses: no tag moves at the others', async () => {
+  registry.fault = (request, response, at) =>
+    request.method === 'POST' && at.includes('/refused/') && Boolean(sendError(response, 403, 'DENIED'));
+  const outcome = await exporting('first/feed', '--to', 'oci:layout:1', '--to', `${registry.host}/refused/feed:1`);
+  await expectFailure(desk, outcome, { code: 'ERR_EXPORT_FORBIDDEN', says: /refused\/feed/ });
+  expect(isTagged('first/feed')).toBe(false);
+  const layout = await openRepository(parseReference(`oci:${desk.path}/layout:1`));
+  expect(await layout.resolve('1')).toBeUndefined();
+  await layout.close();
+  await expectRepair('first/feed');
 });
 
 describe('a registry that closes half-way', () => {

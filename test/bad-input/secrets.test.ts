@@ -97,6 +97,25 @@ test('Basic: a run that succeeds, and runs at which the registry echoes the logi
   }
 }, 120_000);
 
+test('a password from standard input', async () => {
+  for (const [status, exit] of [
+    [200, 1],
+    [403, 4],
+  ] as const) {
+    registry.fault = (request, response) => {
+      if (request.headers.authorization !== basic) {
+        response.setHeader('www-authenticate', 'Basic realm="here"');
+        return Boolean(sendError(response, 401, 'UNAUTHORIZED'));
+      }
+      return status === 403 && echo(request, response, status);
+    };
+    const args = ['verify', `${registry.host}/private/feed:1`, '--key', 'keys/cosign.pub', '--username', 'somebody'];
+    const outcome = await desk.run([...args, '--password-stdin'], { input: `${canaries.loginPassword}\n` });
+    expect(outcome.exit).toBe(exit);
+    expectNoCanary(outcome);
+  }
+});
+
 test('a login that is not taken', async () => {
   await logIn(login);
   registry.fault = (request, response) => {

@@ -11,6 +11,8 @@ const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> =
 /** A source, or a file in it, that cannot be read; errors that are coded already pass as they are. */
 export function unreadable(path: string, error: unknown): CodedError {
   if (isCoded(error)) return error;
+  // What stands for bytes that are no text cannot be opened by that name.
+  if (isSystemError(error, 'ENOENT') && path.includes('\ufffd')) return notText(path, error);
   const system = isSystemError(error, ...Object.keys(REASONS)) ? String(error.code) : undefined;
   const [what, hint] = (system === undefined ? undefined : REASONS[system]) ?? [
     error instanceof Error ? error.message : 'it cannot be read',
@@ -20,5 +22,13 @@ export function unreadable(path: string, error: unknown): CodedError {
     hint,
     details: { source: path },
     cause: error,
+  });
+}
+
+function notText(path: string, cause: unknown): CodedError {
+  return new CodedError('ERR_EXPORT_SOURCE_UNREADABLE', `${path}: its name is no UTF-8`, {
+    hint: 'rename it, or pack the records into an archive under other names',
+    details: { source: path },
+    cause,
   });
 }
