@@ -1,8 +1,8 @@
-import type { Writable } from 'node:stream';
+import type { ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { CodedError } from '#core';
 import { type BlobFile, type ByteRange, collect } from '#oci';
 import { API_VERSION, type RegistryRequest, socketsOf } from './context.ts';
+import { Outlet } from './outlet.ts';
 import { Pace } from './pace.ts';
 
 /** What is read at once is sent in one piece. */
@@ -30,11 +30,12 @@ export async function sendBlob(c: RegistryRequest, blob: BlobFile, answer: BlobA
   return RESPONSE_ALREADY_SENT;
 }
 
-async function pump(blob: BlobFile, range: ByteRange, outgoing: Writable): Promise<void> {
+async function pump(blob: BlobFile, range: ByteRange, outgoing: ServerResponse): Promise<void> {
   const pace = new Pace();
+  using outlet = new Outlet(outgoing);
   try {
     await blob.send(range, async (piece) => {
-      await pace.wait(() => write(outgoing, piece));
+      await pace.wait(() => outlet.write(piece));
       pace.moved(piece.byteLength);
     });
     outgoing.end();
@@ -42,14 +43,4 @@ async function pump(blob: BlobFile, range: ByteRange, outgoing: Writable): Promi
     // The head is out: all that is left to tell the client is that the body ends here, short.
     outgoing.destroy();
   }
-}
-
-/** Writes, and waits until the system has taken the bytes over. */
-function write(outgoing: Writable, piece: Uint8Array): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  outgoing.write(piece, (cause) => {
-    if (cause === undefined || cause === null) return resolve();
-    reject(new CodedError('ERR_EXPORT_NETWORK', 'the client went away', { hint: 'ask for the rest', cause }));
-  });
-  return promise;
 }

@@ -1,12 +1,15 @@
+import { once } from 'node:events';
 import { readdir, readlink, writeFile } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { startServer } from '#server';
+import { Outlet } from '../../src/server/outlet.ts';
 import { Pace } from '../../src/server/pace.ts';
 import { describe, noise } from '../oci/content.ts';
-import { dial } from './raw.ts';
+import { bare, dial } from './raw.ts';
 import { serving } from './serving.ts';
 
 const { start, folder } = serving();
@@ -110,6 +113,37 @@ test('a client that leaves in mid-download holds nothing open', async () => {
   for (const socket of sockets) socket.destroy();
   await vi.waitFor(async () => expect(await openBlobs(dataDir)).toBe(0));
   expect((await fetch(`${url}/v2/a/b/blobs/${digest}`)).status).toBe(200);
+});
+
+test('clients that cut the connection in the middle of a body leave no blob open', async () => {
+  const { url, address, dataDir } = await start();
+  await push(url);
+  for (let round = 0; round < 100; round++) {
+    const socket = await dial(address);
+    let left = 1 + ((round * 7919) % 40) * 100_000;
+    socket.on('data', (chunk) => {
+      left -= chunk.length;
+      if (left < 0) socket.resetAndDestroy();
+    });
+    socket.write(`GET /v2/a/b/blobs/${digest} HTTP/1.1\r\nHost: ${address}\r\n\r\n`);
+    await once(socket, 'close');
+  }
+  await vi.waitFor(async () => expect(await openBlobs(dataDir)).toBe(0));
+});
+
+test('a write to a socket that was cut a moment before fails, though Node forgets it', async () => {
+  const written = Promise.withResolvers<void>();
+  const server = createServer((incoming, outgoing) => {
+    const outlet = new Outlet(outgoing);
+    outgoing.writeHead(200);
+    incoming.socket.destroy();
+    outlet.write(bytes).then(written.resolve, written.reject);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  (await dial(`127.0.0.1:${(server.address() as AddressInfo).port}`)).write(bare('GET', '/'));
+  await expect(written.promise).rejects.toThrow('the client went away');
+  server.close();
 });
 
 test('answers that open a blob and do not send it hold nothing open', async () => {
