@@ -40,7 +40,7 @@ class StoreRepository implements Repository {
     signal?.throwIfAborted();
     const stream = isManifestType(descriptor.mediaType)
       ? await this.#fetchManifest(descriptor, range)
-      : (await this.#repository.blobs.open(descriptor.digest))?.read(range);
+      : await this.#fetchBlob(descriptor, range);
     if (stream === undefined) throw this.#missing(descriptor.digest);
     return stoppable(range === undefined ? verifyStream(descriptor, stream, this.name) : stream, signal);
   }
@@ -92,6 +92,18 @@ class StoreRepository implements Repository {
   }
 
   async close(): Promise<void> {}
+
+  /** Opens the blob when its first bytes are asked for: a stream that nobody reads holds nothing open. */
+  async #fetchBlob({ digest }: Descriptor, range: FetchOptions['range']): Promise<ByteStream | undefined> {
+    const { blobs } = this.#repository;
+    if ((await blobs.size(digest)) === undefined) return undefined;
+    const missing = () => this.#missing(digest);
+    return (async function* () {
+      const blob = await blobs.open(digest);
+      if (blob === undefined) throw missing();
+      yield* blob.read(range);
+    })();
+  }
 
   async #fetchManifest(descriptor: Descriptor, range: FetchOptions['range']): Promise<ByteStream | undefined> {
     const stored = await this.#repository.manifests.describe(descriptor.digest);

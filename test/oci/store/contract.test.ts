@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -31,4 +31,16 @@ test('push: a blob of another repository is mounted, and its bytes are not read'
   expect(await target.push(blob, reader, { mountFrom: 'source' })).toBe('mounted');
   expect(await target.exists(blob)).toBe(true);
   await expect(target.push({ ...blob, size: 5 }, reader, { mountFrom: 'nowhere' })).rejects.toThrow('read');
+});
+
+test('fetch: a stream that nobody reads, and one that is left, hold no file open', async () => {
+  const root = await tempFolder();
+  const repository = openStoreRepository(await openStore(root, { tenant: 'default' }), 'a');
+  const blob = await pushBytes(repository, noise(1_000_000));
+  await repository.fetch(blob);
+  for await (const _ of await repository.fetch(blob)) break;
+  const links = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  );
+  expect(links.filter((path) => path.startsWith(root))).toEqual([]);
 });
