@@ -1,4 +1,4 @@
-import { type Descriptor, type Digest, type ErrorCode, isCoded, mediaTypes } from '#core';
+import { CodedError, type Descriptor, type Digest, type ErrorCode, isCoded, mediaTypes } from '#core';
 import { fetchBytes, type OperationOptions, type Repository } from '#oci';
 import {
   attestationTagOf,
@@ -110,7 +110,7 @@ async function* readTagLayers(context: ReadContext, tag: string): AsyncIterable<
   const place = `${repository.name}:${tag}`;
   const bytes = await fetchBytes(repository, manifest, options);
   for (const [i, layer] of parseTagManifest(bytes, place).layers.entries()) {
-    const payload = await fetchPayload(context, layer.descriptor, layer.keyid);
+    const payload = await fetchPayload(context, layer.descriptor, layer.keyid, place);
     yield { layer, payload, name: `${place} layer ${i} (${layer.descriptor.digest})` };
   }
 }
@@ -120,10 +120,10 @@ async function* readSigstoreBundles(context: ReadContext): AsyncIterable<ReadRes
   for await (const referrer of repository.referrers(subject.digest, options)) {
     if (referrer.mediaType !== mediaTypes.ociManifest) continue;
     const name = `${repository.name}@${referrer.digest}`;
-    const bytes = await fetchPayload(context, referrer, referrer.annotations?.[keyidAnnotation]);
+    const bytes = await fetchPayload(context, referrer, referrer.annotations?.[keyidAnnotation], name);
     const manifest = bytes && parseSigstoreBundleManifest(bytes, name);
     if (manifest === undefined) continue;
-    const blob = await fetchPayload(context, manifest.layer, manifest.keyid);
+    const blob = await fetchPayload(context, manifest.layer, manifest.keyid, name);
     const verified = blob && verifySigstoreBundle(manifest, blob, { ...about(context), name });
     yield { form: 'bundle', digest: referrer.digest, verified };
   }
@@ -140,17 +140,27 @@ const UNUSABLE: readonly ErrorCode[] = [
   'ERR_EXPORT_SIZE_MISMATCH',
 ];
 
-/** Content that is gone, damaged or huge can be nobody's signature; that is an error only where it names our key. */
+/**
+ * Content that is gone, damaged or huge can be nobody's signature; that is an error only where it names our key.
+ *
+ * @param within the manifest that it belongs to, for an error
+ */
 async function fetchPayload(
   { repository, verifier, options }: ReadContext,
   descriptor: Descriptor,
   keyid: string | undefined,
+  within: string,
 ): Promise<Uint8Array | undefined> {
   try {
     return await fetchBytes(repository, descriptor, { signal: options.signal, maxBytes: MAX_PAYLOAD_BYTES });
   } catch (error) {
-    if (isCoded(error, ...UNUSABLE) && !verifier.isNamedBy(keyid)) return undefined;
-    throw error;
+    if (!isCoded(error, ...UNUSABLE)) throw error;
+    if (!verifier.isNamedBy(keyid)) return undefined;
+    throw new CodedError(error.code, `${within}, which this key signed, cannot be read: ${error.message}`, {
+      hint: `delete ${within} and run the export again: it signs anew what is not there`,
+      details: { ...error.details, digest: descriptor.digest },
+      cause: error,
+    });
   }
 }
 

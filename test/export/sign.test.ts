@@ -1,9 +1,10 @@
+import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Descriptor, type Digest, mediaTypes } from '#core';
+import { type CodedError, type Descriptor, type Digest, mediaTypes } from '#core';
 import { type ExportReport, runExport, verifyArtifact } from '#export';
 import { fetchBytes, type Layout } from '#oci';
 import { attestationTagOf, parseTagManifest, signatureTagOf } from '#signing';
-import { forge } from './forge.ts';
+import { blobFile, forge } from './forge.ts';
 import {
   advisory,
   destinationIn,
@@ -183,6 +184,30 @@ test('a damaged object of this key is an error, not a reason to sign again', asy
     code: 'ERR_EXPORT_SIGNATURE_INVALID',
   });
   expect(await everything(other, digest)).toEqual(before);
+});
+
+test('an object of this key that lost its blob: the error names the manifest, and without that the next export repairs', async () => {
+  const { digest } = await run();
+  const manifests: [string, Descriptor][] = [...(await bundlesOf(layout, digest))];
+  for (const tag of [signatureTagOf(digest), attestationTagOf(digest)]) {
+    manifests.push([tag, (await layout.resolve(tag)) as Descriptor]);
+  }
+  expect(manifests).toHaveLength(4);
+  for (const [name, manifest] of manifests) {
+    const { layers } = JSON.parse(Buffer.from(await fetchBytes(layout, manifest)).toString()) as {
+      layers: [Descriptor];
+    };
+    await rm(blobFile(layout, layers[0]));
+    const error: unknown = await run().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND', details: { digest: layers[0].digest } });
+    const named = name.startsWith('sha256-') ? `${layout.name}:${name}` : `${layout.name}@${manifest.digest}`;
+    expect((error as CodedError).hint).toBe(
+      `delete ${named} and run the export again: it signs anew what is not there`,
+    );
+    expect(await layout.delete(manifest)).toBe(true);
+    expect((await run()).publications[0]?.signed).toBe('signed');
+    await verifyArtifact(destinationIn(layout).reference, layout, party.verifier);
+  }
 });
 
 test('a provenance of this key that tells of another export is an error', async () => {
