@@ -1,18 +1,4 @@
-import { Command } from 'commander';
-import { copyCommand } from './commands/copy.ts';
-import { deleteCommand } from './commands/delete.ts';
-import { discoverCommand } from './commands/discover.ts';
-import { exportCommand, planCommand } from './commands/export.ts';
-import { fsckCommand } from './commands/fsck.ts';
-import { gcCommand } from './commands/gc.ts';
-import { inspectCommand } from './commands/inspect.ts';
-import { keysCommand } from './commands/keys.ts';
-import { lsCommand } from './commands/ls.ts';
-import { pullCommand } from './commands/pull.ts';
-import { quickstartCommand } from './commands/quickstart.ts';
-import { serveCommand } from './commands/serve.ts';
-import { tagCommand } from './commands/tag.ts';
-import { verifyCommand } from './commands/verify.ts';
+import { Command, Help } from 'commander';
 import type { Io } from './io.ts';
 import { packageVersion } from './version.ts';
 
@@ -30,37 +16,121 @@ Examples:
 Exit status: 0 done, 1 failure, 2 usage or bad input, 3 verification failed, 4 not allowed,
 5 interrupted, run again to go on, 75 try again later, 130 interrupted.`;
 
+/** A command as the list of all shows it, and what makes it whole: most runs need one. */
+interface Entry {
+  /** Its name and what it takes. */
+  readonly usage: string;
+  readonly summary: string;
+  /** What adds options and deed. */
+  readonly load: () => Promise<(command: Command, io: Io) => void>;
+}
+
 /** In the order in which help lists them. */
-const commands = [
-  quickstartCommand,
-  exportCommand,
-  planCommand,
-  verifyCommand,
-  copyCommand,
-  pullCommand,
-  lsCommand,
-  inspectCommand,
-  discoverCommand,
-  tagCommand,
-  deleteCommand,
-  fsckCommand,
-  gcCommand,
-  keysCommand,
-  serveCommand,
+const entries: readonly Entry[] = [
+  {
+    usage: 'quickstart [options]',
+    summary: 'export the sample, sign it, serve it on loopback, verify it, and print lines to paste',
+    load: async () => (await import('./commands/quickstart.ts')).quickstartCommand,
+  },
+  {
+    usage: 'export [options]',
+    summary: 'build a bundle from sources, sign it and publish it',
+    load: async () => (await import('./commands/export.ts')).exportCommand,
+  },
+  {
+    usage: 'plan [options]',
+    summary: 'show what export would publish: digests, sizes, records; nothing is sent',
+    load: async () => (await import('./commands/export.ts')).planCommand,
+  },
+  {
+    usage: 'verify [options] <reference>',
+    summary: 'prove signature, provenance and every layer of an artifact; exit status 3 if anything is not as signed',
+    load: async () => (await import('./commands/verify.ts')).verifyCommand,
+  },
+  {
+    usage: 'copy [options] <source> <target>',
+    summary: 'copy an artifact with its referrers and cosign tags, digests unchanged',
+    load: async () => (await import('./commands/copy.ts')).copyCommand,
+  },
+  {
+    usage: 'pull [options] <reference>',
+    summary: 'write the titled layers of an artifact into a folder, each checked; goes on where a killed pull stopped',
+    load: async () => (await import('./commands/pull.ts')).pullCommand,
+  },
+  {
+    usage: 'ls [options] <repository>',
+    summary: 'list the tags of a repository, with digest and size of what they point at',
+    load: async () => (await import('./commands/ls.ts')).lsCommand,
+  },
+  {
+    usage: 'inspect [options] <reference>',
+    summary: 'show the manifest of an artifact',
+    load: async () => (await import('./commands/inspect.ts')).inspectCommand,
+  },
+  {
+    usage: 'discover [options] <reference>',
+    summary: 'show what hangs on an artifact: signatures, provenance, export.json, in both of cosign’s forms',
+    load: async () => (await import('./commands/discover.ts')).discoverCommand,
+  },
+  {
+    usage: 'tag [options] <reference> <tags...>',
+    summary: 'give an artifact more tags in its repository; a tag that points elsewhere is moved',
+    load: async () => (await import('./commands/tag.ts')).tagCommand,
+  },
+  {
+    usage: 'delete [options] <reference>',
+    summary: 'delete a manifest with all its tags; its blobs go with the next garbage collection',
+    load: async () => (await import('./commands/delete.ts')).deleteCommand,
+  },
+  {
+    usage: 'fsck [options] [place]',
+    summary: 'read all of a layout or a registry store, and tell what is missing, damaged or unreachable',
+    load: async () => (await import('./commands/fsck.ts')).fsckCommand,
+  },
+  {
+    usage: 'gc [options] [place]',
+    summary: 'delete what nothing in a layout or a registry store needs any more',
+    load: async () => (await import('./commands/gc.ts')).gcCommand,
+  },
+  {
+    usage: 'keys',
+    summary: 'make and read signing keys that cosign can use too',
+    load: async () => (await import('./commands/keys.ts')).keysCommand,
+  },
+  {
+    usage: 'serve [options]',
+    summary: 'serve the embedded registry',
+    load: async () => (await import('./commands/serve.ts')).serveCommand,
+  },
 ];
 
-/** The command line with all its commands, bound to one world. */
-export function createProgram(io: Io): Command {
+/**
+ * The command line, bound to one world.
+ *
+ * @param words what was typed: the commands that it names are made whole, of the others the list knows the summary;
+ *   all of them are where it is not given
+ */
+export async function createProgram(io: Io, words?: readonly string[]): Promise<Command> {
   const program = new Command('export-center')
     .description('Packages security evidence as signed OCI artifacts that stock tools can pull and prove.')
     .version(packageVersion())
     .helpCommand('help [command]', 'show the help of a command')
+    .configureHelp({ subcommandTerm: usageOf })
     .addHelpText('after', EXAMPLES);
-  for (const make of commands) {
-    program.addCommand(make(io));
+  for (const { usage, summary, load } of entries) {
+    const [name = ''] = usage.split(' ');
+    const command = new Command(name).description(summary);
+    if (words === undefined || words.includes(name)) (await load())(command, io);
+    program.addCommand(command);
   }
   bind(program, io);
   return program;
+}
+
+/** How the list of all shows a command. */
+function usageOf(command: Command): string {
+  const entry = entries.find(({ usage }) => usage.split(' ')[0] === command.name());
+  return entry?.usage ?? new Help().subcommandTerm(command);
 }
 
 /** Commands throw instead of ending the process, and write to the streams of their world. */

@@ -6,7 +6,7 @@ import { createProgram } from './program.ts';
 
 /** Runs one command line and gives its exit status. Never throws, never ends the process. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
-  const program = createProgram(io);
+  const program = await createProgram(io, args);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return 0;

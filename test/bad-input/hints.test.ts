@@ -14,7 +14,7 @@ function all(command: Command): Command[] {
   return [command, ...command.commands.flatMap(all)];
 }
 
-const program = createProgram(fakeIo());
+const program = await createProgram(fakeIo());
 const commands = new Set(program.commands.map((command) => command.name()));
 const options = new Set(all(program).flatMap((command) => command.options.flatMap(({ long, short }) => [long, short])));
 for (const name of ['--help', ...OTHERS]) options.add(name);

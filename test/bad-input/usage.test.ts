@@ -22,7 +22,7 @@ function commandsOf(command: Command, before: readonly string[] = []): string[][
   });
 }
 
-const commands = commandsOf(createProgram(fakeIo()));
+const commands = commandsOf(await createProgram(fakeIo()));
 
 test('all commands are looked at', () => {
   expect(commands).toEqual(expect.arrayContaining([['quickstart'], ['keys', 'generate'], ['serve']]));

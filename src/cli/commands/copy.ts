@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { CodedError } from '#core';
 import {
   type CopyReport,
@@ -42,16 +42,15 @@ Examples:
   export-center copy registry.example/security/feed:1 oci-archive:-:1 | ssh inside export-center copy oci-archive:-:1 oci:feed`;
 
 /** `copy`: an artifact, or a whole repository, with all that hangs on it. */
-export function copyCommand(io: Io): Command {
-  const command = new Command('copy')
-    .description('copy an artifact with its referrers and cosign tags, digests unchanged')
+export function copyCommand(command: Command, io: Io): void {
+  command
     .argument('<source>', 'what to copy, by tag or digest; with --all-tags the repository')
     .argument('<target>', 'where to; the tag of the source unless it has one')
     .option('--all-tags', 'copy every tag of the source, and the manifests without one that it lists', false)
     .option('--check-all', 'ask a registry for each blob, also below manifests that it has', false)
     .option('--verify', 'afterwards read everything back from the target and check its digest', false)
     .addHelpText('after', NOTES);
-  return withTransportOptions(withCommonOptions(command)).action(
+  withTransportOptions(withCommonOptions(command)).action(
     (source: string, target: string, options: CopyCommandOptions) =>
       resumable(io, () => runCopy(io, source, target, options)),
   );

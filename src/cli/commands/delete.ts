@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { CodedError } from '#core';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
@@ -7,12 +7,11 @@ import { type CommonOptions, type TransportOptions, withCommonOptions, withTrans
 type DeleteOptions = CommonOptions & TransportOptions;
 
 /** `delete`: takes a manifest away, with its tags. */
-export function deleteCommand(io: Io): Command {
-  const command = new Command('delete')
-    .description('delete a manifest with all its tags; its blobs go with the next garbage collection')
+export function deleteCommand(command: Command, io: Io): void {
+  command
     .argument('<reference>', 'the artifact, by digest')
     .addHelpText('after', '\nExample:\n  export-center delete 127.0.0.1:8080/security/feed@sha256:…');
-  return withTransportOptions(withCommonOptions(command)).action((text: string, options: DeleteOptions) =>
+  withTransportOptions(withCommonOptions(command)).action((text: string, options: DeleteOptions) =>
     withArtifact(io, text, options, (found) => remove(io, found, options)),
   );
 }

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { discover, formatReference, type ReferrerTree } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
@@ -7,12 +7,11 @@ import { type CommonOptions, type TransportOptions, withCommonOptions, withTrans
 type DiscoverOptions = CommonOptions & TransportOptions;
 
 /** `discover`: what hangs on an artifact, as a tree. */
-export function discoverCommand(io: Io): Command {
-  const command = new Command('discover')
-    .description('show what hangs on an artifact: signatures, provenance, export.json, in both of cosign’s forms')
+export function discoverCommand(command: Command, io: Io): void {
+  command
     .argument('<reference>', 'the artifact, by tag or digest')
     .addHelpText('after', '\nExample:\n  export-center discover 127.0.0.1:8080/security/trivy-db:2');
-  return withTransportOptions(withCommonOptions(command)).action((text: string, options: DiscoverOptions) =>
+  withTransportOptions(withCommonOptions(command)).action((text: string, options: DiscoverOptions) =>
     withArtifact(io, text, options, (found) => show(io, found, options)),
   );
 }

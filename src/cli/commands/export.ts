@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { CodedError, parseDuration, parseInstant, systemClock } from '#core';
 import {
   type ExportReport,
@@ -45,9 +45,8 @@ interface ExportOptions extends CommonOptions, SelectorOptions, TransportOptions
 const BUILDER_ID = 'https://stellaops.io/export-center/builder/command-line/v1';
 
 /** `export`: builds, signs and publishes. */
-export function exportCommand(io: Io): Command {
-  return withRequestOptions(new Command('export'))
-    .description('build a bundle from sources, sign it and publish it')
+export function exportCommand(command: Command, io: Io): void {
+  withRequestOptions(command)
     .requiredOption('--to <reference>', 'where to publish, with a tag (repeats)', collect)
     .option('--key <file>', 'the private key to sign with, cosign.key')
     .option('--unsigned', 'publish without signature and provenance', false)
@@ -58,9 +57,8 @@ export function exportCommand(io: Io): Command {
 }
 
 /** `plan`: builds the same, shows it, publishes nothing. */
-export function planCommand(io: Io): Command {
-  return withRequestOptions(new Command('plan'))
-    .description('show what export would publish: digests, sizes, records; nothing is sent')
+export function planCommand(command: Command, io: Io): void {
+  withRequestOptions(command)
     .option('--to <reference>', 'where export would publish (repeats)', collect)
     .addHelpText('after', '\nExample:\n  export-center plan --profile json:raw --source osv-go.zip --output json')
     .action((options: ExportOptions) => plan(io, options));

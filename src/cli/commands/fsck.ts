@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { CodedError } from '#core';
 import { checkLayout, checkStore, type LayoutFinding, type StoreFinding } from '#oci';
 import { type Io, writeText } from '../io.ts';
@@ -15,21 +15,18 @@ interface FsckOptions extends PlaceOptions {
 type Finding = { readonly place: string } & (LayoutFinding | StoreFinding);
 
 /** `fsck`: reads all of a layout or a registry store. */
-export function fsckCommand(io: Io): Command {
-  const command = new Command('fsck')
-    .description('read all of a layout or a registry store, and tell what is missing, damaged or unreachable')
-    .option('--quiet', 'no progress on stderr', false)
-    .addHelpText(
-      'after',
-      `
+export function fsckCommand(command: Command, io: Io): void {
+  command.option('--quiet', 'no progress on stderr', false).addHelpText(
+    'after',
+    `
 Nothing is changed. Exit status 3 if anything is missing or damaged; what is unreachable or left over is no fault,
 and gc takes it in time.
 
 Examples:
   export-center fsck oci:feed
   export-center fsck --data data --output ndjson`,
-    );
-  return withPlaceOptions(withListOptions(command)).action((place: string | undefined, options: FsckOptions) =>
+  );
+  withPlaceOptions(withListOptions(command)).action((place: string | undefined, options: FsckOptions) =>
     fsck(io, place, options),
   );
 }

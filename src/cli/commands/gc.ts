@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { CodedError, parseDuration } from '#core';
 import { collectGarbage, collectLayoutGarbage } from '#oci';
 import { type Io, writeText } from '../io.ts';
@@ -29,9 +29,8 @@ interface Collected {
 const LEAST_STORE_GRACE_SECONDS = 120;
 
 /** `gc`: deletes what nothing needs any more. */
-export function gcCommand(io: Io): Command {
-  const command = new Command('gc')
-    .description('delete what nothing in a layout or a registry store needs any more')
+export function gcCommand(command: Command, io: Io): void {
+  command
     .option('--grace <duration>', 'leave alone what was made or used within this time', parsing(parseDuration), 86_400)
     .option('--untagged', 'take manifests too that no tag leads to; what refers to a kept one is kept', false)
     .option('--dry-run', 'tell what would go, and leave it', false)
@@ -44,7 +43,7 @@ Examples:
   export-center gc oci:feed --dry-run
   export-center gc --data data --grace 1h --untagged`,
     );
-  return withPlaceOptions(withListOptions(command)).action((place: string | undefined, options: GcOptions) =>
+  withPlaceOptions(withListOptions(command)).action((place: string | undefined, options: GcOptions) =>
     gc(io, place, options),
   );
 }

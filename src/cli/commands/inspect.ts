@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { annotationKeys } from '#core';
 import { artifactTypeOf, fetchBytes, formatReference, type Manifest, parseManifest } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
@@ -11,13 +11,12 @@ interface InspectOptions extends CommonOptions, TransportOptions {
 }
 
 /** `inspect`: the manifest of an artifact. */
-export function inspectCommand(io: Io): Command {
-  const command = new Command('inspect')
-    .description('show the manifest of an artifact')
+export function inspectCommand(command: Command, io: Io): void {
+  command
     .argument('<reference>', 'the artifact, by tag or digest')
     .option('--raw', 'the manifest byte for byte, and nothing else', false)
     .addHelpText('after', '\nExample:\n  export-center inspect 127.0.0.1:8080/security/trivy-db:2');
-  return withTransportOptions(withCommonOptions(command)).action((text: string, options: InspectOptions) =>
+  withTransportOptions(withCommonOptions(command)).action((text: string, options: InspectOptions) =>
     withArtifact(io, text, options, (found) => inspect(io, found, options)),
   );
 }

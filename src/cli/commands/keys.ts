@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { encodePublicKey, generateKeyPair, writeKeyPair } from '#signing';
 import { type Io, writeText } from '../io.ts';
 import { loadPrivateKey } from '../key-files.ts';
@@ -6,22 +6,18 @@ import { readNewPassword } from '../password.ts';
 import { type CommonOptions, withCommonOptions } from './options.ts';
 
 /** `keys generate` and `keys public`. */
-export function keysCommand(io: Io): Command {
-  const generate = withCommonOptions(new Command('generate'))
+export function keysCommand(command: Command, io: Io): void {
+  withCommonOptions(command.command('generate'))
     .description('make cosign.key (encrypted), cosign.pub and trusted_root.json; never overwrites')
     .requiredOption('--out <dir>', 'folder for the three files; made if missing')
     .addHelpText('after', GENERATE_EXAMPLE)
     .action((options: CommonOptions & { out: string }) => generateKeys(io, options));
-  const publicKey = withCommonOptions(new Command('public'))
+  withCommonOptions(command.command('public'))
     .description('print the public half of a private key')
     .requiredOption('--key <file>', 'the private key, cosign.key')
     .addHelpText('after', '\nExample:\n  export-center keys public --key keys/cosign.key > keys/cosign.pub')
     .action((options: CommonOptions & { key: string }) => printPublicKey(io, options));
-  return new Command('keys')
-    .description('make and read signing keys that cosign can use too')
-    .addCommand(generate)
-    .addCommand(publicKey)
-    .addHelpText('after', GENERATE_EXAMPLE);
+  command.addHelpText('after', GENERATE_EXAMPLE);
 }
 
 const GENERATE_EXAMPLE = '\nExample:\n  COSIGN_PASSWORD= export-center keys generate --out keys';

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { openRepository, parseReference } from '#oci';
 import { type Io, writeText } from '../io.ts';
 import { openOptions, type TransportOptions, withListOptions, withTransportOptions } from './options.ts';
@@ -8,12 +8,11 @@ interface ListOptions extends TransportOptions {
 }
 
 /** `ls`: the tags of a repository with what they point at. */
-export function lsCommand(io: Io): Command {
-  const command = new Command('ls')
-    .description('list the tags of a repository, with digest and size of what they point at')
+export function lsCommand(command: Command, io: Io): void {
+  command
     .argument('<repository>', 'a repository without a tag: HOST/REPO, oci:DIR or oci-archive:FILE')
     .addHelpText('after', '\nExample:\n  export-center ls 127.0.0.1:8080/security/trivy-db');
-  return withTransportOptions(withListOptions(command)).action((text: string, options: ListOptions) =>
+  withTransportOptions(withListOptions(command)).action((text: string, options: ListOptions) =>
     list(io, text, options),
   );
 }

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { CodedError } from '#core';
 import { fetchBytes, type PulledFile, parseManifest, pullFiles } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
@@ -13,18 +13,15 @@ interface PullCommandOptions extends CommonOptions, TransportOptions {
 }
 
 /** `pull`: lays down the files of an artifact. */
-export function pullCommand(io: Io): Command {
-  const command = new Command('pull')
-    .description(
-      'write the titled layers of an artifact into a folder, each checked; goes on where a killed pull stopped',
-    )
+export function pullCommand(command: Command, io: Io): void {
+  command
     .argument('<reference>', 'the artifact, by tag or digest')
     .requiredOption('-o, --dir <dir>', 'the folder; made if missing')
     .addHelpText(
       'after',
       '\nExample:\n  export-center pull 127.0.0.1:8080/security/feed:1 -o feed && (cd feed && sha256sum -c checksums.txt)',
     );
-  return withTransportOptions(withCommonOptions(command)).action((text: string, options: PullCommandOptions) =>
+  withTransportOptions(withCommonOptions(command)).action((text: string, options: PullCommandOptions) =>
     withArtifact(io, text, options, (found) => resumable(io, () => pull(io, found, options))),
   );
 }

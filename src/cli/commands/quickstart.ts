@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { systemClock } from '#core';
 import { type ExportReport, type Publication, runExport, type VerifyReport, verifyArtifact } from '#export';
 import { openRepository, parseReference } from '#oci';
@@ -22,9 +22,8 @@ const ARTIFACTS = [
 ] as const;
 
 /** `quickstart`: the whole line on the shipped sample, then lines to paste. */
-export function quickstartCommand(io: Io): Command {
-  return withCommonOptions(new Command('quickstart'))
-    .description('export the sample, sign it, serve it on loopback, verify it, and print lines to paste')
+export function quickstartCommand(command: Command, io: Io): void {
+  withCommonOptions(command)
     .option('--data <dir>', 'folder for the key, the registry and the trust files', 'data')
     .option('--once', 'end when all is done, instead of serving until Ctrl-C', false)
     .addHelpText('after', '\nExample:\n  export-center quickstart --data data --once')

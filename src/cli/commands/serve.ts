@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { CodedError } from '#core';
 import { type RunningServer, type ServerOptions, startServer } from '#server';
 import { type Io, untilInterrupted, writeText } from '../io.ts';
@@ -31,9 +31,8 @@ Examples:
       reads to everybody, writes to nobody`;
 
 /** `serve`: the registry over a data folder, until it is told to stop. */
-export function serveCommand(io: Io): Command {
-  const command = new Command('serve')
-    .description('serve the embedded registry')
+export function serveCommand(command: Command, io: Io): void {
+  command
     .option('--data <dir>', 'folder that holds the registry; made if missing', 'data')
     .option('--listen <host:port>', 'address to listen at; port 0 takes a free one', parsing(parseListen), {
       host: '127.0.0.1',
@@ -51,7 +50,7 @@ export function serveCommand(io: Io): Command {
       false,
     )
     .addHelpText('after', EXAMPLES);
-  return withCommonOptions(command).action((options: ServeOptions) => serve(io, options));
+  withCommonOptions(command).action((options: ServeOptions) => serve(io, options));
 }
 
 async function serve(io: Io, options: ServeOptions): Promise<void> {

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { CodedError } from '#core';
 import { isTag } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
@@ -8,13 +8,12 @@ import { type CommonOptions, type TransportOptions, withCommonOptions, withTrans
 type TagOptions = CommonOptions & TransportOptions;
 
 /** `tag`: gives an artifact more tags. */
-export function tagCommand(io: Io): Command {
-  const command = new Command('tag')
-    .description('give an artifact more tags in its repository; a tag that points elsewhere is moved')
+export function tagCommand(command: Command, io: Io): void {
+  command
     .argument('<reference>', 'the artifact, by tag or digest')
     .argument('<tags...>', 'the new tags')
     .addHelpText('after', '\nExample:\n  export-center tag 127.0.0.1:8080/security/trivy-db:2 2-monday latest');
-  return withTransportOptions(withCommonOptions(command)).action((text: string, tags: string[], options: TagOptions) =>
+  withTransportOptions(withCommonOptions(command)).action((text: string, tags: string[], options: TagOptions) =>
     withArtifact(io, text, options, (found) => setTags(io, found, tags, options)),
   );
 }

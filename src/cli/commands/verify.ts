@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { type VerifyReport, verifyArtifact } from '#export';
 import { openRepository, parseReference } from '#oci';
 import { type Io, writeText } from '../io.ts';
@@ -18,18 +18,15 @@ interface VerifyCommandOptions extends CommonOptions, TransportOptions {
 }
 
 /** `verify`: proves an artifact with the public key alone. */
-export function verifyCommand(io: Io): Command {
-  const command = new Command('verify')
-    .description(
-      'prove signature, provenance and every layer of an artifact; exit status 3 if anything is not as signed',
-    )
+export function verifyCommand(command: Command, io: Io): void {
+  command
     .argument('<reference>', 'the artifact, by tag or digest')
     .requiredOption('--key <file>', 'the public key, cosign.pub')
     .addHelpText(
       'after',
       '\nExample:\n  export-center verify 127.0.0.1:8080/security/trivy-db:2 --key keys/cosign.pub',
     );
-  return withTransportOptions(withCommonOptions(command)).action((text: string, options: VerifyCommandOptions) =>
+  withTransportOptions(withCommonOptions(command)).action((text: string, options: VerifyCommandOptions) =>
     verifyReference(io, text, options),
   );
 }
