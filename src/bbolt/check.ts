@@ -15,12 +15,13 @@ export interface BboltCensus {
  * not both; pages are of the kind that their place asks for; keys ascend within pages, between siblings and from
  * parent to child, in inline buckets too. Memory: one bit a page.
  *
+ * @param signal asked at each page
  * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH naming the first fault; as fileError where the file cannot be read
  */
-export async function checkBbolt(path: string): Promise<BboltCensus> {
+export async function checkBbolt(path: string, signal?: AbortSignal): Promise<BboltCensus> {
   const pages = await PageReader.open(path);
   try {
-    const census = new Census(pages);
+    const census = new Census(pages, signal);
     await census.takeFreelist();
     await census.visitTree(pages.meta.root, undefined, undefined, 0);
     return census.finish();
@@ -33,13 +34,15 @@ const MAX_DEPTH = 64;
 
 class Census {
   readonly #pages: PageReader;
+  readonly #signal: AbortSignal | undefined;
   readonly #seen: Uint8Array;
   #freePages = 0;
   #buckets = 0;
   #values = 0;
 
-  constructor(pages: PageReader) {
+  constructor(pages: PageReader, signal: AbortSignal | undefined) {
     this.#pages = pages;
+    this.#signal = signal;
     this.#seen = new Uint8Array(Math.ceil(pages.meta.highWater / 8));
     for (const id of [0, 1]) this.#mark(id, 'a meta page');
   }
@@ -60,6 +63,7 @@ class Census {
 
   /** Visits a page of a bucket's tree, whose keys must lie from `low` on and below `high` where they are given. */
   async visitTree(id: number, low: Uint8Array | undefined, high: Uint8Array | undefined, depth: number): Promise<void> {
+    this.#signal?.throwIfAborted();
     if (depth > MAX_DEPTH) throw this.#pages.damaged(`page ${id} lies too deep`);
     const { header, bytes } = await this.#pages.page(id);
     this.#markAll(id, header.overflow, `page ${id}`);

@@ -121,6 +121,13 @@ describe('checkBbolt', () => {
     }
   });
 
+  it('stops when it is told to', async () => {
+    const stop = new AbortController();
+    const running = checkBbolt(join(folder, 'sound.db'), stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(running).rejects.toThrow('enough');
+  });
+
   it('names a file that is not there', async () => {
     await expect(checkBbolt(join(folder, 'none.db'))).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
   });

@@ -13,6 +13,7 @@ export interface TrivyDbExpectation {
   readonly validForSeconds: number;
   /** An existing folder for temporary files. */
   readonly workDir: string;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Far beyond any database, and a bound on what a hostile layer may unpack to. */
@@ -43,7 +44,7 @@ async function checkLayer(
   for await (const file of decodeTar(decodeGzip(chunks, title, limits), title, limits)) {
     names.push(file.path);
     if (file.path === layerFiles.metadata) checkMetadata(await file.read(), expected);
-    else if (file.path === layerFiles.database) await checkDatabase(file, expected.workDir);
+    else if (file.path === layerFiles.database) await checkDatabase(file, expected);
   }
   const wanted = [layerFiles.metadata, layerFiles.database];
   if (names.join() !== wanted.join()) throw mismatch(title, `it holds ${names.join(', ')}, not ${wanted.join(', ')}`);
@@ -55,11 +56,11 @@ function checkMetadata(bytes: Uint8Array, { asOf, validForSeconds }: TrivyDbExpe
     throw mismatch(layerFiles.metadata, 'its dates do not follow from asOf and the time it is valid for');
 }
 
-async function checkDatabase(file: TarFile, workDir: string): Promise<void> {
+async function checkDatabase(file: TarFile, { workDir, signal }: TrivyDbExpectation): Promise<void> {
   const path = join(workDir, `${randomBytes(8).toString('hex')}.db`);
   try {
     await writeChunks(path, file.chunks());
-    await checkBbolt(path);
+    await checkBbolt(path, signal);
   } finally {
     await rm(path, { force: true });
   }

@@ -44,7 +44,7 @@ export async function checkContents(
   checkListed(exportManifest, layers, place);
   if (exportManifest.profile.kind === 'json') checkOwn(manifest, layers, place);
   checkType(exportManifest, manifest, place);
-  const content = checkFor(exportManifest, options.workDir);
+  const content = checkFor(exportManifest, options);
   const watch = watcher(layers.values(), options);
   const checked: CheckedLayer[] = [];
   for (const [title, layer] of [...layers].sort(([a], [b]) => compareText(a, b))) {
@@ -139,10 +139,10 @@ function checkChecksums(bytes: Uint8Array, layers: ReadonlyMap<string, Descripto
   if (lines.size !== layers.size - 1) throw contentMismatch(checksumsPath, 'it lists files that are no layers');
 }
 
-function checkFor(manifest: ExportManifest, workDir: string): ContentCheck {
+function checkFor(manifest: ExportManifest, { workDir, signal }: CheckOptions): ContentCheck {
   const { asOf, inputs, contents, shards, records } = manifest;
   if (manifest.profile.kind === 'trivy') {
-    return checkTrivyDb({ asOf, validForSeconds: inputs.options.validForSeconds ?? 0, workDir });
+    return checkTrivyDb({ asOf, validForSeconds: inputs.options.validForSeconds ?? 0, workDir, signal });
   }
   return checkJsonRaw({ classes: inputs.classes, contents, shards, kept: records.kept });
 }
