@@ -1,13 +1,19 @@
 import { fileURLToPath } from 'node:url';
 import { benchExport } from './export.ts';
+import { benchOci } from './oci.ts';
 
-/** `npm run bench -- export [--copies N] [--rounds N]`; the data lie in `../shared/data` unless BENCH_DATA names them. */
+/** Export: the data lie in `../shared/data` unless BENCH_DATA names them. */
 const data = process.env['BENCH_DATA'] ?? fileURLToPath(new URL('../../shared/data', import.meta.url));
 const [name, ...args] = process.argv.slice(2);
 
 if (name === 'export') {
   await benchExport(args, data);
+} else if (name === 'oci') {
+  await benchOci(args);
 } else {
-  console.error('usage: npm run bench -- export [--copies N] [--rounds N]');
+  console.error(`usage: npm run bench -- export [--copies N] [--rounds N]
+       npm run bench -- oci [--rounds N] [--slow-rounds N] [--large-count N] [--large-mib N]
+                            [--small-count N] [--small-kib N] [--peers oras,crane,regctl,skopeo]
+                            [--only push,pull,rerun,servers,readers]`);
   process.exitCode = 2;
 }

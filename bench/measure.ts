@@ -53,8 +53,11 @@ export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
 }
 
-/** VmHWM is the kernel's own record of the peak, so that only what happens in the last moment is missed. */
-function residentPeak(pid: number | undefined): number {
+/**
+ * Largest resident size of a running process so far, in MiB. VmHWM is the kernel's own record of the peak, so that only
+ * what happens after it was asked for is missed.
+ */
+export function residentPeak(pid: number | undefined): number {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
