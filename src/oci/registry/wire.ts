@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
-import { rootCertificates } from 'node:tls';
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { ByteStream } from '../ports.ts';
 import { isLoopbackHost } from '../reference.ts';
 import { networkError } from './faults.ts';
+import { Agent, proxyAgent, request } from './http-client.ts';
 import type { WireRequest, WireResponse } from './message.ts';
 import { readCertificates, type TlsOptions } from './tls.ts';
 
@@ -38,8 +38,9 @@ export class Wire {
     const { url, signal } = wanted;
     const dispatcher = await this.#dispatcher(url);
     try {
-      const answer = await request(url, {
-        dispatcher,
+      const answer = await request.call(dispatcher, {
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
         method: wanted.method,
         headers: { 'user-agent': this.#options.userAgent, 'accept-encoding': 'identity', ...wanted.headers },
         // An async iterable is taken as it is, though the type names only streams.
@@ -91,17 +92,14 @@ export class Wire {
       keepAliveTimeout: 15_000,
       connect: { timeout: Math.min(idleMs, 20_000), ...(url.protocol === 'https:' ? await this.#tls(url) : {}) },
     };
-    if (isLoopbackHost(url.hostname)) return new Agent(options);
     const { env } = this.#options;
+    const httpProxy = env['http_proxy'] ?? env['HTTP_PROXY'] ?? '';
+    const httpsProxy = env['https_proxy'] ?? env['HTTPS_PROXY'] ?? '';
+    const noProxy = env['no_proxy'] ?? env['NO_PROXY'] ?? '';
+    if (isLoopbackHost(url.hostname) || httpProxy + httpsProxy === '') return new Agent(options);
     const { timeout, ...tls } = options.connect;
-    return new EnvHttpProxyAgent({
-      ...options,
-      // The same authorities vouch for what lies behind a tunnel.
-      requestTls: { timeout, ...tls },
-      httpProxy: env['http_proxy'] ?? env['HTTP_PROXY'] ?? '',
-      httpsProxy: env['https_proxy'] ?? env['HTTPS_PROXY'] ?? '',
-      noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '',
-    });
+    // The same authorities vouch for what lies behind a tunnel.
+    return proxyAgent({ ...options, requestTls: { timeout, ...tls }, httpProxy, httpsProxy, noProxy });
   }
 
   async #tls(url: URL) {
@@ -109,10 +107,10 @@ export class Wire {
     const found = await readCertificates(url.host, named?.certsFolders);
     const client = (url.origin === this.#registry.origin ? named?.client : undefined) ?? found.client;
     const extra = named?.ca === undefined ? found.ca : [...found.ca, named.ca];
-    return {
-      ...(extra.length === 0 ? {} : { ca: [...rootCertificates, ...extra] }),
-      ...(client === undefined ? {} : client),
-    };
+    if (extra.length === 0) return { ...client };
+    // Loaded here, since that decodes all authorities that Node brings.
+    const { rootCertificates } = await import('node:tls');
+    return { ca: [...rootCertificates, ...extra], ...client };
   }
 }
 
