@@ -46,6 +46,8 @@ export class Wire {
         // An async iterable is taken as it is, though the type names only streams.
         body: (wanted.body ?? null) as Readable | Uint8Array | string | null,
         highWaterMark: READ_BYTES,
+        // A connection outlives a HEAD too. A body that comes with its answer ends it, and is no answer to what follows.
+        ...(wanted.method === 'HEAD' ? { reset: false } : {}),
         ...(signal === undefined ? {} : { signal }),
       });
       const headers = (name: string): string[] => {
