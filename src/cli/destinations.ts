@@ -1,6 +1,7 @@
 import { CodedError } from '#core';
 import type { Destination } from '#export';
 import { type OpenOptions, openRepository, parseReference, type Reference, tagOf } from '#oci';
+import { isPipe } from './pipe.ts';
 
 /** How the places of an export are opened. */
 export interface DestinationOptions extends OpenOptions {
@@ -17,15 +18,20 @@ export interface OpenDestinations {
  * The references that were named; checked before any work begins.
  *
  * @throws CodedError ERR_EXPORT_REFERENCE_INVALID for a reference without a tag, ERR_EXPORT_USAGE for one with a digest
+ *   and for a second pipe
  */
 export function parseDestinations(texts: readonly string[]): Reference[] {
-  return texts.map((text) => {
+  const references = texts.map((text) => {
     const reference = parseReference(text);
     tagOf(reference);
     if (reference.digest === undefined) return reference;
     throw new CodedError('ERR_EXPORT_USAGE', `--to ${JSON.stringify(text)}: a digest, which only the result has`, {
       hint: 'leave out @ and what follows',
     });
+  });
+  if (references.filter(isPipe).length < 2) return references;
+  throw new CodedError('ERR_EXPORT_USAGE', '--to oci-archive:- more than once: a pipe takes one tar', {
+    hint: 'write into oci:DIR with several tags, and pipe that: export-center copy --all-tags oci:DIR oci-archive:-',
   });
 }
 

@@ -5,6 +5,11 @@ import { fileError, isSystemError } from '#core';
 export interface Io {
   /** Results, and nothing else. */
   readonly stdout: Writable;
+  /**
+   * Standard output for an artifact itself: from then on a reader that goes away has lost it, which is a failure; of a
+   * text it may have seen enough.
+   */
+  archiveOut(): Writable;
   /** Everything that is not a result. */
   readonly stderr: Writable;
   readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };

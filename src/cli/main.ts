@@ -13,11 +13,13 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-// A reader that has seen enough, such as `head`, is no failure of ours; a result that cannot be kept, on a full disk, is.
+// A reader that has seen enough of a text, such as `head`, is no failure of ours; a result that cannot be kept, on a full
+// disk, is, and so is an archive that nobody read to its end.
 let lost: unknown;
+let carriesArchive = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Results are written once all has succeeded.
-  if (error.code === 'EPIPE') process.exit(0);
+  // Texts are written once all has succeeded.
+  if (error.code === 'EPIPE' && !carriesArchive) process.exit(0);
   lost ??= error;
 });
 // Where nobody can be told, the status still says it.
@@ -25,6 +27,10 @@ process.stderr.on('error', () => undefined);
 
 const io: Io = {
   stdout: process.stdout,
+  archiveOut: () => {
+    carriesArchive = true;
+    return process.stdout;
+  },
   stderr: process.stderr,
   stdin: process.stdin,
   env: process.env,

@@ -166,6 +166,18 @@ test('copy: a layout goes through a pipe as one tar', async () => {
   expect((await cli('copy', '--verify', `${place}:v1`, 'oci-archive:-')).status).toBe(2);
 });
 
+test('export: into a pipe goes the tar alone, and one of them', async () => {
+  const sample = join(import.meta.dirname, '../../examples/evidence');
+  const args = ['export', '--profile', 'json:raw', '--source', sample, '--unsigned', '--output', 'json'];
+  const sent = await pipe(Buffer.alloc(0), ...args, '--to', 'oci-archive:-:1');
+  expect(sent.status, sent.err).toBe(0);
+  expect(JSON.parse(sent.err)).toMatchObject({ profile: 'json:raw' });
+  expect(sent.out.length % 512).toBe(0);
+  expect(sent.out.subarray(-1024).every((byte) => byte === 0)).toBe(true);
+  const twice = await cli(...args, '--to', 'oci-archive:-:1', '--to', 'oci-archive:-:2');
+  expect([twice.status, twice.out]).toEqual([2, '']);
+});
+
 test('--username, --password-stdin: log in to the one registry, and to no second', async () => {
   double.fault = (request, response) => {
     const expected = `Basic ${Buffer.from('anna:s e\tcret').toString('base64')}`;

@@ -17,6 +17,7 @@ export function fakeIo(world: { env?: Record<string, string>; terminal?: boolean
   const typing = world.typed === undefined ? {} : { isTTY: true, setRawMode: () => stdin.write(world.typed as string) };
   return {
     stdout,
+    archiveOut: () => stdout,
     stderr,
     stdin: Object.assign(stdin, typing),
     env: world.env ?? {},

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openLayout } from '#oci';
+import { pushArtifact } from '../oci/content.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 
@@ -35,6 +37,18 @@ test('a reader of stdout that has seen enough is no failure', async () => {
   child.stdout.destroy();
   const [status] = await once(child, 'exit');
   expect(status).toBe(0);
+});
+
+test('a reader of an archive that goes away is a failure: what it was to get is lost', async () => {
+  const layout = await openLayout(join(dir, 'source'), { create: true });
+  const artifact = await pushArtifact(layout, 'x'.repeat(2_000_000));
+  await layout.tag(artifact, 'v1');
+  await layout.close();
+  const { child, errors } = start(['copy', `oci:${dir}/source:v1`, 'oci-archive:-:v1']);
+  // It reads the beginning, and no more.
+  child.stdout.once('data', () => child.stdout.destroy());
+  const [status] = await once(child, 'close');
+  expect([status, errors()]).toEqual([1, expect.stringMatching(/^error ERR_EXPORT_IO: standard output: .*\nhint: /)]);
 });
 
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(

@@ -15,6 +15,7 @@ import {
 } from '#oci';
 import { type CopyResult, copyAsJson, copyAsText, failureOf, type Root } from '../copy-report.ts';
 import { type Io, writeText } from '../io.ts';
+import { isPipe, resultStream } from '../pipe.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
 import { resumable } from '../resumable.ts';
 import {
@@ -58,8 +59,7 @@ export function copyCommand(command: Command, io: Io): void {
 
 async function runCopy(io: Io, from: string, to: string, options: CopyCommandOptions): Promise<void> {
   const [sourceReference, targetReference] = [parseReference(from), parseReference(to)];
-  const piped = isPipe(targetReference);
-  if (piped && options.verify) {
+  if (isPipe(targetReference) && options.verify) {
     throw new CodedError('ERR_EXPORT_USAGE', '--verify: what went into a pipe cannot be read back', {
       hint: 'leave out --verify; whoever reads the pipe checks every digest',
     });
@@ -84,8 +84,8 @@ async function runCopy(io: Io, from: string, to: string, options: CopyCommandOpt
   } finally {
     progress.clear();
   }
-  // A tar on standard output is followed by nothing.
-  await writeText(piped ? io.stderr : io.stdout, options.output === 'json' ? copyAsJson(result) : copyAsText(result));
+  const text = options.output === 'json' ? copyAsJson(result) : copyAsText(result);
+  await writeText(resultStream(io, [targetReference]), text);
   const failure = failureOf(result);
   if (failure !== undefined) throw failure;
 }
@@ -161,8 +161,4 @@ async function readBack(
     progress.listen({ stage: 'check', done, total, unit: 'bytes' });
   };
   return verifyContents(target, settled, { signal, onBytes });
-}
-
-function isPipe(reference: Reference): boolean {
-  return reference.kind === 'archive' && reference.path === '-';
 }

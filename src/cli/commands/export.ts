@@ -13,6 +13,7 @@ import { openDestinations, parseDestinations, parseSignedAs } from '../destinati
 import { describeIgnored, describeLeftOutParts, describeWithheld, writeExportReport } from '../export-output.ts';
 import { type Io, writeText } from '../io.ts';
 import { loadSigner } from '../key-files.ts';
+import { resultStream } from '../pipe.ts';
 import { createProgressLine } from '../progress.ts';
 import { packageVersion } from '../version.ts';
 import {
@@ -114,7 +115,7 @@ async function publish(io: Io, options: ExportOptions): Promise<void> {
     watch.end();
     await destinations.close();
   }
-  await writeText(io.stdout, writeExportReport(report, options.output));
+  await writeText(resultStream(io, references), writeExportReport(report, options.output));
 }
 
 async function plan(io: Io, options: ExportOptions): Promise<void> {

@@ -5,6 +5,7 @@ import type { OpenOptions, Reference } from '#oci';
 import type { OutputFormat } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { readPasswordFromStdin } from '../password.ts';
+import { isPipe } from '../pipe.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
 
 /** Options that every command with a result has. */
@@ -68,7 +69,13 @@ export async function openOptions(
   return {
     plainHttp,
     retry: { onWait: progress.wait },
-    pipe: { input: io.stdin, output: io.stdout },
+    pipe: {
+      input: io.stdin,
+      // Only what writes an archive asks for it.
+      get output() {
+        return io.archiveOut();
+      },
+    },
     ...(credential === undefined ? {} : { credential }),
     ...(caCert === undefined ? {} : { tls: { ca: await readAuthorities(caCert) } }),
   };
@@ -83,7 +90,7 @@ async function readLogin(io: Io, references: readonly Reference[], username: str
       hint: 'log in to each of them before: docker login HOST, or podman login HOST',
     });
   }
-  if (references.some((place) => place.kind === 'archive' && place.path === '-')) {
+  if (references.some(isPipe)) {
     throw new CodedError('ERR_EXPORT_USAGE', 'standard input cannot be both a password and an archive', {
       hint: 'log in before: docker login HOST, or podman login HOST',
     });
