@@ -1,68 +1,11 @@
-import { createHash } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
-import type { Descriptor } from '#core';
-import { copy, openRepository, packManifest, parseReference, type Repository } from '#oci';
-import { describe, inPieces, noise, pushBytes } from '../content.ts';
-import { RegistryDouble, send, sendError } from '../registry-double.ts';
+import { describe, inPieces, noise } from '../content.ts';
+import { sendError } from '../registry-double.ts';
 import { useFaulty } from './faulty.ts';
 
 const faulty = useFaulty();
 
 const bytes = noise(3_000_000);
-
-async function bundle(): Promise<{ source: RegistryDouble; from: Repository; manifest: Descriptor }> {
-  const source = await RegistryDouble.start();
-  const from = await openRepository(parseReference(`${source.host}/s`), { env: {} });
-  const config = await pushBytes(from, Buffer.from('{}'), 'application/vnd.oci.empty.v1+json');
-  const layers = [await pushBytes(from, bytes), await pushBytes(from, noise(2000))];
-  const packed = packManifest({ artifactType: 'x/y', config, layers });
-  await from.push(packed.descriptor, inPieces(packed.bytes, 100));
-  return { source, from, manifest: packed.descriptor };
-}
-
-test.each([
-  ['a reset', (response: ServerResponse) => response.destroy()],
-  ['a 500', (response: ServerResponse) => sendError(response, 500, 'UNKNOWN')],
-  ['a 503', (response: ServerResponse) => send(response, 503, { 'retry-after': '0' })],
-  [
-    'an answer that breaks off',
-    (response: ServerResponse, request: IncomingMessage) => {
-      if (request.method !== 'GET') return response.destroy();
-      response.writeHead(200);
-      response.flushHeaders();
-      return setTimeout(() => response.destroy(), 5);
-    },
-  ],
-])('copy: %s at each step is got over, or leaves no tag', { timeout: 120_000 }, async (_, act) => {
-  const { source, from, manifest } = await bundle();
-  const options = { tags: [{ tag: 'v1', descriptor: manifest }], concurrency: 1 };
-  for (const side of ['source', 'target'] as const) {
-    for (let step = 0; ; step++) {
-      await faulty.restart();
-      let requests = 0;
-      let hit = false;
-      const registry = side === 'source' ? source : faulty.double;
-      registry.fault = (request, response) => {
-        if (requests++ !== step) return false;
-        hit = true;
-        act(response, request);
-        return true;
-      };
-      const fresh = await openRepository(parseReference(`${source.host}/s`), { env: {}, retry: { firstMs: 10 } });
-      const target = await faulty.open();
-      await copy(fresh, target, [manifest], options);
-      source.fault = undefined;
-      expect(faulty.double.tags.get('a v1')).toBe(manifest.digest);
-      for (const [key, held] of faulty.double.blobs)
-        expect(key).toContain(createHash('sha256').update(held).digest('hex'));
-      await fresh.close();
-      if (!hit) break;
-    }
-  }
-  await from.close();
-  await source.close();
-});
 
 test('push: a registry that wants chunks gets them', async () => {
   const large = noise(9_000_000);
