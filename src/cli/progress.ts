@@ -1,6 +1,7 @@
 import type { Progress, ProgressListener } from '#export';
 import type { Io } from './io.ts';
 import { formatBytes, formatCount, formatDuration } from './numbers.ts';
+import { oneLine } from './one-line.ts';
 
 const VERBS: Record<Progress['stage'], string> = {
   read: 'reading',
@@ -22,13 +23,15 @@ export interface ProgressLine {
   readonly listen: ProgressListener;
   /** Says that a registry wants to be left alone for a while, and why. */
   readonly wait: (wait: { readonly host: string; readonly waitMs: number; readonly reason: string }) => void;
+  /** Says what a registry wants its users to know, once. */
+  readonly warn: (warning: { readonly host: string; readonly text: string }) => void;
   /** Removes the line, so that other text can follow. */
   clear(): void;
 }
 
 /** A progress line on a terminal; elsewhere whole lines, seldom; nothing when the user wants quiet. */
 export function createProgressLine(io: Io, quiet: boolean, now: () => number = () => performance.now()): ProgressLine {
-  if (quiet) return { listen: () => undefined, wait: () => undefined, clear: () => undefined };
+  if (quiet) return { listen: () => undefined, wait: () => undefined, warn: () => undefined, clear: () => undefined };
   const { terminal } = io;
   let stage: Progress['stage'] | undefined;
   let [startedAt, drawnAt] = [now(), now()];
@@ -51,7 +54,16 @@ export function createProgressLine(io: Io, quiet: boolean, now: () => number = (
   const wait: ProgressLine['wait'] = ({ host, waitMs, reason }) => {
     if (waitMs >= TOLD_WAIT_MS) write(`waiting ${formatDuration(waitMs / 1000)} for ${host}: ${reason}`);
   };
-  return { listen, wait, clear };
+  const told = new Set<string>();
+  const warn: ProgressLine['warn'] = ({ host, text }) => {
+    const line = `warning: ${host}: ${oneLine(text)}\n`;
+    // A copy may talk to one host in several sessions.
+    if (told.has(line)) return;
+    told.add(line);
+    clear();
+    io.stderr.write(line);
+  };
+  return { listen, wait, warn, clear };
 }
 
 /** One line of progress, `seconds` after the stage began. @internal Tested by itself. */

@@ -8,6 +8,7 @@ import {
   parseLinks,
   parseRetryAfter,
   parseUploadRange,
+  parseWarnings,
 } from '../../src/oci/registry/headers.ts';
 
 const plain = (values: string[]) =>
@@ -162,4 +163,47 @@ test('parseRetryAfter: seconds and dates', () => {
   expect(parseRetryAfter('Sat, 22 Aug 2026 09:00:00 GMT', now)).toBe(0);
   for (const text of [undefined, '', '-1', '1.5', 'soon', '2026-08-22T10:00:30Z'])
     expect(parseRetryAfter(text, now)).toBeUndefined();
+});
+
+test.each<[string, string[]]>([
+  ['299 - "Your token expires in 30 seconds."', ['Your token expires in 30 seconds.']],
+  ['299 - "one", 299 - "two"', ['one', 'two']],
+  ['299 - "a \\"quoted\\", 299 - \\"b"', ['a "quoted", 299 - "b']],
+  ['110 - "Response is Stale", 299 - "after"', ['after']],
+  ['299 cache.example:80 "of a cache"', []],
+  ['299 - "dated" "Wed, 21 Oct 2015 07:28:00 GMT", 299 - "next"', ['dated', 'next']],
+  ['299 - "gr\u00c3\u00bc\u00c3\u009f"', ['grüß']],
+  ['299 - "gr\u00fc\u00df"', ['grüß']],
+  ['299 - "red \u001b[31m or \u009b31m\u0007"', ['red [31m or 31m']],
+  [`299 - "${'x'.repeat(4000)}"`, [`${'x'.repeat(300)}…`]],
+  ['299 - ""', []],
+  ['299 - "open', []],
+  ['', []],
+])('parseWarnings: %s', (value, expected) => {
+  expect(parseWarnings([value])).toEqual(expected);
+});
+
+test('parseWarnings: what is written comes back', () => {
+  const text = fc
+    .string({ unit: 'grapheme', maxLength: 40 })
+    .map((raw) => raw.replace(/[\p{Cc}\p{Cf}\u2028\u2029\ufffd]/gu, '').trim())
+    .filter((shown) => shown !== '');
+  fc.assert(
+    fc.property(fc.array(fc.array(text, { minLength: 1, maxLength: 4 }), { maxLength: 3 }), (headers) => {
+      const quote = (shown: string) => `"${shown.replace(/["\\]/g, '\\$&')}"`;
+      const values = headers.map((texts) => texts.map((shown) => `299 - ${quote(shown)}`).join(', '));
+      expect(parseWarnings(values.map((value) => Buffer.from(value).toString('latin1')))).toEqual(headers.flat());
+    }),
+  );
+});
+
+test('parseWarnings: whatever a registry sends, it ends, and shows nothing that a terminal obeys', () => {
+  const hostile = fc.string({
+    unit: fc.constantFrom('299', ' ', '-', '"', '\\', ',', 'x', '\u001b', '\u009b', '\u202e'),
+  });
+  fc.assert(
+    fc.property(fc.array(hostile), (values) => {
+      for (const shown of parseWarnings(values)) expect(shown).toMatch(/^[^\p{Cc}\p{Cf}]{1,301}$/u);
+    }),
+  );
 });

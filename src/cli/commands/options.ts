@@ -51,7 +51,7 @@ export function withTransportOptions(command: Command): Command {
 /**
  * How the repositories of these references are opened.
  *
- * @param progress where waiting for a registry is shown; a line of its own unless there is one
+ * @param progress where waiting for a registry and its warnings are shown; a line of its own unless there is one
  * @throws CodedError ERR_EXPORT_USAGE for a login that is not whole, or that would go to several registries
  */
 export async function openOptions(
@@ -69,6 +69,7 @@ export async function openOptions(
   return {
     plainHttp,
     retry: { onWait: progress.wait },
+    onWarning: progress.warn,
     pipe: {
       input: io.stdin,
       // Only what writes an archive asks for it.

@@ -42,6 +42,35 @@ export function parseUploadRange(value: string | undefined): number | undefined 
   return match === null ? undefined : Number(match[1]) + 1;
 }
 
+const WARNING = /[\s,]*(\d{3}) +([^\s,"]+) +"((?:[^"\\]|\\[\s\S])*)"(?: +"[^"]*")?\s*(?:,|$)/y;
+const MAX_WARNING_CHARACTERS = 300;
+
+/**
+ * The texts of `Warning: 299 - "TEXT"` (distribution-spec v1.1.1 spec.md#warnings; RFC 7234 §5.5), without what a
+ * terminal would obey, and cut where one is long. Other codes are of caches, which do not matter here.
+ */
+export function parseWarnings(values: readonly string[]): string[] {
+  return values.flatMap((value) => {
+    const texts: string[] = [];
+    const warning = new RegExp(WARNING);
+    for (let match = warning.exec(value); match !== null; match = warning.exec(value)) {
+      const [, code, agent, quoted = ''] = match;
+      const text = asShown(quoted.replace(/\\([\s\S])/g, '$1'));
+      if (code === '299' && agent === '-' && text !== '') texts.push(text);
+    }
+    return texts;
+  });
+}
+
+/** Headers come as one character for each byte, and most who write them mean UTF-8. */
+function asShown(value: string): string {
+  const decoded = Buffer.from(value, 'latin1').toString('utf8');
+  const text = decoded.includes('\ufffd') ? value : decoded;
+  const characters = [...text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '').trim()];
+  if (characters.length <= MAX_WARNING_CHARACTERS) return characters.join('');
+  return `${characters.slice(0, MAX_WARNING_CHARACTERS).join('')}…`;
+}
+
 /** Milliseconds that `Retry-After` asks to wait, in either form (RFC 9110 §10.2.3). */
 export function parseRetryAfter(value: string | undefined, now: Date): number | undefined {
   const text = value?.trim() ?? '';

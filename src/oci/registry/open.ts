@@ -5,7 +5,7 @@ import { isDockerHub, isLoopbackHost, type RegistryReference } from '../referenc
 import type { RetryOptions } from './backoff.ts';
 import { RegistryRepository } from './registry.ts';
 import { Remote } from './remote.ts';
-import { Session } from './session.ts';
+import { Session, type WarningHook } from './session.ts';
 import type { TlsOptions } from './tls.ts';
 
 /** How registries are talked to. */
@@ -16,6 +16,8 @@ export interface RegistryOptions {
   readonly credential?: Credential | undefined;
   readonly tls?: TlsOptions | undefined;
   readonly retry?: RetryOptions | undefined;
+  /** Told once of each thing that the registry, or a host that it leads to, wants its users to know. */
+  readonly onWarning?: WarningHook | undefined;
   /** Connections at a time; 6 unless told. */
   readonly connections?: number | undefined;
   /** How long the other side may be silent; 60 s unless told. */
@@ -45,6 +47,7 @@ export function openRegistry(reference: RegistryReference, options: RegistryOpti
       userAgent: 'export-center',
     },
     retry: options.retry ?? {},
+    onWarning: options.onWarning,
     credential: () => source(registry, repository),
   });
   const name = `${registry}/${reference.repository}`;

@@ -4,6 +4,7 @@ import { resolveLocation } from '../origin.ts';
 import type { ByteStream } from '../ports.ts';
 import { Backoff, type RetryOptions } from './backoff.ts';
 import { protocolError, refusal } from './faults.ts';
+import { parseWarnings } from './headers.ts';
 import type { WireRequest, WireResponse } from './message.ts';
 import { Wire, type WireOptions } from './wire.ts';
 
@@ -12,7 +13,11 @@ export interface SessionOptions {
   readonly wire: WireOptions;
   readonly retry: RetryOptions;
   readonly credential: () => Promise<Credential | undefined>;
+  readonly onWarning?: WarningHook | undefined;
 }
+
+/** Told once of each thing that a host wants its users to know. */
+export type WarningHook = (warning: { readonly host: string; readonly text: string }) => void;
 
 /** A request to a registry. */
 export interface RegistryRequest {
@@ -45,6 +50,8 @@ interface Step {
 const NOTHING = new Uint8Array();
 const MAX_REDIRECTS = 10;
 const MAX_TOKEN_BYTES = 128 * 1024;
+/** Of one host; who says more than that is not read any more. */
+const MAX_WARNINGS = 20;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 /** Talks to one registry: logs in, follows redirects, tries again; a credential never leaves the registry's origin. */
@@ -55,6 +62,8 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #authenticator: Authenticator;
   readonly #backoffs = new Map<string, Backoff>();
+  /** What each host wants its users to know. */
+  readonly #warnings = new Map<string, Set<string>>();
 
   constructor(origin: URL, options: SessionOptions) {
     this.origin = origin;
@@ -123,6 +132,7 @@ export class Session {
       const headers = { ...request.headers, ...(home && authorization !== undefined ? { authorization } : {}) };
       const sent = typeof body === 'function' ? await body() : body;
       const response = await this.#wire.exchange({ method, url, headers, body: sent, signal });
+      this.#noteWarnings(response);
       const location = response.header('location');
       if (!REDIRECTS.includes(response.status) || location === undefined) return { response, home };
       await response.drop();
@@ -152,6 +162,19 @@ export class Session {
       return { status: response.status, body: bytes };
     };
     return this.#backoff(url).retry(once, undefined);
+  }
+
+  #noteWarnings(response: WireResponse): void {
+    const { onWarning } = this.#options;
+    if (onWarning === undefined || response.header('warning') === undefined) return;
+    const { host } = response.url;
+    const told = this.#warnings.get(host) ?? new Set();
+    this.#warnings.set(host, told);
+    for (const text of parseWarnings(response.headers('warning'))) {
+      if (told.has(text) || told.size >= MAX_WARNINGS) continue;
+      told.add(text);
+      onWarning({ host, text });
+    }
   }
 
   #backoff(url: URL): Backoff {

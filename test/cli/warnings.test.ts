@@ -1,0 +1,81 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openLayout } from '#oci';
+import { createProgressLine } from '../../src/cli/progress.ts';
+import { pushArtifact } from '../oci/content.ts';
+import { RegistryDouble } from '../oci/registry-double.ts';
+import { cli } from './command-line.ts';
+import { fakeIo } from './fake-io.ts';
+
+let dir: string;
+let place: string;
+let double: RegistryDouble;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'cli-warnings-'));
+  place = `oci:${dir}/source:v1`;
+  const source = await openLayout(join(dir, 'source'), { create: true });
+  await source.tag(await pushArtifact(source, 'artifact'), 'v1');
+  await source.close();
+  double = await RegistryDouble.start();
+});
+
+afterEach(async () => {
+  await double.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+/** Sends these with every answer of the double. */
+function warnWith(...values: string[]): void {
+  double.fault = (_, response) => {
+    response.setHeader('warning', values);
+    return false;
+  };
+}
+
+test('what a registry wants its users to know is told once, on stderr', async () => {
+  warnWith('299 - "Your auth token will expire in 30 seconds."', '299 - "second", 110 - "Response is Stale"');
+  const { status, out, err } = await cli('copy', '--verify', place, `${double.host}/team/app`, '--output', 'json');
+  expect(status).toBe(0);
+  expect(err).toBe(
+    `warning: ${double.host}: Your auth token will expire in 30 seconds.\nwarning: ${double.host}: second\n`,
+  );
+  expect(JSON.parse(out)).toMatchObject({ fidelity: { complete: true, damaged: [] } });
+});
+
+test('a registry that warns of everything is heard for a while', async () => {
+  let count = 0;
+  double.fault = (_, response) => {
+    response.setHeader(
+      'warning',
+      Array.from({ length: 15 }, () => `299 - "no. ${count++} ${'x'.repeat(500)}"`),
+    );
+    return false;
+  };
+  const { status, err } = await cli('copy', place, `${double.host}/team/app`);
+  expect(status).toBe(0);
+  expect(count).toBeGreaterThan(30);
+  const lines = err.trim().split('\n');
+  expect(lines).toHaveLength(20);
+  for (const line of lines) expect(line.length).toBeLessThan(350);
+});
+
+test('--quiet: nothing is told', async () => {
+  warnWith('299 - "noise"');
+  expect(await cli('inspect', `${double.host}/team/app:v1`, '--quiet')).toMatchObject({ status: 1 });
+  expect((await cli('copy', place, `${double.host}/team/app`, '--quiet')).err).toBe('');
+});
+
+test('on a terminal a warning takes the place of the progress line, and nothing in it is obeyed', () => {
+  const io = fakeIo({ terminal: true });
+  let now = 0;
+  const line = createProgressLine(io, false, () => now);
+  line.listen({ stage: 'send', done: 0, total: 100, unit: 'bytes' });
+  now = 1000;
+  line.listen({ stage: 'send', done: 50, total: 100, unit: 'bytes' });
+  const drawn = io.err().length;
+  line.warn({ host: 'registry.example', text: 'be\u001b[2Kware' });
+  expect(io.err().slice(drawn)).toBe('\r\x1b[Kwarning: registry.example: be\\u001b[2Kware\n');
+});
