@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { linesToPaste } from '../../src/cli/quickstart-lines.ts';
+import { linesToPaste } from '../../src/cli/commands/quickstart-lines.ts';
 import { run } from '../../src/cli/run.ts';
 import { fakeIo } from './fake-io.ts';
 import { startQuickstart } from './quickstart-session.ts';

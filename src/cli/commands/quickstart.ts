@@ -6,10 +6,10 @@ import { openRepository, parseReference } from '#oci';
 import { type Io, untilInterrupted, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
-import { linesToPaste } from '../quickstart-lines.ts';
-import { prepareKey, type QuickstartKey, sampleApp, sampleFolder, startOnFreePort } from '../quickstart-place.ts';
 import { packageVersion } from '../version.ts';
 import { type CommonOptions, withCommonOptions } from './options.ts';
+import { linesToPaste } from './quickstart-lines.ts';
+import { prepareKey, type QuickstartKey, sampleApp, sampleFolder, startOnFreePort } from './quickstart-place.ts';
 
 interface QuickstartOptions extends CommonOptions {
   readonly data: string;

@@ -17,10 +17,10 @@ import {
 } from '#signing';
 
 /** The sample that is shipped with the program. */
-export const sampleFolder: string = fileURLToPath(new URL('../../examples/evidence', import.meta.url));
+export const sampleFolder: string = fileURLToPath(new URL('../../../examples/evidence', import.meta.url));
 
 /** The application with lock files in which the sample's database finds something. */
-export const sampleApp: string = fileURLToPath(new URL('../../examples/app', import.meta.url));
+export const sampleApp: string = fileURLToPath(new URL('../../../examples/app', import.meta.url));
 
 /** The key of a quickstart, and whether this run made it. */
 export interface QuickstartKey {
