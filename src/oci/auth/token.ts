@@ -32,7 +32,7 @@ const CLIENT_ID = 'export-center';
 
 /**
  * Asks a token service: with a login or none by GET (distribution's token protocol), with an identity token by POST
- * (its OAuth2 form), and by GET where a service does not know the latter.
+ * (its OAuth2 form), and the other way round where a service does not know the one.
  *
  * @throws CodedError ERR_EXPORT_UNAUTHORIZED, ERR_EXPORT_FORBIDDEN, ERR_EXPORT_REGISTRY_PROTOCOL
  */
@@ -41,8 +41,16 @@ export async function requestToken(
   exchange: TokenExchange,
 ): Promise<{ token: Token; refreshToken?: string }> {
   const { credential } = request;
-  let answer = credential?.kind === 'identity' ? await post(request, credential.token, exchange) : undefined;
-  if (answer === undefined || answer.status === 404 || answer.status === 405) answer = await get(request, exchange);
+  const isUnknown = (status: number): boolean => status === 404 || status === 405;
+  let answer: Awaited<ReturnType<TokenExchange>> | undefined;
+  if (credential?.kind === 'identity') {
+    answer = await post(request, { grant_type: 'refresh_token', refresh_token: credential.token }, exchange);
+  }
+  if (answer === undefined || isUnknown(answer.status)) answer = await get(request, exchange);
+  if (isUnknown(answer.status) && credential?.kind === 'password') {
+    const { username, password } = credential;
+    answer = await post(request, { grant_type: 'password', username, password }, exchange);
+  }
   if (answer.status !== 200) throw refused(request, answer.status);
   return readToken(request, answer.body);
 }
@@ -62,8 +70,8 @@ function get({ realm, service, scopes, credential }: TokenRequest, exchange: Tok
   return exchange({ method: 'GET', url, headers });
 }
 
-function post({ realm, service, scopes }: TokenRequest, refreshToken: string, exchange: TokenExchange) {
-  const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: CLIENT_ID, refresh_token: refreshToken });
+function post({ realm, service, scopes }: TokenRequest, grant: Record<string, string>, exchange: TokenExchange) {
+  const form = new URLSearchParams({ ...grant, client_id: CLIENT_ID });
   if (service !== undefined) form.set('service', service);
   if (scopes.length > 0) form.set('scope', scopes.join(' '));
   const headers = { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' };
