@@ -164,7 +164,7 @@ describe.each([
       }
     };
     for await (const _ of decode(source(), 'x')) break;
-    await vi.waitFor(() => expect(ended).toBe(true));
+    await vi.waitFor(() => expect(ended).toBe(true), { timeout: 10_000 });
   });
 });
 

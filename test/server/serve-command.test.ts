@@ -15,7 +15,9 @@ async function whileServing<T>(args: readonly string[], ask: (url: string, io: F
   const io = fakeIo();
   const ended = run(['serve', '--data', join(await folder(), 'data'), ...args], io);
   try {
-    const url = await vi.waitFor(() => /^serving (\S+)/.exec(io.out())?.[1] ?? expect.fail(io.err()));
+    const url = await vi.waitFor(() => /^serving (\S+)/.exec(io.out())?.[1] ?? expect.fail(io.err()), {
+      timeout: 10_000,
+    });
     return await ask(url, io);
   } finally {
     io.interrupt();

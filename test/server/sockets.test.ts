@@ -32,6 +32,12 @@ async function patch(url: string, location: string, from: number, to: number): P
   return await fetch(`${url}${location}`, { method: 'PATCH', body: Buffer.from(bytes.subarray(from, to)), headers });
 }
 
+/** How many bytes the server says that it has of an upload; of one byte it says the same as of none. */
+async function sizeOf(upload: string): Promise<number> {
+  const last = Number((await fetch(upload)).headers.get('range')?.slice(2));
+  return last === 0 ? 0 : last + 1;
+}
+
 /** How many blobs this process has open. */
 async function openBlobs(dataDir: string): Promise<number> {
   const links = await Promise.all(
@@ -79,8 +85,7 @@ test('a client that goes away leaves what it sent, to go on from', async () => {
   await new Promise((resolve) => socket.write(bytes.subarray(1_500_000, 1_600_000), resolve));
   await delay(100);
   socket.destroy();
-  const sizeNow = async () => Number((await fetch(`${url}${location}`)).headers.get('range')?.slice(2)) + 1;
-  await vi.waitFor(async () => expect(await sizeNow()).toBe(1_600_000));
+  await vi.waitFor(async () => expect(await sizeOf(`${url}${location}`)).toBe(1_600_000), { timeout: 10_000 });
   expect((await patch(url, location, 1_600_000, 5_000_000)).status).toBe(202);
   expect((await fetch(`${url}${location}?digest=${digest}`, { method: 'PUT' })).status).toBe(201);
 });
@@ -91,8 +96,13 @@ test('a request takes an upload over from a connection that hangs', async () => 
   const socket = await dial(address);
   socket.write(`PATCH ${location} HTTP/1.1\r\nHost: ${address}\r\nContent-Length: 5000000\r\n\r\n`);
   await new Promise((resolve) => socket.write(bytes.subarray(0, 300_000), resolve));
-  await vi.waitFor(async () => expect((await patch(url, location, 300_000, 400_000)).status).toBe(202));
-  expect((await patch(url, location, 400_000, 5_000_000)).status).toBe(202);
+  await delay(100);
+  // As a client does: it asks what has come, and goes on from there; bytes still on their way may come in between.
+  let status = 416;
+  for (let tries = 0; status === 416 && tries < 20; tries++) {
+    status = (await patch(url, location, await sizeOf(`${url}${location}`), 5_000_000)).status;
+  }
+  expect(status).toBe(202);
   expect((await fetch(`${url}${location}?digest=${digest}`, { method: 'PUT' })).status).toBe(201);
   socket.destroy();
 });
@@ -111,7 +121,7 @@ test('a client that leaves in mid-download holds nothing open', async () => {
   );
   expect(await openBlobs(dataDir)).toBeGreaterThan(0);
   for (const socket of sockets) socket.destroy();
-  await vi.waitFor(async () => expect(await openBlobs(dataDir)).toBe(0));
+  await vi.waitFor(async () => expect(await openBlobs(dataDir)).toBe(0), { timeout: 10_000 });
   expect((await fetch(`${url}/v2/a/b/blobs/${digest}`)).status).toBe(200);
 });
 
@@ -128,7 +138,7 @@ test('clients that cut the connection in the middle of a body leave no blob open
     socket.write(`GET /v2/a/b/blobs/${digest} HTTP/1.1\r\nHost: ${address}\r\n\r\n`);
     await once(socket, 'close');
   }
-  await vi.waitFor(async () => expect(await openBlobs(dataDir)).toBe(0));
+  await vi.waitFor(async () => expect(await openBlobs(dataDir)).toBe(0), { timeout: 10_000 });
 });
 
 test('a write to a socket that was cut a moment before fails, though Node forgets it', async () => {
@@ -154,7 +164,7 @@ test('answers that open a blob and do not send it hold nothing open', async () =
   expect((await fetch(path, { headers: { range: 'bytes=9000000-' } })).status).toBe(416);
   expect((await fetch(path, { method: 'HEAD' })).status).toBe(200);
   expect((await fetch(path, { headers: { range: 'bytes=0-9' } })).status).toBe(206);
-  await vi.waitFor(async () => expect(await openBlobs(dataDir)).toBe(0));
+  await vi.waitFor(async () => expect(await openBlobs(dataDir)).toBe(0), { timeout: 10_000 });
 });
 
 test('a refused body gets its answer, though it was not read', async () => {
@@ -223,7 +233,7 @@ test('closing lets a request at work end, and cuts one that does not', async () 
   const quick = fetch(`${server.url}/v2/a/b/blobs/${digest}`);
   const body = quick.then((response) => response.arrayBuffer());
   await quick;
-  await server.close(300);
+  await server.close(2000);
   expect((await body).byteLength).toBe(5_000_000);
   await new Promise((resolve) => slow.once('close', resolve).resume());
   await expect(fetch(`${server.url}/v2/`)).rejects.toThrow();
