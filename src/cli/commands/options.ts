@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CodedError, fileError } from '#core';
+import { CodedError } from '#core';
 import type { OpenOptions, Reference } from '#oci';
 import type { OutputFormat } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { readPasswordFromStdin } from '../password.ts';
 import { isPipe } from '../pipe.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
+import { readTlsFiles, type TlsFiles } from '../tls-files.ts';
 
 /** Options that every command with a result has. */
 export interface CommonOptions {
@@ -28,11 +28,10 @@ export function withListOptions(command: Command): Command {
 }
 
 /** How registries are reached. */
-export interface TransportOptions {
+export interface TransportOptions extends TlsFiles {
   readonly plainHttp?: boolean;
   readonly username?: string;
   readonly passwordStdin: boolean;
-  readonly caCert?: string;
 }
 
 /** Adds the options of whatever names a registry. */
@@ -45,14 +44,17 @@ export function withTransportOptions(command: Command): Command {
     )
     .option('--username <name>', 'log in to the registry as this user; otherwise what docker and podman keep')
     .option('--password-stdin', 'read the password of --username from standard input', false)
-    .option('--ca-cert <file>', "certificate authorities to trust beside the system's, in PEM");
+    .option('--ca-cert <file>', "certificate authorities to trust beside the system's, in PEM")
+    .option('--client-cert <file>', 'certificate to show to the registry, in PEM; otherwise that of certs.d')
+    .option('--client-key <file>', 'its key, in PEM');
 }
 
 /**
  * How the repositories of these references are opened.
  *
  * @param progress where waiting for a registry and its warnings are shown; a line of its own unless there is one
- * @throws CodedError ERR_EXPORT_USAGE for a login that is not whole, or that would go to several registries
+ * @throws CodedError ERR_EXPORT_USAGE for a login or a client certificate that is not whole, or that would go to
+ *   several registries
  */
 export async function openOptions(
   io: Io,
@@ -60,11 +62,14 @@ export async function openOptions(
   options: TransportOptions & { readonly quiet?: boolean },
   progress: ProgressLine = createProgressLine(io, options.quiet ?? false),
 ): Promise<OpenOptions> {
-  const { plainHttp, username, passwordStdin, caCert } = options;
+  const { plainHttp, username, passwordStdin, clientCert } = options;
   if ((username === undefined) === passwordStdin) {
     const hint = 'give both: the password is read from standard input, and nowhere else it would stay secret';
     throw new CodedError('ERR_EXPORT_USAGE', '--username and --password-stdin belong together', { hint });
   }
+  if (username !== undefined) refuseSeveral(references, '--username');
+  if (clientCert !== undefined) refuseSeveral(references, '--client-cert');
+  const tls = await readTlsFiles(options);
   const credential = username === undefined ? undefined : await readLogin(io, references, username);
   return {
     plainHttp,
@@ -78,35 +83,31 @@ export async function openOptions(
       },
     },
     ...(credential === undefined ? {} : { credential }),
-    ...(caCert === undefined ? {} : { tls: { ca: await readAuthorities(caCert) } }),
+    ...(tls === undefined ? {} : { tls }),
   };
 }
 
-async function readLogin(io: Io, references: readonly Reference[], username: string) {
+/** What tells one registry who the user is, is no other's business. */
+function refuseSeveral(references: readonly Reference[], option: string): void {
   const hosts = new Set(
     references.flatMap((place) => (place.kind === 'registry' ? [place.registry.toLowerCase()] : [])),
   );
-  if (hosts.size > 1) {
-    throw new CodedError('ERR_EXPORT_USAGE', `--username is for one registry, not for ${[...hosts].join(' and ')}`, {
-      hint: 'log in to each of them before: docker login HOST, or podman login HOST',
-    });
-  }
+  if (hosts.size < 2) return;
+  throw new CodedError('ERR_EXPORT_USAGE', `${option} is for one registry, not for ${[...hosts].join(' and ')}`, {
+    hint:
+      option === '--username'
+        ? 'log in to each of them before: docker login HOST, or podman login HOST'
+        : 'put the certificates into certs.d/HOST as client.cert and client.key, for each of them',
+  });
+}
+
+async function readLogin(io: Io, references: readonly Reference[], username: string) {
   if (references.some(isPipe)) {
     throw new CodedError('ERR_EXPORT_USAGE', 'standard input cannot be both a password and an archive', {
       hint: 'log in before: docker login HOST, or podman login HOST',
     });
   }
   return { kind: 'password', username, password: await readPasswordFromStdin(io) } as const;
-}
-
-async function readAuthorities(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw fileError(error, path);
-  });
-  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
-  throw new CodedError('ERR_EXPORT_USAGE', `--ca-cert ${path}: no certificate in PEM`, {
-    hint: 'name a file with -----BEGIN CERTIFICATE-----',
-  });
 }
 
 /** Collects an option that may be given several times. */

@@ -41,7 +41,10 @@ function describe(system: string, url: URL): [string, string] {
   if (system === 'EPROTO' || system === 'ERR_SSL_WRONG_VERSION_NUMBER') {
     return ['it does not speak TLS', 'if it speaks plain http, add --plain-http'];
   }
-  return [`the connection broke (${system})`, 'run it again; what has arrived is not sent again'];
+  const again = 'run it again; what has arrived is not sent again';
+  // A registry that lets nobody in without one closes the connection, and says no more.
+  const client = '; if it asks for a client certificate, name that with --client-cert or in certs.d/HOST';
+  return [`the connection broke (${system})`, `${again}${url.protocol === 'https:' ? client : ''}`];
 }
 
 function isCertificateFault(system: string): boolean {

@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises';
+import { CodedError, fileError } from '#core';
+import type { OpenOptions } from '#oci';
+
+/** Files of PEM that the user names for the connections to a registry. */
+export interface TlsFiles {
+  readonly caCert?: string;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
+}
+
+/**
+ * What the files hold; undefined where none is named.
+ *
+ * @throws CodedError ERR_EXPORT_USAGE for files that hold something else or do not belong together, ERR_EXPORT_IO
+ */
+export async function readTlsFiles({ caCert, clientCert, clientKey }: TlsFiles): Promise<OpenOptions['tls']> {
+  if ((clientCert === undefined) !== (clientKey === undefined)) {
+    throw new CodedError('ERR_EXPORT_USAGE', '--client-cert and --client-key belong together', { hint: 'give both' });
+  }
+  if (caCert === undefined && clientCert === undefined) return undefined;
+  const ca = caCert === undefined ? undefined : await readPem(caCert, '--ca-cert', 'CERTIFICATE');
+  if (clientCert === undefined || clientKey === undefined) return { ca };
+  const cert = await readPem(clientCert, '--client-cert', 'CERTIFICATE');
+  const key = await readPem(clientKey, '--client-key', '(?:[A-Z]+ )?PRIVATE KEY');
+  await checkPair(cert, key, clientCert, clientKey);
+  return { ca, client: { cert, key } };
+}
+
+async function readPem(path: string, option: string, label: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  if (new RegExp(`-----BEGIN ${label}-----`).test(text)) return text;
+  const what = label === 'CERTIFICATE' ? 'certificate' : 'private key';
+  throw new CodedError('ERR_EXPORT_USAGE', `${option} ${path}: no ${what} in PEM`, {
+    hint: `name a file with -----BEGIN ${what.toUpperCase()}-----`,
+    details: { path },
+  });
+}
+
+async function checkPair(cert: string, key: string, certPath: string, keyPath: string): Promise<void> {
+  // Most runs need no TLS of their own.
+  const { createSecureContext } = await import('node:tls');
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    const encrypted = /ENCRYPTED/.test(key);
+    const what = encrypted ? 'its key is encrypted' : 'not a certificate and its key';
+    throw new CodedError('ERR_EXPORT_USAGE', `--client-cert ${certPath}, --client-key ${keyPath}: ${what}`, {
+      hint: encrypted
+        ? 'name a key without a password, in a file that only you can read: openssl pkey takes it off'
+        : 'name the certificate, with those that lead up from it, and the key that it was made for',
+      details: { cert: certPath, key: keyPath },
+      cause,
+    });
+  }
+}
