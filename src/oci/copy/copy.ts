@@ -252,8 +252,9 @@ class CopyRun {
   async #copyReferrersOf(subject: Descriptor): Promise<void> {
     const listed = await this.#slots.run(() => atSide('source', subject, () => this.#list(subject)));
     for (const referrer of listed) {
-      const seen = this.#tasks.has(referrer.digest);
-      if (!seen && !(await this.#refersTo(referrer, subject))) continue;
+      // What is lacking was found so before.
+      if ((await this.#tasks.get(referrer.digest)) !== undefined) continue;
+      if (!(await this.#refersTo(referrer, subject))) continue;
       const lacks = await this.#copyOnce(bareDescriptor(referrer), 0);
       if (lacks === undefined) this.#referrers.push({ subject: subject.digest, descriptor: referrer });
     }
