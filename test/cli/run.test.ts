@@ -76,6 +76,12 @@ test.each<[string, string[], string]>([
   ['no source', ['plan', '--profile', 'json:raw'], '--source'],
   ['a bad time', ['plan', '--profile', 'json:raw', '--source', 'x', '--as-of', 'noon'], 'noon'],
   ['a bad duration', ['plan', '--profile', 'json:raw', '--source', 'x', '--valid-for', '0h'], '0h'],
+  ['a duration for records', ['plan', '--profile', 'json:raw', '--source', 'x', '--valid-for', '1h'], '--valid-for'],
+  [
+    'a data source for records',
+    ['plan', '--profile', 'json:raw', '--source', 'x', '--data-source', 'GO-=govulndb,Go,https://go.dev'],
+    '--data-source',
+  ],
   ['a duration beyond all use', ['plan', '--profile', 'json:raw', '--source', 'x', '--valid-for', '36526d'], '36526d'],
   ['a bad tenant', ['plan', '--profile', 'json:raw', '--source', 'x', '--tenant', 'A b'], 'A b'],
   [

@@ -36,7 +36,7 @@ interface ExportOptions extends CommonOptions, SelectorOptions, TransportOptions
   readonly unsigned: boolean;
   readonly signedAs?: string;
   readonly asOf?: ExportRequest['asOf'];
-  readonly validFor: number;
+  readonly validFor?: number;
   readonly tenant: string;
   readonly skipInvalid: boolean;
   readonly dataSource?: ExportRequest['dataSources'];
@@ -82,7 +82,11 @@ function withRequestOptions(command: Command): Command {
     )
     .requiredOption('--source <path>', 'a folder, archive or file of OSV or OpenVEX records (repeats)', collect)
     .option('--as-of <time>', "the bundle's one point in time (default: the newest record's)", parsing(parseInstant))
-    .option('--valid-for <duration>', 'how long a Trivy database counts as fresh', parsing(parseValidFor), 86_400)
+    .option(
+      '--valid-for <duration>',
+      'how long a Trivy database counts as fresh (default: 24h)',
+      parsing(parseValidFor),
+    )
     .option('--tenant <name>', 'whose evidence this is', parsing(parseTenant), 'default')
     .option('--skip-invalid', 'withhold and list records that are not fit, instead of failing', false)
     .option(
@@ -144,17 +148,29 @@ function watchRun(io: Io, { quiet }: CommonOptions) {
   return { options, progress, end: () => progress.clear() };
 }
 
+const DAY_SECONDS = 86_400;
+
 function requestFrom(options: ExportOptions): ExportRequest {
+  if (resolveProfile(options.profile).kind !== 'trivy') refuseTrivyOptions(options);
   return {
     profile: options.profile,
     sources: options.source,
     selector: selectorFrom(options),
     tenant: options.tenant,
     asOf: options.asOf,
-    validForSeconds: options.validFor,
+    validForSeconds: options.validFor ?? DAY_SECONDS,
     skipInvalid: options.skipInvalid,
     dataSources: options.dataSource ?? [],
   };
+}
+
+/** What would change nothing was meant to change something. */
+function refuseTrivyOptions({ profile, validFor, dataSource }: ExportOptions): void {
+  const given = [validFor === undefined ? [] : '--valid-for', dataSource === undefined ? [] : '--data-source'].flat();
+  if (given.length === 0) return;
+  throw new CodedError('ERR_EXPORT_USAGE', `${given.join(' and ')}: ${profile} has no use for it`, {
+    hint: 'leave it away, or choose --profile trivy:db',
+  });
 }
 
 /** A hundred years, which is what export.json holds. */
