@@ -18,6 +18,8 @@ export interface OperationOptions {
 export interface FetchOptions extends OperationOptions {
   /** Only these bytes; a part cannot be checked against the digest, so the caller must check the whole. */
   readonly range?: ByteRange | undefined;
+  /** It lies among the manifests though its type is none that is known. */
+  readonly asManifest?: boolean | undefined;
 }
 
 /** Content that can be read as often as a retry needs it, from any offset in bytes. */
@@ -32,6 +34,8 @@ export interface PushOptions extends OperationOptions {
   readonly mountFrom?: string | undefined;
   /** Whether the caller has just looked for a manifest there, and what it saw, so that nobody looks again. */
   readonly found?: boolean | undefined;
+  /** As in FetchOptions. */
+  readonly asManifest?: boolean | undefined;
   /** Called with the number of bytes that have just been sent. */
   readonly onBytes?: ((sizeBytes: number) => void) | undefined;
 }
@@ -72,6 +76,9 @@ export interface Repository {
 
   /** Whether the content is there, without reading it. Manifests and blobs are told apart by media type. */
   exists(descriptor: Descriptor, options?: OperationOptions): Promise<boolean>;
+
+  /** Whether content of a type that is not known lies among the manifests; absent where they lie together with blobs. */
+  isManifest?(descriptor: Descriptor, options?: OperationOptions): Promise<boolean>;
 
   /**
    * Puts content there, once: nothing of it is visible before it is whole and its digest right.

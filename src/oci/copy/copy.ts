@@ -3,6 +3,7 @@ import { bareDescriptor } from '../content.ts';
 import { cosignTagsOf } from '../cosign-tags.ts';
 import { isForeign, type Manifest, successorsOf } from '../manifest.ts';
 import type { OperationOptions, PushOutcome, Repository } from '../ports.ts';
+import { copyOpaque } from './opaque.ts';
 import { atSide, CopyLimits, limitReached } from './rules.ts';
 import { kindOfFailure, type Shortfall, type ShortfallKind, shortfallOf } from './shortfall.ts';
 import { Slots } from './slots.ts';
@@ -113,6 +114,8 @@ class CopyRun {
   readonly #shortfalls: Record<ShortfallKind, Shortfall[]> = { missing: [], refused: [] };
   readonly #incomplete: Incomplete[] = [];
   readonly #vouched = new Set<Digest>();
+  /** What an index lists under a type that is not known, be it a manifest or a blob. */
+  readonly #opaque = new Set<Digest>();
 
   constructor(source: Repository, target: Repository, options: CopyOptions) {
     this.#source = source;
@@ -173,9 +176,10 @@ class CopyRun {
       this.#limits.count(descriptor, depth);
       this.#vouched.delete(descriptor.digest);
       this.#transfer.find(descriptor);
-      task = this.#orShortfall(descriptor, namedBy, () =>
-        isManifestType(descriptor.mediaType) ? this.#copyManifest(descriptor, depth) : this.#copyBlob(descriptor),
-      );
+      task = this.#orShortfall(descriptor, namedBy, () => {
+        if (isManifestType(descriptor.mediaType)) return this.#copyManifest(descriptor, depth);
+        return this.#opaque.has(descriptor.digest) ? this.#copyOpaque(descriptor) : this.#copyBlob(descriptor);
+      });
       // Whoever waits for it hears of its failure; if nobody does any more, a first failure was heard of before.
       task.catch(() => undefined);
       this.#tasks.set(descriptor.digest, task);
@@ -204,6 +208,9 @@ class CopyRun {
     // Referrers go along even where it is not whole itself: the source has them.
     this.#fresh.push(descriptor);
     const successors = successorsOf(manifest).filter((successor) => this.#isWanted(successor));
+    if (manifest.kind === 'index') {
+      for (const { mediaType, digest } of successors) if (!isManifestType(mediaType)) this.#opaque.add(digest);
+    }
     const found = await this.#isVouched(descriptor, manifest);
     if (found === true) this.#trust(successors);
     else {
@@ -221,6 +228,12 @@ class CopyRun {
 
   async #copyBlob(descriptor: Descriptor): Promise<undefined> {
     await this.#slots.run(() => this.#transfer.pushBlob(descriptor));
+  }
+
+  async #copyOpaque(descriptor: Descriptor): Promise<undefined> {
+    const options = { signal: this.#signal };
+    const reason = await this.#slots.run(() => copyOpaque(this.#transfer, descriptor, options));
+    if (reason !== undefined) this.#excluded.push({ descriptor: bareDescriptor(descriptor), reason });
   }
 
   /** Whether the target holds this manifest and vouches for its blobs; undefined where it was not asked. */

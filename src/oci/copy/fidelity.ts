@@ -69,17 +69,20 @@ export async function verifyContents(
   options: FidelityOptions = {},
 ): Promise<Shortfall[]> {
   const slots = new Slots(options.concurrency ?? 4);
-  const read = async (descriptor: Descriptor): Promise<Shortfall[]> => {
+  const { signal } = options;
+  const read = async (descriptor: Descriptor, asManifest: boolean): Promise<Shortfall[]> => {
     try {
-      for await (const chunk of await repository.fetch(descriptor, { signal: options.signal })) {
+      for await (const chunk of await repository.fetch(descriptor, { signal, asManifest })) {
         options.onBytes?.(chunk.byteLength);
       }
       return [];
     } catch (error) {
+      const elsewhere = !asManifest && isCoded(error, 'ERR_EXPORT_NOT_FOUND');
+      if (elsewhere && (await repository.isManifest?.(descriptor, { signal }))) return read(descriptor, true);
       if (!isCoded(error, 'ERR_EXPORT_NOT_FOUND', 'ERR_EXPORT_DIGEST_MISMATCH', 'ERR_EXPORT_SIZE_MISMATCH'))
         throw error;
       return [{ descriptor, code: error.code, message: error.message, mayPass: false }];
     }
   };
-  return (await Promise.all(contents.map((descriptor) => slots.run(() => read(descriptor))))).flat();
+  return (await Promise.all(contents.map((descriptor) => slots.run(() => read(descriptor, false))))).flat();
 }

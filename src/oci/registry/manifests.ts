@@ -29,7 +29,7 @@ export async function resolveManifest(
 
 /** Whether a registry has a manifest. */
 export async function hasManifest(remote: Remote, descriptor: Descriptor, options: OperationOptions): Promise<boolean> {
-  const response = await head(remote, descriptor.digest, options);
+  const response = await head(remote, descriptor.digest, options, descriptor.mediaType);
   await response.drop();
   if (response.status === 404) return false;
   if (response.status !== 200) throw await refusal(response, 'HEAD');
@@ -49,7 +49,7 @@ export async function getManifest(
     return held;
   }
   if (descriptor.size > maxManifestBytes) throw tooLarge(remote, descriptor);
-  const { response, bytes } = await read(remote, descriptor.digest, descriptor.size, options);
+  const { response, bytes } = await read(remote, descriptor.digest, descriptor.size, options, descriptor.mediaType);
   if (response.status === 404) {
     await response.drop();
     throw contentMissing(remote, descriptor);
@@ -137,16 +137,23 @@ function tooLarge(remote: Remote, { digest, size }: Descriptor): CodedError {
   });
 }
 
-function head(remote: Remote, name: string, options: OperationOptions): Promise<WireResponse> {
-  return remote.session.send({ method: 'HEAD', ...request(remote, name, options) });
+function head(remote: Remote, name: string, options: OperationOptions, type?: string): Promise<WireResponse> {
+  return remote.session.send({ method: 'HEAD', ...request(remote, name, options, type) });
 }
 
-function read(remote: Remote, name: string, maxBytes: number, options: OperationOptions): Promise<ReadAnswer> {
-  return remote.session.read({ method: 'GET', ...request(remote, name, options) }, maxBytes);
+function read(
+  remote: Remote,
+  name: string,
+  maxBytes: number,
+  options: OperationOptions,
+  type?: string,
+): Promise<ReadAnswer> {
+  return remote.session.read({ method: 'GET', ...request(remote, name, options, type) }, maxBytes);
 }
 
-function request(remote: Remote, name: string, { signal }: OperationOptions) {
-  return { url: remote.url(`manifests/${name}`), scopes: remote.toRead, headers: { accept: ACCEPT }, signal };
+function request(remote: Remote, name: string, { signal }: OperationOptions, type = ACCEPT) {
+  const accept = isManifestType(type) || type === ACCEPT ? ACCEPT : `${type}, ${ACCEPT}`;
+  return { url: remote.url(`manifests/${name}`), scopes: remote.toRead, headers: { accept }, signal };
 }
 
 function describeHead(response: WireResponse, name: string): Descriptor | undefined {

@@ -51,7 +51,7 @@ export class RegistryRepository implements Repository {
     if (range !== undefined && (range.start < 0 || range.end < range.start || range.end >= descriptor.size)) {
       throw new RangeError(`range ${range.start}-${range.end} of ${descriptor.size} bytes`);
     }
-    if (isManifestType(descriptor.mediaType)) return this.#readManifest(descriptor, options);
+    if (isManifestType(descriptor.mediaType) || options.asManifest) return this.#readManifest(descriptor, options);
     const stream = readBlob(this.#remote, descriptor, range, options);
     return range === undefined ? verifyStream(descriptor, stream, this.name) : stream;
   }
@@ -61,16 +61,22 @@ export class RegistryRepository implements Repository {
     return has(this.#remote, descriptor, options);
   }
 
+  async isManifest(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {
+    if (await hasBlob(this.#remote, descriptor, options)) return false;
+    return hasManifest(this.#remote, descriptor, options);
+  }
+
   async push(descriptor: Descriptor, content: ContentReader, options: PushOptions = {}): Promise<PushOutcome> {
-    if (!isManifestType(descriptor.mediaType)) return pushBlob(this.#remote, descriptor, content, options);
+    const { mediaType } = descriptor;
+    if (!isManifestType(mediaType) && !options.asManifest) return pushBlob(this.#remote, descriptor, content, options);
     const name = `${this.name}: ${descriptor.digest}`;
     const bytes = await collect(await content(0), maxManifestBytes, name);
     verifyBytes(descriptor, bytes, 'source');
-    const manifest = parseManifest(bytes, descriptor.mediaType, name);
+    const manifest = isManifestType(mediaType) ? parseManifest(bytes, mediaType, name) : undefined;
     const outcome = await pushManifest(this.#remote, descriptor, bytes, options);
     if (outcome === 'uploaded') options.onBytes?.(bytes.byteLength);
     // One that was there may have been pushed by a run that ended before it listed it.
-    if (manifest.subject !== undefined && !(await supportsReferrers(this.#remote, options))) {
+    if (manifest?.subject !== undefined && !(await supportsReferrers(this.#remote, options))) {
       await this.#fallback.add(manifest.subject.digest, referrerDescriptor(descriptor, manifest), options);
     }
     return outcome;
