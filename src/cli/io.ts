@@ -11,7 +11,7 @@ export interface Io {
    */
   archiveOut(): Writable;
   /** Everything that is not a result. */
-  readonly stderr: Writable;
+  readonly stderr: Writable & { readonly columns?: number };
   readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether stderr is a terminal, so that progress may be drawn. */

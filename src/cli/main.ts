@@ -4,11 +4,16 @@ import { reportFailure } from './failure.ts';
 import type { Io } from './io.ts';
 import { run } from './run.ts';
 
+const terminal = process.stderr.isTTY === true && process.env['TERM'] !== 'dumb';
 const interrupt = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {
     // A second request means now: what a run leaves behind at any moment, the next run repairs.
-    if (interrupt.signal.aborted) process.exit(130);
+    if (interrupt.signal.aborted) {
+      // The line of progress would stay.
+      if (terminal) process.stderr.write('\r\x1b[K');
+      process.exit(130);
+    }
     interrupt.abort(name);
   });
 }
@@ -34,7 +39,7 @@ const io: Io = {
   stderr: process.stderr,
   stdin: process.stdin,
   env: process.env,
-  terminal: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
+  terminal,
   signal: interrupt.signal,
 };
 const status = await run(process.argv.slice(2), io);

@@ -1,15 +1,9 @@
-import type { Progress, ProgressListener } from '#export';
+import type { Progress } from '#export';
 import type { Io } from './io.ts';
-import { formatBytes, formatCount, formatDuration } from './numbers.ts';
+import { formatDuration } from './numbers.ts';
 import { oneLine } from './one-line.ts';
-
-const VERBS: Record<Progress['stage'], string> = {
-  read: 'reading',
-  pack: 'packing',
-  send: 'sending',
-  check: 'checking',
-  fetch: 'fetching',
-};
+import { cut, describeProgress, drawProgress, type ShownProgress, terminalOf } from './progress/bar.ts';
+import { RateMeter } from './progress/rate.ts';
 
 const REDRAW_MS = 100;
 const QUIET_MS = 500;
@@ -17,10 +11,11 @@ const QUIET_MS = 500;
 const LOG_MS = 30_000;
 /** Shorter waits are not worth a word. */
 const TOLD_WAIT_MS = 1000;
+const USUAL_COLUMNS = 80;
 
 /** One line at the bottom of a terminal that says what is under way, how fast, and how long it will take. */
 export interface ProgressLine {
-  readonly listen: ProgressListener;
+  readonly listen: (progress: ShownProgress) => void;
   /** Says that a registry wants to be left alone for a while, and why. */
   readonly wait: (wait: { readonly host: string; readonly waitMs: number; readonly reason: string }) => void;
   /** Says what a registry wants its users to know, once. */
@@ -32,48 +27,74 @@ export interface ProgressLine {
 /** A progress line on a terminal; elsewhere whole lines, seldom; nothing when the user wants quiet. */
 export function createProgressLine(io: Io, quiet: boolean, now: () => number = () => performance.now()): ProgressLine {
   if (quiet) return { listen: () => undefined, wait: () => undefined, warn: () => undefined, clear: () => undefined };
-  const { terminal } = io;
-  let stage: Progress['stage'] | undefined;
-  let [startedAt, drawnAt] = [now(), now()];
+  return io.terminal ? onTerminal(io, now) : inLog(io, now);
+}
+
+function onTerminal({ stderr, env }: Io, now: () => number): ProgressLine {
   let shown = false;
-  const write = (text: string) => {
-    drawnAt = now();
-    shown = terminal;
-    io.stderr.write(terminal ? `\r\x1b[K${text}` : `${text}\n`);
+  const terminal = () => terminalOf(stderr.columns || USUAL_COLUMNS, env);
+  const draw = (text: string) => {
+    shown = true;
+    // Over what is there, and then the rest: nothing is empty in between.
+    stderr.write(`\r${text}\x1b[K`);
   };
   const clear = () => {
-    if (shown) io.stderr.write('\r\x1b[K');
+    if (shown) stderr.write('\r\x1b[K');
     shown = false;
   };
-  const listen = (progress: Progress) => {
+  const paced = pace(now, REDRAW_MS, (progress, rate) => draw(drawProgress(progress, rate, terminal())));
+  const wait: ProgressLine['wait'] = (wait) => {
+    if (wait.waitMs >= TOLD_WAIT_MS) draw(cut(describeWait(wait), terminal().columns - 1));
+  };
+  const warn = onceEach((line) => {
+    clear();
+    stderr.write(line);
+  });
+  return { listen: paced, wait, warn, clear };
+}
+
+function inLog({ stderr }: Io, now: () => number): ProgressLine {
+  const say = (text: string) => void stderr.write(`${text}\n`);
+  const wait: ProgressLine['wait'] = (wait) => {
+    if (wait.waitMs >= TOLD_WAIT_MS) say(describeWait(wait));
+  };
+  const listen = pace(now, LOG_MS, (progress, rate) => say(describeProgress(progress, rate)));
+  return { listen, wait, warn: onceEach((line) => void stderr.write(line)), clear: () => undefined };
+}
+
+/** Lets progress through once a stage takes time, and then now and again, with how fast it goes. */
+function pace(
+  now: () => number,
+  everyMs: number,
+  show: (progress: ShownProgress, rate: number | undefined) => void,
+): ProgressLine['listen'] {
+  let stage: Progress['stage'] | undefined;
+  let meter = new RateMeter();
+  let [startedAt, shownAt] = [now(), now()];
+  return (progress) => {
     const at = now();
-    if (progress.stage !== stage) [stage, startedAt] = [progress.stage, at];
-    if (at - startedAt < QUIET_MS || at - drawnAt < (terminal ? REDRAW_MS : LOG_MS)) return;
-    write(describeProgress(progress, (at - startedAt) / 1000));
+    if (progress.stage !== stage) {
+      [stage, startedAt] = [progress.stage, at];
+      meter = new RateMeter();
+    }
+    meter.note(progress.done, at);
+    if (at - startedAt < QUIET_MS || at - shownAt < everyMs) return;
+    shownAt = at;
+    show(progress, meter.rate(progress.done, at));
   };
-  const wait: ProgressLine['wait'] = ({ host, waitMs, reason }) => {
-    if (waitMs >= TOLD_WAIT_MS) write(`waiting ${formatDuration(waitMs / 1000)} for ${host}: ${reason}`);
-  };
+}
+
+function onceEach(write: (line: string) => void): ProgressLine['warn'] {
   const told = new Set<string>();
-  const warn: ProgressLine['warn'] = ({ host, text }) => {
+  return ({ host, text }) => {
     const line = `warning: ${host}: ${oneLine(text)}\n`;
     // A copy may talk to one host in several sessions.
     if (told.has(line)) return;
     told.add(line);
-    clear();
-    io.stderr.write(line);
+    write(line);
   };
-  return { listen, wait, warn, clear };
 }
 
-/** One line of progress, `seconds` after the stage began. @internal Tested by itself. */
-export function describeProgress({ stage, done, total, unit }: Progress, seconds: number): string {
-  const amount = unit === 'bytes' ? formatBytes : formatCount;
-  const rate = seconds > 0 ? done / seconds : 0;
-  const parts = [
-    `${VERBS[stage]} ${amount(done)}${total === undefined ? '' : ` of ${amount(total)}`}${unit === 'bytes' ? '' : ` ${unit}`}`,
-  ];
-  if (rate > 0) parts.push(`${amount(Math.round(rate))}${unit === 'bytes' ? '' : ` ${unit}`}/s`);
-  if (rate > 0 && total !== undefined && total > done) parts.push(`${formatDuration((total - done) / rate)} left`);
-  return parts.join(', ');
+function describeWait({ host, waitMs, reason }: Parameters<ProgressLine['wait']>[0]): string {
+  return `waiting ${formatDuration(waitMs / 1000)} for ${host}: ${oneLine(reason)}`;
 }

@@ -8,10 +8,19 @@ export interface FakeIo extends Io {
   interrupt(): void;
 }
 
+interface FakeWorld {
+  env?: Record<string, string>;
+  terminal?: boolean;
+  /** Of the terminal. */
+  columns?: number;
+  typed?: string;
+}
+
 /** A world with nobody at the keyboard, unless told otherwise. */
-export function fakeIo(world: { env?: Record<string, string>; terminal?: boolean; typed?: string } = {}): FakeIo {
+export function fakeIo(world: FakeWorld = {}): FakeIo {
   const [stdout, out] = keeper();
-  const [stderr, err] = keeper();
+  const [errors, err] = keeper();
+  const stderr = Object.assign(errors, world.columns === undefined ? {} : { columns: world.columns });
   const stdin = new PassThrough();
   const controller = new AbortController();
   const typing = world.typed === undefined ? {} : { isTTY: true, setRawMode: () => stdin.write(world.typed as string) };
