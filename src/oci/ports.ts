@@ -1,6 +1,6 @@
 import type { Descriptor, Digest } from '#core';
 
-/** Bytes as they flow. Chunks are the reader's to keep. */
+/** Bytes as they flow. Chunks are the reader's to keep, unless it asked for lent ones. */
 export type ByteStream = AsyncIterable<Uint8Array>;
 
 /** A closed range of bytes: both ends are included, as in HTTP (RFC 9110 §14.1.2). */
@@ -20,10 +20,12 @@ export interface FetchOptions extends OperationOptions {
   readonly range?: ByteRange | undefined;
   /** It lies among the manifests though its type is none that is known. */
   readonly asManifest?: boolean | undefined;
+  /** Chunks may be lent: each is the reader's until the next one is there, so that their memory is used again. */
+  readonly lend?: boolean | undefined;
 }
 
-/** Content that can be read as often as a retry needs it, from any offset in bytes. */
-export type ContentReader = (offset: number) => ByteStream | Promise<ByteStream>;
+/** Content that can be read as often as a retry needs it, from any offset in bytes; `lend` is that of FetchOptions. */
+export type ContentReader = (offset: number, lend?: boolean) => ByteStream | Promise<ByteStream>;
 
 /** What a push did: sent the bytes, had the other side link them, or found them there. */
 export type PushOutcome = 'uploaded' | 'mounted' | 'present';

@@ -32,17 +32,18 @@ export function verifyRest(descriptor: Descriptor, digester: Digester, rest: Byt
 }
 
 async function* check(descriptor: Descriptor, digester: Digester, stream: ByteStream, place: string): ByteStream {
-  let held: Uint8Array | undefined;
+  let last: Uint8Array | undefined;
   for await (const chunk of stream) {
     if (digester.size + chunk.byteLength > descriptor.size) throw sizeMismatch(descriptor, place, 'more bytes');
+    if (chunk.byteLength === 0) continue;
     digester.update(chunk);
-    if (held !== undefined) yield held;
-    held = chunk;
+    if (digester.size === descriptor.size) last = chunk;
+    else yield chunk;
   }
   if (digester.size !== descriptor.size) throw sizeMismatch(descriptor, place, `${digester.size} bytes`);
   const actual = digester.digest();
   if (actual !== descriptor.digest) throw digestMismatch(descriptor, place, actual);
-  if (held !== undefined) yield held;
+  if (last !== undefined) yield last;
 }
 
 /** verifyStream for content that is in memory. */

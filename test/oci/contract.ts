@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, describe as group, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { packIndex, type Repository } from '#oci';
+import { type ByteStream, packIndex, type Repository } from '#oci';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from './content.ts';
 
 /** What is put to the test: a fresh, empty repository and ways to see it anew. */
@@ -10,6 +10,11 @@ export interface ContractSubject {
   /** The same repository as another process would open it, after all that was done is made visible. */
   reopen(): Promise<Repository>;
   dispose(): Promise<void>;
+}
+
+/** Lent chunks, to keep: each is copied before the next is asked for. */
+async function* copying(stream: ByteStream): ByteStream {
+  for await (const chunk of stream) yield Uint8Array.from(chunk);
 }
 
 /** Every repository, wherever it lies, keeps these promises (src/oci/ports.ts). */
@@ -43,6 +48,8 @@ export function repositoryContract(name: string, setUp: () => Promise<ContractSu
       expect(await repository.push(descriptor, inPieces(bytes, 50_000))).toBe('uploaded');
       expect(await repository.exists(descriptor)).toBe(true);
       expect(Buffer.compare(await readAll(await repository.fetch(descriptor)), bytes)).toBe(0);
+      const lent = copying(await repository.fetch(descriptor, { lend: true }));
+      expect(Buffer.compare(await readAll(lent), bytes)).toBe(0);
       expect(await repository.push(descriptor, inPieces(bytes, 50_000))).toBe('present');
     });
 

@@ -92,7 +92,7 @@ export class Transfer {
   async pushBlob(descriptor: Descriptor): Promise<void> {
     const inline = await atSide('source', descriptor, () => inlineData(descriptor, this.source.name));
     const content: ContentReader =
-      inline === undefined ? (offset) => this.#readFrom(descriptor, offset) : contentOf(inline);
+      inline === undefined ? (offset, lend) => this.#readFrom(descriptor, offset, lend) : contentOf(inline);
     await this.#push(descriptor, content, undefined);
   }
 
@@ -106,9 +106,9 @@ export class Transfer {
     this.settle(descriptor, await atSide('target', descriptor, () => this.target.push(bare, content, options)));
   }
 
-  async #readFrom(descriptor: Descriptor, offset: number): Promise<ByteStream> {
+  async #readFrom(descriptor: Descriptor, offset: number, lend: boolean | undefined): Promise<ByteStream> {
     const range = offset === 0 ? undefined : { start: offset, end: descriptor.size - 1 };
-    const options = { signal: this.#options.signal, range };
+    const options = { signal: this.#options.signal, range, lend };
     const stream = await atSide('source', descriptor, () => this.source.fetch(bareDescriptor(descriptor), options));
     return keepVerified(stream, streamAtSide('source', descriptor, stream));
   }

@@ -34,10 +34,10 @@ export class ArchiveFiles implements LayoutFiles {
     return staged ?? (this.#dropped.has(path) ? undefined : this.#base?.sizeOf(path));
   }
 
-  async *read(path: string, range?: ByteRange): ByteStream {
+  async *read(path: string, range?: ByteRange, lend?: boolean): ByteStream {
     const staged = path.startsWith('blobs/') && (await this.#stage.sizeOf(path)) !== undefined;
     const files = staged ? this.#stage : this.#base;
-    if (files !== undefined) yield* files.read(path, range);
+    if (files !== undefined) yield* files.read(path, range, lend);
   }
 
   /** Takes a blob that is gathered into the next tar. */

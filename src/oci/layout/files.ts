@@ -9,8 +9,8 @@ export interface LayoutFiles {
   version(path: string): Promise<string | undefined>;
   /** Size in bytes; undefined where there is no such file. */
   sizeOf(path: string): Promise<number | undefined>;
-  /** The bytes of the file or of a closed range of it. Opens it when the first is asked for. */
-  read(path: string, range?: ByteRange): ByteStream;
+  /** The bytes of the file or of a closed range of it; `lend` as in FetchOptions. Opens it when the first is asked for. */
+  read(path: string, range?: ByteRange, lend?: boolean): ByteStream;
 }
 
 /** Where the content of a digest lies below the root of a layout (image-spec v1.1.1 image-layout.md#blobs). */
@@ -39,12 +39,12 @@ export class FolderFiles implements LayoutFiles {
     return found?.isFile() ? found.size : undefined;
   }
 
-  async *read(path: string, range?: ByteRange): ByteStream {
+  async *read(path: string, range?: ByteRange, lend?: boolean): ByteStream {
     const full = join(this.root, path);
     let file: FileHandle | undefined;
     try {
       file = await open(full, constants.O_RDONLY);
-      yield* readFileRange(file, range);
+      yield* readFileRange(file, range, lend);
     } catch (error) {
       throw fileError(error, full);
     } finally {
@@ -53,17 +53,25 @@ export class FolderFiles implements LayoutFiles {
   }
 }
 
-/** Reads from an open file, one chunk ahead of the reader. */
-export async function* readFileRange(file: FileHandle, range?: ByteRange): ByteStream {
+/** Reads from an open file, one chunk ahead of the reader; `lend` as in FetchOptions. */
+export async function* readFileRange(file: FileHandle, range?: ByteRange, lend = false): ByteStream {
   const end = range === undefined ? Number.MAX_SAFE_INTEGER : range.end + 1;
   let position = range?.start ?? 0;
-  let ahead = readChunk(file, position, end);
+  const lent: Buffer[] = [];
+  const readAhead = () => {
+    const length = Math.max(0, Math.min(CHUNK_BYTES, end - position));
+    // While the reader has one of two, the other is read into.
+    const buffer = (lend && lent.length === 2 ? lent.shift() : undefined) ?? Buffer.allocUnsafeSlow(length);
+    if (lend) lent.push(buffer);
+    return readChunk(file, buffer.subarray(0, length), position);
+  };
+  let ahead = readAhead();
   try {
     for (;;) {
       const chunk = await ahead;
       if (chunk.byteLength === 0) return;
       position += chunk.byteLength;
-      ahead = readChunk(file, position, end);
+      ahead = readAhead();
       ahead.catch(() => undefined);
       yield chunk;
     }
@@ -73,10 +81,9 @@ export async function* readFileRange(file: FileHandle, range?: ByteRange): ByteS
   }
 }
 
-async function readChunk(file: FileHandle, position: number, end: number): Promise<Uint8Array> {
-  const length = Math.min(CHUNK_BYTES, end - position);
-  if (length <= 0) return new Uint8Array(0);
-  const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, position);
+async function readChunk(file: FileHandle, buffer: Uint8Array, position: number): Promise<Uint8Array> {
+  if (buffer.byteLength === 0) return buffer;
+  const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, position);
   return buffer.subarray(0, bytesRead);
 }
 

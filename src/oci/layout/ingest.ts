@@ -37,7 +37,7 @@ export class BlobWriter {
     const temp = this.#temp(descriptor.size >= RESUMABLE_BYTES ? descriptor : undefined);
     await this.#fill(temp, descriptor, options, async () => {
       await temp.open();
-      return verifyStream(descriptor, await content(0), 'source');
+      return verifyStream(descriptor, await content(0, true), 'source');
     });
   }
 
@@ -111,7 +111,7 @@ export class BlobWriter {
         temp,
         descriptor,
         options,
-        async () => (start === descriptor.size ? nothing() : content(start)),
+        async () => (start === descriptor.size ? nothing() : content(start, true)),
         held,
       );
       return true;

@@ -45,7 +45,7 @@ export class LayoutReader {
   }
 
   async fetch(descriptor: Descriptor, options: FetchOptions = {}): Promise<ByteStream> {
-    const { signal, range } = options;
+    const { signal, range, lend } = options;
     signal?.throwIfAborted();
     const inline = range === undefined ? inlineData(descriptor, this.name) : undefined;
     if (inline !== undefined) return once(inline);
@@ -55,7 +55,9 @@ export class LayoutReader {
     if (range !== undefined && (range.start < 0 || range.end < range.start || range.end >= size)) {
       throw new RangeError(`range ${range.start}-${range.end} of ${size} bytes`);
     }
-    const stream = this.#files.read(blobPath(descriptor.digest), range);
+    // Told how much there is, the reading takes no more memory than that.
+    const wanted = range ?? (size === 0 ? undefined : { start: 0, end: size - 1 });
+    const stream = this.#files.read(blobPath(descriptor.digest), wanted, lend);
     const stoppable = signal === undefined ? stream : untilAborted(stream, signal);
     return range === undefined ? verifyStream(descriptor, stoppable, this.name) : stoppable;
   }

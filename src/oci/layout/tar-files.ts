@@ -57,12 +57,12 @@ export class TarFiles implements LayoutFiles {
     return this.#places.get(path)?.size;
   }
 
-  async *read(path: string, range?: ByteRange): ByteStream {
+  async *read(path: string, range?: ByteRange, lend?: boolean): ByteStream {
     const place = this.#places.get(path);
     if (place === undefined) return;
     const { start, end } = range ?? { start: 0, end: place.size - 1 };
     try {
-      yield* readFileRange(this.#file, { start: place.offset + start, end: place.offset + end });
+      yield* readFileRange(this.#file, { start: place.offset + start, end: place.offset + end }, lend);
     } catch (error) {
       throw fileError(error, this.#path);
     }

@@ -1,6 +1,6 @@
 import { CodedError, type Descriptor } from '#core';
 import { pause } from '../pause.ts';
-import type { ByteRange, ByteStream, OperationOptions } from '../ports.ts';
+import type { ByteRange, ByteStream, FetchOptions, OperationOptions } from '../ports.ts';
 import { sizeMismatch } from '../verify-stream.ts';
 import { isTransient, protocolError, refusal } from './faults.ts';
 import { parseContentRange } from './headers.ts';
@@ -8,6 +8,8 @@ import type { WireResponse } from './message.ts';
 import type { Remote } from './remote.ts';
 
 const MAX_IDLE_BREAKS = 3;
+/** From here on it pays to make a connection for one body. */
+const BULK_BYTES = 1024 * 1024;
 
 /**
  * The bytes of a blob or of a closed range of it, unchecked but for their number. A connection that breaks is made
@@ -17,7 +19,7 @@ export async function* readBlob(
   remote: Remote,
   descriptor: Descriptor,
   range: ByteRange | undefined,
-  options: OperationOptions,
+  options: FetchOptions,
 ): ByteStream {
   const { start, end } = range ?? { start: 0, end: descriptor.size - 1 };
   const whole = range === undefined;
@@ -46,7 +48,7 @@ async function openBlob(
   descriptor: Descriptor,
   rest: ByteRange,
   whole: boolean,
-  options: OperationOptions,
+  options: FetchOptions,
 ): Promise<ByteStream> {
   const partial = !whole || rest.start > 0;
   const response = await remote.session.send({
@@ -55,6 +57,7 @@ async function openBlob(
     scopes: remote.toRead,
     headers: partial && rest.end >= rest.start ? { range: `bytes=${rest.start}-${rest.end}` } : {},
     signal: options.signal,
+    bulk: options.lend === true && rest.end - rest.start >= BULK_BYTES,
   });
   if (response.status === 404) {
     await response.drop();

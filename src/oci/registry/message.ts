@@ -7,6 +7,8 @@ export interface WireRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string | ByteStream | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The body of the answer is large, and is read as lent chunks (FetchOptions.lend). */
+  readonly bulk?: boolean | undefined;
 }
 
 /** An answer; its body must be read to the end or dropped, for the connection to be of use again. */

@@ -33,6 +33,8 @@ export interface RegistryRequest {
   /** Whether a redirect may lead to another origin; true unless told. */
   readonly mayLeave?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** As in WireRequest. */
+  readonly bulk?: boolean | undefined;
 }
 
 /** An answer whose body, where its status is 200, has been read. */
@@ -125,13 +127,13 @@ export class Session {
 
   /** @param base the origin that the credential is for */
   async #follow(request: RegistryRequest, base: URL, authorization: string | undefined): Promise<Step> {
-    const { method, signal, body } = request;
+    const { method, signal, body, bulk } = request;
     let { url } = request;
     let home = url.origin === base.origin;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const headers = { ...request.headers, ...(home && authorization !== undefined ? { authorization } : {}) };
       const sent = typeof body === 'function' ? await body() : body;
-      const response = await this.#wire.exchange({ method, url, headers, body: sent, signal });
+      const response = await this.#wire.exchange({ method, url, headers, body: sent, signal, bulk });
       this.#noteWarnings(response);
       const location = response.header('location');
       if (!REDIRECTS.includes(response.status) || location === undefined) return { response, home };

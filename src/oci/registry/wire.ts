@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { ByteStream } from '../ports.ts';
 import { isLoopbackHost } from '../reference.ts';
+import { getInBulk } from './bulk.ts';
 import { networkError } from './faults.ts';
 import { Agent, proxyAgent, request } from './http-client.ts';
 import type { WireRequest, WireResponse } from './message.ts';
@@ -27,41 +28,21 @@ export class Wire {
   /** The one origin that the user's client certificate is for. */
   readonly #registry: URL;
   readonly #dispatchers = new Map<string, Promise<Dispatcher>>();
+  readonly #closing = new AbortController();
+  readonly #idleMs: number;
 
   constructor(registry: URL, options: WireOptions) {
     this.#registry = registry;
     this.#options = options;
+    this.#idleMs = options.idleTimeoutMs ?? 60_000;
   }
 
   /** @throws CodedError ERR_EXPORT_NETWORK, or the signal's reason */
   async exchange(wanted: WireRequest): Promise<WireResponse> {
     const { url, signal } = wanted;
-    const dispatcher = await this.#dispatcher(url);
     try {
-      const answer = await request.call(dispatcher, {
-        origin: url.origin,
-        path: `${url.pathname}${url.search}`,
-        method: wanted.method,
-        headers: { 'user-agent': this.#options.userAgent, 'accept-encoding': 'identity', ...wanted.headers },
-        // An async iterable is taken as it is, though the type names only streams.
-        body: (wanted.body ?? null) as Readable | Uint8Array | string | null,
-        highWaterMark: READ_BYTES,
-        // A connection outlives a HEAD too. A body that comes with its answer ends it, and is no answer to what follows.
-        ...(wanted.method === 'HEAD' ? { reset: false } : {}),
-        ...(signal === undefined ? {} : { signal }),
-      });
-      const headers = (name: string): string[] => {
-        const value = answer.headers[name];
-        return value === undefined ? [] : Array.isArray(value) ? value : [value];
-      };
-      return {
-        status: answer.statusCode,
-        url,
-        header: (name) => headers(name)[0],
-        headers,
-        body: readBody(answer.body, url, signal),
-        drop: () => answer.body.dump({ limit: READ_BYTES }).catch(() => undefined),
-      };
+      const response = (wanted.bulk === true ? await this.#getInBulk(wanted) : undefined) ?? (await this.#send(wanted));
+      return { ...response, body: readBody(response.body, url, signal) };
     } catch (error) {
       signal?.throwIfAborted();
       throw networkError(error, url, wanted.method);
@@ -70,8 +51,50 @@ export class Wire {
 
   async close(): Promise<void> {
     // What is still under way belongs to nobody any more.
+    this.#closing.abort();
     const made = await Promise.allSettled(this.#dispatchers.values());
     for (const each of made) if (each.status === 'fulfilled') await each.value.destroy();
+  }
+
+  async #send(wanted: WireRequest): Promise<WireResponse> {
+    const { url, signal } = wanted;
+    const dispatcher = await this.#dispatcher(url);
+    const answer = await request.call(dispatcher, {
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method: wanted.method,
+      headers: this.#headers(wanted),
+      // An async iterable is taken as it is, though the type names only streams.
+      body: (wanted.body ?? null) as Readable | Uint8Array | string | null,
+      highWaterMark: READ_BYTES,
+      // A connection outlives a HEAD too. A body that comes with its answer ends it, and is no answer to what follows.
+      ...(wanted.method === 'HEAD' ? { reset: false } : {}),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const headers = (name: string): string[] => {
+      const value = answer.headers[name];
+      return value === undefined ? [] : Array.isArray(value) ? value : [value];
+    };
+    return {
+      status: answer.statusCode,
+      url,
+      header: (name) => headers(name)[0],
+      headers,
+      body: answer.body,
+      drop: () => answer.body.dump({ limit: READ_BYTES }).catch(() => undefined),
+    };
+  }
+
+  /** Where nothing lies between but a socket. */
+  async #getInBulk(wanted: WireRequest): Promise<WireResponse | undefined> {
+    const { url, signal } = wanted;
+    if (url.protocol !== 'http:' || this.#proxyOf(url) !== '') return undefined;
+    const signals = signal === undefined ? [this.#closing.signal] : [this.#closing.signal, signal];
+    return getInBulk({ url, headers: this.#headers(wanted) }, { idleMs: this.#idleMs, signals });
+  }
+
+  #headers({ headers }: WireRequest): Record<string, string> {
+    return { 'user-agent': this.#options.userAgent, 'accept-encoding': 'identity', ...headers };
   }
 
   #dispatcher(url: URL): Promise<Dispatcher> {
@@ -84,7 +107,7 @@ export class Wire {
   }
 
   async #connect(url: URL): Promise<Dispatcher> {
-    const idleMs = this.#options.idleTimeoutMs ?? 60_000;
+    const idleMs = this.#idleMs;
     const options = {
       allowH2: false,
       connections: this.#options.connections ?? 6,
@@ -102,6 +125,12 @@ export class Wire {
     const { timeout, ...tls } = options.connect;
     // The same authorities vouch for what lies behind a tunnel.
     return proxyAgent({ ...options, requestTls: { timeout, ...tls }, httpProxy, httpsProxy, noProxy });
+  }
+
+  /** The proxy for plain http; empty where there is none. */
+  #proxyOf(url: URL): string {
+    const { env } = this.#options;
+    return isLoopbackHost(url.hostname) ? '' : (env['http_proxy'] ?? env['HTTP_PROXY'] ?? '');
   }
 
   async #tls(url: URL) {
