@@ -1,4 +1,4 @@
-/** Keys and certificates for tests alone, valid until 2120: a server at 127.0.0.1 and localhost, and a client. */
+/** Keys and certificates for tests alone, valid for decades: a server at 127.0.0.1 and localhost. */
 export const serverIdentity: { readonly key: string; readonly cert: string } = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg3LXW/C0YISlmOxJi
@@ -34,6 +34,28 @@ DAt0ZXN0IGNsaWVudDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKgMbRofNsWg
 8a1phS/ts9ejEzARMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIg
 Z9ox61HJ5CBWUhZhp38qogmYZqMNUBD9GxsCS55Nl9wCIFTLd5pJCDjq5dblqiEM
 lCsWWLPyM0WPUfA0a47qsoG8
+-----END CERTIFICATE-----
+`,
+};
+
+/** Of `registry.example.com`, which is reached through a proxy. */
+export const farIdentity: { readonly key: string; readonly cert: string } = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgwu0NDcekqsr6BzoX
+tB5CIxdFRRxTEX1VXpS7mFGfHDihRANCAAQAr+7u5PN0FRP/3wFRJ98UCUf0fkE9
+ddQAqyhj7wA0IcR4H7WQusUvDSLgcLyB9k+D4xsFwpnfUVJdYNzjfkMF
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBpjCCAU2gAwIBAgIBATAKBggqhkjOPQQDAjAhMR8wHQYDVQQDDBZ0ZXN0IHJl
+Z2lzdHJ5IGZhciBhd2F5MCAXDTI2MTEyNTAyMTg0OFoYDzIxMTkxMjI4MDIxODQ4
+WjAhMR8wHQYDVQQDDBZ0ZXN0IHJlZ2lzdHJ5IGZhciBhd2F5MFkwEwYHKoZIzj0C
+AQYIKoZIzj0DAQcDQgAEAK/u7uTzdBUT/98BUSffFAlH9H5BPXXUAKsoY+8ANCHE
+eB+1kLrFLw0i4HC8gfZPg+MbBcKZ31FSXWDc435DBaN0MHIwHQYDVR0OBBYEFHu6
+3HvJ0tupf3MnktOhVz7boH2VMB8GA1UdIwQYMBaAFHu63HvJ0tupf3MnktOhVz7b
+oH2VMA8GA1UdEwEB/wQFMAMBAf8wHwYDVR0RBBgwFoIUcmVnaXN0cnkuZXhhbXBs
+ZS5jb20wCgYIKoZIzj0EAwIDRwAwRAIgJgBMOJgnrllNydXiDTRluLNoDuRs+PrE
+ABtkO5K57L8CIAdhiIjCaLlXq/LQTwaMRB/7wtmqANCIxGAcWoTfUosO
 -----END CERTIFICATE-----
 `,
 };

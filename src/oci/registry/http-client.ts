@@ -16,6 +16,9 @@ export const request = part('undici/lib/api/api-request.js') as (
 
 /** Connections through the proxies that are named; loaded where there are any. */
 export function proxyAgent(options: EnvHttpProxyAgent.Options): Dispatcher {
+  // Tunnels are asked for by a method that undici's door gives to every dispatcher.
+  const { prototype } = part('undici/lib/dispatcher/dispatcher.js') as typeof Dispatcher;
+  prototype.connect = part('undici/lib/api/api-connect.js') as Dispatcher['connect'];
   const Proxied = part('undici/lib/dispatcher/env-http-proxy-agent.js') as typeof EnvHttpProxyAgent;
   return new Proxied(options);
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { ContentReader } from '#oci';
 import { describe, inPieces, noise } from '../content.ts';
 import { sendError } from '../registry-double.ts';
 import { useFaulty } from './faulty.ts';
@@ -50,6 +51,35 @@ test('push: goes on where an upload broke, as the registry says', async () => {
   expect(Buffer.compare(faulty.double.blobs.get(`a ${describe(large).digest}`) as Buffer, large)).toBe(0);
   const first = faulty.double.seen.find(({ method }) => method === 'PATCH')?.headers['content-range'];
   expect(Number(first?.split('-')[0])).toBeGreaterThan(9_000_000);
+});
+
+test('push: an upload that broke when all of it had arrived is only ended', async () => {
+  const large = noise(12_000_000);
+  faulty.misbehave(
+    'PUT',
+    /uploads/,
+    async (_, request) => {
+      const parts: Buffer[] = [];
+      for await (const part of request) parts.push(part as Buffer);
+      faulty.double.uploads.set('u1', Buffer.concat(parts));
+      request.socket.destroy();
+    },
+    1,
+  );
+  // A registry as the source is asked for no bytes beyond its end.
+  const held = faulty.hold(large);
+  const from = await faulty.open();
+  const to = await faulty.open({}, 'b');
+  const read: number[] = [];
+  const content: ContentReader = (offset) => {
+    read.push(offset);
+    const range = offset === 0 ? undefined : { start: offset, end: held.size - 1 };
+    return from.fetch(held, { range });
+  };
+  expect(await to.push(held, content)).toBe('uploaded');
+  expect(read).toEqual([0]);
+  expect(faulty.double.blobs.get(`b ${held.digest}`)?.equals(large)).toBe(true);
+  expect(faulty.double.count('PATCH', /./)).toBe(0);
 });
 
 test('push: an answer that got lost is not a second upload', async () => {
