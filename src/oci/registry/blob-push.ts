@@ -18,6 +18,8 @@ import { UploadJournal } from './upload-journal.ts';
 
 /** Below this, a blob is read and checked before a byte of it is sent. */
 const SMALL_BYTES = 1024 * 1024;
+/** A socket that was given this much at once asks for nothing more before all of it is out. */
+const SOCKET_ROOM_BYTES = 64 * 1024;
 /** What GHCR takes at most in one chunk. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
 /** Failures after which a session may still be there for another run. */
@@ -136,7 +138,9 @@ class Upload {
   async #sendWhole(session: UploadSession): Promise<void> {
     const sizeBytes = this.#descriptor.size;
     const small = sizeBytes <= SMALL_BYTES;
-    const body = small ? await collect(await this.#open(0), SMALL_BYTES, this.#remote.name) : () => this.#open(0);
+    const body = small
+      ? await collect(await this.#open(0), SMALL_BYTES, this.#remote.name)
+      : async () => keepSmall(await this.#open(0, true));
     const response = await this.#sending(() =>
       finishUpload(this.#remote, session, this.#descriptor, { sizeBytes, body }, this.#options),
     );
@@ -200,9 +204,9 @@ class Upload {
   }
 
   /** The source from an offset on; from the beginning it is checked. */
-  async #open(offset: number): Promise<ByteStream> {
+  async #open(offset: number, lend?: boolean): Promise<ByteStream> {
     try {
-      const stream = await this.#content(offset);
+      const stream = await this.#content(offset, lend);
       return this.#watched(offset === 0 ? verifyStream(this.#descriptor, stream, 'source') : stream, offset);
     } catch (error) {
       throw this.#blameSource(error);
@@ -248,6 +252,11 @@ function wantsChunks(failure: CodedError, sizeBytes: number): boolean {
   const { status, registryCode } = failure.details;
   if (status === 413 || status === 416 || status === 405) return true;
   return status === 400 && registryCode !== 'DIGEST_INVALID' && registryCode !== 'SIZE_INVALID';
+}
+
+/** Lent chunks for a socket, which asks for the next while one that it has room for is still on its way. */
+async function* keepSmall(stream: ByteStream): ByteStream {
+  for await (const chunk of stream) yield chunk.byteLength < SOCKET_ROOM_BYTES ? Uint8Array.from(chunk) : chunk;
 }
 
 /** Gathers a stream into pieces of one size; only the last may be smaller. */
