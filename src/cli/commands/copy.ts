@@ -133,8 +133,14 @@ async function transfer(
     keepGoing: true,
     checkAll: options.checkAll,
     signal,
-    onProgress: (_, { settledBytes, knownBytes }) =>
-      progress.listen({ stage: 'send', done: settledBytes, total: knownBytes, unit: 'bytes' }),
+    onProgress: (_, { settledBytes, movingBytes, knownBytes, underWay }) =>
+      progress.listen({
+        stage: 'send',
+        done: settledBytes + movingBytes,
+        total: knownBytes,
+        unit: 'bytes',
+        underWay,
+      }),
   });
   const lost = await checkFidelity(target, report, { signal });
   await target.flush?.({ signal });

@@ -11,6 +11,10 @@ export interface CopyProgress {
   readonly knownBytes: number;
   /** Of what is at the target, sent or found there. */
   readonly settledBytes: number;
+  /** Sent of contents that are under way. */
+  readonly movingBytes: number;
+  /** Contents that are being sent now, of which something was sent. */
+  readonly underWay: number;
 }
 
 /** How a transfer is watched. */
@@ -28,6 +32,8 @@ export class Transfer {
   #bytesSent = 0;
   #knownBytes = 0;
   #settledBytes = 0;
+  /** Bytes sent of each content that is under way. */
+  readonly #moving = new Map<Digest, number>();
 
   constructor(source: Repository, target: Repository, options: TransferOptions) {
     this.source = source;
@@ -101,9 +107,21 @@ export class Transfer {
     signal?.throwIfAborted();
     const [from, to] = [this.source.mountable, this.target.mountable];
     const mountFrom = from !== undefined && from.origin === to?.origin ? from.repository : undefined;
-    const options = { signal, mountFrom, found, onBytes: (sizeBytes: number) => this.#sent(sizeBytes) };
+    const { digest, size } = descriptor;
+    const onBytes = (sizeBytes: number) => {
+      // What is sent again after a failure brings it no further.
+      this.#moving.set(digest, Math.min((this.#moving.get(digest) ?? 0) + sizeBytes, size));
+      this.#sent(sizeBytes);
+    };
+    const options = { signal, mountFrom, found, onBytes };
     const bare = bareDescriptor(descriptor);
-    this.settle(descriptor, await atSide('target', descriptor, () => this.target.push(bare, content, options)));
+    let outcome: PushOutcome;
+    try {
+      outcome = await atSide('target', descriptor, () => this.target.push(bare, content, options));
+    } finally {
+      this.#moving.delete(digest);
+    }
+    this.settle(descriptor, outcome);
   }
 
   async #readFrom(descriptor: Descriptor, offset: number, lend: boolean | undefined): Promise<ByteStream> {
@@ -114,7 +132,11 @@ export class Transfer {
   }
 
   #sent(sizeBytes: number): void {
-    const progress = { knownBytes: this.#knownBytes, settledBytes: this.#settledBytes };
-    this.#options.onProgress?.(sizeBytes, progress);
+    this.#options.onProgress?.(sizeBytes, {
+      knownBytes: this.#knownBytes,
+      settledBytes: this.#settledBytes,
+      movingBytes: [...this.#moving.values()].reduce((sum, moved) => sum + moved, 0),
+      underWay: this.#moving.size,
+    });
   }
 }

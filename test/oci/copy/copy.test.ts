@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import {
+  type CopyProgress,
   copy,
   type Layout,
   openLayout,
@@ -282,16 +283,23 @@ test('copy: stops when told, with the reason, and no tag moves', async () => {
 
 test('copy: progress adds up', async () => {
   const manifest = await pushLayers(source);
+  const seen: CopyProgress[] = [];
   let sent = 0;
-  let last = { knownBytes: 0, settledBytes: 0 };
   await copy(source, target, [manifest], {
+    concurrency: 3,
     onProgress: (bytes, progress) => {
       sent += bytes;
-      last = progress;
+      seen.push(progress);
     },
   });
   const total = 3_001_003 + manifest.size;
-  expect({ sent, ...last }).toEqual({ sent: total, knownBytes: total, settledBytes: total });
+  expect(sent).toBe(total);
+  expect(seen.at(-1)).toEqual({ knownBytes: total, settledBytes: total, movingBytes: 0, underWay: 0 });
+  const reached = seen.map(({ settledBytes, movingBytes }) => settledBytes + movingBytes);
+  expect(reached).toEqual([...reached].sort((one, other) => one - other));
+  // Large contents are seen on their way, not only at their end.
+  expect(Math.max(...seen.map(({ movingBytes }) => movingBytes))).toBeGreaterThan(500_000);
+  expect(Math.max(...seen.map(({ underWay }) => underWay))).toBeLessThanOrEqual(3);
 });
 
 test('copy: nesting without end is given up', async () => {
