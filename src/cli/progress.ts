@@ -1,8 +1,8 @@
-import type { Progress } from '#export';
+import type { Progress, ProgressListener } from '#export';
 import type { Io } from './io.ts';
 import { formatDuration } from './numbers.ts';
 import { oneLine } from './one-line.ts';
-import { cut, describeProgress, drawProgress, type ShownProgress, terminalOf } from './progress/bar.ts';
+import { cut, describeProgress, drawProgress, terminalOf } from './progress/bar.ts';
 import { RateMeter } from './progress/rate.ts';
 
 const REDRAW_MS = 100;
@@ -15,7 +15,7 @@ const USUAL_COLUMNS = 80;
 
 /** One line at the bottom of a terminal that says what is under way, how fast, and how long it will take. */
 export interface ProgressLine {
-  readonly listen: (progress: ShownProgress) => void;
+  readonly listen: ProgressListener;
   /** Says that a registry wants to be left alone for a while, and why. */
   readonly wait: (wait: { readonly host: string; readonly waitMs: number; readonly reason: string }) => void;
   /** Says what a registry wants its users to know, once. */
@@ -66,7 +66,7 @@ function inLog({ stderr }: Io, now: () => number): ProgressLine {
 function pace(
   now: () => number,
   everyMs: number,
-  show: (progress: ShownProgress, rate: number | undefined) => void,
+  show: (progress: Progress, rate: number | undefined) => void,
 ): ProgressLine['listen'] {
   let stage: Progress['stage'] | undefined;
   let meter = new RateMeter();

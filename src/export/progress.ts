@@ -9,6 +9,8 @@ export interface Progress {
   /** The end, where it is known. */
   readonly total?: number | undefined;
   readonly unit: 'records' | 'bytes';
+  /** Contents that are being sent at the moment, where that is known. */
+  readonly underWay?: number | undefined;
 }
 
 /** Told of progress, often; must be quick and must not throw. */

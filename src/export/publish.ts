@@ -109,8 +109,8 @@ function dockerReferenceOf(bundle: Bundle, { reference, signedAs }: Destination)
 }
 
 function watch({ onProgress, onSent }: PublishOptions): CopyOptions['onProgress'] {
-  return (sentBytes, { settledBytes, knownBytes }) => {
+  return (sentBytes, { settledBytes, movingBytes, knownBytes, underWay }) => {
     onSent?.(sentBytes);
-    onProgress?.({ stage: 'send', done: settledBytes, total: knownBytes, unit: 'bytes' });
+    onProgress?.({ stage: 'send', done: settledBytes + movingBytes, total: knownBytes, unit: 'bytes', underWay });
   };
 }

@@ -18,6 +18,8 @@ import type { OperationOptions, Repository } from './ports.ts';
 export interface PullOptions extends OperationOptions {
   /** Called with the bytes that have just been fetched. */
   readonly onBytes?: ((sizeBytes: number) => void) | undefined;
+  /** Called with the bytes that were there already, of whole files and of those that are gone on with. */
+  readonly onFound?: ((sizeBytes: number) => void) | undefined;
 }
 
 /** What became of one file. */
@@ -77,7 +79,10 @@ async function pullFile(
   const path = join(folder, title);
   try {
     await makeParents(folder, title);
-    if ((await digestOfFile(path, layer)) === layer.digest) return 'present';
+    if ((await digestOfFile(path, layer)) === layer.digest) {
+      options.onFound?.(layer.size);
+      return 'present';
+    }
     const partial = join(dirname(path), `.${hexOf(layer.digest)}.partial`);
     const state = await fetchInto(repository, layer, partial, options);
     await rename(partial, path);
@@ -119,12 +124,15 @@ async function fetchInto(
   repository: Repository,
   layer: Descriptor,
   partial: string,
-  { signal, onBytes }: PullOptions,
+  { signal, onBytes, onFound }: PullOptions,
 ): Promise<PulledFile['state']> {
   const digester = new Digester(algorithmOf(layer.digest));
   const before = await stat(partial).catch(() => undefined);
   const resumes = before?.isFile() === true && before.size > 0 && before.size <= layer.size;
-  if (resumes) await readInto(digester, partial);
+  if (resumes) {
+    await readInto(digester, partial);
+    onFound?.(digester.size);
+  }
   await using file = await open(partial, resumes ? 'a' : 'w', 0o644);
   if (digester.size < layer.size) {
     const range = resumes ? { start: digester.size, end: layer.size - 1 } : undefined;

@@ -1,7 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cut, describeProgress, drawProgress, type ShownProgress, terminalOf } from '../../src/cli/progress/bar.ts';
+import type { Progress } from '#export';
+import { cut, describeProgress, drawProgress, terminalOf } from '../../src/cli/progress/bar.ts';
 import { RateMeter } from '../../src/cli/progress/rate.ts';
 import { createProgressLine } from '../../src/cli/progress.ts';
 import { fakeIo } from './fake-io.ts';
@@ -60,7 +61,7 @@ test.each([
 ])('lines and colour at %i %%', (done, _, full) => {
   const bar = `${'━'.repeat(Math.floor(full))}${full % 1 === 0 ? '' : '╸'}`;
   const rest = '─'.repeat(10 - bar.length);
-  const progress: ShownProgress = { stage: 'check', done, total: 100, unit: 'records' };
+  const progress: Progress = { stage: 'check', done, total: 100, unit: 'records' };
   const colored = drawProgress(progress, undefined, { columns: 80, lines: true, color: true });
   expect(colored).toContain(bar === '' ? ` ${rest} ` : ` \x1b[36m${bar}\x1b[39m${rest} `);
   const bare = drawProgress(progress, undefined, { columns: 80, lines: true, color: false });
@@ -83,7 +84,7 @@ test('never wider than the terminal, whatever it shows', () => {
   const terminal = fc.record({ columns: fc.integer({ min: 1, max: 300 }), lines: fc.boolean(), color: fc.boolean() });
   fc.assert(
     fc.property(progress, rate, terminal, (shown, speed, on) => {
-      const line = stripVTControlCharacters(drawProgress(shown as ShownProgress, speed, on));
+      const line = stripVTControlCharacters(drawProgress(shown as Progress, speed, on));
       expect(line.length).toBeLessThan(on.columns);
       expect(line).not.toMatch(/\n|NaN|Infinity|undefined/);
     }),

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CodedError } from '#core';
+import { annotationKeys, CodedError } from '#core';
 import { fetchBytes, type PulledFile, parseManifest, pullFiles } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
@@ -35,16 +35,19 @@ async function pull(io: Io, { repository, descriptor }: FoundArtifact, options: 
     });
   }
   const progress = createProgressLine(io, options.quiet);
-  const total = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
+  const titled = manifest.layers.filter((layer) => layer.annotations?.[annotationKeys.title] !== undefined);
+  const total = titled.reduce((sum, layer) => sum + layer.size, 0);
   let done = 0;
+  const advance = (sizeBytes: number) => {
+    done += sizeBytes;
+    progress.listen({ stage: 'fetch', done, total, unit: 'bytes' });
+  };
   let files: PulledFile[];
   try {
     files = await pullFiles(repository, manifest.layers, options.dir, {
       signal: io.signal,
-      onBytes: (sizeBytes) => {
-        done += sizeBytes;
-        progress.listen({ stage: 'fetch', done, total, unit: 'bytes' });
-      },
+      onBytes: advance,
+      onFound: advance,
     });
   } finally {
     progress.clear();

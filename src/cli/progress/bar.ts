@@ -1,11 +1,6 @@
 import type { Progress } from '#export';
 import { formatBytes, formatCount, formatDuration } from '../numbers.ts';
 
-/** Progress as it is shown: with the number of contents that are under way, where that is known. */
-export interface ShownProgress extends Progress {
-  readonly underWay?: number | undefined;
-}
-
 /** What a terminal can show. */
 export interface Terminal {
   readonly columns: number;
@@ -31,7 +26,7 @@ export function terminalOf(columns: number, env: Readonly<Record<string, string 
 }
 
 /** Progress in words, for a log. */
-export function describeProgress(progress: ShownProgress, rate: number | undefined): string {
+export function describeProgress(progress: Progress, rate: number | undefined): string {
   return `${VERBS[progress.stage]} ${details(progress, rate).join(', ')}`;
 }
 
@@ -39,7 +34,7 @@ export function describeProgress(progress: ShownProgress, rate: number | undefin
  * Progress on one line of a terminal, which it never fills: a bar and a percentage where the end is known, then as many
  * of the details as fit.
  */
-export function drawProgress(progress: ShownProgress, rate: number | undefined, terminal: Terminal): string {
+export function drawProgress(progress: Progress, rate: number | undefined, terminal: Terminal): string {
   const { stage, done, total } = progress;
   const verb = VERBS[stage];
   const room = terminal.columns - 1;
@@ -55,7 +50,7 @@ export function drawProgress(progress: ShownProgress, rate: number | undefined, 
 }
 
 /** In the order in which they matter. */
-function details({ done, total, unit, underWay }: ShownProgress, rate: number | undefined): string[] {
+function details({ done, total, unit, underWay }: Progress, rate: number | undefined): string[] {
   const amount = unit === 'bytes' ? formatBytes : formatCount;
   const noun = unit === 'bytes' ? '' : ` ${unit}`;
   const words = [`${amount(done)}${total === undefined ? '' : ` of ${amount(total)}`}${noun}`];

@@ -56,8 +56,19 @@ test('pullFiles: goes on where a killed pull stopped, and fetches only what lack
       },
     },
   });
-  const files = await pullFiles(watched, [wanted], dir);
+  const same = await layer('same.txt', 'same');
+  await writeFile(join(dir, 'same.txt'), 'same');
+  const bytes = { fetched: 0, found: 0 };
+  const files = await pullFiles(watched, [wanted, same], dir, {
+    onBytes: (sizeBytes) => {
+      bytes.fetched += sizeBytes;
+    },
+    onFound: (sizeBytes) => {
+      bytes.found += sizeBytes;
+    },
+  });
   expect(files[0]?.state).toBe('resumed');
+  expect(bytes).toEqual({ fetched: 3, found: 7 + 4 });
   expect(ranges).toEqual([{ start: 7, end: 9 }]);
   expect(await readFile(join(dir, 'big.txt'), 'utf8')).toBe('0123456789');
 });
