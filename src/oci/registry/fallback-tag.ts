@@ -1,9 +1,9 @@
-import { algorithmOf, CodedError, compareText, type Descriptor, type Digest, hexOf, isIndexType } from '#core';
+import { algorithmOf, CodedError, compareText, type Descriptor, type Digest, hexOf, isCoded, isIndexType } from '#core';
 import { type ImageIndex, parseManifest } from '../manifest.ts';
 import { packIndex } from '../pack.ts';
 import { pause } from '../pause.ts';
 import type { OperationOptions } from '../ports.ts';
-import { getManifest, putManifest, resolveManifest } from './manifests.ts';
+import { getManifest, hasManifest, putManifest, resolveManifest } from './manifests.ts';
 import type { Remote } from './remote.ts';
 
 /** A change to the index of a fallback tag. */
@@ -64,13 +64,16 @@ export class FallbackTags {
 
   async #write(tag: string, queue: Queue, options: OperationOptions): Promise<void> {
     const edits = [...queue.edits];
+    const gone = new Set<Digest>();
+    let failure: unknown;
     try {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
         const began = performance.now();
         const found = await readIndex(this.#remote, tag, options);
         if (edits.every((edit) => isDone(found?.index, edit))) return;
-        const { descriptor, bytes } = merge(found?.index, edits);
-        await putManifest(this.#remote, tag, descriptor, bytes, options);
+        const merged = merge(found?.index, edits, gone);
+        failure = await this.#put(tag, merged, options);
+        if (failure !== undefined) for (const digest of await this.#findGone(merged, options)) gone.add(digest);
         // Whoever read before this writing has written by then, and it shows.
         const tookMs = performance.now() - began;
         await pause(Math.min(Math.max(20, 3 * tookMs), 2000) * (1 + Math.random()), options.signal);
@@ -84,10 +87,38 @@ export class FallbackTags {
       {
         hint: 'run it again when nobody else signs or attests there',
         details: { place: this.#remote.name, tag },
+        ...(failure === undefined ? {} : { cause: failure }),
       },
     );
   }
+
+  /** @returns the refusal of an index that names what is not there any more: others delete without a word here */
+  async #put(tag: string, { descriptor, bytes }: Merged, options: OperationOptions): Promise<CodedError | undefined> {
+    try {
+      await putManifest(this.#remote, tag, descriptor, bytes, options);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CodedError && /^MANIFEST_(?:BLOB_)?UNKNOWN$/.test(String(error.details['registryCode'])))
+        return error;
+      throw error;
+    }
+  }
+
+  async #findGone({ manifests }: Merged, options: OperationOptions): Promise<Digest[]> {
+    const gone: Digest[] = [];
+    for (const entry of manifests) {
+      // The list may have its size wrong; that it is there is enough.
+      const there = await hasManifest(this.#remote, entry, options).catch((error: unknown) => {
+        if (isCoded(error, 'ERR_EXPORT_SIZE_MISMATCH')) return true;
+        throw error;
+      });
+      if (!there) gone.push(entry.digest);
+    }
+    return gone;
+  }
 }
+
+type Merged = ReturnType<typeof merge>;
 
 function isDone(index: ImageIndex | undefined, edit: Edit): boolean {
   const entries = index?.manifests ?? [];
@@ -95,14 +126,16 @@ function isDone(index: ImageIndex | undefined, edit: Edit): boolean {
   return entries.every(({ digest }) => digest !== edit.remove);
 }
 
-function merge(index: ImageIndex | undefined, edits: readonly Edit[]) {
+function merge(index: ImageIndex | undefined, edits: readonly Edit[], gone: ReadonlySet<Digest>) {
   const entries = new Map((index?.manifests ?? []).map((entry) => [entry.digest, entry]));
   for (const edit of edits) {
     if ('remove' in edit) entries.delete(edit.remove);
     else if (!entries.has(edit.add.digest)) entries.set(edit.add.digest, edit.add);
   }
-  const manifests = [...entries.values()].sort((a, b) => compareText(a.digest, b.digest));
-  return packIndex({ manifests, ...(index === undefined ? {} : { annotations: index.annotations }) });
+  const manifests = [...entries.values()]
+    .filter(({ digest }) => !gone.has(digest))
+    .sort((a, b) => compareText(a.digest, b.digest));
+  return { manifests, ...packIndex({ manifests, ...(index === undefined ? {} : { annotations: index.annotations }) }) };
 }
 
 async function readIndex(remote: Remote, tag: string, options: OperationOptions) {

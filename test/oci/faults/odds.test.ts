@@ -140,6 +140,23 @@ test('fallback tag: writers, one who deletes, and one who knows of nobody', asyn
   expect(found.map(({ digest }) => digest).sort()).toEqual(pushed.map(({ digest }) => digest).sort());
 });
 
+test('fallback tag: an entry that is not there any more holds nobody up', async () => {
+  await faulty.restart({ referrers: false });
+  const repository = await faulty.open();
+  const root = await pushArtifact(repository, 'root');
+  const [gone, stays] = [
+    await pushArtifact(repository, 'gone', { subject: root }),
+    await pushArtifact(repository, 'stays', { subject: root }),
+  ];
+  // Deleted by somebody who knows nothing of the list.
+  faulty.double.manifests.delete(`a ${gone.digest}`);
+  const next = await pushArtifact(await faulty.open(), 'next', { subject: root });
+  const digest = faulty.double.tags.get(`a ${root.digest.replace(':', '-')}`);
+  const { manifests } = JSON.parse(faulty.double.manifests.get(`a ${digest}`)?.bytes.toString() ?? '{}');
+  const listed = manifests.map((entry: { digest: string }) => entry.digest);
+  expect(listed).toEqual([stays.digest, next.digest].sort());
+});
+
 test('fallback tag: one that is no index is not overwritten', async () => {
   await faulty.restart({ referrers: false });
   const repository = await faulty.open();
