@@ -1,6 +1,5 @@
-import { openLayoutArchive } from './layout/archive.ts';
 import { type LayoutOptions, openLayout } from './layout/layout.ts';
-import { openPipe, type PipeEnds } from './layout/pipe.ts';
+import type { PipeEnds } from './layout/pipe.ts';
 import type { Repository } from './ports.ts';
 import type { Reference } from './reference.ts';
 import { openRegistry, type RegistryOptions } from './registry/open.ts';
@@ -18,6 +17,8 @@ export interface OpenOptions extends RegistryOptions, LayoutOptions {
  */
 export async function openRepository(reference: Reference, options: OpenOptions = {}): Promise<Repository> {
   if (reference.kind === 'registry') return openRegistry(reference, options);
-  if (reference.kind === 'archive' && reference.path === '-') return openPipe(options.pipe, options);
-  return reference.kind === 'layout' ? openLayout(reference.path, options) : openLayoutArchive(reference.path, options);
+  if (reference.kind === 'layout') return openLayout(reference.path, options);
+  // Most runs have to do with no archive, and start the sooner without what one needs.
+  if (reference.path === '-') return (await import('./layout/pipe.ts')).openPipe(options.pipe, options);
+  return (await import('./layout/archive.ts')).openLayoutArchive(reference.path, options);
 }
