@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Digest } from '#core';
+import { checkLayout, checkStore, openLayout, packManifest, type Repository } from '#oci';
+import { type RunningServer, startServer } from '#server';
+import { describe, inPieces, listAll, noise, pushBytes } from '../content.ts';
+import { PacedProxy } from './paced-proxy.ts';
+
+const main = join(import.meta.dirname, '../../../src/cli/main.ts');
+const MiB = 1024 * 1024;
+const SIZE = 40 * MiB;
+/** What a client sends or reads at a time at most; the rest that is repeated are heads and small contents. */
+const CHUNK = 4 * MiB;
+const SMALL = MiB;
+const content = noise(SIZE, 'large');
+
+let root: string;
+let server: RunningServer;
+let proxy: PacedProxy;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'repeats-'));
+  server = await startServer({ dataDir: join(root, 'data'), port: 0 });
+  proxy = await PacedProxy.start(server.port);
+});
+
+afterEach(async () => {
+  proxy.close();
+  await server.close(0);
+  await rm(root, { recursive: true });
+});
+
+async function pushLarge(repository: Repository): Promise<void> {
+  const layer = await pushBytes(repository, content);
+  const layers = [{ ...layer, annotations: { 'org.opencontainers.image.title': 'large.bin' } }];
+  const config = await pushBytes(repository, Buffer.from('{}'), 'application/vnd.oci.empty.v1+json');
+  const { descriptor, bytes } = packManifest({ artifactType: 'application/x', config, layers });
+  await repository.push(descriptor, inPieces(bytes, 1000));
+  await repository.tag(descriptor, 'v1');
+}
+
+/** A folder with the artifact, and a repository `source` at the server. */
+async function prepare(): Promise<string> {
+  const folder = join(root, 'source');
+  const layout = await openLayout(folder, { create: true });
+  await pushLarge(layout);
+  await layout.close();
+  expect(await start('copy', `oci:${folder}:v1`, `${server.address}/source:v1`).ended).toEqual({ status: 0, err: '' });
+  return folder;
+}
+
+function start(...args: string[]): { child: ChildProcess; ended: Promise<{ status: number | null; err: string }> } {
+  const env = { ...process.env, HOME: root, XDG_STATE_HOME: join(root, 'state') };
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'ignore', 'pipe'], env });
+  let err = '';
+  child.stderr?.setEncoding('utf8').on('data', (part: string) => {
+    err += part;
+  });
+  return { child, ended: once(child, 'close').then(([status]) => ({ status: status as number | null, err })) };
+}
+
+/** Kills a run twice when some of it has passed, and lets a third end. */
+async function killTwice(direction: 'up' | 'down', ...args: string[]): Promise<void> {
+  for (const part of [0.3, 0.7]) {
+    const { child, ended } = start(...args);
+    while (proxy.passed[direction] < part * SIZE && child.exitCode === null) await delay(1);
+    child.kill('SIGKILL');
+    expect((await ended).status).toBe(null);
+    // What was on its way arrives.
+    await delay(300);
+  }
+  expect(await start(...args).ended).toEqual({ status: 0, err: '' });
+}
+
+const layerDigest: Digest = describe(content).digest;
+
+test('pull, killed twice: hardly anything is fetched again', { timeout: 60_000 }, async () => {
+  await prepare();
+  await killTwice('down', 'pull', `${proxy.address}/source:v1`, '-o', join(root, 'pulled'));
+  expect(describe(await readFile(join(root, 'pulled/large.bin'))).digest).toBe(layerDigest);
+  expect(proxy.passed.down).toBeLessThan(SIZE + 2 * CHUNK + SMALL);
+});
+
+test('copy to a layout, killed twice: hardly anything is fetched again', { timeout: 60_000 }, async () => {
+  await prepare();
+  const place = join(root, 'copied');
+  await killTwice('down', 'copy', `${proxy.address}/source:v1`, `oci:${place}:v1`);
+  expect((await listAll(checkLayout(place))).filter(({ kind }) => kind !== 'unreachable')).toEqual([]);
+  expect(proxy.passed.down).toBeLessThan(SIZE + 2 * CHUNK + SMALL);
+});
+
+test('copy from a layout, killed twice: hardly anything is sent again', { timeout: 60_000 }, async () => {
+  const folder = await prepare();
+  await killTwice('up', 'copy', `oci:${folder}:v1`, `${proxy.address}/target:v1`);
+  expect((await listAll(checkStore(server.store))).filter(({ kind }) => kind !== 'unreachable')).toEqual([]);
+  expect(await server.store.repository('target').blobs.size(layerDigest)).toBe(SIZE);
+  expect(proxy.passed.up).toBeLessThan(SIZE + 2 * CHUNK + SMALL);
+});
+
+test('copy from one registry to another, killed twice: nor either way', { timeout: 60_000 }, async () => {
+  await prepare();
+  const other = await startServer({ dataDir: join(root, 'other'), port: 0 });
+  const target = await PacedProxy.start(other.port);
+  try {
+    await killTwice('down', 'copy', `${proxy.address}/source:v1`, `${target.address}/target:v1`);
+    expect((await listAll(checkStore(other.store))).filter(({ kind }) => kind !== 'unreachable')).toEqual([]);
+    expect(await other.store.repository('target').blobs.size(layerDigest)).toBe(SIZE);
+    for (const bytes of [proxy.passed.down, target.passed.up]) expect(bytes).toBeLessThan(SIZE + 2 * CHUNK + SMALL);
+  } finally {
+    target.close();
+    await other.close(0);
+  }
+});
