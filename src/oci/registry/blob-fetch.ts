@@ -1,4 +1,4 @@
-import { CodedError, type Descriptor } from '#core';
+import { algorithmOf, CodedError, type Descriptor, type Digest, isDigest } from '#core';
 import { pause } from '../pause.ts';
 import type { ByteRange, ByteStream, FetchOptions, OperationOptions } from '../ports.ts';
 import { sizeMismatch } from '../verify-stream.ts';
@@ -125,6 +125,14 @@ export function checkLength(response: WireResponse, descriptor: Descriptor, plac
   const length = response.header('content-length');
   if (length === undefined || !/^\d+$/.test(length) || Number(length) === descriptor.size) return;
   throw sizeMismatch(descriptor, place, `${length} bytes`);
+}
+
+/** A registry that took something must call it as we do, if by a digest of the same algorithm; many use only one. */
+export function checkStored(response: WireResponse, digest: Digest): void {
+  const stored = response.header('docker-content-digest');
+  if (stored === undefined || !isDigest(stored) || stored === digest) return;
+  if (algorithmOf(stored) !== algorithmOf(digest)) return;
+  throw protocolError(response.url, `took ${digest} and says that it is ${stored}`);
 }
 
 /** The error for content that a registry does not have. */

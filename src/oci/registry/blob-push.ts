@@ -2,8 +2,9 @@ import { CodedError, type Descriptor, isCoded } from '#core';
 import { collect, contentOf } from '../content.ts';
 import type { ByteStream, ContentReader, PushOptions, PushOutcome } from '../ports.ts';
 import { verifyStream } from '../verify-stream.ts';
-import { hasBlob } from './blob-fetch.ts';
+import { checkStored, hasBlob } from './blob-fetch.ts';
 import { final, refusal } from './faults.ts';
+import type { WireResponse } from './message.ts';
 import type { Remote } from './remote.ts';
 import {
   askUpload,
@@ -144,7 +145,7 @@ class Upload {
     const response = await this.#sending(() =>
       finishUpload(this.#remote, session, this.#descriptor, { sizeBytes, body }, this.#options),
     );
-    if (response.status === 201 || response.status === 204) return response.drop();
+    if (response.status === 201 || response.status === 204) return this.#accept(response);
     const failure = await refusal(response, 'PUT');
     if (!wantsChunks(failure, sizeBytes)) throw failure;
     this.#chunked = true;
@@ -200,7 +201,12 @@ class Upload {
       this.#options,
     );
     if (response.status !== 201 && response.status !== 204) throw await refusal(response, 'PUT');
+    await this.#accept(response);
+  }
+
+  async #accept(response: WireResponse): Promise<void> {
     await response.drop();
+    checkStored(response, this.#descriptor.digest);
   }
 
   /** The source from an offset on; from the beginning it is checked. */

@@ -3,7 +3,7 @@ import { maxManifestBytes } from '../content.ts';
 import { detectManifestType } from '../manifest.ts';
 import type { OperationOptions, PushOptions, PushOutcome } from '../ports.ts';
 import { verifyBytes } from '../verify-stream.ts';
-import { checkLength, contentMissing } from './blob-fetch.ts';
+import { checkLength, checkStored, contentMissing } from './blob-fetch.ts';
 import { protocolError, refusal } from './faults.ts';
 import type { WireResponse } from './message.ts';
 import type { Remote } from './remote.ts';
@@ -78,16 +78,7 @@ export async function putManifest(
   });
   if (response.status !== 201 && response.status !== 204) throw await refusal(response, 'PUT');
   await response.drop();
-  const stored = response.header('docker-content-digest');
-  // A registry may name the digest by another algorithm than ours.
-  if (
-    stored !== undefined &&
-    isDigest(stored) &&
-    algorithmOf(stored) === algorithmOf(descriptor.digest) &&
-    stored !== descriptor.digest
-  ) {
-    throw protocolError(response.url, `took ${descriptor.digest} and says that it is ${stored}`);
-  }
+  checkStored(response, descriptor.digest);
   remote.manifests.put(descriptor.digest, bytes);
 }
 

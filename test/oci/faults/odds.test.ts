@@ -73,6 +73,33 @@ test('push: a registry that says that it took another manifest is not believed',
   expect(faulty.double.tags.size).toBe(0);
 });
 
+test('push: nor one that says that it took another blob; one that names it by another algorithm is', async () => {
+  const repository = await faulty.open();
+  for (const [size, chunked] of [
+    [10, false],
+    [2_000_000, false],
+    [9_000_000, true],
+  ] as const) {
+    for (const [said, fails] of [
+      [describe(noise(1)).digest, true],
+      [describe(noise(1), '', 'sha512').digest, false],
+      ['nonsense', false],
+    ] as const) {
+      faulty.double.blobs.clear();
+      faulty.double.fault = (request, response, path) => {
+        if (request.method !== 'PUT' || !path.includes('digest=')) return false;
+        request.resume();
+        if (chunked && request.headers['content-length'] !== '0') sendError(response, 413, 'SIZE_INVALID');
+        else send(response, 201, { 'docker-content-digest': said });
+        return true;
+      };
+      const pushing = repository.push(describe(noise(size)), inPieces(noise(size), 100_000));
+      if (fails) await expect(pushing).rejects.toMatchObject({ code: 'ERR_EXPORT_REGISTRY_PROTOCOL' });
+      else expect(await pushing).toBe('uploaded');
+    }
+  }
+});
+
 test.each<[string, (path: string) => boolean, number, Record<string, string>]>([
   ['no Location', (path) => path.endsWith('/uploads/'), 202, {}],
   ['200 for a session', (path) => path.endsWith('/uploads/'), 200, { location: '/x' }],
