@@ -2,6 +2,7 @@ import { CodedError, type Descriptor } from '#core';
 import { formatReference, nameOf, openRepository, parseReference, type Reference, type Repository } from '#oci';
 import { type CommonOptions, openOptions, type TransportOptions } from './commands/options.ts';
 import type { Io } from './io.ts';
+import type { ProgressLine } from './progress.ts';
 
 /** An artifact that was found where its reference says. */
 export interface FoundArtifact {
@@ -13,6 +14,7 @@ export interface FoundArtifact {
 /**
  * Runs `use` on the artifact that a reference names, and closes its repository.
  *
+ * @param progress of the command, where it has one; cleared in the end
  * @throws CodedError ERR_EXPORT_NOT_FOUND
  */
 export async function withArtifact(
@@ -20,15 +22,17 @@ export async function withArtifact(
   text: string,
   options: CommonOptions & TransportOptions,
   use: (found: FoundArtifact) => Promise<void>,
+  progress?: ProgressLine,
 ): Promise<void> {
   const reference = parseReference(text);
   const name = nameOf(reference);
-  const repository = await openRepository(reference, await openOptions(io, [reference], options));
+  const repository = await openRepository(reference, await openOptions(io, [reference], options, progress));
   try {
     const descriptor = await repository.resolve(name, { signal: io.signal });
     if (descriptor === undefined) throw notFound(reference);
     await use({ reference, repository, descriptor });
   } finally {
+    progress?.clear();
     await repository.close();
   }
 }

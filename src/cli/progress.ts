@@ -26,9 +26,21 @@ export interface ProgressLine {
 
 /** A progress line on a terminal; elsewhere whole lines, seldom; nothing when the user wants quiet. */
 export function createProgressLine(io: Io, quiet: boolean, now: () => number = () => performance.now()): ProgressLine {
-  if (quiet) return { listen: () => undefined, wait: () => undefined, warn: () => undefined, clear: () => undefined };
+  if (quiet) return silent;
   return io.terminal ? onTerminal(io, now) : inLog(io, now);
 }
+
+/** Whole lines, also on a terminal: for commands that write their results at any time, and have nothing to draw. */
+export function createNotes(io: Io, quiet: boolean): ProgressLine {
+  return quiet ? silent : inLog(io, () => performance.now());
+}
+
+const silent: ProgressLine = {
+  listen: () => undefined,
+  wait: () => undefined,
+  warn: () => undefined,
+  clear: () => undefined,
+};
 
 function onTerminal({ stderr, env }: Io, now: () => number): ProgressLine {
   let shown = false;

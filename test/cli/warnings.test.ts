@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLayout } from '#oci';
 import { createProgressLine } from '../../src/cli/progress.ts';
+import { run } from '../../src/cli/run.ts';
 import { pushArtifact } from '../oci/content.ts';
-import { RegistryDouble } from '../oci/registry-double.ts';
+import { RegistryDouble, sendError } from '../oci/registry-double.ts';
 import { cli } from './command-line.ts';
 import { fakeIo } from './fake-io.ts';
 
@@ -78,4 +79,33 @@ test('on a terminal a warning takes the place of the progress line, and nothing 
   const drawn = io.err().length;
   line.warn({ host: 'registry.example', text: 'be\u001b[2Kware' });
   expect(io.err().slice(drawn)).toBe('\r\x1b[Kwarning: registry.example: be\\u001b[2Kware\n');
+});
+
+test('on a terminal a command that draws nothing tells it on a line of its own', async () => {
+  await cli('copy', place, `${double.host}/team/app`);
+  let left = 1;
+  double.fault = (request, response, path) => {
+    response.setHeader('warning', '299 - "beware"');
+    if (request.method !== 'GET' || !path.includes('/tags/list') || left-- <= 0) return false;
+    response.setHeader('retry-after', '1');
+    sendError(response, 429, 'TOOMANYREQUESTS', 'slowly');
+    return true;
+  };
+  const io = fakeIo({ terminal: true });
+  expect(await run(['ls', `${double.host}/team/app`], io)).toBe(0);
+  expect(io.err()).toMatch(/^warning: .*: beware\nwaiting \d s for .*: slowly\n$/);
+});
+
+test('pull: on a terminal waiting is told on the line of progress, which is gone before the result', async () => {
+  await cli('copy', place, `${double.host}/team/app`);
+  let left = 1;
+  double.fault = (request, response) => {
+    if (request.method !== 'GET' || left-- <= 0) return false;
+    response.setHeader('retry-after', '1');
+    sendError(response, 429, 'TOOMANYREQUESTS', 'slowly');
+    return true;
+  };
+  const io = fakeIo({ terminal: true, columns: 300 });
+  expect(await run(['pull', `${double.host}/team/app:v1`, '-o', join(dir, 'out')], io)).toBe(0);
+  expect(io.err().split('\r')).toEqual(['', expect.stringMatching(/^waiting \d s for .*: slowly/), '\u001b[K']);
 });

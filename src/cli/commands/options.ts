@@ -5,7 +5,7 @@ import type { OutputFormat } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { readPasswordFromStdin } from '../password.ts';
 import { isPipe } from '../pipe.ts';
-import { createProgressLine, type ProgressLine } from '../progress.ts';
+import { createNotes, type ProgressLine } from '../progress.ts';
 import { readTlsFiles, type TlsFiles } from '../tls-files.ts';
 
 /** Options that every command with a result has. */
@@ -52,7 +52,7 @@ export function withTransportOptions(command: Command): Command {
 /**
  * How the repositories of these references are opened.
  *
- * @param progress where waiting for a registry and its warnings are shown; a line of its own unless there is one
+ * @param progress where waiting for a registry and its warnings are shown; on lines of their own unless there is one
  * @throws CodedError ERR_EXPORT_USAGE for a login or a client certificate that is not whole, or that would go to
  *   several registries
  */
@@ -60,7 +60,7 @@ export async function openOptions(
   io: Io,
   references: readonly Reference[],
   options: TransportOptions & { readonly quiet?: boolean },
-  progress: ProgressLine = createProgressLine(io, options.quiet ?? false),
+  progress: ProgressLine = createNotes(io, options.quiet ?? false),
 ): Promise<OpenOptions> {
   const { plainHttp, username, passwordStdin, clientCert } = options;
   if ((username === undefined) === passwordStdin) {

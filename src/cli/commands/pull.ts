@@ -4,7 +4,7 @@ import { fetchBytes, type PulledFile, parseManifest, pullFiles } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
-import { createProgressLine } from '../progress.ts';
+import { createProgressLine, type ProgressLine } from '../progress.ts';
 import { resumable } from '../resumable.ts';
 import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
@@ -21,12 +21,19 @@ export function pullCommand(command: Command, io: Io): void {
       'after',
       '\nExample:\n  export-center pull 127.0.0.1:8080/security/feed:1 -o feed && (cd feed && sha256sum -c checksums.txt)',
     );
-  withTransportOptions(withCommonOptions(command)).action((text: string, options: PullCommandOptions) =>
-    withArtifact(io, text, options, (found) => resumable(io, () => pull(io, found, options))),
-  );
+  withTransportOptions(withCommonOptions(command)).action((text: string, options: PullCommandOptions) => {
+    const progress = createProgressLine(io, options.quiet);
+    const use = (found: FoundArtifact) => resumable(io, () => pull(io, found, options, progress));
+    return withArtifact(io, text, options, use, progress);
+  });
 }
 
-async function pull(io: Io, { repository, descriptor }: FoundArtifact, options: PullCommandOptions): Promise<void> {
+async function pull(
+  io: Io,
+  { repository, descriptor }: FoundArtifact,
+  options: PullCommandOptions,
+  progress: ProgressLine,
+): Promise<void> {
   const bytes = await fetchBytes(repository, descriptor, { signal: io.signal });
   const manifest = parseManifest(bytes, descriptor.mediaType, `${repository.name}@${descriptor.digest}`);
   if (manifest.kind === 'index') {
@@ -34,7 +41,6 @@ async function pull(io: Io, { repository, descriptor }: FoundArtifact, options: 
       hint: 'name one of its manifests by digest: export-center inspect lists them',
     });
   }
-  const progress = createProgressLine(io, options.quiet);
   const titled = manifest.layers.filter((layer) => layer.annotations?.[annotationKeys.title] !== undefined);
   const total = titled.reduce((sum, layer) => sum + layer.size, 0);
   let done = 0;
@@ -42,16 +48,12 @@ async function pull(io: Io, { repository, descriptor }: FoundArtifact, options: 
     done += sizeBytes;
     progress.listen({ stage: 'fetch', done, total, unit: 'bytes' });
   };
-  let files: PulledFile[];
-  try {
-    files = await pullFiles(repository, manifest.layers, options.dir, {
-      signal: io.signal,
-      onBytes: advance,
-      onFound: advance,
-    });
-  } finally {
-    progress.clear();
-  }
+  const files = await pullFiles(repository, manifest.layers, options.dir, {
+    signal: io.signal,
+    onBytes: advance,
+    onFound: advance,
+  });
+  progress.clear();
   await writeText(io.stdout, options.output === 'json' ? asJson(descriptor.digest, files) : asText(options.dir, files));
 }
 
