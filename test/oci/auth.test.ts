@@ -412,6 +412,16 @@ test('files: the first that knows the registry, REGISTRY_AUTH_FILE before all', 
   expect(await source({ DOCKER_CONFIG: join(folder, 'none') })('h.io', 'x')).toBeUndefined();
 });
 
+test('files: those of podman that live on, after that of docker', async () => {
+  await dockerConfig({ auths: { 'a.io': { auth: base64('home:1') } } }, '.config/containers/auth.json');
+  await dockerConfig({ auths: { 'a.io': { auth: base64('named:1') } } }, 'xdg/containers/auth.json');
+  const lookUp = (env: Record<string, string>) => source({ DOCKER_CONFIG: '', ...env })('a.io', 'x');
+  expect(await lookUp({})).toMatchObject({ username: 'home' });
+  expect(await lookUp({ XDG_CONFIG_HOME: join(folder, 'xdg') })).toMatchObject({ username: 'named' });
+  await dockerConfig({ auths: { 'a.io': { auth: base64('docker:1') } } }, '.docker/config.json');
+  expect(await lookUp({ XDG_CONFIG_HOME: join(folder, 'xdg') })).toMatchObject({ username: 'docker' });
+});
+
 test('files: Docker Hub under its old name', async () => {
   await dockerConfig({ auths: { 'https://index.docker.io/v1/': { auth: base64('hub:1') } } });
   expect(await source()('docker.io', 'library/x')).toMatchObject({ username: 'hub' });

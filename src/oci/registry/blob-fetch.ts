@@ -101,17 +101,12 @@ async function* cut(body: ByteStream, { start, end }: ByteRange): ByteStream {
 }
 
 /** Whether a registry has a blob, by HEAD. */
-export async function hasBlob(
-  remote: Remote,
-  descriptor: Descriptor,
-  options: OperationOptions & { readonly retry?: boolean },
-): Promise<boolean> {
+export async function hasBlob(remote: Remote, descriptor: Descriptor, options: OperationOptions): Promise<boolean> {
   const response = await remote.session.send({
     method: 'HEAD',
     url: remote.url(`blobs/${descriptor.digest}`),
     scopes: remote.toRead,
     signal: options.signal,
-    retry: options.retry ?? true,
   });
   await response.drop();
   if (response.status === 404) return false;

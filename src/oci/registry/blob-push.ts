@@ -107,7 +107,7 @@ class Upload {
     const before = this.#session;
     const again = this.#tries++ > 0;
     // The answer to what was sent may have been all that got lost.
-    if (again && (await hasBlob(this.#remote, this.#descriptor, { signal, retry: false }))) return;
+    if (again && (await hasBlob(this.#remote, this.#descriptor, { signal }))) return;
     if (again || this.#inherited) {
       this.#inherited = false;
       if (before !== undefined && (await this.#resume(before))) return;

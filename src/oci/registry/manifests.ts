@@ -60,14 +60,30 @@ export async function getManifest(
   return bytes;
 }
 
-/** Puts a manifest under its digest or a tag. */
+/** Points a tag at a manifest that is there. */
+export async function tagManifest(
+  remote: Remote,
+  descriptor: Descriptor,
+  tag: string,
+  options: OperationOptions,
+): Promise<void> {
+  const bytes = await getManifest(remote, descriptor, options);
+  if (algorithmOf(descriptor.digest) !== 'sha256') {
+    // Under a tag alone, a registry would call it by its SHA-256; the next specification has a way for both.
+    const response = await putManifest(remote, `${descriptor.digest}?tag=${tag}`, descriptor, bytes, options);
+    if (response.headers('oci-tag').includes(tag)) return;
+  }
+  await putManifest(remote, tag, descriptor, bytes, options);
+}
+
+/** Puts a manifest under its digest or a tag. @returns the answer, without its body */
 export async function putManifest(
   remote: Remote,
   name: string,
   descriptor: Descriptor,
   bytes: Uint8Array,
   options: OperationOptions,
-): Promise<void> {
+): Promise<WireResponse> {
   const response = await remote.session.send({
     method: 'PUT',
     url: remote.url(`manifests/${name}`),
@@ -80,6 +96,7 @@ export async function putManifest(
   await response.drop();
   checkStored(response, descriptor.digest);
   remote.manifests.put(descriptor.digest, bytes);
+  return response;
 }
 
 /** Puts a manifest there unless it is there. */

@@ -17,7 +17,7 @@ import { hasBlob, readBlob } from './blob-fetch.ts';
 import { pushBlob } from './blob-push.ts';
 import { FallbackTags } from './fallback-tag.ts';
 import { refusal } from './faults.ts';
-import { deleteContent, getManifest, hasManifest, pushManifest, putManifest, resolveManifest } from './manifests.ts';
+import { deleteContent, getManifest, hasManifest, pushManifest, resolveManifest, tagManifest } from './manifests.ts';
 import { readPages } from './pages.ts';
 import { listReferrers, supportsReferrers } from './referrers.ts';
 import type { Remote } from './remote.ts';
@@ -84,8 +84,7 @@ export class RegistryRepository implements Repository {
 
   async tag(descriptor: Descriptor, tag: string, options: OperationOptions = {}): Promise<void> {
     if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
-    const bytes = await getManifest(this.#remote, descriptor, options);
-    await putManifest(this.#remote, tag, descriptor, bytes, options);
+    await tagManifest(this.#remote, descriptor, tag, options);
   }
 
   async *tags(options: OperationOptions = {}): AsyncGenerator<string> {

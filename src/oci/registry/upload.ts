@@ -16,7 +16,7 @@ export interface UploadSession {
 
 /** Opens a session (distribution-spec v1.1.1 spec.md#pushing-a-blob-monolithically). */
 export async function startUpload(remote: Remote, options: OperationOptions): Promise<UploadSession> {
-  const response = await post(remote, '', options);
+  const response = await post(remote, '', { ...options, retry: true });
   if (response.status !== 202) throw await refusal(response, 'POST');
   return sessionIn(remote, response);
 }
@@ -32,7 +32,9 @@ export async function mountBlob(
   from: string,
   options: OperationOptions,
 ): Promise<'mounted' | UploadSession | undefined> {
-  const response = await post(remote, `?mount=${encodeURIComponent(descriptor.digest)}&from=${from}`, options, from);
+  const query = `?mount=${encodeURIComponent(descriptor.digest)}&from=${from}`;
+  // Where it does not go at once, the bytes will do.
+  const response = await post(remote, query, { ...options, retry: false }, from);
   if (response.status === 202) return sessionIn(remote, response);
   await response.drop();
   return response.status === 201 ? 'mounted' : undefined;
@@ -119,15 +121,20 @@ export async function cancelUpload(remote: Remote, session: UploadSession): Prom
     .catch(() => undefined);
 }
 
-function post(remote: Remote, query: string, options: OperationOptions, from?: string): Promise<WireResponse> {
+function post(
+  remote: Remote,
+  query: string,
+  { signal, retry }: OperationOptions & { readonly retry: boolean },
+  from?: string,
+): Promise<WireResponse> {
   const scopes = from === undefined ? remote.toWrite : mergeScopes(remote.toWrite, repositoryScope(from, 'pull'));
   return remote.session.send({
     method: 'POST',
     url: remote.url(`blobs/uploads/${query}`),
     scopes,
     headers: { 'content-length': '0' },
-    signal: options.signal,
-    retry: false,
+    signal,
+    retry,
   });
 }
 

@@ -19,8 +19,8 @@ export interface Journey {
   close(): Promise<void>;
 }
 
-export const large: Uint8Array = noise(1_100_000, 'large');
-export const small: Uint8Array = noise(2000, 'small');
+const large = noise(1_100_000, 'large');
+const small = noise(2000, 'small');
 
 async function open(double: RegistryDouble, name: string, options: OpenOptions = {}) {
   const retry = { attempts: 4, firstMs: 5, ...options.retry };

@@ -107,3 +107,32 @@ test.each<[string, Act, string]>([
     return seen.hits;
   });
 });
+
+test('copy: a storm of 429s from first to last fails nothing while there is time', async () => {
+  const journey = await startJourney(false);
+  try {
+    const refused = { times: 0 };
+    for (const double of [journey.source, journey.target]) {
+      double.fault = (request, response) => {
+        if (Math.random() < 0.4) return false;
+        refused.times++;
+        request.resume();
+        send(response, 429, Math.random() < 0.5 ? { 'retry-after': '0' } : {});
+        return true;
+      };
+    }
+    const waits: number[] = [];
+    const retry = {
+      attempts: 1,
+      firstMs: 1,
+      budgetMs: 60_000,
+      onWait: ({ waitMs }: { waitMs: number }) => waits.push(waitMs),
+    };
+    await journey.copy({ retry });
+    journey.checkTarget('moved');
+    expect(refused.times).toBeGreaterThan(30);
+    expect(waits.length).toBeGreaterThan(30);
+  } finally {
+    await journey.close();
+  }
+});
