@@ -56,6 +56,13 @@ describePeers(['docker-registry'], 'docker-registry', () => {
       expect([...report.outcomes.values()].filter((outcome) => outcome === 'mounted').length).toBeGreaterThan(0);
       const found = await listAll(to.referrers(root.digest));
       expect(found.map(({ digest }) => digest).sort()).toEqual(signatures.map(({ digest }) => digest).sort());
+      // Another client deletes one and says nothing to the list, which this registry will not take any more as it is.
+      const [gone, ...stay] = signatures;
+      const url = `http://${registry.host}/v2/to/manifests/${gone?.digest}`;
+      expect((await fetch(url, { method: 'DELETE' })).status).toBe(202);
+      const next = await pushArtifact(to, 'next', { subject: root });
+      const listed = await listAll(to.referrers(root.digest));
+      expect(listed.map(({ digest }) => digest).sort()).toEqual([...stay, next].map(({ digest }) => digest).sort());
       await from.close();
       await to.close();
     } finally {
