@@ -11,7 +11,7 @@ export interface Entrant {
 }
 
 /** What is wanted of ours: at most so many times the time of another, or at least so many times its speed. */
-export type Aim = { readonly maxTime: number } | { readonly minSpeed: number };
+type Aim = { readonly maxTime: number } | { readonly minSpeed: number };
 
 export interface ContestRules {
   readonly title: string;

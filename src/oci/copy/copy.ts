@@ -22,7 +22,7 @@ export interface CopyOptions extends OperationOptions {
   readonly keepGoing?: boolean | undefined;
   /** Look for each content at the target, also where the target vouches for it by holding the manifest. */
   readonly checkAll?: boolean | undefined;
-  /** Transfers at a time; 5 unless told. */
+  /** Transfers at a time; 8 unless told. */
   readonly concurrency?: number | undefined;
   /** Called with the bytes that have just been sent. */
   readonly onProgress?: ((sentBytes: number, progress: CopyProgress) => void) | undefined;
@@ -121,7 +121,7 @@ class CopyRun {
     this.#source = source;
     this.#target = target;
     this.#options = options;
-    this.#slots = new Slots(options.concurrency ?? 5);
+    this.#slots = new Slots(options.concurrency ?? 8);
     const { signal, onProgress } = options;
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     this.#transfer = new Transfer(source, target, { signal: this.#signal, onProgress });

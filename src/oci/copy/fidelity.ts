@@ -22,7 +22,7 @@ export async function checkFidelity(
   options: FidelityOptions = {},
 ): Promise<Shortfall[]> {
   const { signal } = options;
-  const slots = new Slots(options.concurrency ?? 5);
+  const slots = new Slots(options.concurrency ?? 8);
   const lost = (descriptor: Descriptor, message: string, about: Partial<Shortfall>): Shortfall => {
     return { descriptor: bareDescriptor(descriptor), ...about, code: 'ERR_EXPORT_NOT_FOUND', message, mayPass: true };
   };

@@ -1,6 +1,6 @@
 import { readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Descriptor, type Digest, Digester, isCoded, syncFolder } from '#core';
+import { type Descriptor, type Digest, Digester, isCoded, isSystemError, syncFolder } from '#core';
 import { isAlive, ownerIn } from '../owner.ts';
 import type { ByteStream, ContentReader, OperationOptions, PushOptions } from '../ports.ts';
 import { verifyRest, verifyStream } from '../verify-stream.ts';
@@ -60,11 +60,20 @@ export class BlobWriter {
     }
   }
 
-  /** Says that a blob is in use again, so that no garbage collection with a grace period takes it. */
-  async touch(digest: Digest): Promise<void> {
+  /**
+   * Says that a blob is in use again, so that no garbage collection with a grace period takes it.
+   *
+   * @returns false where there is none
+   */
+  async touch(digest: Digest): Promise<boolean> {
     const now = new Date();
-    // Another's read-only file still counts as present.
-    await utimes(join(this.#root, blobPath(digest)), now, now).catch(() => undefined);
+    try {
+      await utimes(join(this.#root, blobPath(digest)), now, now);
+    } catch (error) {
+      // Another's read-only file still counts as present.
+      return !isSystemError(error, 'ENOENT');
+    }
+    return true;
   }
 
   /** Puts a file in place of another, whole or not at all. */

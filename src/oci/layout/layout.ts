@@ -167,8 +167,7 @@ export class Layout implements Repository {
 
   async #keep(descriptor: Descriptor): Promise<boolean> {
     // In this order: what is there after it was touched is not collected any more.
-    await this.#writer.touch(descriptor.digest);
-    return this.exists(descriptor);
+    return (await this.#writer.touch(descriptor.digest)) && this.exists(descriptor);
   }
 
   async #writeIndex(edits: readonly IndexEdit[], options: OperationOptions): Promise<void> {

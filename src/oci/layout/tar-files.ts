@@ -62,7 +62,7 @@ export class TarFiles implements LayoutFiles {
     if (place === undefined) return;
     const { start, end } = range ?? { start: 0, end: place.size - 1 };
     try {
-      yield* readFileRange(this.#file, { start: place.offset + start, end: place.offset + end }, lend);
+      yield* readFileRange(this.#file.fd, { start: place.offset + start, end: place.offset + end }, lend);
     } catch (error) {
       throw fileError(error, this.#path);
     }

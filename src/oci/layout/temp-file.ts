@@ -1,6 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsync as fsyncFile,
+  ftruncateSync,
+  open as openFile,
+  writeSync,
+  write as writeToFile,
+} from 'node:fs';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { algorithmOf, type Descriptor, Digester, fileError, hexOf, isSystemError, makeFolder } from '#core';
 import { isAlive, ownerIn, thisOwner } from '../owner.ts';
 import { readFileRange } from './files.ts';
@@ -8,12 +19,18 @@ import { readFileRange } from './files.ts';
 /** How a temporary file is called that holds the beginning of a blob whose digest is known, for the next who wants it. */
 export const partSuffix = '.part';
 
+const open = promisify(openFile);
+const write = promisify(writeToFile);
+const fsync = promisify(fsyncFile);
+/** So little is with the system sooner than another thread is awake to hand it over. */
+const AT_ONCE_BYTES = 64 * 1024;
+
 /** A file under way; its faults name its path, those of who feeds it do not. */
 export class TempFile {
   readonly #folder: string;
   readonly #part: string | undefined;
   readonly #path: string;
-  #file: FileHandle | undefined;
+  #file: number | undefined;
   #moved = false;
   #faulty = false;
 
@@ -46,10 +63,11 @@ export class TempFile {
       const taken = await rename(join(this.#folder, name), this.#path).catch(() => 'gone');
       if (taken === 'gone') continue;
       return this.#onDisk(this.#path, async () => {
-        this.#file = await open(this.#path, constants.O_RDWR | constants.O_APPEND);
+        const file = await open(this.#path, constants.O_RDWR | constants.O_APPEND);
+        this.#file = file;
         const digester = new Digester(algorithmOf(digest));
-        if ((await this.#file.stat()).size > size) await this.#file.truncate(0);
-        for await (const chunk of readFileRange(this.#file)) digester.update(chunk);
+        if (fstatSync(file).size > size) ftruncateSync(file, 0);
+        for await (const chunk of readFileRange(file, undefined, true)) digester.update(chunk);
         return digester;
       });
     }
@@ -58,33 +76,60 @@ export class TempFile {
 
   async write(chunk: Uint8Array): Promise<void> {
     await this.#onDisk(this.#path, async () => {
+      const file = this.#opened();
       for (let done = 0; done < chunk.byteLength; ) {
-        done += (await this.#file?.write(chunk, done))?.bytesWritten ?? 0;
+        const left = chunk.byteLength - done;
+        if (left <= AT_ONCE_BYTES) done += writeSync(file, chunk, done, left);
+        else done += (await write(file, chunk, done, left)).bytesWritten;
       }
     });
   }
 
   async moveTo(path: string, durable: boolean): Promise<void> {
     await this.#onDisk(path, async () => {
-      if (durable) await this.#file?.sync();
-      await this.#file?.close();
-      this.#file = undefined;
-      await makeFolder(dirname(path));
-      await rename(this.#path, path);
+      if (durable) await fsync(this.#opened());
+      this.#close();
+      await this.#rename(path);
       this.#moved = true;
     });
   }
 
   /** Ends it: what may still be of use, and was not moved, is left for the next, unless the disk is at fault. */
   async end(useful: boolean): Promise<void> {
-    await this.#file?.close().catch(() => undefined);
-    this.#file = undefined;
     if (this.#moved) return;
+    try {
+      this.#close();
+    } catch {
+      // Who ends it without having moved it knows already that something went wrong.
+      this.#faulty = true;
+    }
     if (this.#part !== undefined && useful && !this.#faulty) {
       await rename(this.#path, join(this.#folder, this.#part)).catch(() => undefined);
     } else {
       await rm(this.#path, { force: true }).catch(() => undefined);
     }
+  }
+
+  /** Folders are made when one is missing: most often they are there. */
+  async #rename(path: string): Promise<void> {
+    try {
+      await rename(this.#path, path);
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT')) throw error;
+      await makeFolder(dirname(path));
+      await rename(this.#path, path);
+    }
+  }
+
+  #opened(): number {
+    if (this.#file === undefined) throw new TypeError(`${this.#path} is not open`);
+    return this.#file;
+  }
+
+  #close(): void {
+    const file = this.#file;
+    this.#file = undefined;
+    if (file !== undefined) closeSync(file);
   }
 
   async #onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
@@ -98,7 +143,7 @@ export class TempFile {
 }
 
 /** Another process may have tidied the folder away in between. */
-async function openNew(temp: string): Promise<FileHandle> {
+async function openNew(temp: string): Promise<number> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);

@@ -66,7 +66,7 @@ class Upload {
   async run(): Promise<PushOutcome> {
     const { signal } = this.#options;
     this.#remote.willWrite();
-    if (await hasBlob(this.#remote, this.#descriptor, { signal })) return 'present';
+    if (await this.#isThere()) return 'present';
     if ((await this.#mount()) === 'mounted') return 'mounted';
     let resumable = false;
     try {
@@ -85,6 +85,14 @@ class Upload {
     } finally {
       await this.#journal?.end(resumable);
     }
+  }
+
+  async #isThere(): Promise<boolean> {
+    const { asking } = this.#remote;
+    if (!asking.pays(this.#descriptor.size)) return false;
+    const found = await hasBlob(this.#remote, this.#descriptor, { signal: this.#options.signal });
+    asking.note(found);
+    return found;
   }
 
   async #mount(): Promise<'mounted' | undefined> {

@@ -18,7 +18,7 @@ export interface RegistryOptions {
   readonly retry?: RetryOptions | undefined;
   /** Told once of each thing that the registry, or a host that it leads to, wants its users to know. */
   readonly onWarning?: WarningHook | undefined;
-  /** Connections at a time; 6 unless told. */
+  /** Connections at a time; 8 unless told. */
   readonly connections?: number | undefined;
   /** How long the other side may be silent; 60 s unless told. */
   readonly idleTimeoutMs?: number | undefined;

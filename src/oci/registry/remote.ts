@@ -10,6 +10,7 @@ export class Remote {
   /** Its name in the registry's API. */
   readonly repository: string;
   readonly manifests: ManifestCache = new ManifestCache();
+  readonly asking: Asking = new Asking();
   /** Where uploads are written down, so that another process goes on with them; undefined to do without. */
   readonly stateFolder: string | undefined;
   /** Whether the registry lists referrers; undefined until it was asked. */
@@ -45,6 +46,32 @@ export class Remote {
 
   get toDelete(): Scopes {
     return repositoryScope(this.repository, 'pull', 'delete');
+  }
+}
+
+/** Up to here, to ask for a blob takes a registry about as long as to take it. */
+const MAX_UNASKED_BYTES = 64 * 1024;
+const ASKED_FIRST = 16;
+const ASKED_EVERY = 8;
+
+/**
+ * Whether to ask for a blob before it is sent. Where so many in a row were not there, most that follow will not be
+ * either, and the small among them are sent unasked but for samples. Whichever is found ends that: an upload that was
+ * broken off, or content that changed in part, is asked for piece by piece.
+ */
+export class Asking {
+  #missedInARow = 0;
+  #unasked = 0;
+
+  /** Whether it pays for a blob of `sizeBytes`. */
+  pays(sizeBytes: number): boolean {
+    if (sizeBytes > MAX_UNASKED_BYTES || this.#missedInARow < ASKED_FIRST) return true;
+    this.#unasked = (this.#unasked + 1) % ASKED_EVERY;
+    return this.#unasked === 0;
+  }
+
+  note(found: boolean): void {
+    this.#missedInARow = found ? 0 : this.#missedInARow + 1;
   }
 }
 

@@ -13,7 +13,7 @@ export interface WireOptions {
   readonly tls?: TlsOptions | undefined;
   /** For `http_proxy`, `https_proxy` and `no_proxy`, in either case. Loopback hosts are never asked through a proxy. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Connections to one origin at a time; 6 unless told. */
+  /** Connections to one origin at a time; 8 unless told. */
   readonly connections?: number | undefined;
   /** How long the other side may be silent; 60 s unless told. */
   readonly idleTimeoutMs?: number | undefined;
@@ -110,7 +110,7 @@ export class Wire {
     const idleMs = this.#idleMs;
     const options = {
       allowH2: false,
-      connections: this.#options.connections ?? 6,
+      connections: this.#options.connections ?? 8,
       pipelining: 1,
       headersTimeout: idleMs,
       bodyTimeout: idleMs,
