@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requirePeer } from '../../test/peers/peers.ts';
@@ -69,6 +70,14 @@ export function clientNamed(name: ClientName, work: string): Client {
     push: (layout, to) => ({ argv: [command, ...push(layout, to)], env }),
     pull: (from, layout) => ({ argv: [command, ...pull(from, layout)], env }),
   };
+}
+
+/** Pushes the blobs of a layout as files, as whoever has files and no layout does it. */
+export async function orasPush(layout: string, to: string, work: string): Promise<Timed> {
+  const folder = join(layout, 'blobs/sha256');
+  const files = (await readdir(folder)).map((name) => `${join(folder, name)}:application/octet-stream`);
+  const options = ['--plain-http', '--disable-path-validation', '--no-tty'];
+  return { argv: [requirePeer('oras'), 'push', ...options, to, ...files], env: cleanEnvironment(work) };
 }
 
 function regctlHost(reference: string): string[] {

@@ -17,8 +17,8 @@ export interface ContestRules {
   readonly title: string;
   readonly rounds: number;
   readonly aim: Aim;
-  /** Whom ours is compared with; unless told, whoever was the fastest. */
-  readonly beside?: string;
+  /** Whom ours is compared with, one by one; unless told, whoever was the fastest. */
+  readonly beside?: readonly string[];
   readonly maxPeakMiB?: number;
 }
 
@@ -62,20 +62,18 @@ function verdict(rules: ContestRules, costs: ReadonlyMap<string, readonly Cost[]
   const [ours, ...peers] = [...costs].filter(([, list]) => list.length > 0);
   if (ours === undefined || peers.length === 0) return 'nobody to compare with';
   const best = peers.reduce((a, b) => (wallOf(b[1]) < wallOf(a[1]) ? b : a));
-  const other = peers.find(([name]) => name === rules.beside) ?? best;
-  const time = median(
-    other[1].map((theirs, round) => (ours[1][round]?.wallSeconds ?? Number.NaN) / theirs.wallSeconds),
-  );
-  const parts = [
-    'maxTime' in rules.aim
-      ? timeVerdict(other[0], time, rules.aim.maxTime)
-      : speedVerdict(other[0], time, rules.aim.minSpeed),
-  ];
+  const others = rules.beside === undefined ? [best] : peers.filter(([name]) => rules.beside?.includes(name));
+  const parts = others.map(([name, theirs]) => compare(rules.aim, ours[1], name, theirs));
   if (rules.maxPeakMiB !== undefined) {
     const peak = Math.max(...ours[1].map(({ peakMiB }) => peakMiB));
     parts.push(`peak ${peak.toFixed(0)} MiB, aim ≤ ${rules.maxPeakMiB}: ${met(peak <= rules.maxPeakMiB)}`);
   }
   return parts.join('; ');
+}
+
+function compare(aim: Aim, ours: readonly Cost[], name: string, theirs: readonly Cost[]): string {
+  const time = median(theirs.map((cost, round) => (ours[round]?.wallSeconds ?? Number.NaN) / cost.wallSeconds));
+  return 'maxTime' in aim ? timeVerdict(name, time, aim.maxTime) : speedVerdict(name, time, aim.minSpeed);
 }
 
 function timeVerdict(other: string, time: number, most: number): string {

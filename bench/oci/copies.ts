@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { measure, residentPeak, type Timed } from '../measure.ts';
-import type { Client, ClientName } from './clients.ts';
+import { type Client, type ClientName, orasPush } from './clients.ts';
 import { type ContestRules, type Entrant, runContest } from './contest.ts';
 import { type Server, type ServerName, startServer, withServer } from './servers.ts';
 import { withWitness } from './witness.ts';
@@ -41,16 +41,22 @@ export async function contestPull(sample: Sample, clients: readonly Client[], se
   });
 }
 
-/** Each client pushes what the registry has already; what ours sends then is counted by a witness. */
+/**
+ * Each client pushes what the registry has already, and oras besides pushes the same bytes as files, which it has to
+ * hash to know that. What ours sends then is counted by a witness.
+ */
 export async function contestRerun(sample: Sample, clients: readonly Client[], settings: CopySettings): Promise<void> {
   await withServer('docker-registry', settings.work, async (host) => {
     const filler = fillerOf(clients);
     await measure(filler.push(sample.layout, at(host)));
+    const files = await orasPush(sample.layout, `${host}/bench/files:v1`, settings.work);
+    await measure(files);
     const entrants = clients.map((client) =>
       entrant(client, settings, () => measure(client.push(sample.layout, at(host)))),
     );
+    entrants.push({ name: 'oras push', turn: () => measure(files) });
     const title = `push again with nothing to send, ${sample.title}`;
-    await runContest({ ...copyRules(title, settings), aim: { maxTime: 0.3 }, beside: 'oras' }, entrants);
+    await runContest({ ...copyRules(title, settings), aim: { maxTime: 0.3 }, beside: ['oras push', 'oras'] }, entrants);
     const seen = await withWitness(host, (witness) => measure(filler.push(sample.layout, at(witness))));
     const { requests, uploads, uploadedBytes } = seen;
     if (uploads + uploadedBytes > 0) throw new Error(`sent again: ${uploadedBytes} bytes in ${uploads} requests`);

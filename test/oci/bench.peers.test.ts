@@ -19,8 +19,8 @@ testPeers(
     for (const sample of ['2 × 1 MiB', '3 × 16 KiB']) {
       expect(stdout).toContain(`### push again with nothing to send, ${sample}`);
     }
-    expect(stdout.match(/^\| (?:ours|oras) \| \d+\.\d\d \|/gm)).toHaveLength(4);
-    expect(stdout.match(/\*\*time \d+\.\d\d × oras\*\*, aim ≤ 0\.3/g)).toHaveLength(2);
+    expect(stdout.match(/^\| (?:ours|oras|oras push) \| \d+\.\d\d \|/gm)).toHaveLength(6);
+    expect(stdout.match(/\*\*time \d+\.\d\d × oras(?: push)?\*\*, aim ≤ 0\.3/g)).toHaveLength(4);
     expect(stdout.match(/counted by a proxy: [1-9]\d* requests, none to upload a blob/g)).toHaveLength(2);
   },
 );
