@@ -40,7 +40,7 @@ export interface LayoutOptions {
  */
 export async function openLayout(root: string, options: LayoutOptions = {}): Promise<Layout> {
   const files = new FolderFiles(root);
-  if (!(await isLayout(files, root))) await checkVacant(root, options.create ?? false);
+  if (!(await isLayout(files, root))) await checkVacant(files, options.create ?? false);
   return new Layout(files, options);
 }
 
@@ -203,10 +203,11 @@ export class Layout implements Repository {
 
 /** @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_LAYOUT_INVALID when a folder is no layout */
 export async function checkIsLayout(files: FolderFiles): Promise<void> {
-  if (!(await isLayout(files, files.root))) await checkVacant(files.root, false);
+  if (!(await isLayout(files, files.root))) await checkVacant(files, false);
 }
 
-async function checkVacant(root: string, create: boolean): Promise<void> {
+async function checkVacant(files: FolderFiles, create: boolean): Promise<void> {
+  const { root } = files;
   let names: string[] = [];
   try {
     names = await readdir(root);
@@ -214,6 +215,8 @@ async function checkVacant(root: string, create: boolean): Promise<void> {
     if (!isSystemError(error, 'ENOENT')) throw fileError(error, root);
   }
   const strangers = names.filter((name) => !name.startsWith('.'));
+  // Another process may have made it a layout since this one looked.
+  if (strangers.length > 0 && (await isLayout(files, root))) return;
   if (strangers.length > 0) throw layoutInvalid(root, `no OCI layout, and not empty: it holds ${strangers[0]}`);
   if (!create) {
     throw new CodedError('ERR_EXPORT_NOT_FOUND', `${root}: no OCI layout there`, {
