@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openLayout, openRepository, parseReference, type Repository } from '#oci';
 import { startServer } from '#server';
 import { describe, inPieces, listAll, noise, pushArtifact } from '../content.ts';
@@ -102,6 +102,10 @@ test('push: a run after a killed one goes on at the server of this house', async
   const connect = () => openRepository(parseReference(`${server.address}/a`), { env: { XDG_STATE_HOME: root } });
   try {
     await pushHalf(await connect());
+    // A server takes in what is on its way before somebody has run the command again; here that takes a moment.
+    await vi.waitFor(async () => expect(await uploadedBytes(root)).toBeGreaterThan(killedAt - 4 * MiB), {
+      timeout: 20_000,
+    });
     const { read, content } = counting();
     const again = await connect();
     expect(await again.push(blob, content)).toBe('uploaded');
@@ -112,6 +116,13 @@ test('push: a run after a killed one goes on at the server of this house', async
     await server.close(0);
   }
 });
+
+/** What the server has of the one upload. */
+async function uploadedBytes(folder: string): Promise<number> {
+  const names = await readdir(join(folder, 'data'), { recursive: true });
+  const upload = names.find((name) => /_uploads\/[0-9a-f-]+$/.test(name));
+  return upload === undefined ? 0 : (await stat(join(folder, 'data', upload))).size;
+}
 
 const layoutRoot = () => join(root, 'layout');
 
