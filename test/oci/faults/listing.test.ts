@@ -147,26 +147,6 @@ test('referrers: entries of the fallback tag that others wrote badly are read fr
   ]);
 });
 
-test('referrers: several writers of one fallback tag lose nothing', async () => {
-  await faulty.restart({ referrers: false });
-  const root = await pushArtifact(await faulty.open(), 'root');
-  // Answers in their own time, so that writers do cross.
-  faulty.double.fault = async () => {
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
-    return false;
-  };
-  const writers = await Promise.all(Array.from({ length: 4 }, () => faulty.open()));
-  const pushed = await Promise.all(
-    writers.flatMap((writer, i) =>
-      Array.from({ length: 5 }, (_, j) =>
-        pushArtifact(writer, `sig ${i} ${j}`, { subject: root, annotations: { n: `${i} ${j}` } }),
-      ),
-    ),
-  );
-  const found = await listAll((await faulty.open()).referrers(root.digest));
-  expect(found.map(({ digest }) => digest).sort()).toEqual(pushed.map(({ digest }) => digest).sort());
-});
-
 test('delete: a registry that does not delete says so', async () => {
   const repository = await faulty.open();
   const manifest = await pushArtifact(repository, 'x');

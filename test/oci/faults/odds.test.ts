@@ -5,7 +5,7 @@ import { copy } from '#oci';
 import { resolveLocation } from '../../../src/oci/origin.ts';
 import { Backoff } from '../../../src/oci/registry/backoff.ts';
 import { parseRetryAfter } from '../../../src/oci/registry/headers.ts';
-import { describe, inPieces, listAll, noise, pushArtifact } from '../content.ts';
+import { describe, inPieces, noise, pushArtifact } from '../content.ts';
 import { send, sendError } from '../registry-double.ts';
 import { fetchAll, useFaulty, writeEndlessly } from './faulty.ts';
 
@@ -142,59 +142,6 @@ test('push: a registry that does not read is given up', async () => {
     code: 'ERR_EXPORT_NETWORK',
     message: expect.stringContaining('no answer in time'),
   });
-});
-
-test('fallback tag: writers, one who deletes, and one who knows of nobody', async () => {
-  await faulty.restart({ referrers: false });
-  const setup = await faulty.open();
-  const root = await pushArtifact(setup, 'root');
-  const doomed = await pushArtifact(setup, 'doomed', { subject: root });
-  const tag = `a ${root.digest.replace(':', '-')}`;
-  const before = faulty.double.tags.get(tag) ?? '';
-  // A stranger writes the list as it was before, once, over what others have written.
-  let writes = 0;
-  faulty.double.fault = async (request, _, path) => {
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
-    if (request.method === 'PUT' && path.endsWith(tag.slice(2)) && ++writes === 3) {
-      setTimeout(() => faulty.double.tags.set(tag, before), 5);
-    }
-    return false;
-  };
-  const writers = await Promise.all([faulty.open(), faulty.open(), faulty.open()]);
-  const pushing = writers.map((writer, i) => pushArtifact(writer, `sig ${i}`, { subject: root }));
-  const [pushed] = await Promise.all([Promise.all(pushing), (await faulty.open()).delete(doomed)]);
-  const found = await listAll((await faulty.open()).referrers(root.digest));
-  expect(found.map(({ digest }) => digest).sort()).toEqual(pushed.map(({ digest }) => digest).sort());
-});
-
-test('fallback tag: an entry that is not there any more holds nobody up', async () => {
-  await faulty.restart({ referrers: false });
-  const repository = await faulty.open();
-  const root = await pushArtifact(repository, 'root');
-  const [gone, stays] = [
-    await pushArtifact(repository, 'gone', { subject: root }),
-    await pushArtifact(repository, 'stays', { subject: root }),
-  ];
-  // Deleted by somebody who knows nothing of the list.
-  faulty.double.manifests.delete(`a ${gone.digest}`);
-  const next = await pushArtifact(await faulty.open(), 'next', { subject: root });
-  const digest = faulty.double.tags.get(`a ${root.digest.replace(':', '-')}`);
-  const { manifests } = JSON.parse(faulty.double.manifests.get(`a ${digest}`)?.bytes.toString() ?? '{}');
-  const listed = manifests.map((entry: { digest: string }) => entry.digest);
-  expect(listed).toEqual([stays.digest, next.digest].sort());
-});
-
-test('fallback tag: one that is no index is not overwritten', async () => {
-  await faulty.restart({ referrers: false });
-  const repository = await faulty.open();
-  const root = await pushArtifact(repository, 'root');
-  const tag = root.digest.replace(':', '-');
-  await repository.tag(await pushArtifact(repository, 'not a list'), tag);
-  const before = faulty.double.tags.get(`a ${tag}`);
-  await expect(pushArtifact(repository, 'sig', { subject: root })).rejects.toMatchObject({
-    code: 'ERR_EXPORT_REGISTRY_PROTOCOL',
-  });
-  expect(faulty.double.tags.get(`a ${tag}`)).toBe(before);
 });
 
 test('backoff: waits double, spread over half to the whole, and what the host says is the least', async () => {
