@@ -56,7 +56,8 @@ test('a body comes as it is, however it is cut, and the request as it was meant'
 });
 
 test('a slow reader loses nothing, holds the sender back, and is not taken for a silent sender', async () => {
-  const bytes = noise(24 * MiB);
+  // More than the system itself may hold on the way.
+  const bytes = noise(80 * MiB);
   let sent = 0;
   const url = await answering(async (socket) => {
     socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${bytes.byteLength}\r\n\r\n`);
@@ -65,12 +66,12 @@ test('a slow reader loses nothing, holds the sender back, and is not taken for a
       sent = at;
     }
   });
-  const response = await get(url, { idleMs: 150 });
+  const response = await get(url, { idleMs: 600 });
   const parts: Uint8Array[] = [];
   for await (const chunk of response?.body ?? []) {
     if (parts.push(Uint8Array.from(chunk)) === 2) {
-      await sleep(500);
-      expect(sent).toBeLessThan(20 * MiB);
+      await sleep(1500);
+      expect(sent).toBeLessThan(64 * MiB);
     }
   }
   expect(Buffer.compare(Buffer.concat(parts), bytes)).toBe(0);

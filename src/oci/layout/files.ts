@@ -26,6 +26,8 @@ const read = promisify(readFile);
 
 /** Large enough that the cost of a read does not count, small enough that some can be under way at once. */
 const CHUNK_BYTES = 256 * 1024;
+/** Memory that is used again may be more: each read wakes another thread. */
+const LENT_BYTES = 1024 * 1024;
 
 /** The files in a folder. */
 export class FolderFiles implements LayoutFiles {
@@ -69,7 +71,7 @@ export async function* readFileRange(file: number, range?: ByteRange, lend = fal
   let position = range?.start ?? 0;
   const lent: Buffer[] = [];
   const readAhead = () => {
-    const length = Math.max(0, Math.min(CHUNK_BYTES, end - position));
+    const length = Math.max(0, Math.min(lend ? LENT_BYTES : CHUNK_BYTES, end - position));
     // While the reader has one of two, the other is read into.
     const buffer = (lend && lent.length === 2 ? lent.shift() : undefined) ?? Buffer.allocUnsafeSlow(length);
     if (lend) lent.push(buffer);

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import type { ByteStream } from '../ports.ts';
 import type { WireRequest, WireResponse } from './message.ts';
 
-const BUFFER_BYTES = 256 * 1024;
+const BUFFER_BYTES = 1024 * 1024;
 const BUFFERS = 4;
 const MAX_HEAD_BYTES = 32 * 1024;
 const MAX_CONNECT_MS = 20_000;
