@@ -15,11 +15,15 @@ function note(path: unknown): void {
 }
 
 const { open } = promises;
-const { openSync } = fs;
+const { open: openWith, openSync } = fs;
 promises.open = ((path: string, ...rest: []) => {
   note(path);
   return open(path, ...rest);
 }) as typeof promises.open;
+fs.open = ((path: string, ...rest: unknown[]) => {
+  note(path);
+  Reflect.apply(openWith, fs, [path, ...rest]);
+}) as typeof fs.open;
 fs.openSync = ((path: string, ...rest: [number]) => {
   note(path);
   return openSync(path, ...rest);
