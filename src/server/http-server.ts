@@ -5,6 +5,7 @@ import { getRequestListener } from '@hono/node-server';
 import { CodedError, isSystemError } from '#core';
 import type { RegistryApp } from './context.ts';
 import type { Identity } from './identity.ts';
+import { RegistryProblem } from './problem.ts';
 
 const LIMITS: ServerOptions = {
   /** The head of a request must have come by then. */
@@ -18,10 +19,15 @@ const LIMITS: ServerOptions = {
   noDelay: true,
 };
 const LONGEST_HANDSHAKE_MS = 20_000;
+/** Twice what the longest name and the longest digest need, escaped. Routing takes the square of a path's length. */
+const LONGEST_PATH = 1024;
 
 /** A server for an app, over TLS where it has an identity. No byte in either direction for `idleMs` ends a connection. */
 export function serverFor(app: RegistryApp, idleMs: number, identity: Identity | undefined): Server {
-  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const answer = getRequestListener(
+    (request, env) => (isTooLong(env.incoming.url) ? tooLong() : app.fetch(request, env)),
+    { overrideGlobalObjects: false },
+  );
   const listener: RequestListener = (incoming, outgoing) => void answer(incoming, outgoing);
   const server =
     identity === undefined
@@ -32,6 +38,16 @@ export function serverFor(app: RegistryApp, idleMs: number, identity: Identity |
         );
   server.timeout = idleMs;
   return server;
+}
+
+function isTooLong(target = ''): boolean {
+  const query = target.indexOf('?');
+  return (query < 0 ? target.length : query) > LONGEST_PATH;
+}
+
+function tooLong(): Response {
+  const problem = new RegistryProblem('NAME_INVALID', `a path of more than ${LONGEST_PATH} bytes`, { status: 414 });
+  return problem.toResponse();
 }
 
 /** Listens; gives the port. @throws CodedError ERR_EXPORT_LISTEN */

@@ -54,3 +54,15 @@ test('a name may have parts that look like routes', async () => {
     expect(await (await fetch(`${url}/v2/${name}/tags/list`)).json()).toEqual({ name, tags: [] });
   }
 });
+
+test('a path that no name needs is refused before anybody looks for a route', async () => {
+  const { url } = await start();
+  const statusOf = async (path: string) => {
+    const response = await fetch(`${url}${path}`);
+    return `${response.status} ${((await response.json()) as { errors: { code: string }[] }).errors[0]?.code}`;
+  };
+  const longest = `/v2/${'a/'.repeat(505)}tags/list?n=${'0'.repeat(2000)}`;
+  expect(await statusOf(longest)).toBe('400 NAME_INVALID');
+  expect(await statusOf(`/v2/${'a/'.repeat(506)}tags/list`)).toBe('414 NAME_INVALID');
+  expect(await statusOf(`/v2/${'a/'.repeat(14_000)}tags/list`)).toBe('414 NAME_INVALID');
+});
