@@ -11,9 +11,11 @@ export class PacedProxy {
   /** Bytes to the server and from it. */
   readonly passed = { up: 0, down: 0 };
   readonly #server: Server;
+  readonly #restMs: number;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(port: number) {
+  private constructor(port: number, restMs: number) {
+    this.#restMs = restMs;
     this.#server = createServer((client) => {
       const upstream = connect(port, '127.0.0.1');
       void this.#pass(client, upstream, 'up');
@@ -21,8 +23,9 @@ export class PacedProxy {
     });
   }
 
-  static async start(port: number): Promise<PacedProxy> {
-    const proxy = new PacedProxy(port);
+  /** @param restMs how long it rests after each 256 KiB */
+  static async start(port: number, restMs = REST_MS): Promise<PacedProxy> {
+    const proxy = new PacedProxy(port, restMs);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
@@ -30,6 +33,19 @@ export class PacedProxy {
 
   get address(): string {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Waits until nothing has passed for half a second, so that what was on its way has arrived. */
+  async quiet(): Promise<void> {
+    let before = -1;
+    for (let now = this.#total(); now !== before; now = this.#total()) {
+      before = now;
+      await delay(500);
+    }
+  }
+
+  #total(): number {
+    return this.passed.up + this.passed.down;
   }
 
   close(): void {
@@ -47,7 +63,7 @@ export class PacedProxy {
         sinceRest += piece.byteLength;
         if (sinceRest < BETWEEN_RESTS) continue;
         sinceRest = 0;
-        await delay(REST_MS);
+        await delay(this.#restMs);
       }
       to.end();
     } catch {
