@@ -1,6 +1,7 @@
 import { CodedError, type Descriptor } from '#core';
 import type { CopyReport, Shortfall } from '#oci';
 import { formatBytes, plural } from './numbers.ts';
+import { asLines } from './one-line.ts';
 
 /** A root of a copy, with the tag that it gets at the target, if it gets one. */
 export interface Root {
@@ -77,7 +78,7 @@ export function copyAsText({ target, roots, report, missing, refused, damaged }:
   ];
   if (damaged?.length === 0)
     lines.push(`  read back: ${plural(report.settled.length, 'content')}, each as it should be`);
-  return `${lines.join('\n')}\n`;
+  return asLines(lines);
 }
 
 function describe({ descriptor, tag, namedBy, code, message }: Shortfall): string {

@@ -2,7 +2,7 @@ import type { IgnoredFile, WithheldFile } from '#evidence';
 import type { ExportReport, LayerReport, Publication, RunOptions } from '#export';
 import type { OutputFormat } from './failure.ts';
 import { formatBytes, plural } from './numbers.ts';
-import { oneLine } from './one-line.ts';
+import { asLines, oneLine } from './one-line.ts';
 
 /** Layers that a text shows; all are in the JSON. */
 const SHOWN = 20;
@@ -39,7 +39,7 @@ function asText(report: ExportReport): string {
   const records = `${plural(kept, 'record')}, ${leftOut} left out, ${withheld} withheld`;
   const lines = [`${report.profile}  ${report.digest}`, `  as of ${report.asOf}, ${records}`];
   for (const publication of report.publications) lines.push(...placeAsText(publication));
-  return `${lines.join('\n')}\n`;
+  return asLines(lines);
 }
 
 function placeAsText({ reference, layers, bytesSent, referrers, signed }: Publication): string[] {

@@ -1,6 +1,6 @@
 import { CodedError, exitStatusOf } from '#core';
 import { type Io, writeText } from './io.ts';
-import { oneLine } from './one-line.ts';
+import { asLines } from './one-line.ts';
 
 /** How results and errors are written. */
 export type OutputFormat = 'text' | 'json';
@@ -28,11 +28,11 @@ function asCoded(error: unknown): CodedError {
 }
 
 function failureAsText(error: CodedError): string {
-  const lines = [`error ${error.code}: ${oneLine(error.message)}`];
-  if (error.hint !== undefined) lines.push(`hint: ${oneLine(error.hint)}`);
+  const lines = [`error ${error.code}: ${error.message}`];
+  if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
   const stack = error.details['stack'];
-  if (error.code === 'ERR_EXPORT_INTERNAL' && typeof stack === 'string') lines.push(stack);
-  return `${lines.join('\n')}\n`;
+  if (error.code === 'ERR_EXPORT_INTERNAL' && typeof stack === 'string') lines.push(...stack.split('\n'));
+  return asLines(lines);
 }
 
 function failureAsJson({ code, message, hint, details }: CodedError): string {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { discover, formatReference, type ReferrerTree } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
+import { asLines } from '../one-line.ts';
 import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
 type DiscoverOptions = CommonOptions & TransportOptions;
@@ -24,7 +25,7 @@ async function show(
   const tree = await discover(repository, descriptor, { signal: io.signal });
   const place = formatReference({ ...reference, digest: descriptor.digest });
   const text =
-    options.output === 'json' ? `${JSON.stringify(asJson(tree))}\n` : `${[place, ...branches(tree, '')].join('\n')}\n`;
+    options.output === 'json' ? `${JSON.stringify(asJson(tree))}\n` : asLines([place, ...branches(tree, '')]);
   await writeText(io.stdout, text);
 }
 

@@ -3,6 +3,7 @@ import { CodedError } from '#core';
 import { checkLayout, checkStore, type LayoutFinding, type StoreFinding } from '#oci';
 import { type Io, writeText } from '../io.ts';
 import { plural } from '../numbers.ts';
+import { asRow } from '../one-line.ts';
 import { createProgressLine } from '../progress.ts';
 import { openPlaces, type Place, type PlaceOptions, withPlaceOptions } from '../upkeep.ts';
 import { withListOptions } from './options.ts';
@@ -48,7 +49,7 @@ async function fsck(io: Io, text: string | undefined, options: FsckOptions): Pro
         const finding = { place: place.name, ...found };
         counts[found.kind]++;
         progress.clear();
-        if (output === 'text') await writeText(io.stdout, `${describe(finding)}\n`);
+        if (output === 'text') await writeText(io.stdout, describe(finding));
         else if (output === 'ndjson') await writeText(io.stdout, `${JSON.stringify(finding)}\n`);
         else findings.push(finding);
       }
@@ -80,5 +81,5 @@ function findingsOf(
 function describe(finding: Finding): string {
   const { place, kind, object, name, namedBy } = finding;
   const repository = 'repository' in finding && finding.repository !== undefined ? ` in ${finding.repository}` : '';
-  return `${place}\t${kind}\t${object} ${name}${repository}${namedBy === undefined ? '' : `, named by ${namedBy}`}`;
+  return asRow([place, kind, `${object} ${name}${repository}${namedBy === undefined ? '' : `, named by ${namedBy}`}`]);
 }

@@ -3,6 +3,7 @@ import { CodedError, parseDuration } from '#core';
 import { collectGarbage, collectLayoutGarbage } from '#oci';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
+import { asLines } from '../one-line.ts';
 import { openPlaces, type Place, type PlaceOptions, withPlaceOptions } from '../upkeep.ts';
 import { parsing, withListOptions } from './options.ts';
 
@@ -88,5 +89,5 @@ function describe({ place, manifests, blobs, leftovers, sizeBytes, skipped }: Co
   const what = [plural(manifests, 'manifest'), plural(blobs, 'blob'), plural(leftovers, 'leftover')].join(', ');
   const lines = [`${place}: ${verb} ${what}, ${formatBytes(sizeBytes)}`];
   for (const name of skipped) lines.push(`${place}: left alone: ${name}`);
-  return `${lines.join('\n')}\n`;
+  return asLines(lines);
 }

@@ -4,6 +4,7 @@ import { artifactTypeOf, fetchBytes, formatReference, type Manifest, parseManife
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes } from '../numbers.ts';
+import { asLines } from '../one-line.ts';
 import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
 interface InspectOptions extends CommonOptions, TransportOptions {
@@ -48,5 +49,5 @@ function describe(place: string, manifest: Manifest): string {
     const title = annotations?.[annotationKeys.title] ?? mediaType;
     lines.push(`  ${digest}  ${formatBytes(size)}  ${title}`);
   }
-  return `${lines.join('\n')}\n`;
+  return asLines(lines);
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { openRepository, parseReference } from '#oci';
 import { type Io, writeText } from '../io.ts';
+import { asRow } from '../one-line.ts';
 import { openOptions, type TransportOptions, withListOptions, withTransportOptions } from './options.ts';
 
 interface ListOptions extends TransportOptions {
@@ -27,7 +28,7 @@ async function list(io: Io, text: string, options: ListOptions): Promise<void> {
       const descriptor = await repository.resolve(tag, { signal: io.signal });
       if (descriptor === undefined) continue;
       const { digest, size, mediaType } = descriptor;
-      if (output === 'text') await writeText(io.stdout, `${tag}\t${digest}\t${size}\t${mediaType}\n`);
+      if (output === 'text') await writeText(io.stdout, asRow([tag, digest, size, mediaType]));
       else if (output === 'ndjson') await writeText(io.stdout, `${JSON.stringify({ tag, digest, size, mediaType })}\n`);
       else rows.push({ tag, digest, size, mediaType });
     }

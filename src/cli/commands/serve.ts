@@ -3,6 +3,7 @@ import { CodedError } from '#core';
 import { type RunningServer, type ServerOptions, startServer } from '#server';
 import { type Io, untilInterrupted, writeText } from '../io.ts';
 import { parseListen } from '../listen.ts';
+import { oneLine } from '../one-line.ts';
 import { type CommonOptions, parsing, withCommonOptions } from './options.ts';
 
 interface ServeOptions extends CommonOptions {
@@ -79,7 +80,7 @@ function serverOptionsOf(io: Io, options: ServeOptions): ServerOptions {
     behindProxy,
     ...(htpasswd === undefined ? {} : { htpasswdFile: htpasswd }),
     ...(tlsCert === undefined || tlsKey === undefined ? {} : { tls: { certFile: tlsCert, keyFile: tlsKey } }),
-    report: (error) => say(`fault: ${error instanceof Error ? error.message : String(error)}`),
+    report: (error) => say(`fault: ${oneLine(error instanceof Error ? error.message : String(error))}`),
     ...(options.quiet ? {} : { notice: say }),
   };
 }

@@ -4,6 +4,7 @@ import { openRepository, parseReference } from '#oci';
 import { type Io, writeText } from '../io.ts';
 import { loadVerifier } from '../key-files.ts';
 import { formatBytes, plural } from '../numbers.ts';
+import { asLines } from '../one-line.ts';
 import { createProgressLine } from '../progress.ts';
 import {
   type CommonOptions,
@@ -58,5 +59,5 @@ function describeProof(report: VerifyReport): string {
     `  layers      ${report.layers.length} read whole, ${formatBytes(total)}`,
   ];
   if (report.strangers > 0) lines.push(`  not judged  ${plural(report.strangers, 'signature')} by other keys`);
-  return `${lines.join('\n')}\n`;
+  return asLines(lines);
 }
