@@ -24,8 +24,10 @@ export type Reference = RegistryReference | LayoutReference;
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const HOST = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?::(\d{1,5}))?$/;
-/** `USER:PASSWORD@` before a host, which may be shown nowhere. */
-const LOGIN = /^(?:[a-z]+:\/\/)?[^/]*@([^/@]*\/.*)$/i;
+/** An `@` that begins no digest at the end: what is before it may be a login, whose password may hold anything. */
+const STRAY_AT = /@(?!sha(?:256|512):[^/@]*$)/;
+/** As of other tools, whose `oci://` names a registry: `oci://USER:PASSWORD@HOST`. */
+const LOGIN_IN_PATH = /^\/\/.*:.*@/s;
 const DIGEST_PART = /@([^/@]*)$/;
 /** In a path, `@name:tag` is a part of a folder's name; only what begins as a digest is one. */
 const DIGEST_PART_OF_PATH = /@(sha\d+:[^/@]*)$/;
@@ -102,6 +104,7 @@ export function isLoopbackHost(registry: string): boolean {
 
 function parseLayout(text: string, kind: 'layout' | 'archive', rest: string): LayoutReference {
   const { before, digest } = cutDigest(rest, DIGEST_PART_OF_PATH);
+  if (LOGIN_IN_PATH.test(before)) throw maybeLogin();
   const { name: path, tag } = cutTag(text, before);
   if (path === '')
     throw invalid(text, 'no path', `write it as ${kind === 'layout' ? 'oci:DIR' : 'oci-archive:FILE'}:TAG`);
@@ -110,14 +113,7 @@ function parseLayout(text: string, kind: 'layout' | 'archive', rest: string): La
 }
 
 function parseRegistry(text: string): RegistryReference {
-  const afterLogin = LOGIN.exec(text)?.[1];
-  if (afterLogin !== undefined) {
-    throw invalid(
-      `…@${afterLogin}`,
-      'a login in it',
-      'leave it out; docker login HOST keeps it where it is looked for',
-    );
-  }
+  if (STRAY_AT.test(text)) throw maybeLogin();
   if (/^https?:\/\//i.test(text)) {
     throw invalid(text, 'a URL', 'leave out the scheme: HOST[:PORT]/REPO:TAG (and see --plain-http)');
   }
@@ -153,6 +149,14 @@ function cutTag(text: string, rest: string): { name: string; tag: string | undef
   if (isTag(tag)) return { name: rest.slice(0, colon), tag };
   const hint = 'use letters, digits, _ . -, at most 128 characters, not beginning with . or -';
   throw invalid(text, `${JSON.stringify(tag)} is no tag`, hint);
+}
+
+/** It quotes nothing: where a password ends cannot be told. */
+function maybeLogin(): CodedError {
+  const what = 'a reference, not shown here: a login in it, or an @ that begins no digest';
+  return new CodedError('ERR_EXPORT_REFERENCE_INVALID', what, {
+    hint: 'references carry no logins: pass --username and --password-stdin, or docker login HOST; a digest is @sha256:…',
+  });
 }
 
 function invalid(text: string, what: string, hint: string): CodedError {

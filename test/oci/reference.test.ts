@@ -50,6 +50,7 @@ test.each([
   ['h.io:1x/a', 'no host'],
   ['-h.io/a', 'no host'],
   ['user:pw@h.io/a', 'a login in it'],
+  ['h.io/a@latest', 'an @ that begins no digest'],
   ['oci:', 'no path'],
   ['oci::t', 'no path'],
   ['oci:dir:b@d tag', 'no tag'],
@@ -64,12 +65,36 @@ test.each([
   );
 });
 
-test.each([`h.io/a@sha256:${'A1'.repeat(32)}`, 'h.io/a@sha256:12', 'h.io/a@latest', 'oci:d@sha256:12'])(
+test.each([`h.io/a@sha256:${'A1'.repeat(32)}`, 'h.io/a@sha256:12', 'oci:d@sha256:12'])(
   'parseReference: refuses the digest of %s',
   (text) => {
     expect(() => parseReference(text)).toThrowError(expect.objectContaining({ code: 'ERR_EXPORT_DIGEST_INVALID' }));
   },
 );
+
+test.each([
+  'user:sek/ret@h.io/a:1',
+  'user:sek@ret@h.io/a:1',
+  'h.io/user:sekret@h.io/a:1',
+  'h.io/user:sek@ret',
+  'user:sekret@h.io',
+  `user:sek/ret@h.io/a@${DIGEST}`,
+  'user:sha256:sek/ret@h.io/a',
+  'https://user:sek/ret@h.io/a',
+  'https://user:sekret@h.io/a:1',
+  'oci://user:sekret@h.io/a:1',
+  `oci://user:sek/ret@h.io/a@${DIGEST}`,
+])('parseReference: of %s nothing is quoted', (text) => {
+  const parse = () => parseReference(text);
+  expect(parse).toThrowError(
+    expect.objectContaining({
+      code: 'ERR_EXPORT_REFERENCE_INVALID',
+      message: expect.stringMatching(/^(?!.*(?:user|sek|ret|h\.io))/s),
+      hint: expect.stringMatching(/no logins.*--username.*--password-stdin/),
+      details: {},
+    }),
+  );
+});
 
 const word = fc.stringMatching(/^[a-z0-9]{1,8}$/);
 const repository = fc
