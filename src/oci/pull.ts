@@ -1,4 +1,4 @@
-import { lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   algorithmOf,
@@ -7,11 +7,10 @@ import {
   type Descriptor,
   Digester,
   fileError,
-  hexOf,
   isSystemError,
   makeFolder,
-  syncFolder,
 } from '#core';
+import { Leftovers, PartialFile } from './partial.ts';
 import type { OperationOptions, Repository } from './ports.ts';
 
 /** How a pull is watched and stopped. */
@@ -20,6 +19,8 @@ export interface PullOptions extends OperationOptions {
   readonly onBytes?: ((sizeBytes: number) => void) | undefined;
   /** Called with the bytes that were there already, of whole files and of those that are gone on with. */
   readonly onFound?: ((sizeBytes: number) => void) | undefined;
+  /** Called with the bytes, found or fetched, that turned out to be wrong and are fetched anew. */
+  readonly onDropped?: ((sizeBytes: number) => void) | undefined;
 }
 
 /** What became of one file. */
@@ -32,7 +33,8 @@ export interface PulledFile {
 
 /**
  * Lays down the titled layers of an artifact below a folder, each file whole and checked before it has its name.
- * What a killed pull had fetched lies in `.<hex>.partial` files, and the next pull goes on from there.
+ * What a pull has under way lies in `.<hex>….partial` files that it alone writes; the next pull goes on from what a
+ * pull that was killed or failed has left of them.
  *
  * @throws CodedError ERR_EXPORT_MANIFEST_INVALID for titles that would leave the folder, ERR_EXPORT_DIGEST_MISMATCH,
  *   ERR_EXPORT_SIZE_MISMATCH, and the codes of Repository.fetch and of files
@@ -45,11 +47,16 @@ export async function pullFiles(
 ): Promise<PulledFile[]> {
   const titled = layers.filter((layer) => layer.annotations?.[annotationKeys.title] !== undefined);
   const pulled: PulledFile[] = [];
+  const leftovers = new Leftovers();
   for (const layer of titled) checkTitle(layer);
   for (const layer of titled) {
     options.signal?.throwIfAborted();
     const path = layer.annotations?.[annotationKeys.title] as string;
-    pulled.push({ path, descriptor: layer, state: await pullFile(repository, layer, folder, path, options) });
+    pulled.push({
+      path,
+      descriptor: layer,
+      state: await pullFile(repository, layer, folder, path, leftovers, options),
+    });
   }
   return pulled;
 }
@@ -74,6 +81,7 @@ async function pullFile(
   layer: Descriptor,
   folder: string,
   title: string,
+  leftovers: Leftovers,
   options: PullOptions,
 ): Promise<PulledFile['state']> {
   const path = join(folder, title);
@@ -81,12 +89,11 @@ async function pullFile(
     await makeParents(folder, title);
     if ((await digestOfFile(path, layer)) === layer.digest) {
       options.onFound?.(layer.size);
+      await leftovers.remove(dirname(path), layer);
       return 'present';
     }
-    const partial = join(dirname(path), `.${hexOf(layer.digest)}.partial`);
-    const state = await fetchInto(repository, layer, partial, options);
-    await rename(partial, path);
-    await syncFolder(dirname(path));
+    const state = await fetchFile(repository, layer, path, leftovers, options);
+    await leftovers.remove(dirname(path), layer);
     return state;
   } catch (error) {
     throw fileError(error, path);
@@ -120,41 +127,60 @@ async function digestOfFile(path: string, { size, digest }: Descriptor): Promise
   return digester.digest();
 }
 
+/** What an earlier pull left is gone on with; where it turns out to be damaged, the file is fetched anew. */
+async function fetchFile(
+  repository: Repository,
+  layer: Descriptor,
+  path: string,
+  leftovers: Leftovers,
+  options: PullOptions,
+): Promise<PulledFile['state']> {
+  const folder = dirname(path);
+  for (const leftover of await leftovers.list(folder, layer)) {
+    const partial = await PartialFile.takeOver(folder, layer, leftover);
+    if (partial === undefined) continue;
+    options.onFound?.(partial.size);
+    try {
+      await fetchInto(repository, layer, partial, path, options);
+      return 'resumed';
+    } catch (error) {
+      if (!isWrong(error)) throw error;
+      options.onDropped?.(partial.size);
+      break;
+    }
+  }
+  await fetchInto(repository, layer, await PartialFile.create(folder, layer), path, options);
+  return 'fetched';
+}
+
 async function fetchInto(
   repository: Repository,
   layer: Descriptor,
-  partial: string,
-  { signal, onBytes, onFound }: PullOptions,
-): Promise<PulledFile['state']> {
-  const digester = new Digester(algorithmOf(layer.digest));
-  const before = await stat(partial).catch(() => undefined);
-  const resumes = before?.isFile() === true && before.size > 0 && before.size <= layer.size;
-  if (resumes) {
-    await readInto(digester, partial);
-    onFound?.(digester.size);
-  }
-  await using file = await open(partial, resumes ? 'a' : 'w', 0o644);
-  if (digester.size < layer.size) {
-    const range = resumes ? { start: digester.size, end: layer.size - 1 } : undefined;
-    for await (const chunk of await repository.fetch(layer, { signal, range })) {
-      await file.writeFile(chunk);
-      digester.update(chunk);
-      onBytes?.(chunk.byteLength);
+  partial: PartialFile,
+  path: string,
+  { signal, onBytes }: PullOptions,
+): Promise<void> {
+  try {
+    if (partial.size < layer.size) {
+      const range = partial.size > 0 ? { start: partial.size, end: layer.size - 1 } : undefined;
+      for await (const chunk of await repository.fetch(layer, { signal, range })) {
+        await partial.write(chunk);
+        onBytes?.(chunk.byteLength);
+      }
     }
+    await partial.moveTo(path);
+  } catch (error) {
+    await partial.end(!isWrong(error));
+    throw error;
   }
-  await file.sync();
-  await settle(digester, layer, partial);
-  return resumes ? 'resumed' : 'fetched';
 }
 
-async function settle(digester: Digester, layer: Descriptor, partial: string): Promise<void> {
-  const [size, digest] = [digester.size, digester.digest()];
-  if (size === layer.size && digest === layer.digest) return;
-  await rm(partial, { force: true });
-  throw new CodedError('ERR_EXPORT_DIGEST_MISMATCH', `${layer.digest}: what was fetched is ${digest}, ${size} bytes`, {
-    hint: 'pull again; if it stays so, the registry or something on the way changes the content',
-    details: { digest: layer.digest },
-  });
+/** Whether it was the bytes that were wrong, so that nobody should go on with them. */
+function isWrong(error: unknown): boolean {
+  return (
+    error instanceof CodedError &&
+    (error.code === 'ERR_EXPORT_DIGEST_MISMATCH' || error.code === 'ERR_EXPORT_SIZE_MISMATCH')
+  );
 }
 
 async function readInto(digester: Digester, path: string): Promise<void> {

@@ -52,6 +52,7 @@ async function pull(
     signal: io.signal,
     onBytes: advance,
     onFound: advance,
+    onDropped: (sizeBytes) => advance(-sizeBytes),
   });
   progress.clear();
   await writeText(io.stdout, options.output === 'json' ? asJson(descriptor.digest, files) : asText(options.dir, files));

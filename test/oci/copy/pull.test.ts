@@ -73,15 +73,6 @@ test('pullFiles: goes on where a killed pull stopped, and fetches only what lack
   expect(await readFile(join(dir, 'big.txt'), 'utf8')).toBe('0123456789');
 });
 
-test('pullFiles: a rest of other content is found out, thrown away, and the next pull succeeds', async () => {
-  const wanted = await layer('big.txt', '0123456789');
-  const partial = join(dir, `.${hexOf(wanted.digest)}.partial`);
-  await writeFile(partial, 'xxxxxxx');
-  await expect(pullFiles(repository, [wanted], dir)).rejects.toMatchObject({ code: 'ERR_EXPORT_DIGEST_MISMATCH' });
-  expect(await readdir(dir)).toEqual(['layout']);
-  expect((await pullFiles(repository, [wanted], dir))[0]?.state).toBe('fetched');
-});
-
 test.each(['../x', '/x', 'a/../../x', 'a//b', './x', 'a\\..\\x', 'C:/x', '', 'a/', 'x\0y'])(
   'pullFiles: refuses the title %j before anything is written',
   async (title) => {
