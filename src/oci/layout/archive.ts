@@ -18,7 +18,7 @@ import { isTag } from '../reference.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { blobMissing } from './files.ts';
 import { applyEdits, encodeLayoutIndex, type IndexEdit, layoutInvalid } from './index-file.ts';
-import { IndexSource, indexPath, isLayout } from './index-source.ts';
+import { checkHasIndex, IndexSource, indexPath, isLayout } from './index-source.ts';
 import { type Layout, type LayoutOptions, openStaging } from './layout.ts';
 import { withLock } from './lock.ts';
 import { indexEntry, readManifestEntry } from './manifest-entry.ts';
@@ -30,7 +30,7 @@ import { TarFiles } from './tar-files.ts';
  * The OCI layout in the tar `path`, as `oci-archive:` of skopeo and podman has it.
  *
  * @throws CodedError ERR_EXPORT_NOT_FOUND when there is none and `create` is not set, ERR_EXPORT_LAYOUT_INVALID when
- *   the tar holds something else, ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE
+ *   the tar holds something else or blobs without an index, ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE
  */
 export async function openLayoutArchive(path: string, options: LayoutOptions = {}): Promise<LayoutArchive> {
   const base = await TarFiles.open(path);
@@ -40,11 +40,18 @@ export async function openLayoutArchive(path: string, options: LayoutOptions = {
       details: { path },
     });
   }
-  if (base !== undefined && !(await isLayout(base, path))) {
-    await base.close();
-    throw layoutInvalid(path, 'a tar, but not of an OCI layout');
-  }
+  if (base !== undefined) await checkHoldsLayout(base, path);
   return new LayoutArchive(path, base, options);
+}
+
+async function checkHoldsLayout(base: TarFiles, path: string): Promise<void> {
+  try {
+    if (!(await isLayout(base, path))) throw layoutInvalid(path, 'a tar, but not of an OCI layout');
+    await checkHasIndex(base, path);
+  } catch (error) {
+    await base.close();
+    throw error;
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { closeSync, constants, open as openFile, read as readFile } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { algorithmOf, CodedError, type Digest, fileError, hexOf, isSystemError } from '#core';
@@ -45,6 +45,15 @@ export class FolderFiles implements LayoutFiles {
   async sizeOf(path: string): Promise<number | undefined> {
     const found = await orAbsent(stat(join(this.root, path)), join(this.root, path));
     return found?.isFile() ? found.size : undefined;
+  }
+
+  async hasBlobs(): Promise<boolean> {
+    const blobs = join(this.root, 'blobs');
+    for (const algorithm of (await orAbsent(readdir(blobs), blobs)) ?? []) {
+      const folder = join(blobs, algorithm);
+      if (((await orAbsent(readdir(folder), folder)) ?? []).length > 0) return true;
+    }
+    return false;
   }
 
   async *read(path: string, range?: ByteRange, lend?: boolean): ByteStream {

@@ -5,7 +5,7 @@ import { isAlive, ownerIn } from '../owner.ts';
 import { blobPath, FolderFiles } from './files.ts';
 import { LayoutGraph, listBlobs } from './graph.ts';
 import type { LayoutIndex } from './index-file.ts';
-import { IndexSource, indexPath } from './index-source.ts';
+import { IndexSource, indexPath, lacksIndex } from './index-source.ts';
 import { tempFolder } from './ingest.ts';
 import { checkIsLayout } from './layout.ts';
 
@@ -39,8 +39,8 @@ export interface LayoutCheckOptions {
 export async function* checkLayout(root: string, options: LayoutCheckOptions = {}): AsyncGenerator<LayoutFinding> {
   const files = new FolderFiles(root);
   await checkIsLayout(files);
-  const index = await readIndex(files);
-  if (index === undefined) yield { kind: 'damaged', object: 'file', name: indexPath };
+  const { index, fault } = await readIndex(files);
+  if (fault !== undefined) yield { kind: fault, object: 'file', name: indexPath };
   const { blobs, strangers } = await listBlobs(root);
   const damaged = new Set<Digest>();
   for (const digest of blobs.keys()) {
@@ -50,21 +50,26 @@ export async function* checkLayout(root: string, options: LayoutCheckOptions = {
   }
   const graph = new LayoutGraph(root, blobs, options.signal);
   await graph.follow(index?.entries ?? []);
-  for (const { digest, isManifest, namedBy } of graph.absent) {
+  yield* misled(graph, damaged);
+  // Without an index nothing leads anywhere, which says nothing of what is there.
+  for (const digest of index === undefined ? [] : blobs.keys()) {
+    if (graph.reached.has(digest) || damaged.has(digest)) continue;
+    yield { kind: 'unreachable', object: 'blob', name: digest };
+  }
+  for (const name of [...strangers, ...(await leftovers(root))]) yield { kind: 'leftover', object: 'file', name };
+}
+
+/** Who names what is not there, or with another size than it has. */
+function* misled({ absent, misnamed }: LayoutGraph, damaged: ReadonlySet<Digest>): Generator<LayoutFinding> {
+  for (const { digest, isManifest, namedBy } of absent) {
     yield { kind: 'missing', object: isManifest ? 'manifest' : 'blob', name: digest, ...(namedBy && { namedBy }) };
   }
-  for (const { digest, namedBy } of graph.misnamed) {
+  for (const { digest, namedBy } of misnamed) {
     // Where the content is sound, it is the one who names it with another size that errs.
     if (damaged.has(digest)) continue;
     if (namedBy === undefined) yield { kind: 'damaged', object: 'file', name: indexPath };
     else yield { kind: 'damaged', object: 'manifest', name: namedBy };
   }
-  for (const digest of blobs.keys()) {
-    // Without an index nothing leads anywhere, which says nothing of what is there.
-    if (index === undefined || graph.reached.has(digest) || damaged.has(digest)) continue;
-    yield { kind: 'unreachable', object: 'blob', name: digest };
-  }
-  for (const name of [...strangers, ...(await leftovers(root))]) yield { kind: 'leftover', object: 'file', name };
 }
 
 /** Temporary files that no running process has, by their paths below the layout. */
@@ -77,11 +82,14 @@ export async function leftovers(root: string): Promise<string[]> {
   return abandoned.sort().map((name) => `${tempFolder}/${name}`);
 }
 
-async function readIndex(files: FolderFiles): Promise<LayoutIndex | undefined> {
+async function readIndex(
+  files: FolderFiles,
+): Promise<{ readonly index?: LayoutIndex; readonly fault?: 'missing' | 'damaged' }> {
+  if (await lacksIndex(files)) return { fault: 'missing' };
   try {
-    return await new IndexSource(files, `oci:${files.root}`).current();
+    return { index: await new IndexSource(files, `oci:${files.root}`).current() };
   } catch (error) {
-    if (isCoded(error, 'ERR_EXPORT_LAYOUT_INVALID')) return undefined;
+    if (isCoded(error, 'ERR_EXPORT_LAYOUT_INVALID')) return { fault: 'damaged' };
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { blobPath, FolderFiles } from './files.ts';
 import { leftovers } from './fsck.ts';
 import { type BlobEntry, LayoutGraph, listBlobs, type Tie } from './graph.ts';
 import { applyEdits, digestIn, encodeLayoutIndex, type LayoutIndex, nameIn } from './index-file.ts';
-import { IndexSource, indexPath } from './index-source.ts';
+import { checkHasIndex, IndexSource, indexPath } from './index-source.ts';
 import { BlobWriter, goneSuffix, tempFolder } from './ingest.ts';
 import { checkIsLayout } from './layout.ts';
 import { withLock } from './lock.ts';
@@ -53,6 +53,7 @@ export async function collectLayoutGarbage(
   const cutoffMs = (options.now ?? systemClock.now()).getTime() - (options.graceSeconds ?? 3600) * 1000;
   const files = new FolderFiles(root);
   await checkIsLayout(files);
+  await checkHasIndex(files, root);
   const { signal } = options;
   const lock = join(root, tempFolder, 'lock');
   try {
@@ -82,6 +83,8 @@ class Collector {
 
   async run(): Promise<LayoutGarbageReport> {
     await this.#restore();
+    // Anything may have happened to it since, and what was put back counts.
+    await checkHasIndex(this.#files, this.#root);
     const index = await new IndexSource(this.#files, `oci:${this.#root}`).current();
     const { blobs } = await listBlobs(this.#root);
     const graph = new LayoutGraph(this.#root, blobs, this.#options.signal);

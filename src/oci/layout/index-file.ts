@@ -166,7 +166,7 @@ export function digestIn(entry: JsonObject): Digest | undefined {
 /** The error for a folder or a tar that is no layout. */
 export function layoutInvalid(name: string, what: string, cause?: unknown): CodedError {
   return new CodedError('ERR_EXPORT_LAYOUT_INVALID', `${name}: ${what}`, {
-    hint: 'check that this is an OCI layout; a damaged index.json must be restored from a copy',
+    hint: 'check that this is an OCI layout; a damaged or missing index.json must be restored from a copy',
     details: { name },
     cause,
   });

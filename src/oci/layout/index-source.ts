@@ -1,7 +1,8 @@
 import { type JsonObject, parseJsonObject } from '#core';
 import { collect } from '../content.ts';
-import type { LayoutFiles } from './files.ts';
+import type { FolderFiles, LayoutFiles } from './files.ts';
 import { emptyIndex, type LayoutIndex, layoutInvalid, maxIndexBytes, parseLayoutIndex } from './index-file.ts';
+import type { TarFiles } from './tar-files.ts';
 
 /** The file that says that a folder is a layout, and the one version there is (image-layout.md#oci-layout-file). */
 export const layoutMarker = { path: 'oci-layout', text: '{"imageLayoutVersion":"1.0.0"}' } as const;
@@ -31,6 +32,23 @@ export class IndexSource {
     const name = `${this.#name}: ${indexPath}`;
     return parseLayoutIndex(await collect(this.#files.read(indexPath), maxIndexBytes, name), name);
   }
+}
+
+/** Whether blobs lie there without an index, as a copy of a layout that was cut short leaves it. */
+export async function lacksIndex(files: FolderFiles | TarFiles): Promise<boolean> {
+  const isThere = async () => (await files.version(indexPath)) !== undefined;
+  if ((await isThere()) || !(await files.hasBlobs())) return false;
+  // Whoever makes a layout at this moment writes its index before its first blob.
+  return !(await isThere());
+}
+
+/**
+ * Of blobs without an index nobody can say what they are, nor that nothing needs them.
+ *
+ * @throws CodedError ERR_EXPORT_LAYOUT_INVALID
+ */
+export async function checkHasIndex(files: FolderFiles | TarFiles, name: string): Promise<void> {
+  if (await lacksIndex(files)) throw layoutInvalid(name, `it holds blobs, and no ${indexPath}`);
 }
 
 /**

@@ -14,8 +14,8 @@ import type {
 } from '../ports.ts';
 import { isTag } from '../reference.ts';
 import { blobMissing, blobPath, FolderFiles } from './files.ts';
-import { applyEdits, encodeLayoutIndex, type IndexEdit, layoutInvalid } from './index-file.ts';
-import { IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';
+import { applyEdits, emptyIndex, encodeLayoutIndex, type IndexEdit, layoutInvalid } from './index-file.ts';
+import { checkHasIndex, IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';
 import { BlobWriter, tempFolder } from './ingest.ts';
 import { withLock } from './lock.ts';
 import { indexEntry, readManifestEntry } from './manifest-entry.ts';
@@ -36,11 +36,13 @@ export interface LayoutOptions {
  * The OCI layout in the folder `root`.
  *
  * @throws CodedError ERR_EXPORT_NOT_FOUND when there is none and `create` is not set, ERR_EXPORT_LAYOUT_INVALID when
- *   the folder holds something else
+ *   the folder holds something else, or blobs without an index and `create` is not set
  */
 export async function openLayout(root: string, options: LayoutOptions = {}): Promise<Layout> {
   const files = new FolderFiles(root);
   if (!(await isLayout(files, root))) await checkVacant(files, options.create ?? false);
+  // Who writes goes on: a run that was killed may have left it so.
+  if (!options.create) await checkHasIndex(files, root);
   return new Layout(files, options);
 }
 
@@ -174,8 +176,7 @@ export class Layout implements Repository {
     await this.#prepare();
     // What is listed must be on disk first.
     await this.#writer.sync();
-    const lock = join(this.#files.root, tempFolder, 'lock');
-    await withLock(lock, { timeoutMs: this.#options.lockTimeoutMs, signal: options.signal }, async () => {
+    await this.#locked(options, async () => {
       const before = await this.#source.current();
       const bytes = encodeLayoutIndex(applyEdits(before, edits));
       const missing = (await this.#files.sizeOf(indexPath)) === undefined;
@@ -197,7 +198,23 @@ export class Layout implements Repository {
     if (!(await isLayout(this.#files, this.name))) {
       await this.#writer.replace(layoutMarker.path, Buffer.from(layoutMarker.text));
     }
+    if (this.#options.durable ?? true) await this.#makeIndex();
     await this.#writer.tidy();
+  }
+
+  /** Before the first blob, so that blobs without an index are never those of a run that was killed. */
+  async #makeIndex(): Promise<void> {
+    const isVacant = async () =>
+      (await this.#files.version(indexPath)) === undefined && !(await this.#files.hasBlobs());
+    if (!(await isVacant())) return;
+    await this.#locked({}, async () => {
+      if (await isVacant()) await this.#writer.replace(indexPath, encodeLayoutIndex(emptyIndex));
+    });
+  }
+
+  #locked(options: OperationOptions, work: () => Promise<void>): Promise<void> {
+    const lock = join(this.#files.root, tempFolder, 'lock');
+    return withLock(lock, { timeoutMs: this.#options.lockTimeoutMs, signal: options.signal }, work);
   }
 }
 

@@ -9,7 +9,7 @@ import { LayoutArchive } from './archive.ts';
 import { blobsBelow, tarFilesOf } from './archive-files.ts';
 import { FolderFiles } from './files.ts';
 import { maxIndexBytes } from './index-file.ts';
-import { indexPath, isLayout } from './index-source.ts';
+import { checkHasIndex, indexPath, isLayout } from './index-source.ts';
 import { Layout, type LayoutOptions } from './layout.ts';
 import { TarFiles } from './tar-files.ts';
 import { encodeLayoutTar } from './tar-write.ts';
@@ -40,7 +40,10 @@ async function readPipe(input: PipeEnds['input']): Promise<Repository> {
     await rm(folder, { recursive: true, force: true });
     for await (const chunk of input) await file.writeFile(chunk);
     const base = await TarFiles.over(file, NAME);
-    if (await isLayout(base, NAME)) return new LayoutArchive(path, base, {}, NAME);
+    if (await isLayout(base, NAME)) {
+      await checkHasIndex(base, NAME);
+      return new LayoutArchive(path, base, {}, NAME);
+    }
     throw new CodedError('ERR_EXPORT_LAYOUT_INVALID', 'standard input: a tar, but not of an OCI layout', {
       hint: 'pipe a tar of an OCI layout into it, with oci-layout, index.json and blobs at its top',
     });

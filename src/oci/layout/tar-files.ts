@@ -49,6 +49,10 @@ export class TarFiles implements LayoutFiles {
     return this.#places.keys();
   }
 
+  async hasBlobs(): Promise<boolean> {
+    return this.#places.keys().some((path) => path.startsWith('blobs/'));
+  }
+
   async version(path: string): Promise<string | undefined> {
     return this.#places.has(path) ? this.stamp : undefined;
   }

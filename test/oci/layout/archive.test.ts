@@ -202,6 +202,21 @@ test('archive: links and paths that lead out are refused', async () => {
   });
 });
 
+test('archive: blobs without an index are refused, and the tar stays as it is', async () => {
+  const layout = await openLayout(join(root, 'out'), { create: true });
+  await layout.tag(await pushArtifact(layout, 'x'), 'v1');
+  await layout.close();
+  tar('-C', 'out', '-cf', 'kit.tar', 'oci-layout', 'blobs');
+  const before = await readFile(join(root, 'kit.tar'));
+  for (const create of [true, false]) {
+    await expect(open(create)).rejects.toMatchObject({
+      code: 'ERR_EXPORT_LAYOUT_INVALID',
+      message: expect.stringContaining('index.json'),
+    });
+  }
+  expect((await readFile(join(root, 'kit.tar'))).equals(before)).toBe(true);
+});
+
 test('archive: cut anywhere, it is refused when opened or its blobs when read', async () => {
   const archive = await open(true);
   const layer = await pushBytes(archive, noise(5000));

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -96,6 +96,65 @@ test('fsck: an index that nobody can read, a size that is a lie, and no layout a
   expect(await find()).toEqual([{ kind: 'damaged', object: 'file', name: 'index.json' }]);
   await writeFile(join(root, 'index.json'), index);
   await expect(listAll(checkLayout(join(root, 'none')))).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+});
+
+/** As a copy of a layout that was cut short leaves it. */
+async function cut(): Promise<void> {
+  await tagged('v1');
+  await layout.close();
+  await age(48);
+  await rm(join(root, 'index.json'));
+}
+
+test('blobs without an index: fsck names it, gc and readers refuse, and nothing goes', async () => {
+  await cut();
+  const before = await names();
+  expect(await find()).toEqual([{ kind: 'missing', object: 'file', name: 'index.json' }]);
+  const refusal = { code: 'ERR_EXPORT_LAYOUT_INVALID', message: expect.stringContaining('index.json') };
+  for (const options of [{}, { dryRun: true }, { untagged: true, graceSeconds: 0 }]) {
+    await expect(collectLayoutGarbage(root, options)).rejects.toMatchObject(refusal);
+  }
+  await expect(openLayout(root)).rejects.toMatchObject(refusal);
+  expect(await names()).toEqual(before);
+  expect((await readdir(root)).sort()).toEqual(['blobs', 'oci-layout']);
+});
+
+test('blobs without an index: gc refuses also where a cut collection moved all of them aside', async () => {
+  const artifact = await tagged('v1');
+  await layout.close();
+  await mkdir(join(root, '.export-center'), { recursive: true });
+  for (const name of await names()) {
+    const aside = await deadName(`sha256-${name}.gone`);
+    await rename(join(root, 'blobs/sha256', name), join(root, '.export-center', aside));
+  }
+  await age(48);
+  await rm(join(root, 'index.json'));
+  await expect(collectLayoutGarbage(root)).rejects.toMatchObject({ code: 'ERR_EXPORT_LAYOUT_INVALID' });
+  expect(await has(artifact)).toBe(true);
+});
+
+test('blobs without an index: whoever writes goes on, and the index is there again', async () => {
+  await cut();
+  const again = await openLayout(root, { create: true });
+  const artifact = await pushArtifact(again, 'v1');
+  expect(await pushBytes(again, Buffer.from('v1'), 'text/plain')).toEqual(text('v1'));
+  // Until it has written its own, nobody takes what is there for rubbish.
+  await expect(collectLayoutGarbage(root)).rejects.toMatchObject({ code: 'ERR_EXPORT_LAYOUT_INVALID' });
+  await again.tag(artifact, 'v1');
+  await again.close();
+  expect(await find()).toEqual([]);
+  expect((await (await openLayout(root)).resolve('v1'))?.digest).toBe(artifact.digest);
+});
+
+test('a layout has its index before its first blob; one that holds nothing may lack it', async () => {
+  await pushBytes(layout, noise(1000));
+  expect(JSON.parse(await readFile(join(root, 'index.json'), 'utf8'))).toMatchObject({ manifests: [] });
+  expect(await find()).toMatchObject([{ kind: 'unreachable' }]);
+  await rm(join(root, 'blobs'), { recursive: true });
+  await rm(join(root, 'index.json'));
+  expect(await find()).toEqual([]);
+  expect(await collectLayoutGarbage(root)).toMatchObject({ blobs: 0 });
+  expect(await listAll((await openLayout(root)).tags())).toEqual([]);
 });
 
 test('gc: takes what nothing names, after the grace', async () => {

@@ -251,20 +251,26 @@ test('layout: a damaged blob is found when it is read, a cut one before', async 
   await layout.close();
 });
 
-test('layout: many that make one at once all have it', { timeout: 60_000 }, async () => {
-  for (let round = 0; round < 15; round++) {
-    const folder = join(root, `made${round}`);
-    const tagOne = async (i: number) => {
-      // Some come a moment later, when the first is half-way.
-      for (let turn = 0; turn < i * 3; turn++) await new Promise(setImmediate);
-      const layout = await openLayout(folder, { create: true, durable: false });
-      await layout.tag(await pushArtifact(layout, `${i}`), `v${i}`);
-      await layout.close();
-    };
-    await Promise.all(Array.from({ length: 6 }, (_, i) => tagOne(i)));
-    expect(await listAll((await openLayout(folder)).tags())).toEqual(['v0', 'v1', 'v2', 'v3', 'v4', 'v5']);
-  }
-});
+test.each([false, true])(
+  'layout: many that make one at once all have it (durable: %s)',
+  {
+    timeout: 60_000,
+  },
+  async (durable) => {
+    for (let round = 0; round < 15; round++) {
+      const folder = join(root, `made${round}`);
+      const tagOne = async (i: number) => {
+        // Some come a moment later, when the first is half-way.
+        for (let turn = 0; turn < i * 3; turn++) await new Promise(setImmediate);
+        const layout = await openLayout(folder, { create: true, durable });
+        await layout.tag(await pushArtifact(layout, `${i}`), `v${i}`);
+        await layout.close();
+      };
+      await Promise.all(Array.from({ length: 6 }, (_, i) => tagOne(i)));
+      expect(await listAll((await openLayout(folder)).tags())).toEqual(['v0', 'v1', 'v2', 'v3', 'v4', 'v5']);
+    }
+  },
+);
 
 const write = (prefix: string, count: number, layerBytes: number) =>
   startWriter(`oci:${root}`, prefix, count, layerBytes);
