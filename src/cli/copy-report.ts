@@ -9,6 +9,13 @@ export interface Root {
   readonly tag: string | undefined;
 }
 
+/** What is wrong at the target, although a manifest there names it. */
+export interface ReadBack {
+  readonly gone: readonly Shortfall[];
+  /** There, and not what it should be. */
+  readonly damaged: readonly Shortfall[];
+}
+
 /** What a copy did, and what the source has and the target has not. */
 export interface CopyResult {
   readonly target: string;
@@ -18,14 +25,16 @@ export interface CopyResult {
   readonly missing: readonly Shortfall[];
   /** Not taken by the target, or not there after it took it. */
   readonly refused: readonly Shortfall[];
-  /** At the target and not what it should be; undefined where nobody read it back. */
-  readonly damaged: readonly Shortfall[] | undefined;
+  /** What was found when everything at the target was read back; undefined where nobody did. */
+  readonly readBack: ReadBack | undefined;
 }
 
 /** The result as one object of JSON, with its line end. */
-export function copyAsJson({ target, roots, report, missing, refused, damaged }: CopyResult): string {
-  const { incomplete, excluded, vouched } = report;
-  const complete = [missing, refused, incomplete, damaged ?? []].every((list) => list.length === 0);
+export function copyAsJson(result: CopyResult): string {
+  const { target, roots, report, missing, refused, readBack } = result;
+  const { incomplete, excluded } = report;
+  const { gone, damaged } = readBack ?? { gone: [], damaged: [] };
+  const complete = [missing, refused, incomplete, gone, damaged].every((list) => list.length === 0);
   return `${JSON.stringify({
     target,
     artifacts: roots.map(({ tag, descriptor }) => ({ tag: tag ?? null, digest: descriptor.digest })),
@@ -38,7 +47,7 @@ export function copyAsJson({ target, roots, report, missing, refused, damaged }:
     tagged: report.tagged.map(({ tag, descriptor }) => ({ tag, digest: descriptor.digest })),
     fidelity: {
       complete,
-      vouched,
+      vouched: vouchedIn(result),
       missing: missing.map(shortfallAsJson),
       refused: refused.map(shortfallAsJson),
       incomplete: incomplete.map(({ tag, descriptor, lacks }) => ({
@@ -47,7 +56,8 @@ export function copyAsJson({ target, roots, report, missing, refused, damaged }:
         lacks,
       })),
       excluded: excluded.map(({ descriptor, reason }) => ({ digest: descriptor.digest, reason })),
-      damaged: damaged?.map(shortfallAsJson) ?? null,
+      gone: readBack?.gone.map(shortfallAsJson) ?? null,
+      damaged: readBack?.damaged.map(shortfallAsJson) ?? null,
     },
   })}\n`;
 }
@@ -56,19 +66,38 @@ function shortfallAsJson({ descriptor, tag, namedBy, code, message }: Shortfall)
   return { digest: descriptor?.digest ?? null, tag: tag ?? null, namedBy: namedBy ?? null, code, message };
 }
 
+/** Contents that stand by the word of the registry alone: what was read back does not. */
+function vouchedIn({ report, readBack }: CopyResult): number {
+  return readBack === undefined ? report.vouched : 0;
+}
+
+/** The roots that are whole at the target, under their tags. */
+function copiedOf({ roots, report, missing, refused }: CopyResult): readonly Root[] {
+  const lacking = [...missing, ...refused, ...report.incomplete];
+  return roots.filter((root) => {
+    const isOf = ({ tag, descriptor }: Pick<Shortfall, 'tag' | 'descriptor'>) =>
+      tag === undefined ? descriptor?.digest === root.descriptor.digest : tag === root.tag;
+    return !lacking.some(isOf);
+  });
+}
+
 /** The result for a person. */
-export function copyAsText({ target, roots, report, missing, refused, damaged }: CopyResult): string {
+export function copyAsText(result: CopyResult): string {
+  const { target, roots, report, missing, refused, readBack } = result;
   const states = [...report.outcomes.values()];
   const count = (state: string) => states.filter((outcome) => outcome === state).length;
-  const { vouched, incomplete, excluded } = report;
-  const told = vouched === 0 ? '' : ` (${vouched} by the word of the registry)`;
+  const { incomplete, excluded } = report;
+  const copied = copiedOf(result).length;
+  const of = copied === roots.length ? '' : `${copied} of `;
   const lines = [
-    `copied ${plural(roots.length, 'artifact')} and ${plural(report.referrers.length, 'referrer')} to ${target}`,
-    `  ${count('uploaded')} uploaded (${formatBytes(report.bytesSent)}), ${count('mounted')} mounted, ${count('present')} present${told}`,
+    `copied ${of}${plural(roots.length, 'artifact')} and ${plural(report.referrers.length, 'referrer')} to ${target}`,
+    `  ${count('uploaded')} uploaded (${formatBytes(report.bytesSent)}), ${count('mounted')} mounted, ${count('present')} present`,
+    ...wordOf(vouchedIn(result)),
     ...report.tagged.map(({ tag, descriptor }) => `  tag ${tag} -> ${descriptor.digest}`),
     ...missing.map((shortfall) => `  missing at the source: ${describe(shortfall)}`),
     ...refused.map((shortfall) => `  refused by the target: ${describe(shortfall)}`),
-    ...(damaged ?? []).map((shortfall) => `  damaged at the target: ${describe(shortfall)}`),
+    ...(readBack?.gone ?? []).map((shortfall) => `  gone at the target: ${describe(shortfall)}`),
+    ...(readBack?.damaged ?? []).map((shortfall) => `  damaged at the target: ${describe(shortfall)}`),
     ...incomplete.map(({ tag, descriptor, lacks }) =>
       tag === undefined
         ? `  not copied, as it lacks ${lacks}: ${descriptor.digest}`
@@ -76,9 +105,15 @@ export function copyAsText({ target, roots, report, missing, refused, damaged }:
     ),
     ...excluded.map(({ descriptor, reason }) => `  left out on purpose: ${descriptor.digest}: ${reason}`),
   ];
-  if (damaged?.length === 0)
+  if (readBack !== undefined && readBack.gone.length + readBack.damaged.length === 0)
     lines.push(`  read back: ${plural(report.settled.length, 'content')}, each as it should be`);
   return asLines(lines);
+}
+
+function wordOf(vouched: number): string[] {
+  if (vouched === 0) return [];
+  const what = `${plural(vouched, 'content')} present by the word of the registry, which holds their manifests`;
+  return [`  ${what}: --check-all asks for each, --verify reads each`];
 }
 
 function describe({ descriptor, tag, namedBy, code, message }: Shortfall): string {
@@ -87,28 +122,37 @@ function describe({ descriptor, tag, namedBy, code, message }: Shortfall): strin
 }
 
 /** The failure that a copy ends with where not everything is at the target; undefined where all is. */
-export function failureOf({ target, missing, refused, damaged = [] }: CopyResult): CodedError | undefined {
-  const details = { missing: missing.length, refused: refused.length, damaged: damaged.length };
-  if (damaged.length > 0) {
-    return new CodedError(
-      'ERR_EXPORT_DIGEST_MISMATCH',
-      `${target}: ${plural(damaged.length, 'content')} damaged there`,
-      {
-        hint: 'delete what is damaged there, then copy again; a layout is searched by export-center fsck',
-        details,
-      },
-    );
+export function failureOf({ target, missing, refused, readBack }: CopyResult): CodedError | undefined {
+  const { gone, damaged } = readBack ?? { gone: [], damaged: [] };
+  const details = { missing: missing.length, refused: refused.length, gone: gone.length, damaged: damaged.length };
+  if (gone.length + damaged.length > 0) {
+    const what = `${target}: of what manifests there name, ${gone.length} gone and ${damaged.length} damaged`;
+    return damaged.length === 0
+      ? new CodedError('ERR_EXPORT_CONTENT_MISMATCH', what, {
+          hint: 'copy again with --check-all: it asks for each blob, and sends what is gone',
+          details,
+        })
+      : new CodedError('ERR_EXPORT_DIGEST_MISMATCH', what, {
+          hint: 'delete what is damaged there, then copy again with --check-all; a layout is searched by export-center fsck',
+          details,
+        });
   }
   const short = [...missing, ...refused];
   if (short.length === 0) return undefined;
   const what = `${target}: not everything is there: ${missing.length} missing at the source, ${refused.length} refused`;
-  if (short.some(({ mayPass }) => mayPass)) {
-    return new CodedError('ERR_EXPORT_INCOMPLETE', what, { hint: 'run it again: what is there is kept', details });
-  }
-  if (missing.length > 0) {
-    const hint = 'have what is missing pushed to the source again, then copy again: what is there is kept';
-    return new CodedError('ERR_EXPORT_NOT_FOUND', what, { hint, details });
-  }
-  const hint = "the target's own words are in the report; ask who runs it, then copy again: what is there is kept";
-  return new CodedError('ERR_EXPORT_REGISTRY_REFUSED', what, { hint, details });
+  const code = short.some(({ mayPass }) => mayPass)
+    ? 'ERR_EXPORT_INCOMPLETE'
+    : missing.length > 0
+      ? 'ERR_EXPORT_NOT_FOUND'
+      : 'ERR_EXPORT_REGISTRY_REFUSED';
+  return new CodedError(code, what, { hint: nextStep(missing, refused), details });
+}
+
+function nextStep(missing: readonly Shortfall[], refused: readonly Shortfall[]): string {
+  const lasts = (list: readonly Shortfall[]) => list.some(({ mayPass }) => !mayPass);
+  const steps: string[] = [];
+  if (lasts(missing)) steps.push('have what is missing pushed to the source again');
+  if (lasts(refused)) steps.push('ask who runs the target about what it refused, in its own words in the report');
+  if (steps.length === 0) return 'run it again: what is there is kept';
+  return `${steps.join(' and ')}, then copy again: what is there is kept`;
 }

@@ -66,11 +66,14 @@ test('copy: ends by a report of what is missing at the source, exit status 1', a
       { tag: 'broken', digest: broken.digest, lacks: lost },
     ],
     excluded: [],
+    gone: null,
     damaged: null,
   });
   const { tags } = await cliJson('ls', `oci:${dir}/copy`);
   expect(tags).toMatchObject([{ tag: 'v1' }]);
   const text = await cli('copy', '--all-tags', place, `oci:${dir}/copy`);
+  expect(text.out).toContain('copied 2 of 3 artifacts and 1 referrer');
+  expect(text.err).toContain('have what is missing pushed to the source again, then copy again');
   expect(text.out).toContain(`missing at the source: ${lost}, named by ${broken.digest}: ERR_EXPORT_NOT_FOUND`);
   expect(text.out).toContain(`tag broken not set, as ${broken.digest} lacks ${lost}`);
 });
@@ -86,6 +89,8 @@ test('copy: what the target refuses is another word, with its own code and messa
   expect(err).toContain('error ERR_EXPORT_REGISTRY_REFUSED');
   expect(out).toMatch(new RegExp(`refused by the target: ${referrer.digest}: .*MANIFEST_INVALID: no subjects please`));
   expect(out).not.toContain('missing at the source');
+  expect(out).toContain('copied 1 artifact and 0 referrers');
+  expect(err).toMatch(/hint: ask who runs the target about what it refused, /);
 });
 
 test('copy: what a rerun may mend ends with exit status 5', async () => {
@@ -122,6 +127,55 @@ test('copy: a second one takes a registry at its word, --check-all does not', as
   expect(await cliJson(...args)).toMatchObject({ bytesSent: 0, fidelity: { complete: true, vouched: 3 } });
   expect(double.count('HEAD', /\/blobs\//)).toBe(asked);
   expect(await cliJson(...args, '--check-all')).toMatchObject({ bytesSent: 'artifact'.length });
+});
+
+test('copy: where some is missing and some refused, there is a next step for each', async () => {
+  const broken = await pushArtifact(source, 'broken');
+  await source.tag(broken, 'broken');
+  await rm(blob('source', 'broken'));
+  double.fault = (request, response, path) => {
+    if (request.method !== 'PUT' || !path.endsWith('/manifests/v1')) return false;
+    sendError(response, 400, 'TAG_INVALID', 'no such tags please');
+    return true;
+  };
+  const { status, out, err } = await cli('copy', '--all-tags', place, `${double.host}/team/app`);
+  expect(status).toBe(1);
+  expect(out).toContain('copied 1 of 3 artifacts and 1 referrer');
+  expect(err).toMatch(/hint: have what is missing pushed .* and ask who runs the target about what it refused/);
+});
+
+test('copy: what a registry lost below a manifest is said to stand on its word, and mended by --check-all', async () => {
+  const args = ['copy', `${place}:v1`, `${double.host}/team/app`] as const;
+  expect((await cli(...args)).out).not.toContain('by the word of the registry');
+  const { digest } = describe(Buffer.from('artifact'));
+  double.blobs.delete(`team/app ${digest}`);
+  expect((await cli(...args)).out).toMatch(/3 contents present by the word .*--check-all .*--verify/);
+  const read = await cli(...args, '--verify');
+  expect(read.status).toBe(3);
+  expect(read.out).toContain(`gone at the target: ${digest}: ERR_EXPORT_NOT_FOUND`);
+  expect(read.out).not.toMatch(/damaged at the target|by the word|read back/);
+  expect(read.err).toMatch(
+    /error ERR_EXPORT_CONTENT_MISMATCH: .*1 gone and 0 damaged\nhint: copy again with --check-all/,
+  );
+  const found = await cli(...args, '--verify', '--output', 'json');
+  expect(JSON.parse(found.out)).toMatchObject({
+    fidelity: { complete: false, vouched: 0, gone: [{ digest }], damaged: [] },
+  });
+  expect((await cli(...args, '--check-all')).status).toBe(0);
+  expect(await cliJson(...args, '--verify')).toMatchObject({ fidelity: { complete: true, vouched: 0, gone: [] } });
+});
+
+test('copy --verify: what is damaged and what is gone are two things', async () => {
+  const args = ['copy', '--verify', `${place}:v1`, `${double.host}/team/app`] as const;
+  expect((await cli(...args)).status).toBe(0);
+  const [gone, damaged] = ['artifact', 'referrer'].map((text) => describe(Buffer.from(text)).digest);
+  double.blobs.delete(`team/app ${gone}`);
+  double.blobs.set(`team/app ${damaged}`, Buffer.from('REFERRER'));
+  const { status, out, err } = await cli(...args);
+  expect(status).toBe(3);
+  expect(out).toContain(`gone at the target: ${gone}: ERR_EXPORT_NOT_FOUND`);
+  expect(out).toContain(`damaged at the target: ${damaged}: ERR_EXPORT_DIGEST_MISMATCH`);
+  expect(err).toMatch(/1 gone and 1 damaged\nhint: delete what is damaged there, then copy again with --check-all/);
 });
 
 test('copy: manifests without a tag go along with --all-tags', async () => {

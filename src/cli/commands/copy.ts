@@ -13,7 +13,7 @@ import {
   type Repository,
   verifyContents,
 } from '#oci';
-import { type CopyResult, copyAsJson, copyAsText, failureOf, type Root } from '../copy-report.ts';
+import { type CopyResult, copyAsJson, copyAsText, failureOf, type ReadBack, type Root } from '../copy-report.ts';
 import { type Io, writeText } from '../io.ts';
 import { isPipe, resultStream } from '../pipe.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
@@ -34,8 +34,9 @@ interface CopyCommandOptions extends CommonOptions, TransportOptions {
 
 const NOTES = `
 It ends by a report of what the source has and the target has not: missing at the source, refused by the target,
-left out on purpose. Exit status 1 if anything is missing or refused, 5 if running it again may mend it, 3 if --verify
-finds damage.
+left out on purpose. A registry that holds a manifest is taken at its word for the blobs of it; the report counts them.
+If one was deleted there, --verify finds that it is gone, and --check-all sends it again. Exit status 1 if anything is
+missing or refused, 5 if running it again may mend it, 3 if --verify finds anything gone or damaged.
 
 Examples:
   export-center copy 127.0.0.1:8080/security/feed:1 oci:feed:1
@@ -79,7 +80,7 @@ async function runCopy(io: Io, from: string, to: string, options: CopyCommandOpt
     if (options.verify) {
       const again = await openRepository(targetReference, opening);
       resources.defer(() => again.close());
-      result = { ...result, damaged: await readBack(again, result.report, progress, io.signal) };
+      result = { ...result, readBack: await readBack(again, result.report, progress, io.signal) };
     }
   } finally {
     progress.clear();
@@ -150,7 +151,7 @@ async function transfer(
     report,
     missing: [...roots.missing, ...report.missing],
     refused: [...report.refused, ...lost],
-    damaged: undefined,
+    readBack: undefined,
   };
 }
 
@@ -159,12 +160,14 @@ async function readBack(
   { settled }: CopyReport,
   progress: ProgressLine,
   signal: AbortSignal,
-): Promise<CopyResult['damaged']> {
+): Promise<ReadBack> {
   const total = settled.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
   const onBytes = (sizeBytes: number) => {
     done += sizeBytes;
     progress.listen({ stage: 'check', done, total, unit: 'bytes' });
   };
-  return verifyContents(target, settled, { signal, onBytes });
+  const found = await verifyContents(target, settled, { signal, onBytes });
+  const isGone = ({ code }: { readonly code: string }) => code === 'ERR_EXPORT_NOT_FOUND';
+  return { gone: found.filter(isGone), damaged: found.filter((shortfall) => !isGone(shortfall)) };
 }
