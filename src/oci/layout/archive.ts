@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { CodedError, type Descriptor, type Digest, fileError, isManifestType, makeFolder } from '#core';
 import { contentOf } from '../content.ts';
 import { isAlive, ownerIn, thisOwner } from '../owner.ts';
@@ -24,15 +24,21 @@ import { withLock } from './lock.ts';
 import { indexEntry, readManifestEntry } from './manifest-entry.ts';
 import { PendingIndex } from './pending-index.ts';
 import { LayoutReader } from './reader.ts';
-import { TarFiles } from './tar-files.ts';
+import { noFile, TarFiles } from './tar-files.ts';
+
+/** What the system calls the streams of a process, which may lead to a file. */
+const STREAM = /^\/(?:dev\/(?:std(?:in|out|err)$|fd\/)|proc\/)/;
 
 /**
  * The OCI layout in the tar `path`, as `oci-archive:` of skopeo and podman has it.
  *
  * @throws CodedError ERR_EXPORT_NOT_FOUND when there is none and `create` is not set, ERR_EXPORT_LAYOUT_INVALID when
- *   the tar holds something else or blobs without an index, ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE
+ *   the tar holds something else or blobs without an index, ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE,
+ *   ERR_EXPORT_USAGE for a pipe, a device or a folder
  */
 export async function openLayoutArchive(path: string, options: LayoutOptions = {}): Promise<LayoutArchive> {
+  // Its name would be given to the new tar, wherever the stream leads.
+  if (options.create && STREAM.test(resolve(path))) throw noFile(path);
   const base = await TarFiles.open(path);
   if (base === undefined && !options.create) {
     throw new CodedError('ERR_EXPORT_NOT_FOUND', `${path}: no such file`, {

@@ -1,5 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { fileError, isSystemError } from '#core';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { CodedError, fileError, isSystemError } from '#core';
 import type { ByteRange, ByteStream } from '../ports.ts';
 import { type LayoutFiles, readFileRange } from './files.ts';
 import { indexTar, type TarPlace } from './tar-index.ts';
@@ -21,11 +21,13 @@ export class TarFiles implements LayoutFiles {
 
   /**
    * @returns undefined when there is no such file
-   * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE
+   * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE, ERR_EXPORT_USAGE for what is no file
    */
   static async open(path: string): Promise<TarFiles | undefined> {
     let file: FileHandle;
     try {
+      // To open a pipe waits for whoever writes into it, and no signal ends that.
+      if (!(await stat(path)).isFile()) throw noFile(path);
       file = await open(path, 'r');
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) return undefined;
@@ -75,4 +77,12 @@ export class TarFiles implements LayoutFiles {
   async close(): Promise<void> {
     await this.#file.close();
   }
+}
+
+/** The error for a pipe, a device or a folder in place of an archive. */
+export function noFile(path: string): CodedError {
+  return new CodedError('ERR_EXPORT_USAGE', `${path}: not a regular file, as an archive has to be`, {
+    hint: 'name a file; to read from or write into a pipe, say oci-archive:-',
+    details: { path },
+  });
 }

@@ -217,6 +217,21 @@ test('archive: blobs without an index are refused, and the tar stays as it is', 
   expect((await readFile(join(root, 'kit.tar'))).equals(before)).toBe(true);
 });
 
+test('archive: a pipe, a device or a folder in its place is refused at once, and the way for pipes is told', async () => {
+  execFileSync('mkfifo', [join(root, 'fifo')]);
+  await symlink('fifo', join(root, 'link'));
+  await mkdir(join(root, 'folder'));
+  const refusal = { code: 'ERR_EXPORT_USAGE', hint: expect.stringContaining('oci-archive:-') };
+  for (const name of ['fifo', 'link', 'folder']) {
+    for (const create of [true, false]) await expect(open(create, name)).rejects.toMatchObject(refusal);
+  }
+  for (const path of ['/dev/null', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1', '/dev/../dev/stdout']) {
+    const opening = openRepository(parseReference(`oci-archive:${path}`), { create: true });
+    await expect(opening).rejects.toMatchObject(refusal);
+  }
+  expect((await readdir(root)).sort()).toEqual(['fifo', 'folder', 'link']);
+});
+
 test('archive: cut anywhere, it is refused when opened or its blobs when read', async () => {
   const archive = await open(true);
   const layer = await pushBytes(archive, noise(5000));
