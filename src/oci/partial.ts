@@ -11,7 +11,8 @@ const OPEN_FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW 
 /** After so long without a write, a file whose writer cannot be judged from here counts as left behind. */
 const ABANDONED_MS = 60 * 60 * 1000;
 
-function isPartialName(name: string): boolean {
+/** Whether a file of this name would be taken for one that a pull has under way. */
+export function isPartialName(name: string): boolean {
   return FORM.test(name);
 }
 
@@ -97,18 +98,12 @@ export class PartialFile {
   /** Ends it without a name: what may be of use is left for the next pull. */
   async end(useful: boolean): Promise<void> {
     await this.#file.close().catch(() => undefined);
-    const size = await lstat(this.#path).then(
-      (found) => found.size,
-      () => 0,
-    );
-    const kept =
-      useful &&
-      size > 0 &&
-      (await rename(this.#path, join(this.#folder, `.${hexOf(this.#layer.digest)}.partial`)).then(
-        () => true,
-        () => false,
-      ));
-    if (!kept) await rm(this.#path, { force: true }).catch(() => undefined);
+    const found = await lstat(this.#path).catch(() => undefined);
+    if (useful && found !== undefined && found.size > 0) {
+      const left = join(this.#folder, `.${hexOf(this.#layer.digest)}.partial`);
+      await rename(this.#path, left).catch(() => undefined);
+    }
+    await rm(this.#path, { force: true }).catch(() => undefined);
   }
 
   async #read(): Promise<void> {

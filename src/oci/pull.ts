@@ -1,17 +1,9 @@
 import { lstat, mkdir, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import {
-  algorithmOf,
-  annotationKeys,
-  CodedError,
-  type Descriptor,
-  Digester,
-  fileError,
-  isSystemError,
-  makeFolder,
-} from '#core';
+import { algorithmOf, CodedError, type Descriptor, Digester, fileError, isSystemError, makeFolder } from '#core';
 import { Leftovers, PartialFile } from './partial.ts';
 import type { OperationOptions, Repository } from './ports.ts';
+import { listTitled } from './titles.ts';
 
 /** How a pull is watched and stopped. */
 export interface PullOptions extends OperationOptions {
@@ -36,8 +28,8 @@ export interface PulledFile {
  * What a pull has under way lies in `.<hex>….partial` files that it alone writes; the next pull goes on from what a
  * pull that was killed or failed has left of them.
  *
- * @throws CodedError ERR_EXPORT_MANIFEST_INVALID for titles that would leave the folder, ERR_EXPORT_DIGEST_MISMATCH,
- *   ERR_EXPORT_SIZE_MISMATCH, and the codes of Repository.fetch and of files
+ * @throws CodedError ERR_EXPORT_MANIFEST_INVALID as listTitled, before anything is fetched or written,
+ *   ERR_EXPORT_DIGEST_MISMATCH, ERR_EXPORT_SIZE_MISMATCH, and the codes of Repository.fetch and of files
  */
 export async function pullFiles(
   repository: Repository,
@@ -45,35 +37,15 @@ export async function pullFiles(
   folder: string,
   options: PullOptions = {},
 ): Promise<PulledFile[]> {
-  const titled = layers.filter((layer) => layer.annotations?.[annotationKeys.title] !== undefined);
+  const titled = listTitled(layers);
   const pulled: PulledFile[] = [];
   const leftovers = new Leftovers();
-  for (const layer of titled) checkTitle(layer);
-  for (const layer of titled) {
+  for (const { layer, title } of titled) {
     options.signal?.throwIfAborted();
-    const path = layer.annotations?.[annotationKeys.title] as string;
-    pulled.push({
-      path,
-      descriptor: layer,
-      state: await pullFile(repository, layer, folder, path, leftovers, options),
-    });
+    const state = await pullFile(repository, layer, folder, title, leftovers, options);
+    pulled.push({ path: title, descriptor: layer, state });
   }
   return pulled;
-}
-
-function checkTitle({ annotations, digest }: Descriptor): void {
-  const title = annotations?.[annotationKeys.title] as string;
-  const parts = title.split('/');
-  const fine = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\\0]/.test(part));
-  if (fine && !/^[A-Za-z]:/.test(title)) return;
-  throw new CodedError(
-    'ERR_EXPORT_MANIFEST_INVALID',
-    `layer ${digest}: its title ${JSON.stringify(title)} is no path`,
-    {
-      hint: 'do not use this artifact: a file of this name would leave the folder',
-      details: { digest, title },
-    },
-  );
 }
 
 async function pullFile(

@@ -73,7 +73,11 @@ test('pullFiles: goes on where a killed pull stopped, and fetches only what lack
   expect(await readFile(join(dir, 'big.txt'), 'utf8')).toBe('0123456789');
 });
 
-test.each(['../x', '/x', 'a/../../x', 'a//b', './x', 'a\\..\\x', 'C:/x', '', 'a/', 'x\0y'])(
+const UNSAFE = ['../x', '/x', 'a/../../x', 'a//b', './x', 'a\\..\\x', 'C:/x', '', 'a/'];
+const MISLEADING = ['x\0y', 'x\ny', 'a\tb/c', '\x1b[2Jx', 'x\x7f', 'x\x9by', 'x\ud800'];
+const PARTIAL = `.${'0'.repeat(64)}.partial`;
+
+test.each([...UNSAFE, ...MISLEADING, PARTIAL, `a/${PARTIAL}`, 'n'.repeat(256), `a/${'é'.repeat(128)}/b`])(
   'pullFiles: refuses the title %j before anything is written',
   async (title) => {
     const layers = [await layer('fine.txt', 'fine'), await layer(title, 'evil')];
@@ -82,6 +86,30 @@ test.each(['../x', '/x', 'a/../../x', 'a//b', './x', 'a\\..\\x', 'C:/x', '', 'a/
     expect(await readdir(dir)).toEqual(['layout']);
   },
 );
+
+test.each([
+  ['one title twice', 'f', 'f'],
+  ['a file below a file', 'a', 'a/b'],
+  ['a file deep below a file', 'a', 'a/b/c'],
+  ['a file above a file', 'a/b/c', 'a/b'],
+])('pullFiles: refuses %s before anything is written', async (_, one, other) => {
+  const layers = [await layer('fine.txt', 'fine'), await layer(one, 'one'), await layer(other, 'other')];
+  await expect(pullFiles(repository, layers, join(dir, 'out'))).rejects.toMatchObject({
+    code: 'ERR_EXPORT_MANIFEST_INVALID',
+    message: expect.stringContaining(`${layers.at(one.length > other.length ? 1 : 2)?.digest}: its title`),
+  });
+  expect(await readdir(dir)).toEqual(['layout']);
+});
+
+test('pullFiles: takes one content twice under one title, names that only begin alike, and the longest', async () => {
+  const same = await layer('a', 'same');
+  const longest = 'é'.repeat(127);
+  const layers = [same, same, await layer('a.b', 'other'), await layer('ab/c', 'third'), await layer(longest, 'long')];
+  const files = await pullFiles(repository, layers, join(dir, 'out'));
+  expect(files.map(({ state }) => state)).toEqual(['fetched', 'present', 'fetched', 'fetched', 'fetched']);
+  expect(await readFile(join(dir, 'out', 'a'), 'utf8')).toBe('same');
+  expect(await readFile(join(dir, 'out', longest), 'utf8')).toBe('long');
+});
 
 test('pullFiles: follows no link out of the folder', async () => {
   const out = join(dir, 'out');
