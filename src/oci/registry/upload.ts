@@ -102,7 +102,7 @@ export async function askUpload(
 ): Promise<{ session: UploadSession; received: number } | undefined> {
   const { signal } = options;
   const scopes = remote.toWrite;
-  const response = await remote.session.send({ method: 'GET', url: session.location, scopes, signal, retry: false });
+  const response = await remote.session.send({ method: 'GET', url: session.location, scopes, signal, retry: true });
   const received = parseUploadRange(response.header('range'));
   if (response.status !== 204 || received === undefined) {
     await response.drop();
