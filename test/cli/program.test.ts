@@ -23,6 +23,15 @@ test('the help of a command is whole, however it is asked for', async () => {
   expect((await cli('help', 'keys')).out).toContain('generate');
 });
 
+test('a default is shown as it would be typed', async () => {
+  const shown = async (name: string) => (await cli(name, '--help')).out.replaceAll(/\s+/g, ' ');
+  expect(await shown('gc')).toMatch(/--grace <duration> [^(]*\(default: 24h\)/);
+  expect(await shown('serve')).toMatch(/--listen <host:port> [^(]*\(default: 127\.0\.0\.1:8080\)/);
+  for (const { name, options } of whole.commands.map((command) => ({ name: command.name(), options: command.options })))
+    for (const { long, defaultValue, defaultValueDescription } of options)
+      if (defaultValueDescription === undefined) expect([name, long, typeof defaultValue]).not.toContain('object');
+});
+
 test('a command that is almost right is guessed, though it is not loaded', async () => {
   const { status, err } = await cli('cpoy', 'oci:a:1', 'oci:b');
   expect([status, err]).toEqual([2, expect.stringContaining('Did you mean copy?')]);

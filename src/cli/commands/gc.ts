@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { CodedError, parseDuration } from '#core';
 import { collectGarbage, collectLayoutGarbage } from '#oci';
 import { type Io, writeText } from '../io.ts';
@@ -32,7 +32,11 @@ const LEAST_STORE_GRACE_SECONDS = 120;
 /** `gc`: deletes what nothing needs any more. */
 export function gcCommand(command: Command, io: Io): void {
   command
-    .option('--grace <duration>', 'leave alone what was made or used within this time', parsing(parseDuration), 86_400)
+    .addOption(
+      new Option('--grace <duration>', 'leave alone what was made or used within this time')
+        .argParser(parsing(parseDuration))
+        .default(86_400, '24h'),
+    )
     .option('--untagged', 'take manifests too that no tag leads to; what refers to a kept one is kept', false)
     .option('--dry-run', 'tell what would go, and leave it', false)
     .addHelpText(

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { CodedError } from '#core';
 import { type RunningServer, type ServerOptions, startServer } from '#server';
 import { type Io, untilInterrupted, writeText } from '../io.ts';
@@ -18,6 +18,8 @@ interface ServeOptions extends CommonOptions {
   readonly behindProxy: boolean;
 }
 
+const DEFAULT_LISTEN = '127.0.0.1:8080';
+
 const EXAMPLES = `
 Off loopback it starts only with --htpasswd or with --read-only. Files of passwords and of TLS are read again
 when they change.
@@ -35,10 +37,11 @@ Examples:
 export function serveCommand(command: Command, io: Io): void {
   command
     .option('--data <dir>', 'folder that holds the registry; made if missing', 'data')
-    .option('--listen <host:port>', 'address to listen at; port 0 takes a free one', parsing(parseListen), {
-      host: '127.0.0.1',
-      port: 8080,
-    })
+    .addOption(
+      new Option('--listen <host:port>', 'address to listen at; port 0 takes a free one')
+        .argParser(parsing(parseListen))
+        .default(parseListen(DEFAULT_LISTEN), DEFAULT_LISTEN),
+    )
     .option('--htpasswd <file>', 'users and their bcrypt hashes, as htpasswd -B writes them; nobody else gets in')
     .option('--anonymous-read', 'with --htpasswd: reading takes no password', false)
     .option('--tls-cert <file>', 'serve https with this certificate, in PEM, and those that lead up from it')
