@@ -1,4 +1,4 @@
-import { CodedError, exitStatusOf } from '#core';
+import { CodedError, exitStatusOf, isCoded } from '#core';
 import { type Io, writeText } from './io.ts';
 import { asLines } from './one-line.ts';
 
@@ -27,14 +27,27 @@ function asCoded(error: unknown): CodedError {
   });
 }
 
+/** Where in a text the fault is, if a fault in a text is the cause: its place is in no other message. */
+function placeOf(error: CodedError): string | undefined {
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+    if (isCoded(cause, 'ERR_EXPORT_JSON_INVALID') && cause.message !== error.message) return cause.message;
+  }
+  return undefined;
+}
+
 function failureAsText(error: CodedError): string {
   const lines = [`error ${error.code}: ${error.message}`];
   if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
+  const place = placeOf(error);
+  if (place !== undefined) lines.push(`cause: ${place}`);
   const stack = error.details['stack'];
   if (error.code === 'ERR_EXPORT_INTERNAL' && typeof stack === 'string') lines.push(...stack.split('\n'));
   return asLines(lines);
 }
 
-function failureAsJson({ code, message, hint, details }: CodedError): string {
-  return `${JSON.stringify({ error: { code, message, hint: hint ?? null, details } })}\n`;
+function failureAsJson(error: CodedError): string {
+  const { code, message, hint, details } = error;
+  const cause = placeOf(error);
+  const place = cause === undefined ? {} : { cause };
+  return `${JSON.stringify({ error: { code, message, hint: hint ?? null, details, ...place } })}\n`;
 }

@@ -2,13 +2,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Descriptor } from '#core';
 import { type Layout, openLayout, packManifest } from '#oci';
-import { inPieces, pushArtifact, pushBytes } from '../oci/content.ts';
+import { describe, inPieces, pushArtifact, pushBytes } from '../oci/content.ts';
 import { cli, cliJson } from './command-line.ts';
 
 /** Clears a screen, forges a line, and the same by DEL and by the controls of eight bits. */
 const EVIL = '\u001b[2J\nforged\r\u007f\u009b2J\u0085\u2028end';
 const SPELLED = '\\u001b[2J\\u000aforged\\u000d\\u007f\\u009b2J\\u0085\\u2028end';
+
+const REF_NAME = 'org.opencontainers.image.ref.name';
 
 let dir: string;
 let layout: Layout;
@@ -45,6 +48,35 @@ test('inspect: titles and annotations of an artifact stay on their lines; the JS
   expect(out).toContain(`\n  key${SPELLED}: ${SPELLED}\n`);
   expect(out).toContain(`  4 B  ${SPELLED}\n`);
   expect(await cliJson('inspect', `${place}:v1`)).toMatchObject({ manifest: { annotations, layers: [layer] } });
+});
+
+/** A manifest that one reader takes for another than the next: it has a member twice. */
+async function pushAmbiguous(): Promise<Descriptor> {
+  const fields = '"config":{},"layers":[],"annotations":{"\\u001b[2J":"a","\\u001b[2J":"b"}';
+  const bytes = Buffer.from(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",${fields}}`);
+  const descriptor = describe(bytes, 'application/vnd.oci.image.manifest.v1+json');
+  const path = join(dir, 'source', 'blobs', ...descriptor.digest.split(':'));
+  await layout.tag(await pushArtifact(layout, 'whole'), 'v1');
+  await layout.flush();
+  await writeFile(path, bytes);
+  const index = { schemaVersion: 2, manifests: [{ ...descriptor, annotations: { [REF_NAME]: 'v1' } }] };
+  await writeFile(join(dir, 'source', 'index.json'), JSON.stringify(index));
+  return descriptor;
+}
+
+test('inspect, copy: of a manifest with a member twice it is said where', async () => {
+  const { digest } = await pushAmbiguous();
+  const { status, err } = await cli('inspect', `${place}:v1`);
+  expect(status).not.toBe(0);
+  expectHarmless(err);
+  expect(err).toMatch(
+    /^error ERR_EXPORT_MANIFEST_INVALID: .*\nhint: .*\ncause: .* at \/annotations.* \(offset \d+\)\n$/,
+  );
+  const asJson = await cli('inspect', `${place}:v1`, '--output', 'json');
+  expect(JSON.parse(asJson.err)).toMatchObject({ error: { cause: expect.stringMatching(/at \/annotations/) } });
+  const copied = await cli('copy', `${place}:v1`, `oci:${dir}/copy`);
+  expectHarmless(copied.out);
+  expect(copied.out).toMatch(new RegExp(`missing at the source: ${digest}: .* at /annotations.* .offset`));
 });
 
 test('discover: the type of a referrer stays on its line', async () => {

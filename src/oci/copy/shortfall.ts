@@ -1,4 +1,4 @@
-import { CodedError, type Descriptor, type Digest, type ErrorCode } from '#core';
+import { CodedError, type Descriptor, type Digest, type ErrorCode, isCoded } from '#core';
 
 /** Something that the source lists and that is not at the target after a copy. */
 export interface Shortfall {
@@ -47,7 +47,15 @@ export function kindOfFailure(error: unknown): ShortfallKind | undefined {
 /** The shortfall that a failure of kindOfFailure leaves. */
 export function shortfallOf(error: unknown, about: Pick<Shortfall, 'descriptor' | 'tag' | 'namedBy'>): Shortfall {
   if (!(error instanceof CodedError)) throw error;
-  return { ...about, code: error.code, message: error.message, mayPass: isInternalFault(error) };
+  return { ...about, code: error.code, message: wordsOf(error), mayPass: isInternalFault(error) };
+}
+
+/** Its message, with the place in a text of JSON that is the cause: nobody sees a shortfall's causes. */
+function wordsOf(error: CodedError): string {
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+    if (isCoded(cause, 'ERR_EXPORT_JSON_INVALID')) return `${error.message}: ${cause.message}`;
+  }
+  return error.message;
 }
 
 /** A server that stumbles over one content answers 500; 502 to 504 say that it is not there at all. */
