@@ -55,17 +55,28 @@ async function pull(
     onDropped: (sizeBytes) => advance(-sizeBytes),
   });
   progress.clear();
-  await writeText(io.stdout, options.output === 'json' ? asJson(descriptor.digest, files) : asText(options.dir, files));
+  const untitled = manifest.layers.length - titled.length;
+  if (untitled > 0 && !options.quiet) await writeText(io.stderr, noteOf(untitled));
+  const json = options.output === 'json';
+  await writeText(io.stdout, json ? asJson(descriptor.digest, files, untitled) : asText(options.dir, files));
 }
 
-function asJson(digest: string, files: readonly PulledFile[]): string {
+function noteOf(untitled: number): string {
+  const what =
+    untitled === 1
+      ? '1 layer has no title, so it is no file and was'
+      : `${plural(untitled, 'layer')} have no titles, so they are no files and were`;
+  return `note: ${what} left out; export-center copy takes all\n`;
+}
+
+function asJson(digest: string, files: readonly PulledFile[], untitled: number): string {
   const rows = files.map(({ path, state, descriptor }) => ({
     path,
     digest: descriptor.digest,
     size: descriptor.size,
     state,
   }));
-  return `${JSON.stringify({ digest, files: rows })}\n`;
+  return `${JSON.stringify({ digest, files: rows, untitled })}\n`;
 }
 
 function asText(folder: string, files: readonly PulledFile[]): string {
