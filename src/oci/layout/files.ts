@@ -63,7 +63,7 @@ export class FolderFiles implements LayoutFiles {
       file = await open(full, constants.O_RDONLY);
       yield* readFileRange(file, range, lend);
     } catch (error) {
-      throw fileError(error, full);
+      throw readError(error, full);
     } finally {
       if (file !== undefined) closeSync(file);
     }
@@ -106,6 +106,16 @@ async function readChunk(file: number, buffer: Uint8Array, position: number): Pr
   if (buffer.byteLength === 0) return buffer;
   const { bytesRead } = await read(file, buffer, 0, buffer.byteLength, position);
   return buffer.subarray(0, bytesRead);
+}
+
+/** As fileError, for what was only to be read: that it may not be says nothing of writing. */
+export function readError(cause: unknown, path: string): CodedError {
+  if (!isSystemError(cause, 'EACCES', 'EPERM')) return fileError(cause, path);
+  return new CodedError('ERR_EXPORT_SOURCE_UNREADABLE', `${path}: permission denied`, {
+    hint: 'make it readable for this user',
+    details: { path, system: cause.code },
+    cause,
+  });
 }
 
 /** The error for content that a layout lists and does not hold. */

@@ -1,7 +1,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { CodedError, fileError, isSystemError } from '#core';
 import type { ByteRange, ByteStream } from '../ports.ts';
-import { type LayoutFiles, readFileRange } from './files.ts';
+import { type LayoutFiles, readError, readFileRange } from './files.ts';
 import { indexTar, type TarPlace } from './tar-index.ts';
 
 /** The files in a tar. Close it when done. */
@@ -31,7 +31,7 @@ export class TarFiles implements LayoutFiles {
       file = await open(path, 'r');
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) return undefined;
-      throw fileError(error, path);
+      throw readError(error, path);
     }
     try {
       return await TarFiles.over(file, path);

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openLayout, openStaging, packManifest } from '#oci';
+import { openLayout, openRepository, openStaging, packManifest, parseReference } from '#oci';
 import { withLock } from '../../../src/oci/layout/lock.ts';
 import { thisOwner } from '../../../src/oci/owner.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, readAll } from '../content.ts';
@@ -367,3 +367,39 @@ test('lock: waiting ends with an abort', async () => {
   const error = await withLock(join(root, 'lock'), { signal }, async () => undefined).catch((fault: unknown) => fault);
   expect(error).toBe(signal.reason);
 });
+
+test('layout, archive: a file that may not be read is said to be unreadable', async () => {
+  const layout = await openLayout(root, { create: true });
+  const manifest = await pushArtifact(layout, 'x');
+  await layout.tag(manifest, 'v1');
+  await layout.close();
+  await writeFile(join(root, 'kit.tar'), '');
+  const blob = join(root, 'blobs/sha256', manifest.digest.slice(7));
+  const unreadable = (name: string) => ({
+    code: 'ERR_EXPORT_SOURCE_UNREADABLE',
+    message: expect.stringContaining(name),
+    hint: expect.stringContaining('readable'),
+  });
+  await chmod(root, 0o755);
+  for (const path of [blob, join(root, 'kit.tar')]) await chmod(path, 0);
+  await asNobody(async () => {
+    await expect((await openLayout(root)).fetch(manifest).then(readAll)).rejects.toMatchObject(unreadable(blob));
+    const archive = openRepository(parseReference(`oci-archive:${join(root, 'kit.tar')}`));
+    await expect(archive).rejects.toMatchObject(unreadable('kit.tar'));
+  });
+  await chmod(join(root, 'index.json'), 0);
+  await asNobody(async () => {
+    await expect((await openLayout(root)).resolve('v1')).rejects.toMatchObject(unreadable('index.json'));
+  });
+});
+
+/** The superuser may read everything. */
+async function asNobody(work: () => Promise<void>): Promise<void> {
+  const mine = process.geteuid?.();
+  if (mine === 0) process.seteuid?.(65_534);
+  try {
+    await work();
+  } finally {
+    if (mine === 0) process.seteuid?.(mine);
+  }
+}
