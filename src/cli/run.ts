@@ -12,7 +12,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    const failure = io.signal.aborted ? interrupted(error) : usageError(error, commandIn(program, args));
+    const failure = io.signal.aborted ? interrupted(error) : usageError(error, commandIn(program, args), args);
     return await reportFailure(failure, io, formatAskedFor(args));
   }
 }
@@ -39,15 +39,25 @@ function commandIn(program: Command, args: readonly string[]): string {
 }
 
 /** What commander refuses is a usage error like any other. */
-function usageError(error: unknown, command: string): unknown {
+function usageError(error: unknown, command: string, args: readonly string[]): unknown {
   if (!(error instanceof CommanderError)) return error;
   // A guess at what was meant comes on a line of its own.
-  const [message = '', guess] = error.message.replace(/^error: /, '').split('\n');
+  const [message = '', guess] = withoutLogins(error.message, args)
+    .replace(/^error: /, '')
+    .split('\n');
   const see = `see ${command} --help`;
   return new CodedError('ERR_EXPORT_USAGE', message === '(outputHelp)' ? 'no command given' : message, {
     hint: guess === undefined ? see : `${guess.replace(/^\(|\)$/g, '')} If not, ${see}`,
     cause: error,
   });
+}
+
+/** Commander quotes what was typed; a word with an `@` that begins no digest at its end may hold a password. */
+function withoutLogins(message: string, args: readonly string[]): string {
+  const words = args.flatMap((arg) => (arg.startsWith('--') ? [arg.slice(arg.indexOf('=') + 1), arg] : [arg]));
+  return words
+    .filter((word) => /@(?!sha(?:256|512):[^/@]*$)/.test(word))
+    .reduce((text, word) => text.replaceAll(word, '…'), message);
 }
 
 /** Errors of the command line itself come before its options are known, so this looks at the words. */

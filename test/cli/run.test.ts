@@ -120,6 +120,27 @@ test.each([
   expect(io.out()).toContain('export-center');
 });
 
+test.each([
+  ['inspect', 'WORD'],
+  ['inspect', 'host.x/y:1', 'WORD'],
+  ['copy', 'WORD', 'oci:copy'],
+  ['copy', 'oci:copy', 'WORD'],
+  ['gc', 'WORD'],
+  ['plan', '--profile', 'json:raw', '--source', 'none', '--to', 'WORD'],
+  ['export', '--profile', 'json:raw', '--source', 'none', '--to', 'oci:d:1', '--unsigned', '--signed-as', 'WORD'],
+  ['export', '--profile', 'json:raw', '--source', 'none', '--to', 'oci:d:1', '--unsigned', '--signed-as=WORD'],
+  ['WORD'],
+])('a login in a reference is repeated nowhere: %s %s %s', async (...args) => {
+  for (const word of ['user:sek/ret@host.x/y', 'host.x/user:sek@ret', 'https://user:sek/ret@host.x/y:1']) {
+    for (const format of ['text', 'json']) {
+      const io = fakeIo();
+      expect(await run([...args.map((arg) => arg.replace('WORD', word)), '--output', format], io)).toBe(2);
+      expect(io.out() + io.err()).not.toMatch(/user:|sek|ret@/);
+      if (args.length < 3 && args[0] !== 'WORD') expect(io.err()).toMatch(/no logins.*--username.*--password-stdin/);
+    }
+  }
+});
+
 test('--version is that of package.json', async () => {
   const io = fakeIo();
   expect(await run(['--version'], io)).toBe(0);
