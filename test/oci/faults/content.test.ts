@@ -220,8 +220,10 @@ test('a part that is as it should be but for its bytes is found out, and thrown 
   const [large] = (await pushTree()).layers as [Descriptor];
   await leavePartial(large, 700_000);
   lieAbout(large, (response, bytes) => {
+    // Asked for the whole after that, it damages that too.
     const range = `bytes 700000-1099999/${bytes.length}`;
-    send(response, 206, { 'content-range': range }, damaged(bytes.subarray(700_000)));
+    if (response.req.headers.range === undefined) send(response, 200, {}, damaged(bytes));
+    else send(response, 206, { 'content-range': range }, damaged(bytes.subarray(700_000)));
   });
   await expect(pullFiles(await faulty.open(), [large], root)).rejects.toMatchObject({
     code: 'ERR_EXPORT_DIGEST_MISMATCH',
