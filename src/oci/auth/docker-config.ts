@@ -60,6 +60,19 @@ function configPaths(env: Env): string[] {
   return [...new Set(paths.filter((path) => path !== undefined && path !== ''))] as string[];
 }
 
+function parseLogins(bytes: Uint8Array, path: string): JsonObject {
+  try {
+    return parseJsonObject(bytes, path);
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    throw new CodedError(error.code, error.message, {
+      hint: 'mend this login file, or remove it and log in anew',
+      details: error.details,
+      cause: error,
+    });
+  }
+}
+
 async function readConfig(path: string): Promise<DockerConfig | undefined> {
   let bytes: Uint8Array;
   try {
@@ -69,7 +82,7 @@ async function readConfig(path: string): Promise<DockerConfig | undefined> {
     throw fileError(error, path);
   }
   if (bytes.byteLength === 0) return undefined;
-  const fields = parseJsonObject(bytes, path);
+  const fields = parseLogins(bytes, path);
   const helpers = Object.entries(objectIn(fields['credHelpers'])).filter((pair) => typeof pair[1] === 'string');
   const store = textIn(fields['credsStore']);
   return {
