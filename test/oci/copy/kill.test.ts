@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +14,7 @@ import {
 } from '#oci';
 import { type RunningServer, startServer } from '#server';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
+import { type Client, startClient } from './client.ts';
 
 /**
  * Clients are killed at moments spread over their whole run. KILL_ROUNDS says how often in all: 20 unless told, 200
@@ -23,7 +22,6 @@ import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } 
  */
 const { KILL_ROUNDS } = process.env;
 const rounds = Math.ceil(Number(KILL_ROUNDS ?? 20) / 4);
-const main = join(import.meta.dirname, '../../../src/cli/main.ts');
 const MiB = 1024 * 1024;
 
 let root: string;
@@ -65,20 +63,7 @@ async function pushTitled(repository: Repository, seed: string): Promise<Descrip
   return descriptor;
 }
 
-interface Client {
-  readonly child: ChildProcess;
-  readonly ended: Promise<{ status: number | null; err: string }>;
-}
-
-function start(...args: string[]): Client {
-  const env = { ...process.env, HOME: root, XDG_STATE_HOME: join(root, 'state') };
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'ignore', 'pipe'], env });
-  let err = '';
-  child.stderr?.setEncoding('utf8').on('data', (part: string) => {
-    err += part;
-  });
-  return { child, ended: once(child, 'close').then(([status]) => ({ status: status as number | null, err })) };
-}
+const start = (...args: string[]): Client => startClient(root, args);
 
 /** Runs `command(i)` for each round and kills it at another moment; every third is then run to its end. */
 async function killing(

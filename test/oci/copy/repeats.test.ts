@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +7,9 @@ import type { Digest } from '#core';
 import { checkLayout, checkStore, openLayout, packManifest, type Repository } from '#oci';
 import { type RunningServer, startServer } from '#server';
 import { describe, inPieces, listAll, noise, pushBytes } from '../content.ts';
+import { type Client, startClient } from './client.ts';
 import { PacedProxy } from './paced-proxy.ts';
 
-const main = join(import.meta.dirname, '../../../src/cli/main.ts');
 const MiB = 1024 * 1024;
 const SIZE = 40 * MiB;
 /** What a client sends or reads at a time at most; the rest that is repeated are heads and small contents. */
@@ -54,15 +52,7 @@ async function prepare(): Promise<string> {
   return folder;
 }
 
-function start(...args: string[]): { child: ChildProcess; ended: Promise<{ status: number | null; err: string }> } {
-  const env = { ...process.env, HOME: root, XDG_STATE_HOME: join(root, 'state') };
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'ignore', 'pipe'], env });
-  let err = '';
-  child.stderr?.setEncoding('utf8').on('data', (part: string) => {
-    err += part;
-  });
-  return { child, ended: once(child, 'close').then(([status]) => ({ status: status as number | null, err })) };
-}
+const start = (...args: string[]): Client => startClient(root, args);
 
 /** Kills a run twice when some of it has passed, and lets a third end. */
 async function killTwice(proxies: readonly PacedProxy[], direction: 'up' | 'down', ...args: string[]): Promise<void> {
