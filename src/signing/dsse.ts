@@ -1,4 +1,5 @@
 import { toDSSEBundle } from '@sigstore/bundle';
+import { dsse } from '@sigstore/core';
 import { Verifier as SigstoreVerifier, toSignedEntity, VerificationError } from '@sigstore/verify';
 import { type JsonObject, mediaTypes } from '#core';
 import { base64From, encodeBase64 } from './base64.ts';
@@ -18,20 +19,9 @@ export interface Envelope {
 /** Signs a statement once; the envelope serves the legacy form and the sigstore bundle alike. */
 export async function signStatement(statement: Statement, signer: Signer): Promise<Envelope> {
   const payload = encodeStatement(statement);
-  // Loaded here because it brings HTTP clients along that take a tenth of a second and more to load, and verifying needs none.
-  const { DSSEBundleBuilder } = await import('@sigstore/sign');
-  const builder = new DSSEBundleBuilder({ signer: sigstoreSigner(signer), witnesses: [] });
-  const bundle = await builder.create({ data: Buffer.from(payload), type: mediaTypes.inToto });
-  const [signature] = bundle.content.dsseEnvelope.signatures;
-  if (signature === undefined) throw new TypeError('the envelope came back without a signature');
-  return { payloadType: mediaTypes.inToto, payload, keyid: signature.keyid, signature: new Uint8Array(signature.sig) };
-}
-
-/** The hint becomes the envelope's keyid, and cosign accepts no keyid but the OpenSSH fingerprint. */
-function sigstoreSigner(signer: Signer) {
-  const publicKey = signer.publicKey.export({ format: 'pem', type: 'spki' }) as string;
-  const key = { $case: 'publicKey', publicKey, hint: signer.keyid } as const;
-  return { sign: async (pae: Buffer) => ({ key, signature: Buffer.from(await signer.sign(pae)) }) };
+  const signature = await signer.sign(dsse.preAuthEncoding(mediaTypes.inToto, Buffer.from(payload)));
+  // cosign accepts no keyid but the OpenSSH fingerprint, which is what the signer calls its key.
+  return { payloadType: mediaTypes.inToto, payload, keyid: signer.keyid, signature };
 }
 
 /** The JSON of an envelope, members in the order in which cosign writes them (DSSE envelope.md, v1). */

@@ -17,6 +17,7 @@ interface Locked {
   readonly hasInstallScript?: boolean;
   readonly license?: string;
   readonly dev?: boolean;
+  readonly optional?: boolean;
 }
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
@@ -68,4 +69,11 @@ test('no package runs anything when it is installed', () => {
 test('what the program needs may be passed on under Apache-2.0', () => {
   const permissive = /^(0BSD|Apache-2\.0|BSD-[23]-Clause|BlueOak-1\.0\.0|ISC|MIT|\(MIT AND Zlib\)|Zlib)$/;
   expect(names(({ dev, license }) => dev !== true && !permissive.test(license ?? ''))).toEqual([]);
+});
+
+test('DESIGN.md says how many packages production has', () => {
+  const production = names(({ dev, optional }) => dev !== true && optional !== true);
+  const chosen = Object.keys(manifest.dependencies);
+  const design = readFileSync(join(root, 'docs/DESIGN.md'), 'utf8');
+  expect(design).toContain(`${production.length} in production besides Node itself, ${chosen.length} of them chosen`);
 });

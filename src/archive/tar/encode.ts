@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type Pack, pack } from 'tar-stream';
+import type { Pack } from 'tar-stream';
 import { CodedError, compareText } from '#core';
 import { NameSet } from '../entry-path.ts';
 
@@ -43,6 +43,8 @@ export async function* encodeTar(
   if (!Number.isInteger(options.mtime) || options.mtime < 0 || options.mtime > MAX_MTIME) {
     throw new RangeError(`no tar time in seconds: ${options.mtime}`);
   }
+  // Loaded here: a command that writes no archive need not wait for it.
+  const { pack } = await import('tar-stream');
   const tar = pack();
   const stop = new AbortController();
   const feeding = feed(tar, entries, options, stop.signal).catch((error: unknown) => {
