@@ -1,6 +1,7 @@
 import { type Command, CommanderError } from 'commander';
 import { CodedError, isCoded } from '#core';
 import { type OutputFormat, reportFailure } from './failure.ts';
+import { plainFlags } from './flags.ts';
 import type { Io } from './io.ts';
 import { createProgram } from './program.ts';
 
@@ -8,11 +9,11 @@ import { createProgram } from './program.ts';
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const program = await createProgram(io, args);
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(plainFlags(commandIn(program, args).command, args), { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    const failure = io.signal.aborted ? interrupted(error) : usageError(error, commandIn(program, args), args);
+    const failure = io.signal.aborted ? interrupted(error) : usageError(error, commandIn(program, args).words, args);
     return await reportFailure(failure, io, formatAskedFor(args));
   }
 }
@@ -26,16 +27,17 @@ function interrupted(error: unknown): CodedError {
   });
 }
 
-/** The words that name a command, as far as there is one: `export-center keys generate`. */
-function commandIn(program: Command, args: readonly string[]): string {
+/** The command that the first words name, as far as there is one, and those words: `export-center keys generate`. */
+function commandIn(program: Command, args: readonly string[]): { command: Command; words: string } {
   const names = [program.name()];
-  let command: Command | undefined = program;
+  let command = program;
   for (const word of args) {
-    command = command.commands.find((child) => child.name() === word);
-    if (command === undefined) break;
+    const child = command.commands.find((one) => one.name() === word);
+    if (child === undefined) break;
+    command = child;
     names.push(word);
   }
-  return names.join(' ');
+  return { command, words: names.join(' ') };
 }
 
 /** What commander refuses is a usage error like any other. */

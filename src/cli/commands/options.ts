@@ -37,11 +37,8 @@ export interface TransportOptions extends TlsFiles {
 /** Adds the options of whatever names a registry. */
 export function withTransportOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option('--plain-http [on]', 'http instead of https; on by itself for loopback addresses')
-        .argParser(parseSwitch)
-        .preset(true),
-    )
+    .option('--plain-http', 'http instead of https; the default for loopback addresses')
+    .option('--no-plain-http', 'https, for loopback addresses too')
     .option('--username <name>', 'log in to the registry as this user; otherwise what docker and podman keep')
     .option('--password-stdin', 'read the password of --username from standard input', false)
     .option('--ca-cert <file>', "certificate authorities to trust beside the system's, in PEM")
@@ -125,9 +122,4 @@ export function parsing<T>(parse: (text: string) => T): (text: string) => T {
       throw new InvalidArgumentError(error.hint === undefined ? error.message : `${error.message} (${error.hint})`);
     }
   };
-}
-
-function parseSwitch(text: string): boolean {
-  if (text === 'true' || text === 'false') return text === 'true';
-  throw new InvalidArgumentError('Say true or false.');
 }
