@@ -1,4 +1,5 @@
 import { CodedError, type Digest, parseDigest } from '#core';
+import { foreignTransport } from './transport.ts';
 
 /** A repository of a registry: `HOST[:PORT]/REPO[:TAG][@DIGEST]`. */
 export interface RegistryReference {
@@ -26,8 +27,6 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const HOST = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?::(\d{1,5}))?$/;
 /** An `@` that begins no digest at the end: what is before it may be a login, whose password may hold anything. */
 const STRAY_AT = /@(?!sha(?:256|512):[^/@]*$)/;
-/** As of other tools, whose `oci://` names a registry: `oci://USER:PASSWORD@HOST`. */
-const LOGIN_IN_PATH = /^\/\/.*:.*@/s;
 const DIGEST_PART = /@([^/@]*)$/;
 /** In a path, `@name:tag` is a part of a folder's name; only what begins as a digest is one. */
 const DIGEST_PART_OF_PATH = /@(sha\d+:[^/@]*)$/;
@@ -50,10 +49,20 @@ export function isTag(text: string): boolean {
  * @throws CodedError ERR_EXPORT_REFERENCE_INVALID, ERR_EXPORT_DIGEST_INVALID
  */
 export function parseReference(text: string): Reference {
+  if (/^[^:]*:\/\//.test(text)) refuseTransport(text);
   for (const [prefix, kind] of Object.entries(PREFIXES)) {
     if (text.startsWith(prefix)) return parseLayout(text, kind, text.slice(prefix.length));
   }
+  refuseTransport(text);
   return parseRegistry(text);
+}
+
+/** @throws CodedError ERR_EXPORT_REFERENCE_INVALID for a URL, and for a transport of other tools */
+function refuseTransport(text: string): void {
+  const foreign = foreignTransport(text);
+  if (foreign === undefined) return;
+  if (STRAY_AT.test(text)) throw maybeLogin();
+  throw invalid(text, foreign.what, foreign.hint);
 }
 
 /** The text of a reference; parseReference gives the same reference back. */
@@ -104,7 +113,6 @@ export function isLoopbackHost(registry: string): boolean {
 
 function parseLayout(text: string, kind: 'layout' | 'archive', rest: string): LayoutReference {
   const { before, digest } = cutDigest(rest, DIGEST_PART_OF_PATH);
-  if (LOGIN_IN_PATH.test(before)) throw maybeLogin();
   const { name: path, tag } = cutTag(text, before);
   if (path === '')
     throw invalid(text, 'no path', `write it as ${kind === 'layout' ? 'oci:DIR' : 'oci-archive:FILE'}:TAG`);
@@ -114,9 +122,6 @@ function parseLayout(text: string, kind: 'layout' | 'archive', rest: string): La
 
 function parseRegistry(text: string): RegistryReference {
   if (STRAY_AT.test(text)) throw maybeLogin();
-  if (/^https?:\/\//i.test(text)) {
-    throw invalid(text, 'a URL', 'leave out the scheme: HOST[:PORT]/REPO:TAG (and see --plain-http)');
-  }
   const { before, digest } = cutDigest(text, DIGEST_PART);
   const slash = before.indexOf('/');
   const registry = slash === -1 ? '' : before.slice(0, slash);

@@ -56,18 +56,18 @@ async function parsed(
   const args = command.registeredArguments.map((argument, i) => `oci:place${i}:${argument.variadic ? 'tag' : '1'}`);
   const mandatory = command.options
     .filter((one) => one.mandatory && one !== option)
-    .flatMap((one) => [one.long as string, valueOf(one)]);
+    .flatMap((one) => [one.long as string, valueFor(one)]);
   const line = [...names, ...words(option, args, mandatory)];
   await whole.parseAsync(plainFlags(command, line), { from: 'user' });
   return { ...given, wanted: args, option };
 }
 
-function valueOf({ long, flags, argChoices }: Option): string {
+function valueFor({ long, flags, argChoices }: Option): string {
   return argChoices?.[0] ?? VALUES[long as string] ?? (/<(?:file|dir|path|id|name|glob)/.test(flags) ? 'word' : '1');
 }
 
 function typed(option: Option): string[] {
-  return option.required || option.optional ? [option.long as string, valueOf(option)] : [option.long as string];
+  return option.required || option.optional ? [option.long as string, valueFor(option)] : [option.long as string];
 }
 
 test.each(cases)(

@@ -34,7 +34,7 @@ test.each([
   ['', 'no registry host'],
   ['busybox', 'no registry host'],
   ['team/app:1', 'no registry host'],
-  ['https://h.io/a:1', 'a URL'],
+  ['https://h.io/a:1', 'is a URL'],
   ['h.io/', 'no repository name'],
   ['h.io/A/b', 'no repository name'],
   ['h.io/a//b', 'no repository name'],
@@ -95,6 +95,41 @@ test.each([
     }),
   );
 });
+
+test.each([
+  ['oci://registry.example.com/team/app:1', /HOST.*REPO:TAG.*oci:DIR:TAG/],
+  ['oci:///srv/layout:1', /oci:DIR:TAG/],
+  ['oci:////srv/layout', /oci:DIR:TAG/],
+  ['oci://', /REPO:TAG/],
+  ['OCI://h.io/a:1', /REPO:TAG/],
+  ['oci-archive://srv/a.tar', /oci-archive:FILE/],
+  ['docker://h.io/a:1', /omit docker:\/\//],
+  ['Docker://h.io/a:1', /omit Docker:\/\//],
+  ['https://h.io/a:1', /omit https:\/\//],
+  ['HTTPS://h.io/v2/a/manifests/1', /omit HTTPS:\/\//],
+  ['http://127.0.0.1:5000/a:1', /--plain-http/],
+  ['file:///srv/layout', /oci:DIR/],
+  ['ocidir://srv/layout:1', /oci:DIR/],
+  ['s3://bucket/a', /REPO:TAG/],
+  [`oci://h.io/a@${DIGEST}`, /REPO:TAG/],
+  ['containers-storage:localhost/a:1', /skopeo copy/],
+  ['dir:/srv/image', /skopeo copy/],
+  ['dir:image', /skopeo copy/],
+  ['docker-daemon:a:1', /skopeo copy/],
+  ['OCI:dir:1', /lower case/],
+  ['oci-layout:dir:1', /oci:DIR/],
+])('parseReference: %s is refused as what another tool means by it', (text, hint) => {
+  expect(() => parseReference(text)).toThrowError(
+    expect.objectContaining({ code: 'ERR_EXPORT_REFERENCE_INVALID', hint: expect.stringMatching(hint) }),
+  );
+});
+
+test.each(['dir:5000/a:1', 'docker:5000/a', 'oci:dir//a:1', 'oci:./h.io/a:1'])(
+  'parseReference: %s is what it was',
+  (text) => {
+    expect(formatReference(parseReference(text))).toBe(text);
+  },
+);
 
 const word = fc.stringMatching(/^[a-z0-9]{1,8}$/);
 const repository = fc
