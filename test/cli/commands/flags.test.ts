@@ -1,10 +1,10 @@
 import type { Command, Option } from 'commander';
 import { expect, test } from 'vitest';
-import { plainFlags } from '../../src/cli/flags.ts';
-import { createProgram } from '../../src/cli/program.ts';
-import { RegistryDouble } from '../oci/registry-double.ts';
-import { cli } from './command-line.ts';
-import { fakeIo } from './fake-io.ts';
+import { createProgram } from '../../../src/cli/program.ts';
+import { plainFlags } from '../../../src/cli/run.ts';
+import { RegistryDouble } from '../../oci/registry-double.ts';
+import { cli } from '../command-line.ts';
+import { fakeIo } from '../fake-io.ts';
 
 /** What may be typed for an option that takes a value. */
 const VALUES: Readonly<Record<string, string>> = {

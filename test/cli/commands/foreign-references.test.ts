@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { cli } from './command-line.ts';
+import { cli } from '../command-line.ts';
 
 const EXPORT = ['--profile', 'json:raw', '--source', 'examples', '--unsigned'];
 
