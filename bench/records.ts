@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openArchive } from '#archive';
+import { parseKnownJson } from '#core';
 
 /** A published archive of records, and what a reference database calls its source. */
 export interface RealSource {
@@ -49,7 +50,7 @@ export async function writeCopies(archive: string, folder: string, copies: numbe
   for await (const entry of reader.entries()) {
     const text = Buffer.from(await entry.read()).toString('utf8');
     for (let copy = 0; copy < copies; copy++) {
-      const record = renamed(JSON.parse(text) as OsvRecord, copy);
+      const record = renamed(parseKnownJson(text) as unknown as OsvRecord, copy);
       await writeFile(join(folder, `${record.id}.json`), JSON.stringify(record));
       count++;
     }

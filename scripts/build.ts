@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseKnownJson } from '#core';
 
 /**
  * Builds `dist/`, what the published package runs: Node runs no TypeScript below node_modules. Each module becomes
@@ -10,7 +11,7 @@ async function build(root: string): Promise<void> {
   const dist = join(root, 'dist');
   await rm(dist, { recursive: true, force: true });
   execFileSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
-  const { imports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+  const { imports } = parseKnownJson(await readFile(join(root, 'package.json'))) as {
     imports: Record<string, string>;
   };
   const doors = Object.entries(imports).map(([name, door]) => [name, builtPath(door)]);

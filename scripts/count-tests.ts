@@ -27,6 +27,7 @@ export interface TestCount {
  * @param failedSteps the steps of the run that ended with another status than 0
  */
 export function countTests(report: string | undefined, failedSteps: readonly string[]): TestCount {
+  // biome-ignore lint/plugin: counts must come even where the product is broken, and names in a report are fixed
   const run = report === undefined ? undefined : (JSON.parse(report) as TestReport);
   const passed = run?.numPassedTests ?? 0;
   const unloaded = (run?.testResults ?? []).filter(

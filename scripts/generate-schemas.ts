@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { parseKnownJson } from '#core';
 import { generateSchemaCode, type Schema } from './schema-code.ts';
 
 /** Where the code of each schema goes: the folder of the room that reads and writes such documents. */
@@ -22,7 +23,7 @@ export async function generateAll(root: string): Promise<ReadonlyMap<string, str
   for (const name of await schemaNames(root)) {
     const folder = DESTINATIONS[name];
     if (folder === undefined) throw new Error(`${name}${ENDING} has no destination (scripts/generate-schemas.ts)`);
-    const schema = JSON.parse(await readFile(join(root, SCHEMAS, `${name}${ENDING}`), 'utf8')) as Schema;
+    const schema = parseKnownJson(await readFile(join(root, SCHEMAS, `${name}${ENDING}`))) as Schema;
     const code = await generateSchemaCode(schema, name);
     files.set(`${folder}/${name}.generated.ts`, code.types);
     files.set(`${folder}/${name}.validator.generated.ts`, code.validator);

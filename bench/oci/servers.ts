@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { parseKnownJson } from '#core';
 import { startDockerRegistry } from '../../test/peers/peers.ts';
 import { cleanEnvironment, launcher } from './clients.ts';
 
@@ -45,7 +46,7 @@ async function startOurs(work: string): Promise<Server> {
     await rm(data, { recursive: true, force: true });
   };
   for await (const line of createInterface({ input: child.stdout })) {
-    const { url } = JSON.parse(line) as { url: string };
+    const { url } = parseKnownJson(line) as { url: string };
     return { host: new URL(url).host, pid: child.pid, stop };
   }
   await stop();

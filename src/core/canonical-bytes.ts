@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { encodeCanonical, type JsonValue } from './canonical-json.ts';
+import { parseKnownJson } from './native-json.ts';
 import { type JsonLimits, parseJson, resolveLimits } from './strict-json.ts';
 
 /** Bytes of room for most texts; a larger one gets as much as it needs. */
@@ -31,8 +32,7 @@ export class CanonicalJson {
 
   /** What the text says, worked out when it is asked for. */
   get value(): JsonValue {
-    const { buffer, byteOffset, byteLength } = this.bytes;
-    return JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString('utf8'));
+    return parseKnownJson(this.bytes);
   }
 }
 

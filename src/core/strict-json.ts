@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from './canonical-json.ts';
 import { CodedError } from './errors.ts';
 import { readExactJson } from './exact-json.ts';
+import { countMemberNames, parseNative } from './native-json.ts';
 
 /** What a JSON text may cost. */
 export interface JsonLimits {
@@ -10,16 +11,13 @@ export interface JsonLimits {
   readonly maxBytes?: number;
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-
 /**
  * The value of a JSON text (RFC 8259) that no two readers can understand differently: no duplicate member,
  * no invalid UTF-8, no byte order mark, no lone surrogate, no integer beyond 2^53 - 1, no number beyond a double.
  *
- * Native JSON.parse does the work and cheap counts prove that it lost nothing; where they do not agree,
- * the exact reader goes over the text again and either finds the fault and its place, or gives the value.
+ * Native JSON.parse does the work and counts prove that it lost nothing; where they do not agree, the exact reader
+ * reads the text again and either finds the fault and its place, or gives the value. Texts with a backslash in a member
+ * name are for the exact reader alone: see native-json.ts.
  *
  * @param name what the text is called in an error (a file, an entry, a digest)
  * @throws CodedError ERR_EXPORT_JSON_INVALID with `pointer` (RFC 6901) and `offset` (in UTF-16 units) in its details
@@ -37,8 +35,9 @@ export function parseJson(bytes: Uint8Array, name: string, limits: JsonLimits = 
     );
   }
   const text = decodeUtf8(bytes, name);
-  const value = parseNative(text);
-  if (value !== undefined && countMembers(value, maxDepth) === countColons(bytes)) return value;
+  const written = countMemberNames(bytes);
+  const value = written === undefined ? undefined : parseNative(text);
+  if (value !== undefined && countMembers(value, maxDepth) === written) return value;
   return readExactJson(text, name, maxDepth);
 }
 
@@ -72,15 +71,6 @@ function decodeUtf8(bytes: Uint8Array, name: string): string {
   }
 }
 
-/** What JSON.parse makes of a text; undefined when it refuses. */
-function parseNative(text: string): JsonValue | undefined {
-  try {
-    return JSON.parse(text) as JsonValue;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Members of all objects in `value`; NaN, equal to no count, as soon as anything needs the exact reader. */
 function countMembers(value: JsonValue, depthLeft: number): number {
   if (typeof value === 'string') return value.isWellFormed() ? 0 : Number.NaN;
@@ -98,24 +88,4 @@ function countMembers(value: JsonValue, depthLeft: number): number {
     count += 1 + countMembers(object[key] as JsonValue, depthLeft - 1);
   }
   return count;
-}
-
-/** Colons outside strings: in a well-formed text, one for each member as written, duplicates included. */
-function countColons(bytes: Uint8Array): number {
-  let count = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (byte === COLON) count++;
-    else if (byte === QUOTE) i = endOfString(bytes, i + 1);
-  }
-  return count;
-}
-
-function endOfString(bytes: Uint8Array, from: number): number {
-  for (let i = from; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (byte === QUOTE) return i;
-    if (byte === BACKSLASH) i++;
-  }
-  return bytes.length;
 }

@@ -1,3 +1,5 @@
+import { decodeJsonString } from '#core';
+
 /** Where a value stands in a text: from `start` up to, without, `end`, in UTF-16 units. */
 export interface Span {
   readonly start: number;
@@ -13,7 +15,7 @@ export function memberSpans(text: string): ReadonlyMap<string, Span> {
   let at = skipSpace(text, skipSpace(text, 0) + 1);
   while (text[at] === '"') {
     const keyEnd = endOfString(text, at);
-    const key = JSON.parse(text.slice(at, keyEnd)) as string;
+    const key = decodeJsonString(text.slice(at, keyEnd));
     const start = skipSpace(text, skipSpace(text, keyEnd) + 1);
     const end = endOfValue(text, start);
     spans.set(key, { start, end });

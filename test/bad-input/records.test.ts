@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { forgeZip } from '../archive/zip-forge.ts';
+import { readJson } from '../core/read-json.ts';
 import { readExportJson } from '../determinism/bundle.ts';
 import { advisory, bytesOf } from './desk.ts';
 import type { Failure } from './failures.ts';
@@ -121,7 +122,7 @@ test('with --skip-invalid all of them are withheld: their files are named on std
   const { exit, stdout, stderr } = await standing.desk.run(['export', '--skip-invalid', ...args]);
   expect(exit, stderr).toBe(0);
   const count = Object.keys(bad).length;
-  expect(JSON.parse(stdout)).toMatchObject({ records: { kept: 1, leftOut: 0, withheld: count } });
+  expect(readJson(stdout)).toMatchObject({ records: { kept: 1, leftOut: 0, withheld: count } });
   const { withheld } = await readExportJson(layout);
   expect(withheld.length).toBe(count);
   for (const [i, [name, { code, pointer, record }]] of Object.entries(bad).entries()) {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { forgeTar } from '../archive/tar-forge.ts';
 import { forgeZip } from '../archive/zip-forge.ts';
+import { readJson } from '../core/read-json.ts';
 import { readExportJson } from '../determinism/bundle.ts';
 import { advisory, sample } from './desk.ts';
 import type { Failure } from './failures.ts';
@@ -102,7 +103,7 @@ test('a range that no client could parse is withheld and listed in trivy:db, wit
     ];
     const outcome = await desk.run(['export', ...args, ...skip]);
     expect(outcome.exit, outcome.stderr).toBe(0);
-    const report = JSON.parse(outcome.stdout) as { layers: { digest: string }[]; records: object };
+    const report = readJson(outcome.stdout) as { layers: { digest: string }[]; records: object };
     expect(report.records).toEqual({ kept: 1, leftOut: 0, withheld: 1 });
     digests.push(report.layers[0]?.digest);
     const { withheld } = await readExportJson(layout);

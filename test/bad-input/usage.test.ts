@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
 import { run } from '../../src/cli/run.ts';
 import { fakeIo } from '../cli/fake-io.ts';
+import { readJson } from '../core/read-json.ts';
 import { Desk, sample } from './desk.ts';
 import { expectFailure } from './failures.ts';
 
@@ -44,7 +45,7 @@ test.each(commands)('an option that export-center %s %s does not have: exit 2', 
 });
 
 test('--version is that of package.json', async () => {
-  const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+  const { version } = readJson(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
     version: string;
   };
   expect(await desk.run(['--version'])).toEqual({ exit: 0, stdout: `${version}\n`, stderr: '' });
@@ -103,7 +104,7 @@ test.each([
   expect(exit).toBe(2);
   expect(stdout).toBe('');
   expect(stderr.endsWith('}\n')).toBe(true);
-  expect(JSON.parse(stderr)).toEqual({
+  expect(readJson(stderr)).toEqual({
     error: {
       code: expect.stringMatching(/^ERR_EXPORT_/),
       message: expect.stringMatching(/./),

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { type Layout, openLayout } from '#oci';
 import { run } from '../../src/cli/run.ts';
+import { readJson } from '../core/read-json.ts';
 import { describe, pushArtifact } from '../oci/content.ts';
 import { serverIdentity } from '../oci/identities.ts';
 import { RegistryDouble, sendError } from '../oci/registry-double.ts';
@@ -44,11 +45,11 @@ test('copy: ends by a report of what is missing at the source, exit status 1', a
   await rm(blob('source', 'broken'));
   const { status, out, err } = await cli('copy', '--all-tags', place, `oci:${dir}/copy`, '--output', 'json');
   expect(status).toBe(1);
-  expect(JSON.parse(err)).toMatchObject({
+  expect(readJson(err)).toMatchObject({
     error: { code: 'ERR_EXPORT_NOT_FOUND', details: { missing: 1, refused: 0 } },
   });
   const lost = describe(Buffer.from('broken')).digest;
-  expect((JSON.parse(out) as Record<string, unknown>)['fidelity']).toEqual({
+  expect((readJson(out) as Record<string, unknown>)['fidelity']).toEqual({
     complete: false,
     vouched: 0,
     missing: [
@@ -158,7 +159,7 @@ test('copy: what a registry lost below a manifest is said to stand on its word, 
     /error ERR_EXPORT_CONTENT_MISMATCH: .*1 gone and 0 damaged\nhint: copy again with --check-all/,
   );
   const found = await cli(...args, '--verify', '--output', 'json');
-  expect(JSON.parse(found.out)).toMatchObject({
+  expect(readJson(found.out)).toMatchObject({
     fidelity: { complete: false, vouched: 0, gone: [{ digest }], damaged: [] },
   });
   expect((await cli(...args, '--check-all')).status).toBe(0);
@@ -205,11 +206,11 @@ async function pipe(input: Uint8Array, ...args: string[]): Promise<{ status: num
 test('copy: a layout goes through a pipe as one tar', async () => {
   const sent = await pipe(Buffer.alloc(0), 'copy', `${place}:v1`, 'oci-archive:-:one', '--output', 'json');
   expect(sent.status, sent.err).toBe(0);
-  expect(JSON.parse(sent.err)).toMatchObject({ target: 'oci-archive:-', fidelity: { complete: true } });
+  expect(readJson(sent.err)).toMatchObject({ target: 'oci-archive:-', fidelity: { complete: true } });
   expect((await pipe(Buffer.alloc(0), 'copy', `${place}:v1`, 'oci-archive:-:one')).out.equals(sent.out)).toBe(true);
   const got = await pipe(sent.out, 'copy', 'oci-archive:-:one', `oci:${dir}/copy:two`, '--output', 'json');
   expect(got.status, got.err).toBe(0);
-  expect(JSON.parse(got.out.toString())).toMatchObject({
+  expect(readJson(got.out.toString())).toMatchObject({
     referrers: [{ digest: referrer.digest }],
     tagged: [{ tag: 'two', digest: artifact.digest }],
   });
@@ -225,7 +226,7 @@ test('export: into a pipe goes the tar alone, and one of them', async () => {
   const args = ['export', '--profile', 'json:raw', '--source', sample, '--unsigned', '--output', 'json'];
   const sent = await pipe(Buffer.alloc(0), ...args, '--to', 'oci-archive:-:1');
   expect(sent.status, sent.err).toBe(0);
-  expect(JSON.parse(sent.err)).toMatchObject({ profile: 'json:raw' });
+  expect(readJson(sent.err)).toMatchObject({ profile: 'json:raw' });
   expect(sent.out.length % 512).toBe(0);
   expect(sent.out.subarray(-1024).every((byte) => byte === 0)).toBe(true);
   const twice = await cli(...args, '--to', 'oci-archive:-:1', '--to', 'oci-archive:-:2');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { openLayout, openStore, openStoreRepository } from '#oci';
+import { readJson } from '../core/read-json.ts';
 import { describe, noise, pushArtifact, pushBytes } from '../oci/content.ts';
 import { cli, cliJson } from './command-line.ts';
 
@@ -38,12 +39,12 @@ test('fsck: unreachable is no fault, missing is: exit status 3', async () => {
   await rm(join(blobs(), lost.slice(7)));
   const json = await cli('fsck', place, '--output', 'json');
   expect(json.status).toBe(3);
-  expect(JSON.parse(json.err)).toMatchObject({
+  expect(readJson(json.err)).toMatchObject({
     error: { code: 'ERR_EXPORT_CONTENT_MISMATCH', details: { missing: 1 } },
   });
-  expect(JSON.parse(json.out)).toMatchObject({ counts: { missing: 1 } });
+  expect(readJson(json.out)).toMatchObject({ counts: { missing: 1 } });
   const lines = (await cli('fsck', place, '--output', 'ndjson')).out.trim().split('\n');
-  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+  expect(lines.map((line) => readJson(line) as unknown)).toEqual([
     { place, kind: 'missing', object: 'blob', name: lost, namedBy: artifact.digest },
     stray,
   ]);

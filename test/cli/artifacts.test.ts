@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readJson } from '../core/read-json.ts';
 import { cli, cliJson as json } from './command-line.ts';
 
 let dir: string;
@@ -59,7 +60,7 @@ test('ls: one line for each tag, the same facts in each format', async () => {
   const text = await cli('ls', source);
   expect(text.out.split('\n')[0]).toBe(`${tag}\t${digest}\t${size}\t${mediaType}`);
   const lines = (await cli('ls', source, '--output', 'ndjson')).out.trim().split('\n');
-  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(listed['tags']);
+  expect(lines.map((line) => readJson(line) as unknown)).toEqual(listed['tags']);
 });
 
 test('inspect: --raw gives the manifest byte for byte', async () => {
@@ -67,7 +68,7 @@ test('inspect: --raw gives the manifest byte for byte', async () => {
   const { digest, size } = descriptor as { digest: string; size: number };
   const { out } = await cli('inspect', `${source}:1`, '--raw');
   expect(Buffer.byteLength(out)).toBe(size);
-  expect(JSON.parse(out)).toEqual(manifest);
+  expect(readJson(out)).toEqual(manifest);
   expect(await readFile(join(dir, 'source', 'blobs', ...digest.split(':')), 'utf8')).toBe(out);
   expect((await cli('inspect', `${source}:1`)).out).toContain('export.json');
 });
@@ -85,7 +86,7 @@ test('pull: lays down a folder that explains itself', async () => {
     (await readdir(join(dir, 'out'), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
       .length,
   );
-  expect(JSON.parse(await readFile(join(dir, 'out', 'export.json'), 'utf8'))).toMatchObject({ tenant: 'default' });
+  expect(readJson(await readFile(join(dir, 'out', 'export.json'), 'utf8'))).toMatchObject({ tenant: 'default' });
 });
 
 test('tag: moves a tag, and refuses what is none', async () => {

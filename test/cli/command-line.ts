@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { run } from '../../src/cli/run.ts';
+import { readJson } from '../core/read-json.ts';
 import { fakeIo } from './fake-io.ts';
 
 /** What a command did. */
@@ -27,5 +28,5 @@ export function cli(...args: string[]): Promise<Ended> {
 export async function cliJson(...args: string[]): Promise<Record<string, unknown>> {
   const { status, out, err } = await cli(...args, '--output', 'json');
   expect([status, err]).toEqual([0, '']);
-  return JSON.parse(out) as Record<string, unknown>;
+  return readJson(out) as Record<string, unknown>;
 }

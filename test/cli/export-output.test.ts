@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Digest, Instant } from '#core';
 import type { ExportReport, LayerReport, Publication } from '#export';
 import { describeIgnored, writeExportReport } from '../../src/cli/export-output.ts';
+import { readJson } from '../core/read-json.ts';
 
 const digest = `sha256:${'ab'.repeat(32)}` as Digest;
 const layer: LayerReport = { title: 'db.tar.gz', mediaType: 'a/b', digest, size: 2048, state: 'uploaded' };
@@ -23,7 +24,7 @@ const report: ExportReport = {
 test('json: one object on one line, as documented', () => {
   const text = writeExportReport(report, 'json');
   expect(text.endsWith('}\n')).toBe(true);
-  expect(JSON.parse(text)).toEqual({
+  expect(readJson(text)).toEqual({
     reference: publication.reference,
     digest,
     profile: 'trivy:db',
@@ -37,7 +38,7 @@ test('json: one object on one line, as documented', () => {
 
 test('json: further places under alsoPublished', () => {
   const other = { ...publication, reference: `oci:dir:1@${digest}`, bytesSent: 0, signed: 'present' } as const;
-  const { alsoPublished } = JSON.parse(writeExportReport({ ...report, publications: [publication, other] }, 'json'));
+  const { alsoPublished } = readJson(writeExportReport({ ...report, publications: [publication, other] }, 'json'));
   expect(alsoPublished).toEqual([
     { reference: other.reference, layers: [layer], bytesSent: 0, referrers: publication.referrers },
   ]);
@@ -53,7 +54,7 @@ const planned: Publication = {
 
 test('a plan without a place lists its layers, and no reference', () => {
   const plan = { ...report, publications: [planned] };
-  expect(JSON.parse(writeExportReport(plan, 'json'))).toMatchObject({
+  expect(readJson(writeExportReport(plan, 'json'))).toMatchObject({
     reference: null,
     layers: [{ title: 'db.tar.gz', state: 'planned' }],
   });

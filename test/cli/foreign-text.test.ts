@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { type Layout, openLayout, packManifest } from '#oci';
+import { readJson } from '../core/read-json.ts';
 import { describe, inPieces, pushArtifact, pushBytes } from '../oci/content.ts';
 import { cli, cliJson } from './command-line.ts';
 
@@ -73,7 +74,7 @@ test('inspect, copy: of a manifest with a member twice it is said where', async 
     /^error ERR_EXPORT_MANIFEST_INVALID: .*\nhint: .*\ncause: .* at \/annotations.* \(offset \d+\)\n$/,
   );
   const asJson = await cli('inspect', `${place}:v1`, '--output', 'json');
-  expect(JSON.parse(asJson.err)).toMatchObject({ error: { cause: expect.stringMatching(/at \/annotations/) } });
+  expect(readJson(asJson.err)).toMatchObject({ error: { cause: expect.stringMatching(/at \/annotations/) } });
   const copied = await cli('copy', `${place}:v1`, `oci:${dir}/copy`);
   expectHarmless(copied.out);
   expect(copied.out).toMatch(new RegExp(`missing at the source: ${digest}: .* at /annotations.* .offset`));

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { run } from '../../src/cli/run.ts';
+import { readJson } from '../core/read-json.ts';
 import { fakeIo } from './fake-io.ts';
 
 /** A quickstart that serves. */
@@ -19,7 +20,7 @@ export async function startQuickstart(data: string): Promise<QuickstartSession> 
     const ended = await Promise.race([status, setTimeout(20)]);
     if (ended !== undefined) throw new Error(`it ended with ${ended}: ${io.err()}`);
   }
-  const { registry, lines } = JSON.parse(io.out());
+  const { registry, lines } = readJson(io.out());
   return {
     registry,
     lines,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../src/cli/run.ts';
+import { readJson } from '../core/read-json.ts';
 import { type FakeIo, fakeIo } from './fake-io.ts';
 
 let dir: string;
@@ -32,7 +33,7 @@ test('keys generate, export, verify: each ends well and says so on stdout alone'
   const to = `oci:${dir}/layout:1`;
   const generate = withPassword();
   expect(await run(['keys', 'generate', '--out', keys, '--output', 'json'], generate)).toBe(0);
-  expect(JSON.parse(generate.out())).toEqual({
+  expect(readJson(generate.out())).toEqual({
     privateKey: join(keys, 'cosign.key'),
     publicKey: join(keys, 'cosign.pub'),
     trustedRoot: join(keys, 'trusted_root.json'),
@@ -44,13 +45,13 @@ test('keys generate, export, verify: each ends well and says so on stdout alone'
   const exporting = withPassword();
   const args = ['export', '--profile', 'json:raw', '--source', source, '--to', to, '--key', join(keys, 'cosign.key')];
   expect(await run([...args, '--output', 'json'], exporting)).toBe(0);
-  const report = JSON.parse(exporting.out());
+  const report = readJson(exporting.out());
   expect(report).toMatchObject({ profile: 'json:raw', asOf: '2026-02-01T00:00:00Z', records: { kept: 1 } });
   expect(report.reference).toBe(`${to}@${report.digest}`);
 
   const verifying = fakeIo();
   expect(await run(['verify', to, '--key', join(keys, 'cosign.pub'), '--output', 'json'], verifying)).toBe(0);
-  expect(JSON.parse(verifying.out())).toMatchObject({ digest: report.digest, signatureForms: ['tag', 'bundle'] });
+  expect(readJson(verifying.out())).toMatchObject({ digest: report.digest, signatureForms: ['tag', 'bundle'] });
   for (const io of [generate, publicKey, exporting, verifying]) expect(io.err()).toBe('');
 });
 
@@ -63,7 +64,7 @@ test('plan: the digest that export gives, with its layers, and nothing made wher
   expect(await run(['plan', ...request, '--to', `oci:${dir}/layout:1`], placed)).toBe(0);
   expect(await readdir(dir)).toEqual(before);
   expect(await run(['export', ...request, '--to', `oci:${dir}/layout:1`, '--unsigned'], done)).toBe(0);
-  const [a, b, c] = [bare, placed, done].map((io) => JSON.parse(io.out()));
+  const [a, b, c] = [bare, placed, done].map((io) => readJson(io.out()));
   expect(a.digest).toBe(c.digest);
   expect(b.reference).toBe(c.reference);
   expect(a.layers).toEqual(c.layers.map((layer: object) => ({ ...layer, state: 'planned' })));
@@ -144,14 +145,14 @@ test.each([
 test('--version is that of package.json', async () => {
   const io = fakeIo();
   expect(await run(['--version'], io)).toBe(0);
-  const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
+  const { version } = readJson(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
   expect(io.out()).toBe(`${version}\n`);
 });
 
 test('with --output json an error is one object, with the exit status of its code', async () => {
   const io = fakeIo();
   expect(await run(['plan', '--profile', 'json:raw', '--source', join(dir, 'none'), '--output', 'json'], io)).toBe(2);
-  expect(JSON.parse(io.err())).toEqual({
+  expect(readJson(io.err())).toEqual({
     error: {
       code: 'ERR_EXPORT_SOURCE_UNREADABLE',
       message: expect.stringContaining('none'),

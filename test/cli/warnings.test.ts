@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLayout } from '#oci';
 import { createProgressLine } from '../../src/cli/progress.ts';
 import { run } from '../../src/cli/run.ts';
+import { readJson } from '../core/read-json.ts';
 import { pushArtifact } from '../oci/content.ts';
 import { RegistryDouble, sendError } from '../oci/registry-double.ts';
 import { cli } from './command-line.ts';
@@ -43,7 +44,7 @@ test('what a registry wants its users to know is told once, on stderr', async ()
   expect(err).toBe(
     `warning: ${double.host}: Your auth token will expire in 30 seconds.\nwarning: ${double.host}: second\n`,
   );
-  expect(JSON.parse(out)).toMatchObject({ fidelity: { complete: true, damaged: [] } });
+  expect(readJson(out)).toMatchObject({ fidelity: { complete: true, damaged: [] } });
 });
 
 test('a registry that warns of everything is heard for a while', async () => {

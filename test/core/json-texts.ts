@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { readJson } from './read-json.ts';
 
 /** A JSON text with what it should mean. */
 export interface Text {
@@ -55,23 +56,45 @@ const leaf: fc.Arbitrary<Text> = fc
   .oneof(stringText, numberText, fc.constantFrom('true', 'false', 'null'))
   .map((text) => ({ text, repeats: false }));
 
-const { value } = fc.letrec<{ value: Text; array: Text; object: Text }>((tie) => ({
-  value: fc.oneof({ maxDepth: 4, depthIdentifier: 'json' }, leaf, tie('array'), tie('object')),
-  array: fc.array(fc.tuple(space, tie('value'), space), { maxLength: 4, depthIdentifier: 'json' }).map((items) => ({
-    text: `[${items.map(([before, item, after]) => `${before}${item.text}${after}`).join(',')}]`,
-    repeats: items.some(([, item]) => item.repeats),
-  })),
-  object: fc
-    .array(fc.tuple(space, stringText, space, tie('value')), { maxLength: 5, depthIdentifier: 'json' })
-    .map((members) => ({
-      text: `{${members.map(([before, name, after, member]) => `${before}${name}${after}:${before}${member.text}`).join(',')}}`,
-      repeats:
-        new Set(members.map(([, name]) => JSON.parse(name))).size < members.length ||
-        members.some(([, , , member]) => member.repeats),
+/** Any value, its member names taken from `name`. */
+function anyValue(name: fc.Arbitrary<string>): fc.Arbitrary<Text> {
+  const { value } = fc.letrec<{ value: Text; array: Text; object: Text }>((tie) => ({
+    value: fc.oneof({ maxDepth: 4, depthIdentifier: 'json' }, leaf, tie('array'), tie('object')),
+    array: fc.array(fc.tuple(space, tie('value'), space), { maxLength: 4, depthIdentifier: 'json' }).map((items) => ({
+      text: `[${items.map(([before, item, after]) => `${before}${item.text}${after}`).join(',')}]`,
+      repeats: items.some(([, item]) => item.repeats),
     })),
-}));
+    object: fc
+      .array(fc.tuple(space, name, space, tie('value')), { maxLength: 5, depthIdentifier: 'json' })
+      .map((members) => ({
+        text: `{${members.map(([before, name, after, member]) => `${before}${name}${after}:${before}${member.text}`).join(',')}}`,
+        repeats:
+          new Set(members.map(([, name]) => readJson(name))).size < members.length ||
+          members.some(([, , , member]) => member.repeats),
+      })),
+  }));
+  return value;
+}
+
+function textOf(value: fc.Arbitrary<Text>): fc.Arbitrary<Text> {
+  return fc
+    .tuple(space, value, space)
+    .map(([before, { text, repeats }, after]) => ({ text: `${before}${text}${after}`, repeats }));
+}
 
 /** Valid JSON texts in every spelling that the grammar allows, and some objects with a member twice. */
-export const jsonText: fc.Arbitrary<Text> = fc
-  .tuple(space, value, space)
-  .map(([before, { text, repeats }, after]) => ({ text: `${before}${text}${after}`, repeats }));
+export const jsonText: fc.Arbitrary<Text> = textOf(anyValue(stringText));
+
+/** The same, most member names short and full of escapes. */
+export const escapedJsonText: fc.Arbitrary<Text> = textOf(
+  anyValue(
+    fc.oneof(
+      fc
+        .array(fc.constantFrom('a', '\\\\', '\\"', '\\n', '\\/', '\\u0061', '\\u005c', '\\u005C\\u005c'), {
+          maxLength: 3,
+        })
+        .map((parts) => `"${parts.join('')}"`),
+      stringText,
+    ),
+  ),
+);

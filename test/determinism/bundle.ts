@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandOptions, Desk } from '../bad-input/desk.ts';
+import { readJson } from '../core/read-json.ts';
 
 export const profiles = ['json:raw', 'trivy:db'] as const;
 export type ProfileName = (typeof profiles)[number];
@@ -28,7 +29,7 @@ export async function exportBundle(
   for (const source of sources) args.push('--source', source);
   const outcome = await desk.run(['export', ...args, ...(options.args ?? [])], options);
   if (outcome.exit !== 0) throw new Error(`export ended with ${outcome.exit}:\n${outcome.stderr}`);
-  const { digest, layers } = JSON.parse(outcome.stdout) as BundleFacts;
+  const { digest, layers } = readJson(outcome.stdout) as BundleFacts;
   const facts = layers.map(({ title, digest: layer, size }) => ({ title, digest: layer, size }));
   return { digest, layers: facts, files: await hashFiles(layout), layout };
 }
@@ -60,7 +61,7 @@ export async function readExportJson(layout: string): Promise<ExportJson> {
   for (const name of await readdir(blobs)) {
     const text = await readFile(join(blobs, name), 'latin1');
     if (text.startsWith('{') && text.includes('"rerunHash"'))
-      return JSON.parse(await readFile(join(blobs, name), 'utf8'));
+      return readJson(await readFile(join(blobs, name), 'utf8'));
   }
   throw new Error(`${layout}: no export.json`);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { forgeTar } from '../archive/tar-forge.ts';
 import { forgeZip } from '../archive/zip-forge.ts';
+import { readJson } from '../core/read-json.ts';
 
 /** Records as files, in the order in which a source has them. */
 export type RecordFiles = readonly (readonly [name: string, bytes: Buffer])[];
@@ -23,7 +24,7 @@ export const archives: Readonly<Record<string, (files: RecordFiles) => Uint8Arra
   'records.tar.zst': (files) => zstdCompressSync(tarOf(files)),
   // One record a line, and not as any file has it.
   'records.jsonl': (files) =>
-    Buffer.from(files.map(([, content]) => `${JSON.stringify(JSON.parse(content.toString('utf8')))}\n`).join('')),
+    Buffer.from(files.map(([, content]) => `${JSON.stringify(readJson(content.toString('utf8')))}\n`).join('')),
 };
 
 function tarOf(files: RecordFiles): Buffer {
@@ -32,7 +33,7 @@ function tarOf(files: RecordFiles): Buffer {
 
 /** The same record in other bytes: other order of members, other white space, other spelling of characters. */
 export function respelled(bytes: Uint8Array): string {
-  const reversed = reverseMembers(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  const reversed = reverseMembers(readJson(Buffer.from(bytes).toString('utf8')));
   const text = JSON.stringify(reversed, undefined, '\t');
   return text.replace(/[^\0-\x7f]|\//g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Desk, sample } from '../bad-input/desk.ts';
+import { readJson } from '../core/read-json.ts';
 import { exportBundle, type ProfileName, profiles, readExportJson } from './bundle.ts';
 
 interface Golden {
@@ -12,7 +13,7 @@ interface Golden {
   readonly digest: string;
 }
 
-const golden = JSON.parse(await readFile(join(import.meta.dirname, 'golden.json'), 'utf8')) as Record<
+const golden = readJson(await readFile(join(import.meta.dirname, 'golden.json'), 'utf8')) as Record<
   ProfileName,
   Golden
 >;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '#core';
 import { parseSelector } from '#evidence';
+import { readJson } from '../core/read-json.ts';
 import { recordsOf, Work } from './work.ts';
 
 const examples = join(import.meta.dirname, '../../examples');
@@ -11,7 +12,7 @@ async function advisories(): Promise<JsonObject[]> {
   await using work = await Work.make();
   const set = await work.collect([join(examples, 'evidence')]);
   const records = (await recordsOf(set, 'advisories')).map(({ bytes }) =>
-    JSON.parse(Buffer.from(bytes).toString('utf8')),
+    readJson(Buffer.from(bytes).toString('utf8')),
   );
   await set.close();
   return records;

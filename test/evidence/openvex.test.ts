@@ -5,6 +5,7 @@ import { Cursor } from '../../src/evidence/formats/cursor.ts';
 import { looksLikeOpenVex, openVexDocument } from '../../src/evidence/formats/openvex.ts';
 import { subjectOfOpenVex } from '../../src/evidence/formats/openvex-subject.ts';
 import { packageOfPurl } from '../../src/evidence/formats/purl.ts';
+import { readJson } from '../core/read-json.ts';
 import { vexDocument } from './work.ts';
 
 const statement = {
@@ -29,7 +30,7 @@ function checkOpenVex(value: JsonValue): Fault | undefined {
 }
 
 function check(members: object): Fault | undefined {
-  return checkOpenVex(JSON.parse(JSON.stringify(vexDocument('https://example.com/1', members))));
+  return checkOpenVex(readJson(JSON.stringify(vexDocument('https://example.com/1', members))));
 }
 
 describe('openVexDocument', () => {
@@ -75,7 +76,7 @@ describe('openVexDocument', () => {
     ['no product', { statements: [{ vulnerability: { name: 'CVE-1' }, status: 'fixed' }] }],
     ['an open question', { statements: [{ vulnerability: { name: 'CVE-1' }, status: 'under_investigation' }] }],
   ])('takes %s', (_what, members) => {
-    expect(checkOpenVex(JSON.parse(JSON.stringify(vexDocument('x:1', members))))).toBeUndefined();
+    expect(checkOpenVex(readJson(JSON.stringify(vexDocument('x:1', members))))).toBeUndefined();
   });
 
   const inStatement = (members: object) => ({ statements: [statement, { ...statement, ...members }] });

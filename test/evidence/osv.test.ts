@@ -5,6 +5,7 @@ import type { Fault } from '../../src/evidence/formats/check.ts';
 import { Cursor } from '../../src/evidence/formats/cursor.ts';
 import { looksLikeOsv, osvRecord } from '../../src/evidence/formats/osv.ts';
 import { osvIdOf } from '../../src/evidence/formats/osv-text.ts';
+import { readJson } from '../core/read-json.ts';
 
 const cursor = new Cursor();
 
@@ -166,7 +167,7 @@ test('whatever is changed in a record, the check ends, at the end or with a plac
   const change = fc.record({ at: fc.constantFrom(...places), to: fc.jsonValue({ maxDepth: 2 }), drop: fc.boolean() });
   fc.assert(
     fc.property(change, ({ at, to, drop }) => {
-      const value = JSON.parse(JSON.stringify(full));
+      const value = readJson(JSON.stringify(full));
       const parent = at.slice(0, -1).reduce((object, step) => object[step], value);
       if (drop && !Array.isArray(parent)) delete parent[at.at(-1) as string];
       else parent[at.at(-1) as string] = to;

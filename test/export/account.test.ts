@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { digestOf } from '#core';
 import { parseProvenance } from '#signing';
 import { collectAttestations } from '../../src/export/attestations.ts';
+import { readJson } from '../core/read-json.ts';
 import { advisory, exportTo, newParty, openScene, requestFor, type Scene } from './scene.ts';
 
 let scene: Scene;
@@ -26,7 +27,7 @@ test('provenance keeps the files of withheld records and of what holds none, wit
   const [account] = byproducts[0] ?? [];
   const bytes = Buffer.from(account?.content ?? '', 'base64');
   expect(digestOf(bytes)).toBe(`sha256:${account?.digest?.['sha256']}`);
-  const said = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+  const said = readJson(bytes.toString('utf8')) as Record<string, unknown>;
   expect(said).toMatchObject({
     withheldFiles: [{ record: 'BAD-1', name: expect.stringMatching(/\.json$/) }],
     withheldFilesCount: 1,

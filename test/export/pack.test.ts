@@ -3,6 +3,7 @@ import { annotationKeys, type Descriptor, mediaTypes } from '#core';
 import { fetchBytes, type Layout } from '#oci';
 import { type Bundle, packBundle } from '../../src/export/pack.ts';
 import { planExport } from '../../src/export/plan.ts';
+import { readJson } from '../core/read-json.ts';
 import { advisory, openScene, requestFor, type Scene } from './scene.ts';
 
 let scene: Scene;
@@ -81,7 +82,7 @@ test('json:raw: export.json lists the files, checksums.txt lists it too, and nei
 test('trivy:db: one layer, and export.json on a referrer, byte for byte', async () => {
   const { artifact, layers, exportReferrer, exportManifest } = await pack('trivy:db');
   const annotations = ANNOTATIONS.replace('PROFILE', 'trivy:db');
-  const manifest = JSON.parse(await textOf(artifact));
+  const manifest = readJson(await textOf(artifact));
   const named = manifest.annotations['io.stellaops.export.manifest-digest'];
   const layer = layerText({ layers }, 'db.tar.gz', 'application/vnd.aquasec.trivy.db.layer.v1.tar+gzip');
   expect(await textOf(artifact)).toBe(
@@ -90,7 +91,7 @@ test('trivy:db: one layer, and export.json on a referrer, byte for byte', async 
       '"mediaType":"application/vnd.oci.image.manifest.v1+json","schemaVersion":2}',
   );
   const text = await textOf(exportReferrer as Descriptor);
-  const { size } = JSON.parse(text).layers[0];
+  const { size } = readJson(text).layers[0];
   expect(text).toBe(
     `{"annotations":{${annotations}},"artifactType":"application/vnd.stellaops.export.manifest.v1+json",` +
       `"config":${EMPTY},"layers":[{"annotations":{"org.opencontainers.image.title":"export.json"},` +
@@ -100,5 +101,5 @@ test('trivy:db: one layer, and export.json on a referrer, byte for byte', async 
       `"size":${artifact.size}}}`,
   );
   const stored = await textOf({ mediaType: mediaTypes.exportManifest, digest: named, size });
-  expect(JSON.parse(stored)).toEqual(exportManifest);
+  expect(readJson(stored)).toEqual(exportManifest);
 });

@@ -8,6 +8,7 @@ import { type Progress, runExport, runPlan } from '#export';
 import { fetchBytes, type Layout } from '#oci';
 import { parseExportManifest } from '../../src/export/export-manifest.generated.ts';
 import { exportManifestPath } from '../../src/export/export-manifest.ts';
+import { readJson } from '../core/read-json.ts';
 import {
   advisory,
   destinationIn,
@@ -130,8 +131,8 @@ test('a registry is named by itself in its signature, a layout by signedAs', asy
 async function dockerReferenceIn(layout: Layout, digest: string): Promise<string> {
   const descriptor = await layout.resolve(`${digest.replace(':', '-')}.sig`);
   if (descriptor === undefined) throw new Error('no signature');
-  const manifest = JSON.parse(Buffer.from(await fetchBytes(layout, descriptor)).toString());
-  const payload = JSON.parse(Buffer.from(await fetchBytes(layout, manifest.layers[0])).toString());
+  const manifest = readJson(Buffer.from(await fetchBytes(layout, descriptor)).toString());
+  const payload = readJson(Buffer.from(await fetchBytes(layout, manifest.layers[0])).toString());
   return payload.critical.identity['docker-reference'];
 }
 
@@ -188,7 +189,7 @@ test('trivy:db: the withdrawn that a selector leaves out count beside those that
 async function exportManifestIn(layout: Layout, digest: string) {
   for await (const referrer of layout.referrers(digest as Parameters<Layout['referrers']>[0])) {
     if (referrer.artifactType !== mediaTypes.exportManifest) continue;
-    const manifest = JSON.parse(Buffer.from(await fetchBytes(layout, referrer)).toString());
+    const manifest = readJson(Buffer.from(await fetchBytes(layout, referrer)).toString());
     return parseExportManifest(await fetchBytes(layout, manifest.layers[0]), exportManifestPath);
   }
   throw new Error('no export.json');

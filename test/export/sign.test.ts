@@ -4,6 +4,7 @@ import { type CodedError, type Descriptor, type Digest, mediaTypes } from '#core
 import { type ExportReport, runExport, verifyArtifact } from '#export';
 import { fetchBytes, type Layout } from '#oci';
 import { attestationTagOf, parseTagManifest, signatureTagOf } from '#signing';
+import { readJson } from '../core/read-json.ts';
 import { blobFile, forge } from './forge.ts';
 import {
   advisory,
@@ -65,8 +66,8 @@ async function everything(place: Layout, digest: Digest): Promise<Record<string,
 /** The payload of the provenance in the tag form. */
 async function provenanceIn(place: Layout, digest: Digest) {
   const [layer] = parseTagManifest(await bytesAt(place, attestationTagOf(digest)), 'tag').layers;
-  const envelope = JSON.parse(Buffer.from(await fetchBytes(place, layer?.descriptor as Descriptor)).toString());
-  return { envelope, statement: JSON.parse(Buffer.from(envelope.payload, 'base64').toString()) };
+  const envelope = readJson(Buffer.from(await fetchBytes(place, layer?.descriptor as Descriptor)).toString());
+  return { envelope, statement: readJson(Buffer.from(envelope.payload, 'base64').toString()) };
 }
 
 test.each([
@@ -106,8 +107,8 @@ test('both forms of the provenance are one envelope', async () => {
   const { digest } = await run();
   const { envelope } = await provenanceIn(layout, digest);
   const bundle = (await bundlesOf(layout, digest)).get(PROVENANCE) as Descriptor;
-  const manifest = JSON.parse((await fetchText(bundle)).toString());
-  const { dsseEnvelope } = JSON.parse((await fetchText(manifest.layers[0])).toString());
+  const manifest = readJson((await fetchText(bundle)).toString());
+  const { dsseEnvelope } = readJson((await fetchText(manifest.layers[0])).toString());
   expect(dsseEnvelope.payload).toBe(envelope.payload);
   expect(dsseEnvelope.signatures[0].sig).toBe(envelope.signatures[0].sig);
 });
@@ -146,9 +147,9 @@ test('another key signs beside the first: what was there stays byte for byte, an
     [signatureTagOf(digest), 'signatureTag'],
     [attestationTagOf(digest), 'provenanceTag'],
   ] as const) {
-    const { layers } = JSON.parse((await bytesAt(layout, tag)).toString());
+    const { layers } = readJson((await bytesAt(layout, tag)).toString());
     expect(layers).toHaveLength(2);
-    expect(layers[0]).toEqual(JSON.parse(before[name] ?? '').layers[0]);
+    expect(layers[0]).toEqual(readJson(before[name] ?? '').layers[0]);
   }
   for (const one of [party, second]) {
     const report = await verifyArtifact(destinationIn(layout).reference, layout, one.verifier);
@@ -194,7 +195,7 @@ test('an object of this key that lost its blob: the error names the manifest, an
   }
   expect(manifests).toHaveLength(4);
   for (const [name, manifest] of manifests) {
-    const { layers } = JSON.parse(Buffer.from(await fetchBytes(layout, manifest)).toString()) as {
+    const { layers } = readJson(Buffer.from(await fetchBytes(layout, manifest)).toString()) as {
       layers: [Descriptor];
     };
     await rm(blobFile(layout, layers[0]));

@@ -19,6 +19,7 @@ import {
 } from '#signing';
 import type { Bundle } from '../../src/export/pack.ts';
 import { pushSignedObject } from '../../src/export/sign.ts';
+import { readJson } from '../core/read-json.ts';
 import { blobFile, type Forgery, forge, lose, provenanceOf, put, putExportReferrer } from './forge.ts';
 import { advisory, destinationIn, newParty, openScene, type Party, requestFor, type Scene } from './scene.ts';
 
@@ -212,7 +213,7 @@ test('trivy:db: export.json was not copied along, or the artifact names none', a
 });
 
 async function exportLayerOf({ exportReferrer }: Bundle): Promise<Descriptor> {
-  const manifest = JSON.parse(Buffer.from(await fetchBytes(layout, exportReferrer as Descriptor)).toString());
+  const manifest = readJson(Buffer.from(await fetchBytes(layout, exportReferrer as Descriptor)).toString());
   return manifest.layers[0];
 }
 

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readJson } from '../core/read-json.ts';
 import { describePeers, requirePeer, runCommand, runPeer } from '../peers/peers.ts';
 import type { Report } from './cli.ts';
 import { digestsIn, pullLayout, skopeo } from './clients.ts';
@@ -55,7 +56,7 @@ describeRealData([], 'the five commands, as they stand in a checkout', () => {
 
   const report = (): Report => {
     const line = outcome.stdout.split('\n').find((text) => text.startsWith('{'));
-    return JSON.parse(line ?? '') as Report;
+    return readJson(line ?? '') as Report;
   };
 
   test('all succeed, and the last proves what the fourth published', () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Digest } from '#core';
 import { run } from '../../src/cli/run.ts';
 import { fakeIo } from '../cli/fake-io.ts';
+import { readJson } from '../core/read-json.ts';
 import { type RunResult, runCommand } from '../peers/peers.ts';
 import type { RunOptions } from '../peers/run.ts';
 
@@ -54,5 +55,5 @@ export interface Report extends PlaceReport {
 
 /** Runs an export that is expected to succeed. */
 export async function exportReport(args: readonly string[], runner = exportCenter): Promise<Report> {
-  return JSON.parse(await succeed(['export', '--output', 'json', ...args], runner)) as Report;
+  return readJson(await succeed(['export', '--output', 'json', ...args], runner)) as Report;
 }

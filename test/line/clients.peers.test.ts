@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readJson } from '../core/read-json.ts';
 import { describePeers, type RunResult, runCommand, runPeer } from '../peers/peers.ts';
 import type { Report } from './cli.ts';
 import { clientNames, digestsIn, layoutClients, pull, pullLayout, skopeo } from './clients.ts';
@@ -61,7 +62,7 @@ describePeers([...clientNames, 'docker-registry', 'bbolt'], 'stock clients', () 
         const from = `${scene.registry(name).host}/${repository}@${referrer?.digest ?? report().digest}`;
         succeeded(await runPeer('oras', ['pull', '--plain-http', from, '--output', folder]));
         const { stdout } = await runCommand('cat', [join(folder, 'export.json')]);
-        expect(JSON.parse(stdout)).toMatchObject({ asOf: report().asOf, records: { kept: report().records.kept } });
+        expect(readJson(stdout)).toMatchObject({ asOf: report().asOf, records: { kept: report().records.kept } });
       });
     });
 
@@ -110,7 +111,7 @@ describePeers([...clientNames, 'docker-registry', 'bbolt'], 'stock clients', () 
     }
 
     function expectReferrers(discovered: string): void {
-      const { referrers } = JSON.parse(discovered) as { referrers: readonly Discovered[] };
+      const { referrers } = readJson(discovered) as { referrers: readonly Discovered[] };
       const predicates = referrers.flatMap(({ annotations }) => annotations['dev.sigstore.bundle.predicateType'] ?? []);
       expect(predicates.sort()).toEqual(['https://sigstore.dev/cosign/sign/v1', 'https://slsa.dev/provenance/v1']);
       const types = referrers.map(({ artifactType }) => artifactType).sort();

@@ -1,5 +1,6 @@
 import type { Descriptor } from '#core';
 import { fetchBytes, nameOf, openRepository, parseReference, type Repository } from '#oci';
+import { readJson } from '../core/read-json.ts';
 import { tagOf } from './cosign/signed-copy.ts';
 
 /** A blob or manifest that belongs to a published artifact. */
@@ -37,5 +38,5 @@ export async function objectsOf(reference: string): Promise<readonly PublishedOb
 }
 
 async function partsOf(repository: Repository, manifest: Descriptor): Promise<Parts> {
-  return JSON.parse(Buffer.from(await fetchBytes(repository, manifest)).toString('utf8')) as Parts;
+  return readJson(Buffer.from(await fetchBytes(repository, manifest)).toString('utf8')) as Parts;
 }

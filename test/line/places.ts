@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { readJson } from '../core/read-json.ts';
 import { startDockerRegistry } from '../peers/peers.ts';
 import { cliMain } from './cli.ts';
 
@@ -67,7 +68,7 @@ export async function openServe(dataDir: string): Promise<Registry> {
 async function announcedHost(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new TypeError('the server needs a pipe for stdout');
   for await (const line of createInterface({ input: child.stdout })) {
-    return (JSON.parse(line) as { url: string }).url.replace('http://', '');
+    return (readJson(line) as { url: string }).url.replace('http://', '');
   }
   throw new Error('the server ended before it said where it listens');
 }

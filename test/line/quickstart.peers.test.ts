@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readJson } from '../core/read-json.ts';
 import { describePeers, requirePeer, runWithoutRoute } from '../peers/peers.ts';
 import { cliMain } from './cli.ts';
 import { cosigns } from './cosign/cosigns.ts';
@@ -103,7 +104,7 @@ describePeers(['oras', 'trivy', 'unshare', 'ip', ...cosigns], 'quickstart where 
 
     test('oras lays down files that sha256sum accepts', async () => {
       expect(await outcome('cosign3', 1)).toMatchObject({ status: '0\n' });
-      const files = JSON.parse(await text('data/pulled/export.json')) as { contents: unknown[] };
+      const files = readJson(await text('data/pulled/export.json')) as { contents: unknown[] };
       expect(files.contents.length).toBeGreaterThan(3);
     });
 

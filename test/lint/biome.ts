@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { readJson } from '../core/read-json.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -56,7 +57,7 @@ interface Report {
 }
 
 function parseReport(text: string): Diagnostic[] {
-  const report = JSON.parse(text) as Report;
+  const report = readJson(text) as Report;
   return report.diagnostics
     .map(({ category, message, location }) => ({
       rule: category.replace(/^lint\//, ''),

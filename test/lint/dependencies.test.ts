@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readJson } from '../core/read-json.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -20,8 +21,8 @@ interface Locked {
   readonly optional?: boolean;
 }
 
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
-const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+const manifest = readJson(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+const { packages } = readJson(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
   packages: Readonly<Record<string, Locked>>;
 };
 const locked = Object.entries(packages).filter(([path]) => path !== '');

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJson } from '../core/read-json.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -16,7 +17,7 @@ export function readHouseTable(): ReadonlyMap<string, readonly string[]> {
 
 /** The rooms that package.json gives a name to, with their doors. */
 export function readDoors(): ReadonlyMap<string, string> {
-  const { imports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  const { imports } = readJson(readFileSync(join(root, 'package.json'), 'utf8')) as {
     imports: Record<string, string>;
   };
   return new Map(Object.entries(imports).map(([name, door]) => [name.slice(1), door]));

@@ -30,11 +30,26 @@ const CANARIES: readonly (readonly [rule: string, file: string, text: string])[]
   ['style/noRestrictedGlobals', 'src/evidence/canary.ts', 'export const a = new Intl.Collator();\n'],
   ['plugin', 'src/core/canary.ts', "export type A = import('./digest.ts').Digest;\n"],
   ['plugin', 'src/core/canary.ts', "export type A = typeof import('./digest.ts');\n"],
+  ['plugin', 'src/core/canary.ts', "export const a: unknown = JSON.parse('1');\n"],
+  ['plugin', 'test/core/canary.ts', "export const a: unknown = JSON['parse']('1');\n"],
+  ['plugin', 'scripts/canary.ts', "export const a: unknown = globalThis.JSON.parse('1');\n"],
+  ['plugin', 'bench/canary.ts', 'export const { parse } = JSON;\n'],
+  ['plugin', 'src/oci/canary.ts', "export const a: unknown[] = ['1'].map(JSON.parse);\n"],
+  ['plugin', 'src/server/canary.ts', 'export const a = (b: Request): Promise<unknown> => b.json();\n'],
+  ['plugin', 'src/oci/canary.ts', 'export const a = (b?: Response): Promise<unknown> | undefined => b?.json();\n'],
+  ['plugin', 'src/oci/canary.ts', "import { json as a } from 'node:stream/consumers';\n\nexport const b = a;\n"],
+  ['plugin', 'src/core/canary.ts', "export const a: unknown = new Function('return 1');\n"],
 ];
 
 test.each(CANARIES)('%s is seen in %s', async (rule, file, text) => {
   const found = await lint({ 'src/core/a.ts': 'export type A = 1;\nexport const a = 1;\n', [file]: text });
   expect(found.map((diagnostic) => [diagnostic.rule, diagnostic.file])).toEqual([[rule, file]]);
+});
+
+test('JSON may be written, and text be read from a stream', async () => {
+  const file = "import { text } from 'node:stream/consumers';\n\nexport const a = [text, JSON.stringify(1)];\n";
+  const answer = 'export const b = (c: { json(text: string): string }): string => c.json(JSON.stringify(1));\n';
+  expect(await lint({ 'src/oci/canary.ts': file, 'src/server/canary.ts': answer })).toEqual([]);
 });
 
 test('a cycle is seen, by relative path and through a door, of values and of types', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { readJson } from '../core/read-json.ts';
 
 /** A request as the double saw it, for assertions. */
 export interface Seen {
@@ -216,7 +217,7 @@ export class RegistryDouble {
         digest: key.split(' ')[1],
         type,
         size: bytes.length,
-        json: JSON.parse(bytes.toString()),
+        json: readJson(bytes.toString()),
       }))
       .filter(({ json }) => json.subject?.digest === subject)
       .map(({ digest, type, size, json }) => ({
@@ -267,7 +268,7 @@ function digestOf(bytes: Buffer, like: string): string {
 }
 
 function childrenOf(bytes: Buffer): string[] {
-  const json = JSON.parse(bytes.toString());
+  const json = readJson(bytes.toString());
   const all = [json.config, ...(json.layers ?? []), ...(json.manifests ?? [])];
   return all.filter((child) => child !== undefined && child !== null).map((child) => child.digest);
 }

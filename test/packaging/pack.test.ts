@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readJson } from '../core/read-json.ts';
 import { copyCheckout, makeScratch, root, type Scratch } from './checkout.ts';
 
 const run = promisify(execFile);
@@ -20,7 +21,7 @@ beforeAll(async () => {
   scratch = await makeScratch('pack');
   const checkout = join(scratch.path, 'checkout');
   await copyCheckout(checkout, 'linked');
-  const [report] = JSON.parse(await npm(checkout, 'pack', '--json', '--pack-destination', scratch.path)) as [
+  const [report] = readJson(await npm(checkout, 'pack', '--json', '--pack-destination', scratch.path)) as [
     { filename: string; files: { path: string }[] },
   ];
   packed = report.files.map((file) => file.path);
@@ -41,7 +42,7 @@ test('the package holds what it needs to run, and nothing else', () => {
 });
 
 test('export-center --version says the version of the package', async () => {
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  const { version } = readJson(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
   expect(await npm(app, 'exec', '--offline', '--', 'export-center', '--version')).toBe(`${version}\n`);
 });
 
@@ -49,7 +50,7 @@ test('export-center runs an export of the sample that it brings', async () => {
   const sample = join(app, 'node_modules/export-center/examples/evidence');
   const args = ['export', '--profile', 'json:raw', '--source', sample, '--to', 'oci:out:raw', '--unsigned'];
   const stdout = await npm(app, 'exec', '--offline', '--', 'export-center', ...args, '--output', 'json');
-  expect(JSON.parse(stdout)).toMatchObject({ profile: 'json:raw', digest: expect.stringMatching(/^sha256:/) });
+  expect(readJson(stdout)).toMatchObject({ profile: 'json:raw', digest: expect.stringMatching(/^sha256:/) });
   expect(await readdir(join(app, 'out'))).toEqual(expect.arrayContaining(['blobs', 'index.json', 'oci-layout']));
 }, 60_000);
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readJson } from '../core/read-json.ts';
 import { type RunResult, runCommand, testPeers } from './peers.ts';
 
 let emptyCache: string;
@@ -13,7 +14,7 @@ afterAll(() => rm(emptyCache, { recursive: true, force: true }));
 async function runFixture(env: Record<string, string>): Promise<RunResult & { outcome: unknown }> {
   const script = join(import.meta.dirname, 'gate.process.ts');
   const result = await runCommand(process.execPath, [script], { env });
-  return { ...result, outcome: JSON.parse(result.stdout) };
+  return { ...result, outcome: readJson(result.stdout) };
 }
 
 test('absent peers: their tests are skipped, and each peer is named once with what it cost', async () => {

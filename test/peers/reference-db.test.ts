@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readJson } from '../core/read-json.ts';
 import { buildReferenceDb, describePeers, registryConfig, requirePeer, runPeer, runWithoutRoute } from './peers.ts';
 
 const goSource = { ecosystem: 'go', id: 'govulndb', name: 'A Go source', url: 'https://go.example/' } as const;
@@ -65,17 +66,17 @@ describePeers(['trivydb-ref', 'bbolt'], 'the reference builder', () => {
       'vulnerability',
     ]);
     const advisory = await bbolt('get', database, 'go::A Go source', 'github.com/gin-gonic/gin', 'CVE-2020-36567');
-    expect(JSON.parse(advisory)).toEqual({
+    expect(readJson(advisory)).toEqual({
       VendorIDs: ['GO-2020-0001'],
       VulnerableVersions: ['<1.6.0'],
       PatchedVersions: ['1.6.0'],
     });
-    expect(JSON.parse(await bbolt('get', database, 'data-source', 'pip::A Python source'))).toEqual({
+    expect(readJson(await bbolt('get', database, 'data-source', 'pip::A Python source'))).toEqual({
       ID: 'osv',
       Name: 'A Python source',
       URL: 'https://pip.example/',
     });
-    const metadata = JSON.parse(await readFile(join(dir, 'out', 'metadata.json'), 'utf8'));
+    const metadata = readJson(await readFile(join(dir, 'out', 'metadata.json'), 'utf8'));
     expect(metadata).toMatchObject({ Version: 2 });
   });
 
@@ -123,7 +124,7 @@ describePeers(['trivydb-ref', 'docker-registry', 'oras', 'trivy', 'unshare', 'ip
     const options = { cwd: dir, env, server: { argv, port: 5000 } };
     const { code, stdout, stderr } = await runWithoutRoute(['bash', '-euc', script], options);
     expect(code, stderr).toBe(0);
-    expect(JSON.parse(stdout).Results[0].Vulnerabilities).toMatchObject([
+    expect(readJson(stdout).Results[0].Vulnerabilities).toMatchObject([
       {
         VulnerabilityID: 'CVE-2020-36567',
         PkgName: 'github.com/gin-gonic/gin',

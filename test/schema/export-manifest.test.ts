@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CodedError, type JsonObject } from '#core';
 import { checkExportManifest, parseExportManifest } from '../../src/export/export-manifest.generated.ts';
+import { readJson } from '../core/read-json.ts';
 
 const schemas = join(import.meta.dirname, '../../manifests-schema');
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
@@ -146,7 +147,7 @@ test('faults are counted out after a hundred, however many there are', () => {
 
 test('the request in the provenance and in export.json have one form', () => {
   const read = (name: string): { $defs: Record<string, unknown> } =>
-    JSON.parse(readFileSync(join(schemas, `${name}.schema.json`), 'utf8')) as { $defs: Record<string, unknown> };
+    readJson(readFileSync(join(schemas, `${name}.schema.json`), 'utf8')) as { $defs: Record<string, unknown> };
   const manifest = read('export-manifest').$defs;
   const parameters = read('export-provenance-parameters').$defs;
   expect(Object.keys(parameters)).toEqual(expect.arrayContaining(['profile', 'selector', 'options']));

@@ -5,6 +5,7 @@ import { pack } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { contentOf, openLayout, openStore, openStoreRepository, packManifest } from '#oci';
+import { readJson } from '../core/read-json.ts';
 import { noise, pushBytes, readAll } from '../oci/content.ts';
 import { describePeers, type RunResult, runPeer } from '../peers/peers.ts';
 import { serving } from './serving.ts';
@@ -84,7 +85,7 @@ describePeers(names, 'clients of the registry', () => {
       succeeded(await clients[puller].pull(reference, path));
       const pulled = await openLayout(path);
       const bytes = await readAll(await pulled.fetch(image));
-      const { layers } = JSON.parse(Buffer.from(bytes).toString()) as { layers: Descriptor[] };
+      const { layers } = readJson(Buffer.from(bytes).toString()) as { layers: Descriptor[] };
       expect(layers).toHaveLength(3);
       for (const layer of layers) await readAll(await pulled.fetch(layer));
       await pulled.close();
@@ -125,7 +126,7 @@ describePeers(names, 'clients of the registry', () => {
       const reference = `${address}/damaged:v1`;
       succeeded(await clients.oras.push(layout, reference));
       const { paths } = await openStore(join(dataDir, 'registry'), { tenant: 'default' });
-      const { layers } = JSON.parse(await readFile(paths.blob(image.digest), 'utf8')) as { layers: Descriptor[] };
+      const { layers } = readJson(await readFile(paths.blob(image.digest), 'utf8')) as { layers: Descriptor[] };
       const [layer = image] = layers;
       const bytes = await readFile(paths.blob(layer.digest));
       bytes[1_500_000] = (bytes[1_500_000] ?? 0) ^ 1;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Descriptor } from '#core';
+import { readJson } from '../core/read-json.ts';
 import { describe, noise } from '../oci/content.ts';
 import { testRegistry } from './registry.ts';
 
@@ -13,7 +14,7 @@ async function pages<T>(path: string): Promise<T[]> {
   while (next !== undefined) {
     const response: Response = await registry.request(next);
     expect(response.status).toBe(200);
-    all.push((await response.json()) as T);
+    all.push(readJson(await response.text()) as T);
     next = /^<([^>]+)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1];
   }
   return all;
@@ -48,13 +49,13 @@ test('referrers: an index, filtered where it is asked for, and says so', async (
   const response = await registry.request(`/v2/a/b/referrers/${root.digest}`);
   expect(response.headers.get('content-type')).toBe(indexType);
   expect(response.headers.get('oci-filters-applied')).toBeNull();
-  const index = (await response.json()) as { manifests: Descriptor[] };
+  const index = readJson(await response.text()) as { manifests: Descriptor[] };
   expect(index).toMatchObject({ schemaVersion: 2, mediaType: indexType });
   expect(index.manifests.map(({ digest }) => digest)).toEqual([one.digest, two.digest].sort());
   expect(index.manifests.find(({ digest }) => digest === one.digest)).toEqual({ ...one, annotations });
   const filtered = await registry.request(`/v2/a/b/referrers/${root.digest}?artifactType=application%2Fx.two`);
   expect(filtered.headers.get('oci-filters-applied')).toBe('artifactType');
-  expect(((await filtered.json()) as { manifests: Descriptor[] }).manifests).toEqual([two]);
+  expect((readJson(await filtered.text()) as { manifests: Descriptor[] }).manifests).toEqual([two]);
 });
 
 test('referrers: of anything anywhere there is a list, if an empty one', async () => {

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readJson } from '../core/read-json.ts';
 import { describe, noise } from '../oci/content.ts';
 import { bare, exchange } from './raw.ts';
 import { serving } from './serving.ts';
@@ -51,7 +52,7 @@ test('a name may have parts that look like routes', async () => {
     const path = `${url}/v2/${name}/blobs/uploads/?digest=${describe(noise(9)).digest}`;
     expect((await fetch(path, { method: 'POST', body: Buffer.from(noise(9)) })).status).toBe(201);
     expect((await fetch(`${url}/v2/${name}/blobs/${describe(noise(9)).digest}`)).status).toBe(200);
-    expect(await (await fetch(`${url}/v2/${name}/tags/list`)).json()).toEqual({ name, tags: [] });
+    expect(readJson(await (await fetch(`${url}/v2/${name}/tags/list`)).text())).toEqual({ name, tags: [] });
   }
 });
 
@@ -59,7 +60,7 @@ test('a path that no name needs is refused before anybody looks for a route', as
   const { url } = await start();
   const statusOf = async (path: string) => {
     const response = await fetch(`${url}${path}`);
-    return `${response.status} ${((await response.json()) as { errors: { code: string }[] }).errors[0]?.code}`;
+    return `${response.status} ${(readJson(await response.text()) as { errors: { code: string }[] }).errors[0]?.code}`;
   };
   const longest = `/v2/${'a/'.repeat(505)}tags/list?n=${'0'.repeat(2000)}`;
   expect(await statusOf(longest)).toBe('400 NAME_INVALID');

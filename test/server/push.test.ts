@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { mediaTypes } from '#core';
+import { readJson } from '../core/read-json.ts';
 import { describe, noise } from '../oci/content.ts';
 import { problem, testRegistry } from './registry.ts';
 
@@ -154,7 +155,9 @@ test('a manifest by tag, by digest, and by digest with tags', async () => {
   expect(byDigest.headers.get('location')).toBe(`/v2/a/b/manifests/${image.digest}`);
   expect(byDigest.headers.get('docker-content-digest')).toBe(image.digest);
   expect(byDigest.headers.get('oci-tag')).toBe('v2, V3');
-  expect(await (await registry.request('/v2/a/b/tags/list')).json()).toMatchObject({ tags: ['V3', 'v1', 'v2'] });
+  expect(readJson(await (await registry.request('/v2/a/b/tags/list')).text())).toMatchObject({
+    tags: ['V3', 'v1', 'v2'],
+  });
   for (const type of ['application/vnd.oci.image.manifest.v1+json; charset=utf-8', 'application/json', '']) {
     expect((await put('v4', type)).status).toBe(201);
   }
@@ -193,7 +196,7 @@ test('deletes: a tag, a manifest with its tags, a blob', async () => {
   expect((await registry.request(`/v2/a/b/manifests/${one.digest}`)).status).toBe(200);
   expect((await remove(`manifests/${one.digest}`)).status).toBe(202);
   expect(await problem(remove(`manifests/${one.digest}`))).toBe('404 MANIFEST_UNKNOWN');
-  expect(await (await registry.request('/v2/a/b/tags/list')).json()).toEqual({ name: 'a/b', tags: [] });
+  expect(readJson(await (await registry.request('/v2/a/b/tags/list')).text())).toEqual({ name: 'a/b', tags: [] });
   const blob = await registry.pushBlob('one');
   expect((await remove(`blobs/${blob.digest}`)).status).toBe(202);
   expect(await problem(remove(`blobs/${blob.digest}`))).toBe('404 BLOB_UNKNOWN');

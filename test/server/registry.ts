@@ -5,6 +5,7 @@ import { afterEach, beforeEach } from 'vitest';
 import { type Descriptor, mediaTypes } from '#core';
 import { openStore, packManifest, type Store } from '#oci';
 import { createApp } from '#server';
+import { readJson } from '../core/read-json.ts';
 import { describe } from '../oci/content.ts';
 
 /** An app over an empty store, called without a socket. */
@@ -84,7 +85,7 @@ export function testRegistry(): TestRegistry {
 export async function problem(response: Response | Promise<Response>): Promise<string> {
   const { status, headers, body } = await withText(await response);
   if (!headers.get('content-type')?.startsWith('application/json')) return `${status} ${body}`;
-  const { errors } = JSON.parse(body) as { errors: { code: string; message: string; detail: unknown }[] };
+  const { errors } = readJson(body) as { errors: { code: string; message: string; detail: unknown }[] };
   return `${status} ${errors[0]?.code}`;
 }
 

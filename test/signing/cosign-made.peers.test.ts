@@ -22,6 +22,7 @@ import {
   verifySignatureLayer,
   verifySigstoreBundle,
 } from '#signing';
+import { readJson } from '../core/read-json.ts';
 import { describePeers, runPeer } from '../peers/peers.ts';
 import {
   type Cosign,
@@ -80,7 +81,7 @@ async function judge(target: Unsigned, { verifier }: Owner) {
 async function referrers({ repository, descriptor }: Unsigned): Promise<Uint8Array[]> {
   const index = await repository.getManifest(descriptor.digest.replace(':', '-'));
   if (index === undefined) return [];
-  const { manifests } = JSON.parse(Buffer.from(index).toString()) as { manifests: { digest: string }[] };
+  const { manifests } = readJson(Buffer.from(index).toString()) as { manifests: { digest: string }[] };
   const found = await Promise.all(manifests.map(({ digest }) => repository.getManifest(digest)));
   return found.filter((bytes) => bytes !== undefined);
 }
@@ -129,7 +130,7 @@ describePeers([...cosigns, 'docker-registry'], 'keys and objects, to and fro wit
           : await scene.cosign(cosign, [...sign, '--tlog-upload=false', '--output-signature', 'made', 'blob']);
       expect(made.code, made.stderr).toBe(0);
       const text = await readFile(file('made'), 'utf8');
-      const base64: string = cosign === 'cosign3' ? JSON.parse(text).messageSignature.signature : text;
+      const base64: string = cosign === 'cosign3' ? readJson(text).messageSignature.signature : text;
       const verifier = createVerifier(us.publicKey);
       expect(verifier.hasSigned(Buffer.from('content'), Buffer.from(base64, 'base64'))).toBe(true);
     });

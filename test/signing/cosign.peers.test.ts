@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SignedObject } from '#signing';
+import { readJson } from '../core/read-json.ts';
 import { describePeers } from '../peers/peers.ts';
 import {
   type Cosign,
@@ -93,7 +94,7 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns', () => {
       const attested = await verifyAttestations(cosign, target, scene.us);
       expect(attested).toMatchObject({ code: 0 });
       const [envelope] = attested.stdout.trim().split('\n');
-      const statement = JSON.parse(Buffer.from(JSON.parse(envelope ?? '').payload, 'base64').toString());
+      const statement = readJson(Buffer.from(readJson(envelope ?? '').payload, 'base64').toString());
       expect(statement.predicate.buildDefinition.externalParameters.selector).toEqual({ packages: ['<&>'] });
     });
 

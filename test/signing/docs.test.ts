@@ -13,6 +13,7 @@ import {
   signatureStatement,
 } from '#signing';
 import { encodeSimpleSigning, parseSimpleSigning } from '../../src/signing/simple-signing.ts';
+import { readJson } from '../core/read-json.ts';
 
 let page: string;
 
@@ -27,7 +28,7 @@ function example(name: string): Uint8Array {
   return Buffer.from(text);
 }
 
-const canonical = (bytes: Uint8Array) => encodeCanonical(JSON.parse(Buffer.from(bytes).toString()));
+const canonical = (bytes: Uint8Array) => encodeCanonical(readJson(Buffer.from(bytes).toString()));
 
 describe('docs/formats/signing.md', () => {
   it('shows a payload that we write byte for byte', () => {

@@ -10,6 +10,7 @@ import {
   keyidOf,
   parsePublicKey,
 } from '#signing';
+import { readJson } from '../core/read-json.ts';
 import { cosignMade, refusedKeys } from './vectors.ts';
 
 const coded = (code: string, text: string) =>
@@ -19,7 +20,7 @@ const coded = (code: string, text: string) =>
 function withBody(pem: string, change: (body: Record<string, never>) => void): string {
   const [head, ...lines] = pem.trim().split('\n');
   const foot = lines.pop();
-  const body = JSON.parse(Buffer.from(lines.join(''), 'base64').toString());
+  const body = readJson(Buffer.from(lines.join(''), 'base64').toString());
   change(body);
   return `${head}\n${Buffer.from(JSON.stringify(body)).toString('base64')}\n${foot}\n`;
 }

@@ -11,6 +11,7 @@ import {
   verifySignatureLayer,
 } from '#signing';
 import { itemSpans, memberSpans } from '../../src/signing/json-text.ts';
+import { readJson } from '../core/read-json.ts';
 import { blobIn, contextOf, damaged, dockerReference, newParty, signSubject, subject } from './scene.ts';
 
 const us = newParty();
@@ -33,7 +34,7 @@ describe('the legacy form', () => {
   it('has the tags, types and payload that cosign looks for', async () => {
     const object = await packSignatureTag(subject.digest, dockerReference, us.signer);
     expect(object.tag).toBe(`sha256-${subject.digest.slice(7)}.sig`);
-    const manifest = JSON.parse(text(object.manifest.bytes));
+    const manifest = readJson(text(object.manifest.bytes));
     expect(manifest).toMatchObject({ schemaVersion: 2, mediaType: mediaTypes.ociManifest });
     expect(manifest.layers).toHaveLength(1);
     const [layer] = manifest.layers;
@@ -54,7 +55,7 @@ describe('the legacy form', () => {
       for (const { descriptor, bytes } of [...object.blobs, object.manifest]) {
         expect(descriptor).toMatchObject({ digest: digestOf(bytes), size: bytes.length });
       }
-      const { config, layers } = JSON.parse(text(object.manifest.bytes));
+      const { config, layers } = readJson(text(object.manifest.bytes));
       for (const { digest, size } of [config, ...layers]) expect(blobIn(object, digest)).toHaveLength(size);
     }
   });
@@ -111,16 +112,16 @@ describe('merging with what is there', () => {
     const { layers, config } = parseTagManifest(object.manifest.bytes, 't');
     expect(layers).toHaveLength(3);
     expect(layers[2]?.keyid).toBe(us.signer.keyid);
-    const { rootfs, history } = JSON.parse(text(blobIn(object, config.digest)));
+    const { rootfs, history } = readJson(text(blobIn(object, config.digest)));
     expect(rootfs.diff_ids).toEqual(layers.map(({ descriptor }) => descriptor.digest));
     expect(history).toHaveLength(3);
   });
 
   it('takes over a manifest that is spread over lines', async () => {
-    const existing = Buffer.from(JSON.stringify(JSON.parse(text(strangersManifest())), null, 3));
+    const existing = Buffer.from(JSON.stringify(readJson(text(strangersManifest())), null, 3));
     const object = await packSignatureTag(subject.digest, dockerReference, us.signer, { existing });
     expect(parseTagManifest(object.manifest.bytes, 't').layers).toHaveLength(2);
-    expect(JSON.parse(text(object.manifest.bytes)).annotations).toEqual({ kept: 'yes' });
+    expect(readJson(text(object.manifest.bytes)).annotations).toEqual({ kept: 'yes' });
   });
 
   it('puts our new layer in the place of our old one, sound or not, so that the next run repairs', async () => {
@@ -190,11 +191,11 @@ describe('spans of JSON text', () => {
           const value = { ...members, items };
           const json = before + JSON.stringify(value, null, indent);
           const spans = memberSpans(json);
-          const found = [...spans].map(([key, { start, end }]) => [key, JSON.parse(json.slice(start, end))]);
-          expect(found).toEqual(Object.entries(JSON.parse(json)));
+          const found = [...spans].map(([key, { start, end }]) => [key, readJson(json.slice(start, end))]);
+          expect(found).toEqual(Object.entries(readJson(json)));
           const start = spans.get('items')?.start ?? 0;
-          expect(itemSpans(json, start).map((span) => JSON.parse(json.slice(span.start, span.end)))).toEqual(
-            JSON.parse(JSON.stringify(items)),
+          expect(itemSpans(json, start).map((span) => readJson(json.slice(span.start, span.end)))).toEqual(
+            readJson(JSON.stringify(items)),
           );
         },
       ),

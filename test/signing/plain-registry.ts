@@ -1,5 +1,6 @@
 import { type Descriptor, digestOf, mediaTypes } from '#core';
 import type { SignedObject } from '#signing';
+import { readJson } from '../core/read-json.ts';
 
 /** A repository of a registry, spoken to by the fewest plain requests that do the job. */
 export interface PlainRepository {
@@ -47,10 +48,10 @@ export function plainRepository(host: string, name: string): PlainRepository {
 }
 
 async function addReferrer(repository: PlainRepository, manifest: SignedObject['manifest']): Promise<void> {
-  const { subject, artifactType, annotations } = JSON.parse(Buffer.from(manifest.bytes).toString());
+  const { subject, artifactType, annotations } = readJson(Buffer.from(manifest.bytes).toString());
   const tag = subject.digest.replace(':', '-');
   const there = await repository.getManifest(tag);
-  const manifests: Descriptor[] = there === undefined ? [] : JSON.parse(Buffer.from(there).toString()).manifests;
+  const manifests: Descriptor[] = there === undefined ? [] : readJson(Buffer.from(there).toString()).manifests;
   manifests.push({ ...manifest.descriptor, artifactType, annotations });
   const index = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests });
   await repository.putManifest(Buffer.from(index), tag, mediaTypes.ociIndex);

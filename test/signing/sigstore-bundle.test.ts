@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { digestOf, mediaTypes } from '#core';
 import { encodeSigstoreBundle, packSigstoreBundle, parseSigstoreBundleManifest } from '#signing';
+import { readJson } from '../core/read-json.ts';
 import { blobIn, contextOf, created, damaged, newParty, signSubject, subject, verifyBundle } from './scene.ts';
 
 const us = newParty();
@@ -11,7 +12,7 @@ beforeAll(async () => {
   signed = await signSubject(us.signer);
 });
 
-const json = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString());
+const json = (bytes: Uint8Array) => readJson(Buffer.from(bytes).toString());
 
 describe('a sigstore bundle as referrer', () => {
   it('has the form that cosign 3 writes, and says whose it is', () => {

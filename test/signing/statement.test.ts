@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf, isCoded } from '#core';
 import { encodeStatement, makeStatement, parseStatement, signatureStatement, subjectOf } from '#signing';
+import { readJson } from '../core/read-json.ts';
 
 const manifest = digestOf('a manifest');
 const bytesOf = (value: unknown) => Buffer.from(JSON.stringify(value));
@@ -13,7 +14,7 @@ const sound = {
 
 describe('statements', () => {
   it('writes a signature as cosign does: its predicate type, empty, and one subject without a name', () => {
-    expect(JSON.parse(Buffer.from(encodeStatement(signatureStatement(manifest))).toString())).toEqual({
+    expect(readJson(Buffer.from(encodeStatement(signatureStatement(manifest))).toString())).toEqual({
       _type: 'https://in-toto.io/Statement/v1',
       subject: [{ digest: { sha256: manifest.slice(7) } }],
       predicateType: 'https://sigstore.dev/cosign/sign/v1',

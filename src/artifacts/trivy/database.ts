@@ -1,5 +1,5 @@
 import type { BboltEntry } from '#bbolt';
-import { compareText } from '#core';
+import { compareText, parseKnownJson } from '#core';
 import { compareSources } from './data-sources.ts';
 import type { Counts, LeftOutPart } from './left-out.ts';
 import type { Row } from './row-run.ts';
@@ -100,7 +100,7 @@ interface SourceView {
 
 function merged(views: readonly SourceView[]): Uint8Array {
   const ordered = views.toSorted((a, b) => compareSources(a.source, b.source) || compareText(a.source, b.source));
-  const decoded = ordered.map(({ value }) => JSON.parse(Buffer.from(value).toString('utf8')) as Vulnerability);
+  const decoded = ordered.map(({ value }) => parseKnownJson(value) as unknown as Vulnerability);
   return Buffer.from(encodeVulnerability(mergeVulnerabilities(decoded)), 'utf8');
 }
 

@@ -1,4 +1,12 @@
-import { type CodedError, compareInstants, type Instant, instantFrom, isCoded, type JsonObject } from '#core';
+import {
+  type CodedError,
+  compareInstants,
+  type Instant,
+  instantFrom,
+  isCoded,
+  type JsonObject,
+  parseKnownJson,
+} from '#core';
 import type { EvidenceRecord, RecordSet, WithheldRecord } from '#evidence';
 import type { BuildOptions, BuildReport } from '../layer.ts';
 import { AffectedReader } from './affected.ts';
@@ -51,9 +59,7 @@ export class Intake {
 
   /** Adds the rows of one record; false where it has none. */
   #take({ key, bytes }: EvidenceRecord, maker: RowMaker): boolean {
-    const record = JSON.parse(
-      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
-    ) as JsonObject;
+    const record = parseKnownJson(bytes) as JsonObject;
     try {
       return this.#place(record, maker);
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { annotationKeys } from '#core';
+import { annotationKeys, parseKnownJson } from '#core';
 import { artifactTypeOf, fetchBytes, formatReference, type Manifest, parseManifest } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
@@ -33,7 +33,10 @@ async function inspect(
   const manifest = parseManifest(bytes, descriptor.mediaType, `${repository.name}@${descriptor.digest}`);
   const place = formatReference({ ...reference, digest: descriptor.digest });
   if (options.output === 'json') {
-    return writeText(io.stdout, `${JSON.stringify({ reference: place, descriptor, manifest: JSON.parse(text) })}\n`);
+    return writeText(
+      io.stdout,
+      `${JSON.stringify({ reference: place, descriptor, manifest: parseKnownJson(bytes) })}\n`,
+    );
   }
   await writeText(io.stdout, describe(place, manifest));
 }

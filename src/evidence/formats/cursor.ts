@@ -1,3 +1,5 @@
+import { decodeJsonString, parseKnownJson } from '#core';
+
 /** Bytes that mean something in JSON. */
 export const [SPACE, QUOTE, COMMA, BACKSLASH] = [0x20, 0x22, 0x2c, 0x5c];
 export const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
@@ -51,16 +53,15 @@ export class Cursor {
 
   /** The string at a position. */
   textAt(position: number): string {
-    const inside = this.#slice(position + 1, endOfString(this.bytes, position) - 1);
-    return inside.includes('\\') ? (JSON.parse(`"${inside}"`) as string) : inside;
+    return decodeJsonString(this.#slice(position, endOfString(this.bytes, position)));
   }
 
-  /** The value at a position, as JSON.parse gives it. */
+  /** The value at a position. */
   valueAt(position: number): unknown {
     const here = this.at;
     this.at = position;
     this.skip();
-    const value: unknown = JSON.parse(this.#slice(position, this.at));
+    const value: unknown = parseKnownJson(this.bytes.subarray(position, this.at));
     this.at = here;
     return value;
   }

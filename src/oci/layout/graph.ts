@@ -1,6 +1,15 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, type Digest, fileError, isDigest, isManifestType, isSystemError, type JsonValue } from '#core';
+import {
+  CodedError,
+  type Digest,
+  fileError,
+  isDigest,
+  isManifestType,
+  isSystemError,
+  type JsonValue,
+  parseKnownJson,
+} from '#core';
 import { collect, maxManifestBytes } from '../content.ts';
 import { detectManifestType, isForeign, parseManifest } from '../manifest.ts';
 import { verifyBytes } from '../verify-stream.ts';
@@ -156,17 +165,18 @@ function mention(
 function digestsIn(bytes: Uint8Array): Digest[] {
   if (bytes[0] !== 0x7b) return [];
   const found: Digest[] = [];
-  const look = (value: JsonValue | undefined): void => {
-    if (value === null || typeof value !== 'object') return;
-    for (const [key, member] of Object.entries(value)) {
-      if (key === 'digest' && typeof member === 'string' && isDigest(member)) found.push(member);
-      else look(member as JsonValue);
-    }
-  };
+  let open: JsonValue[];
   try {
-    look(JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonValue);
+    open = [parseKnownJson(bytes)];
   } catch {
     return [];
+  }
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (value === null || typeof value !== 'object') continue;
+    for (const [key, member] of Object.entries(value)) {
+      if (key === 'digest' && typeof member === 'string' && isDigest(member)) found.push(member);
+      else open.push(member as JsonValue);
+    }
   }
   return found;
 }

@@ -1,4 +1,4 @@
-import { CodedError, type ErrorCode, isCoded, systemClock } from '#core';
+import { CodedError, type ErrorCode, isCoded, parseKnownJson, systemClock } from '#core';
 import { collectUpTo } from '../content.ts';
 import { redactUrl } from '../origin.ts';
 import { parseRetryAfter } from './headers.ts';
@@ -113,9 +113,10 @@ function byClass(status: number): readonly [ErrorCode, string] {
 async function readSaid(response: WireResponse): Promise<{ code: string | undefined; text: string } | undefined> {
   // The status says enough where the rest breaks off.
   const bytes = await collectUpTo(response.body, MAX_BODY_BYTES).catch(() => new Uint8Array());
-  const text = Buffer.from(bytes.subarray(0, MAX_BODY_BYTES)).toString('utf8');
   try {
-    const { code, message } = (JSON.parse(text) as { errors: { code?: unknown; message?: unknown }[] }).errors[0] ?? {};
+    const { code, message } =
+      (parseKnownJson(bytes.subarray(0, MAX_BODY_BYTES)) as { errors: { code?: unknown; message?: unknown }[] })
+        .errors[0] ?? {};
     const known = typeof code === 'string' ? clip(code) : undefined;
     return { code: known, text: [known, typeof message === 'string' ? clip(message) : ''].filter(Boolean).join(': ') };
   } catch {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { buildJsonRaw, jsonRawAdapter } from '#artifacts';
 import { compareText, digestOf, type Instant, mediaTypes } from '#core';
 import { parseExportIndex } from '../../../src/artifacts/json/export-index.generated.ts';
+import { readJson } from '../../core/read-json.ts';
 import { runPeer, testPeers } from '../../peers/peers.ts';
 import { buildAll } from './building.ts';
 import { advisory, recordSetOf, vexDocument } from './record-set.ts';
@@ -56,7 +57,7 @@ test('an index leads to the shard of each record', async () => {
 
 test('redaction.json says that nothing was taken out, and of how many records', async () => {
   const { files } = await buildAll(recordSetOf(all));
-  expect(JSON.parse(String(files.at(-1)?.bytes))).toEqual({
+  expect(readJson(String(files.at(-1)?.bytes))).toEqual({
     schema: 'https://stellaops.io/export-center/schemas/export-redaction/v1',
     version: '1.0.0',
     view: 'raw',

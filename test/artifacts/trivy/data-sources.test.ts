@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DataSourceRule } from '#artifacts';
 import type { JsonObject } from '#core';
+import { readJson } from '../../core/read-json.ts';
 import { affected, buildOf, rowOf } from './scene.ts';
 
 const ACME = { id: 'acme', name: 'Acme Advisories', url: 'https://acme.example/' };
@@ -15,7 +16,7 @@ async function sources(records: readonly JsonObject[], dataSources?: readonly Da
   expect([...new Set([...buckets].map((key) => `data-source | ${key.split(' | ')[0]}`))]).toEqual(
     said.map(([key]) => key),
   );
-  return said.map(([key, value]) => [key.slice('data-source | '.length), JSON.parse(value)]);
+  return said.map(([key, value]) => [key.slice('data-source | '.length), readJson(value)]);
 }
 
 describe('data sources', () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { TrivyDbReport } from '#artifacts';
 import type { JsonObject } from '#core';
 import { collectRecords, type RecordSet } from '#evidence';
+import { readJson } from '../../core/read-json.ts';
 import { buildReferenceDb, describePeers, runPeer } from '../../peers/peers.ts';
 import { buildSet, type Dump, dumpDb } from './scene.ts';
 
@@ -108,7 +109,7 @@ describe.runIf(present)('the same records', () => {
       for await (const batch of set.batches('advisories')) {
         for (const { key, bytes } of batch) {
           await writeFile(join(to, `${key}.json`), bytes);
-          noteCves(JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject);
+          noteCves(readJson(Buffer.from(bytes).toString('utf8')) as JsonObject);
         }
       }
       await set.close();
@@ -125,7 +126,7 @@ describe.runIf(present)('the same records', () => {
         if (key.startsWith('vulnerability') !== isVulnerability) return false;
         return theirs.has(key) && theirs.get(key) !== ours.get(key);
       });
-    const both = <T>(key: string): [T, T] => [ours, theirs].map((dump) => JSON.parse(dump.get(key) ?? '')) as [T, T];
+    const both = <T>(key: string): [T, T] => [ours, theirs].map((dump) => readJson(dump.get(key) ?? '')) as [T, T];
 
     it('make a database that bbolt finds sound', async () => {
       expect(await runPeer('bbolt', ['check', join(folder, 'ours.db')])).toMatchObject({ code: 0, stdout: 'OK\n' });

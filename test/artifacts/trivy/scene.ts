@@ -8,6 +8,7 @@ import { type BuildOptions, buildTrivyDb, type TrivyDbOptions, type TrivyDbRepor
 import { BboltFile } from '#bbolt';
 import { digestOf, encodeCanonical, type Instant, type JsonObject } from '#core';
 import type { EvidenceRecord, RecordSet } from '#evidence';
+import { readJson } from '../../core/read-json.ts';
 import { recordSetOf } from '../json/record-set.ts';
 
 /** A database as text: `bucket | package | id` to value. A bucket without content has the value `{}`. */
@@ -98,5 +99,5 @@ async function untar(bytes: Buffer): Promise<{ header: Header; bytes: Buffer }[]
 export function rowOf(dump: Dump, key: string): JsonObject {
   const text = dump.get(key);
   if (text === undefined) throw new Error(`no ${key} among ${[...dump.keys()].join(', ')}`);
-  return JSON.parse(text) as JsonObject;
+  return readJson(text) as JsonObject;
 }

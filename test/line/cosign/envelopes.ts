@@ -1,5 +1,6 @@
 import type { Descriptor, Digest } from '#core';
 import { fetchBytes, type Repository } from '#oci';
+import { readJson } from '../../core/read-json.ts';
 import { type Form, listSigned } from './signed-copy.ts';
 
 /** What was signed and by which signature: the same in both of cosign's forms where one was made of the other. */
@@ -17,9 +18,9 @@ interface Envelope {
 export async function provenancesIn(repository: Repository, subject: Digest, form: Form): Promise<SeenEnvelope[]> {
   const envelopes: SeenEnvelope[] = [];
   for (const manifest of await listSigned(repository, subject, { form, kind: 'provenance' })) {
-    const { layers } = (await readJson(repository, manifest)) as { layers: readonly Descriptor[] };
+    const { layers } = (await fetchJson(repository, manifest)) as { layers: readonly Descriptor[] };
     for (const layer of layers) {
-      const blob = (await readJson(repository, layer)) as Envelope | { readonly dsseEnvelope: Envelope };
+      const blob = (await fetchJson(repository, layer)) as Envelope | { readonly dsseEnvelope: Envelope };
       const { payload, signatures } = 'dsseEnvelope' in blob ? blob.dsseEnvelope : blob;
       envelopes.push({ payload, signature: signatures[0].sig });
     }
@@ -31,15 +32,15 @@ export async function provenancesIn(repository: Repository, subject: Digest, for
 export async function dockerReferences(repository: Repository, subject: Digest): Promise<string[]> {
   const references: string[] = [];
   for (const manifest of await listSigned(repository, subject, { form: 'tag', kind: 'signature' })) {
-    const { layers } = (await readJson(repository, manifest)) as { layers: readonly Descriptor[] };
+    const { layers } = (await fetchJson(repository, manifest)) as { layers: readonly Descriptor[] };
     for (const layer of layers) {
-      const payload = (await readJson(repository, layer)) as { critical: { identity: Record<string, string> } };
+      const payload = (await fetchJson(repository, layer)) as { critical: { identity: Record<string, string> } };
       references.push(payload.critical.identity['docker-reference'] ?? '');
     }
   }
   return references;
 }
 
-async function readJson(repository: Repository, descriptor: Descriptor): Promise<unknown> {
-  return JSON.parse(Buffer.from(await fetchBytes(repository, descriptor)).toString('utf8'));
+async function fetchJson(repository: Repository, descriptor: Descriptor): Promise<unknown> {
+  return readJson(Buffer.from(await fetchBytes(repository, descriptor)).toString('utf8'));
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readJson } from '../../core/read-json.ts';
 import { describePeers } from '../../peers/peers.ts';
 import { exportCenter, type Report, runHere } from '../cli.ts';
 import { artifacts, openScene, registryNames, type Scene } from '../scene.ts';
@@ -54,8 +55,8 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offlin
       const { stdout } = await cosign(peer, 'provenance', original(), scene);
       const lines = stdout.trim().split('\n');
       expect(lines).toHaveLength(1);
-      const { payload } = JSON.parse(lines[0] ?? '') as { payload: string };
-      const statement = JSON.parse(Buffer.from(payload, 'base64').toString('utf8'));
+      const { payload } = readJson(lines[0] ?? '') as { payload: string };
+      const statement = readJson(Buffer.from(payload, 'base64').toString('utf8'));
       const { digest } = reports.get(profile) as Report;
       expect(statement.subject).toContainEqual(expect.objectContaining({ digest: { sha256: digest.slice(7) } }));
       expect(statement.predicate.buildDefinition.externalParameters).toMatchObject({ profile: { name: profile } });

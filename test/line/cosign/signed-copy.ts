@@ -9,6 +9,7 @@ import {
   parseReference,
   type Repository,
 } from '#oci';
+import { readJson } from '../../core/read-json.ts';
 
 /** cosign's two forms. */
 export type Form = 'tag' | 'bundle';
@@ -87,7 +88,7 @@ interface Hanging {
 async function hang(source: Repository, target: Repository, { original, subject, wanted }: Hanging): Promise<string> {
   const manifest = await findSigned(source, original.digest, wanted);
   let text = await readText(source, manifest);
-  const { config, layers } = JSON.parse(text) as { config: Descriptor; layers: readonly [Descriptor] };
+  const { config, layers } = readJson(text) as { config: Descriptor; layers: readonly [Descriptor] };
   const [layer] = layers;
   const changed = tampered({ manifest: text, blob: await readText(source, layer) }, wanted);
   const blob = await push(target, layer.mediaType, changed.blob);
@@ -157,12 +158,12 @@ interface Envelope {
 function tampered(texts: Texts, { form, kind, tamper }: Wanted): Texts {
   if (tamper === undefined) return texts;
   if (form === 'tag' && kind === 'signature') {
-    const parsed = JSON.parse(texts.manifest) as { layers: [{ annotations: Record<string, string> }] };
+    const parsed = readJson(texts.manifest) as { layers: [{ annotations: Record<string, string> }] };
     const before = parsed.layers[0].annotations[signatureAnnotation] ?? '';
     const { payload, signature } = tamper({ payload: texts.blob, signature: before });
     return { manifest: replaceOnce(texts.manifest, before, signature), blob: payload };
   }
-  const blob = JSON.parse(texts.blob) as Envelope | { dsseEnvelope: Envelope };
+  const blob = readJson(texts.blob) as Envelope | { dsseEnvelope: Envelope };
   const envelope = 'dsseEnvelope' in blob ? blob.dsseEnvelope : blob;
   const payload = Buffer.from(envelope.payload, 'base64').toString('utf8');
   const after = tamper({ payload, signature: envelope.signatures[0].sig });

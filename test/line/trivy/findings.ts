@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { readJson } from '../../core/read-json.ts';
 
 /** What trivy says of one vulnerability in one installed package. */
 export interface Finding {
@@ -20,7 +21,7 @@ export const findingsTemplate = `{{- range . }}{{ $target := .Target }}{{ range 
 export async function readFindings(path: string): Promise<Finding[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
   return lines.map((line) => {
-    const [lockFile, id, name, installed, fixed, severity, title] = JSON.parse(line) as string[];
+    const [lockFile, id, name, installed, fixed, severity, title] = readJson(line) as string[];
     return { lockFile, id, name, installed, fixed, severity, title } as Finding;
   });
 }

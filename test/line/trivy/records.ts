@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readJson } from '../../core/read-json.ts';
 
 /** As much of an OSV record as it takes to choose versions of packages. */
 export interface OsvRecord {
@@ -18,5 +19,5 @@ export interface OsvAffected {
 /** The records in a folder, read by nothing of ours, in the order of their files' names. */
 export async function readRecords(folder: string): Promise<OsvRecord[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
-  return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')) as OsvRecord));
+  return Promise.all(names.map(async (name) => readJson(await readFile(join(folder, name), 'utf8')) as OsvRecord));
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor } from '#core';
 import { openLayout, packManifest } from '#oci';
 import { cli, cliJson } from '../../cli/command-line.ts';
+import { readJson } from '../../core/read-json.ts';
 import { inPieces, noise, pushBytes } from '../content.ts';
 
 let dir: string;
@@ -40,7 +41,7 @@ test.each([
   expect(text.err.split('\n')).toHaveLength(2);
   expect(await readdir(out)).toEqual(['f.bin']);
   const json = await cli('pull', place, '-o', out, '--output', 'json');
-  expect(JSON.parse(json.out)).toMatchObject({ files: [{ path: 'f.bin' }], untitled });
+  expect(readJson(json.out)).toMatchObject({ files: [{ path: 'f.bin' }], untitled });
   expect(json.err).toMatch(note);
   expect((await cli('pull', place, '-o', out, '--quiet')).err).toBe('');
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { readJson } from '../../core/read-json.ts';
 import { listAll, pushArtifact } from '../content.ts';
 import { useFaulty } from './faulty.ts';
 
@@ -59,7 +60,7 @@ test('fallback tag: an entry that is not there any more holds nobody up', async 
   faulty.double.manifests.delete(`a ${gone.digest}`);
   const next = await pushArtifact(await faulty.open(), 'next', { subject: root });
   const digest = faulty.double.tags.get(`a ${root.digest.replace(':', '-')}`);
-  const { manifests } = JSON.parse(faulty.double.manifests.get(`a ${digest}`)?.bytes.toString() ?? '{}');
+  const { manifests } = readJson(faulty.double.manifests.get(`a ${digest}`)?.bytes.toString() ?? '{}');
   const listed = manifests.map((entry: { digest: string }) => entry.digest);
   expect(listed).toEqual([stays.digest, next.digest].sort());
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { readJson } from '../../core/read-json.ts';
 import { describe, listAll, noise, pushArtifact } from '../content.ts';
 import { send, sendError } from '../registry-double.ts';
 import { useFaulty, writeEndlessly } from './faulty.ts';
@@ -92,7 +93,7 @@ test('a second page that fails is an error, and no half of a list', async () => 
           response,
           200,
           { ...INDEX, link: '<?page=2>; rel="next"' },
-          JSON.stringify({ tags: ['v1'], ...JSON.parse(page(entry(1))) }),
+          JSON.stringify({ tags: ['v1'], ...readJson(page(entry(1))) }),
         );
     });
     await expect(listAll(repository.tags())).rejects.toMatchObject({ code });

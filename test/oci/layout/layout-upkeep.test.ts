@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { checkLayout, collectLayoutGarbage, type Layout, openLayout, packIndex } from '#oci';
 import { thisOwner } from '../../../src/oci/owner.ts';
+import { readJson } from '../../core/read-json.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes } from '../content.ts';
 
 let root: string;
@@ -148,7 +149,7 @@ test('blobs without an index: whoever writes goes on, and the index is there aga
 
 test('a layout has its index before its first blob; one that holds nothing may lack it', async () => {
   await pushBytes(layout, noise(1000));
-  expect(JSON.parse(await readFile(join(root, 'index.json'), 'utf8'))).toMatchObject({ manifests: [] });
+  expect(readJson(await readFile(join(root, 'index.json'), 'utf8'))).toMatchObject({ manifests: [] });
   expect(await find()).toMatchObject([{ kind: 'unreachable' }]);
   await rm(join(root, 'blobs'), { recursive: true });
   await rm(join(root, 'index.json'));
@@ -192,7 +193,7 @@ test('gc --untagged: follows subjects, however far, also where nothing lists the
   await layout.tag(ofOld, `${old.digest.replace(':', '-')}.sig`);
   await layout.flush();
   // As layouts of other makers have it: the manifest is there, and the index does not say so.
-  const index = JSON.parse(await readFile(join(root, 'index.json'), 'utf8'));
+  const index = readJson(await readFile(join(root, 'index.json'), 'utf8'));
   index.manifests = index.manifests.filter((entry: { digest: string }) => entry.digest !== onSignature.digest);
   await writeFile(join(root, 'index.json'), JSON.stringify(index));
   await age(2);

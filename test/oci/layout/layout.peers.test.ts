@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor } from '#core';
 import { copy, openLayout, openRepository, packManifest, parseReference, type Repository } from '#oci';
+import { readJson } from '../../core/read-json.ts';
 import { type DockerRegistry, describePeers, type RunResult, runPeer, startDockerRegistry } from '../../peers/peers.ts';
 import { inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 
@@ -165,7 +166,7 @@ describePeers([...TOOLS, 'docker-registry'], 'layouts of other tools', () => {
     });
     await layout.close();
     const { stdout } = await run('oras', ['discover', '--oci-layout', '--format', 'json', `${path}:v1`]);
-    const { referrers } = JSON.parse(stdout);
+    const { referrers } = readJson(stdout);
     expect(
       referrers.map((entry: { digest: string; artifactType: string }) => [entry.digest, entry.artifactType]),
     ).toEqual([[signature.digest, 'application/x.signature']]);

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLayout, openRepository, openStaging, packManifest, parseReference } from '#oci';
 import { withLock } from '../../../src/oci/layout/lock.ts';
 import { thisOwner } from '../../../src/oci/owner.ts';
+import { readJson } from '../../core/read-json.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, readAll } from '../content.ts';
 import { repositoryContract } from '../contract.ts';
 import { startWriter } from './layout-writer.ts';
@@ -38,7 +39,7 @@ afterEach(() => rm(root, { recursive: true }));
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 
-const readIndex = async (folder = root) => JSON.parse(await readFile(join(folder, 'index.json'), 'utf8'));
+const readIndex = async (folder = root) => readJson(await readFile(join(folder, 'index.json'), 'utf8'));
 
 test('layout: the files that the format names, and nothing else', async () => {
   const layout = await openLayout(root, { create: true });
@@ -70,7 +71,7 @@ test('layout: the same index.json whatever the order of pushes and tags', async 
     written.add(await readFile(join(root, String(n), 'index.json'), 'utf8'));
   }
   expect(written.size).toBe(1);
-  const { manifests } = JSON.parse([...written][0] as string);
+  const { manifests } = readJson([...written][0] as string);
   const names = manifests.map(
     (entry: { annotations?: Record<string, string> }) => entry.annotations?.['org.opencontainers.image.ref.name'],
   );

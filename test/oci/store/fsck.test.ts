@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { hexOf } from '#core';
 import { checkStore } from '#oci';
+import { readJson } from '../../core/read-json.ts';
 import { listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 import { tempFolders } from './temp.ts';
 import { faults, openUsedStore } from './upkeep.ts';
@@ -11,7 +12,7 @@ const tempFolder = tempFolders();
 
 async function openDamaged() {
   const used = await openUsedStore(await tempFolder());
-  const { layers } = JSON.parse(Buffer.from(await readAll(await used.a.fetch(used.image))).toString()) as {
+  const { layers } = readJson(Buffer.from(await readAll(await used.a.fetch(used.image))).toString()) as {
     layers: { digest: `sha256:${string}` & typeof used.image.digest }[];
   };
   const [layer] = layers;

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { checkStore, collectGarbage, openStoreRepository, packIndex } from '#oci';
+import { readJson } from '../../core/read-json.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 import { streamOf, tempFolders } from './temp.ts';
 import { age, faults, openUsedStore } from './upkeep.ts';
@@ -144,7 +145,7 @@ test('beside pushes that take up old blobs, nothing that was acknowledged loses 
     expect(done.length).toBeGreaterThan(0);
     for (const { value } of done) {
       expect((await readAll(await a.fetch(value))).byteLength).toBe(value.size);
-      const { layers } = JSON.parse(Buffer.from(await readAll(await a.fetch(value))).toString()) as {
+      const { layers } = readJson(Buffer.from(await readAll(await a.fetch(value))).toString()) as {
         layers: Descriptor[];
       };
       for (const layer of layers) await readAll(await a.fetch(layer));

@@ -2,6 +2,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { type Digest, encodeCanonical, type JsonValue, mediaTypes } from '#core';
 import { openStore, type StoredRepository } from '#oci';
+import { readJson } from '../../core/read-json.ts';
 import { describe, listAll, noise } from '../content.ts';
 import { streamOf, tempFolders } from './temp.ts';
 
@@ -25,7 +26,7 @@ async function manifestOf(repository: StoredRepository, fields: Record<string, u
   const config = await pushBlob(repository, '{}', 'application/vnd.oci.empty.v1+json');
   const layer = await pushBlob(repository, 'a layer');
   const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [layer], ...fields };
-  return encodeCanonical(JSON.parse(JSON.stringify(manifest)) as JsonValue);
+  return encodeCanonical(readJson(JSON.stringify(manifest)) as JsonValue);
 }
 
 async function listReferrers({ referrers }: StoredRepository, subject: Digest, artifactType?: string) {

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { type Descriptor, mediaTypes } from '#core';
 import { packManifest } from '#oci';
+import { readJson } from '../../core/read-json.ts';
 import { describe, noise } from '../../oci/content.ts';
 import { Ledger } from './ledger.ts';
 
@@ -52,7 +53,7 @@ export class Pusher {
   async check(): Promise<void> {
     await this.#checkContents('blob ', 'blobs');
     await this.#checkContents('manifest ', 'manifests');
-    const list = (await (await fetch(`${this.#api}/tags/list`)).json()) as { tags?: string[] };
+    const list = readJson(await (await fetch(`${this.#api}/tags/list`)).text()) as { tags?: string[] };
     for (const [tag, values] of this.ledger.expected('tag ')) {
       const response = await fetch(`${this.#api}/manifests/${tag}`);
       const bytes = Buffer.from(await response.arrayBuffer());
@@ -63,7 +64,9 @@ export class Pusher {
     }
     for (const [pair, values] of this.ledger.expected('referrer ')) {
       const [subject, digest = ''] = pair.split(' ');
-      const index = (await (await fetch(`${this.#api}/referrers/${subject}`)).json()) as { manifests: Descriptor[] };
+      const index = readJson(await (await fetch(`${this.#api}/referrers/${subject}`)).text()) as {
+        manifests: Descriptor[];
+      };
       const listed = index.manifests.some((entry) => entry.digest === digest);
       expect(values, `referrer ${pair}`).toContain(listed ? THERE : undefined);
       const { status } = await fetch(`${this.#api}/manifests/${digest}`, { method: 'HEAD' });
