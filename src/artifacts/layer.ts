@@ -1,5 +1,6 @@
 import type { Instant } from '#core';
 import type { WithheldRecord } from '#evidence';
+import type { Loss } from './losses.ts';
 
 /** A content file of a bundle on its way to becoming a layer. Drafts are consumed in order, each stream once. */
 export interface LayerDraft {
@@ -15,12 +16,10 @@ export interface LayerDraft {
 export interface BuildReport {
   /** Records withheld by the builder, in addition to those that the sources withheld. */
   readonly withheld: readonly WithheldRecord[];
-  /** Parts of records that the profile cannot carry, by reason, where the builder knows of any. */
-  readonly leftOutParts?: Readonly<Record<string, number>>;
+  /** What this profile leaves out by rule, records and parts of records, in byte order of reason. */
+  readonly losses: readonly Loss[];
   /** How records were cut into shards, where they were: a shard begins at a key whose SHA-256 ends in `k` zero bits. */
   readonly shards?: { readonly k: number } | undefined;
-  /** Records that this profile leaves out by rule, by reason (e.g. `withdrawn`). */
-  readonly leftOut: Readonly<Record<string, number>>;
 }
 
 /** What every builder is told. */

@@ -1,7 +1,7 @@
 import type { IgnoredFile, WithheldFile } from '#evidence';
 import type { ExportReport, LayerReport, Publication, RunOptions } from '#export';
 import type { OutputFormat } from './failure.ts';
-import { formatBytes, plural } from './numbers.ts';
+import { formatBytes, formatCount, plural } from './numbers.ts';
 import { asLines, oneLine } from './one-line.ts';
 
 /** Layers that a text shows; all are in the JSON. */
@@ -10,12 +10,15 @@ const SHOWN = 20;
 /** Files passed over that are named: nobody reads more, and the count says how many there are. */
 const IGNORED_SHOWN = 1000;
 
+/** Records that are named for each reason of a loss. */
+const LOSSES_SHOWN = 5;
+
 /** The result of `export` and `plan`. The first place stands at the top; further ones under `alsoPublished`. */
 export function writeExportReport(report: ExportReport, format: OutputFormat): string {
   return format === 'json' ? `${JSON.stringify(asJson(report))}\n` : asText(report);
 }
 
-function asJson({ digest, profile, asOf, records, publications }: ExportReport): object {
+function asJson({ digest, profile, asOf, records, losses, publications }: ExportReport): object {
   const [first, ...others] = publications;
   return {
     reference: first?.reference ?? null,
@@ -25,6 +28,7 @@ function asJson({ digest, profile, asOf, records, publications }: ExportReport):
     layers: first?.layers ?? [],
     bytesSent: first?.bytesSent ?? 0,
     records,
+    losses,
     referrers: first?.referrers ?? [],
     ...(others.length === 0 ? {} : { alsoPublished: others.map(placeAsJson) }),
   };
@@ -77,10 +81,19 @@ export function describeIgnored(files: readonly IgnoredFile[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What is left out of records that are kept otherwise, for stderr; empty where nothing is. */
-export function describeLeftOutParts(parts: Readonly<Record<string, number>>): string {
-  const counts = Object.entries(parts).map(([reason, count]) => `${count} ${reason}`);
-  return counts.length === 0 ? '' : `parts of records that this profile cannot carry: ${counts.join(', ')}\n`;
+type Losses = Parameters<NonNullable<RunOptions['onLosses']>>[0];
+
+/** What the profile cannot carry, for stderr; empty where it carries everything. */
+export function describeLosses(losses: Losses): string {
+  if (losses.length === 0) return '';
+  const lines = losses.map(({ reason, scope, records, parts, listed }) => {
+    const what =
+      scope === 'record' ? plural(records, 'record') : `${plural(parts, 'part')} of ${plural(records, 'record')}`;
+    const names = listed.slice(0, LOSSES_SHOWN).map(({ record }) => record);
+    const more = records > names.length ? [`and ${formatCount(records - names.length)} more`] : [];
+    return `  ${reason}: ${what}: ${[...names, ...more].join(', ')}`;
+  });
+  return asLines(['left out, as "losses" in export.json lists:', ...lines]);
 }
 
 type WithheldRecords = Parameters<NonNullable<RunOptions['onWithheld']>>[0];

@@ -1,24 +1,22 @@
 import { basename } from 'node:path';
 import { digestOf, encodeCanonical, hexOf, type JsonObject } from '#core';
 import type { ResourceDescriptor } from '#signing';
-import type { Bundle } from './pack.ts';
 import type { Plan } from './plan.ts';
 
 /** Lists longer than this are cut, and say so: provenance has to stay small enough for every verifier. */
 const MAX_FILES = 1000;
 
 /**
- * What a run passed over, for provenance: the files of withheld records, the files that hold no records, and the parts
- * of records that the profile cannot carry. Bundles know no file names, so this is the place that keeps them.
+ * What a run passed over, for provenance: the files of withheld records, and the files that hold no records.
+ * Bundles know no file names, so this is the place that keeps them.
  */
-export function accountOf(plan: Plan, bundle: Bundle): ResourceDescriptor {
+export function accountOf(plan: Plan): ResourceDescriptor {
   const { withheldFiles, ignored } = plan.records;
   const account = {
     withheldFiles: withheldFiles.slice(0, MAX_FILES).map((file) => ({ ...file, source: basename(file.source) })),
     withheldFilesCount: withheldFiles.length,
     ignoredFiles: ignored.slice(0, MAX_FILES).map((file) => ({ ...file, source: basename(file.source) })),
     ignoredFilesCount: ignored.length,
-    leftOutParts: bundle.leftOutParts,
   };
   const bytes = encodeCanonical(account as unknown as JsonObject);
   return {

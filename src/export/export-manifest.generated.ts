@@ -29,6 +29,10 @@ export interface ExportManifest {
   readonly records: Records;
   /** Records that were not fit to be exported, in byte order of record. */
   readonly withheld: readonly WithheldRecord[];
+  /**
+   * What the profile could not carry, in byte order of reason; since version 1.1.0, and only where there is anything.
+   */
+  readonly losses?: readonly Loss[];
   readonly delta?: Delta;
 }
 
@@ -132,6 +136,29 @@ export interface WithheldRecord {
   /** Why; docs/FORMATS.md has the table. */
   readonly code: string;
   /** Where in the record (RFC 6901); empty for the whole. */
+  readonly pointer: string;
+}
+
+export interface Loss {
+  /** Why; docs/FORMATS.md has the table. */
+  readonly reason: string;
+  /** Whether records are left out whole, or parts of records. */
+  readonly scope: 'record' | 'part';
+  /** How many records are concerned. */
+  readonly records: number;
+  /** How many parts of them; as many as records where they are left out whole. */
+  readonly parts: number;
+  /** SHA-256 over `record NUL parts NUL pointer LF` of each record concerned, in byte order of record. */
+  readonly digest: Digest;
+  /** The first of the records, in byte order: all of them, or a thousand. */
+  readonly listed: readonly LossEntry[];
+}
+
+export interface LossEntry {
+  readonly record: string;
+  /** How many parts of it; 1 where it is the whole record. */
+  readonly parts: number;
+  /** The first of them in the record (RFC 6901); empty for the whole. */
   readonly pointer: string;
 }
 

@@ -1,4 +1,4 @@
-import type { BuildReport } from '#artifacts';
+import { type BuildReport, recordsLeftOut } from '#artifacts';
 import { annotationKeys, compareText, type Descriptor, encodeCanonical, type JsonObject } from '#core';
 import type { ExportProvenanceParameters } from '#signing';
 import { type Content, checkExportManifest, type ExportManifest } from './export-manifest.generated.ts';
@@ -10,6 +10,8 @@ export const exportManifestPath = 'export.json';
 
 const SCHEMA = 'https://stellaops.io/export-center/schemas/export-manifest/v1';
 const VERSION = '1.0.0';
+/** Of a manifest that lists losses: readers of 1.0.0 do not know the member. */
+const VERSION_WITH_LOSSES = '1.1.0';
 
 /** The manifest of a bundle whose contents are built. Its bytes depend on the plan and the contents alone. */
 export function makeExportManifest(plan: Plan, contents: readonly Content[], report: BuildReport): ExportManifest {
@@ -17,7 +19,7 @@ export function makeExportManifest(plan: Plan, contents: readonly Content[], rep
   const { kind, variant, name, revision } = profile;
   const head = {
     schema: SCHEMA,
-    version: VERSION,
+    version: report.losses.length === 0 ? VERSION : VERSION_WITH_LOSSES,
     profile: { kind, variant, name, revision },
     tenant: plan.request.tenant,
     selector: plan.selector,
@@ -26,6 +28,7 @@ export function makeExportManifest(plan: Plan, contents: readonly Content[], rep
     inputs: { classes: records.classes, options: plan.options },
   };
   const withheld = [...records.withheld, ...report.withheld].sort((a, b) => compareText(a.record, b.record));
+  const leftOut = recordsLeftOut(report.losses);
   const sorted = [...contents].sort((a, b) => compareText(a.path, b.path));
   const manifest = {
     ...head,
@@ -34,12 +37,13 @@ export function makeExportManifest(plan: Plan, contents: readonly Content[], rep
     contents: sorted,
     rerunHash: rerunHashOf(sorted),
     records: {
-      kept: records.kept - report.withheld.length - sum(report.leftOut),
-      leftOut: addCounts(records.leftOut, report.leftOut),
+      kept: records.kept - report.withheld.length - sum(leftOut),
+      leftOut: addCounts(records.leftOut, leftOut),
       unscored: records.unscored,
       withheld: withheld.length,
     },
     withheld,
+    ...(report.losses.length === 0 ? {} : { losses: report.losses }),
   };
   return checkExportManifest(manifest as unknown as JsonObject, exportManifestPath);
 }

@@ -2,7 +2,7 @@
 // @ts-nocheck: compiled by ajv; the one function that leaves this module has a type of its own
 
 const validate = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/export-manifest/v1","title":"Export manifest","description":"export.json: what a bundle holds, what it was made from, and what was left out. The same inputs give the same bytes; what varies per run stands in the provenance.","type":"object","additionalProperties":false,"required":["schema","version","profile","tenant","selector","asOf","adapters","inputs","inputsHash","contents","rerunHash","records","withheld"],"properties":{"schema":{"description":"The identifier of this schema.","const":"https://stellaops.io/export-center/schemas/export-manifest/v1"},"version":{"description":"Version of the document's form; a reader of 1.0 understands every 1.x that it accepts.","type":"string","pattern":"^1\\.[0-9]{1,4}\\.[0-9]{1,4}$"},"profile":{"description":"What the consumer wanted.","$ref":"#/$defs/profile"},"tenant":{"description":"Whose evidence this is.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"},"selector":{"description":"Which records were wanted; empty for all.","$ref":"#/$defs/selector"},"asOf":{"description":"The bundle's one point in time: every date in it derives from this one.","$ref":"#/$defs/instant"},"adapters":{"description":"The builders that wrote the contents, in byte order of name.","type":"array","minItems":1,"maxItems":32,"items":{"$ref":"#/$defs/adapter"}},"shards":{"description":"How records were cut into shards, where they were.","$ref":"#/$defs/shards"},"inputs":{"description":"What went in.","$ref":"#/$defs/inputs"},"inputsHash":{"description":"SHA-256 over the inputs and everything that decides what is made of them (docs/FORMATS.md).","$ref":"#/$defs/digest"},"contents":{"description":"The files of the bundle in byte order of path, without this one and checksums.txt.","type":"array","minItems":1,"maxItems":100000,"items":{"$ref":"#/$defs/content"}},"rerunHash":{"description":"SHA-256 over the digests of the contents: equal for two runs that made the same files (docs/FORMATS.md).","$ref":"#/$defs/digest"},"records":{"description":"How many records went which way.","$ref":"#/$defs/records"},"withheld":{"description":"Records that were not fit to be exported, in byte order of record.","type":"array","maxItems":100000,"items":{"$ref":"#/$defs/withheldRecord"}},"delta":{"description":"The bundle that this one adds to, where it is not whole by itself.","$ref":"#/$defs/delta"}},"$defs":{"digest":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"},"instant":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},"count":{"type":"integer","minimum":0,"maximum":9007199254740991},"text":{"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f]{1,256}$"},"profile":{"type":"object","additionalProperties":false,"required":["kind","variant","name","revision"],"properties":{"kind":{"enum":["json","trivy"]},"variant":{"enum":["raw","db"]},"name":{"description":"The name by which it is asked for, e.g. `json:raw`.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"revision":{"description":"A profile never changes: another meaning is another revision.","type":"string","pattern":"^r[1-9][0-9]{0,8}$"}}},"selector":{"type":"object","additionalProperties":false,"properties":{"ecosystems":{"$ref":"#/$defs/clause"},"packages":{"description":"Names, or globs of names.","$ref":"#/$defs/clause"},"ids":{"$ref":"#/$defs/clause"},"minimumSeverity":{"description":"Records without a score stay.","enum":["low","medium","high","critical"]},"modifiedSince":{"$ref":"#/$defs/instant"},"modifiedUntil":{"$ref":"#/$defs/instant"},"withdrawn":{"description":"What becomes of withdrawn records; `include` unless told.","enum":["include","exclude","only"]}}},"clause":{"description":"One of these must fit; in byte order, each once.","type":"array","minItems":1,"maxItems":10000,"items":{"$ref":"#/$defs/text"}},"adapter":{"type":"object","additionalProperties":false,"required":["name","version"],"properties":{"name":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"version":{"description":"Raised when, and only when, the same records give other bytes.","type":"integer","minimum":1,"maximum":1000000}}},"shards":{"type":"object","additionalProperties":false,"required":["k"],"properties":{"k":{"description":"A shard begins at a key whose SHA-256 ends in so many zero bits.","type":"integer","minimum":0,"maximum":64}}},"inputs":{"type":"object","additionalProperties":false,"required":["classes","options"],"properties":{"classes":{"$ref":"#/$defs/classes"},"options":{"description":"Options that were set or that have a default which reaches the contents.","$ref":"#/$defs/options"}}},"classes":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"advisories":{"$ref":"#/$defs/class"},"vex":{"$ref":"#/$defs/class"}}},"class":{"type":"object","additionalProperties":false,"required":["count","digest"],"properties":{"count":{"$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `key NUL hex(digest) LF` of each selected record in byte order of key.","$ref":"#/$defs/digest"}}},"options":{"type":"object","additionalProperties":false,"properties":{"skipInvalid":{"description":"Whether records that cannot be exported are withheld, instead of ending the export.","type":"boolean"},"validForSeconds":{"description":"How long after asOf a consumer may rely on the content.","type":"integer","minimum":1,"maximum":3155760000},"dataSources":{"description":"Names of data sources by prefix of id, in byte order of prefix.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/dataSource"}}}},"dataSource":{"type":"object","additionalProperties":false,"required":["prefix","id","name","url"],"properties":{"prefix":{"$ref":"#/$defs/text"},"id":{"$ref":"#/$defs/text"},"name":{"$ref":"#/$defs/text"},"url":{"type":"string","pattern":"^https?://[!-~]{1,2000}$"}}},"content":{"type":"object","additionalProperties":false,"required":["path","digest","sizeBytes","records","mediaType"],"properties":{"path":{"description":"Relative, with forward slashes; the title of the layer.","type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$"},"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/count"},"records":{"description":"Records that the file holds; 0 for indexes and metadata.","$ref":"#/$defs/count"},"mediaType":{"type":"string","pattern":"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"}}},"records":{"type":"object","additionalProperties":false,"required":["kept","leftOut","unscored","withheld"],"properties":{"kept":{"$ref":"#/$defs/count"},"leftOut":{"description":"Records left out, by the clause or rule that did so; a record counts once.","type":"object","propertyNames":{"pattern":"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/count"}},"unscored":{"description":"Records kept although the severity clause could not judge them.","$ref":"#/$defs/count"},"withheld":{"$ref":"#/$defs/count"}}},"withheldRecord":{"type":"object","additionalProperties":false,"required":["record","code","pointer"],"properties":{"record":{"description":"Its id, else `sha256:` and the hash of its bytes as they were found.","$ref":"#/$defs/text"},"code":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^ERR_EXPORT_[A-Z0-9_]{1,40}$"},"pointer":{"description":"Where in the record (RFC 6901); empty for the whole.","type":"string","pattern":"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"}}},"delta":{"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}}}};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/export-manifest/v1","title":"Export manifest","description":"export.json: what a bundle holds, what it was made from, and what was left out. The same inputs give the same bytes; what varies per run stands in the provenance.","type":"object","additionalProperties":false,"required":["schema","version","profile","tenant","selector","asOf","adapters","inputs","inputsHash","contents","rerunHash","records","withheld"],"properties":{"schema":{"description":"The identifier of this schema.","const":"https://stellaops.io/export-center/schemas/export-manifest/v1"},"version":{"description":"Version of the document's form; a reader of 1.0 understands every 1.x that it accepts.","type":"string","pattern":"^1\\.[0-9]{1,4}\\.[0-9]{1,4}$"},"profile":{"description":"What the consumer wanted.","$ref":"#/$defs/profile"},"tenant":{"description":"Whose evidence this is.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"},"selector":{"description":"Which records were wanted; empty for all.","$ref":"#/$defs/selector"},"asOf":{"description":"The bundle's one point in time: every date in it derives from this one.","$ref":"#/$defs/instant"},"adapters":{"description":"The builders that wrote the contents, in byte order of name.","type":"array","minItems":1,"maxItems":32,"items":{"$ref":"#/$defs/adapter"}},"shards":{"description":"How records were cut into shards, where they were.","$ref":"#/$defs/shards"},"inputs":{"description":"What went in.","$ref":"#/$defs/inputs"},"inputsHash":{"description":"SHA-256 over the inputs and everything that decides what is made of them (docs/FORMATS.md).","$ref":"#/$defs/digest"},"contents":{"description":"The files of the bundle in byte order of path, without this one and checksums.txt.","type":"array","minItems":1,"maxItems":100000,"items":{"$ref":"#/$defs/content"}},"rerunHash":{"description":"SHA-256 over the digests of the contents: equal for two runs that made the same files (docs/FORMATS.md).","$ref":"#/$defs/digest"},"records":{"description":"How many records went which way.","$ref":"#/$defs/records"},"withheld":{"description":"Records that were not fit to be exported, in byte order of record.","type":"array","maxItems":100000,"items":{"$ref":"#/$defs/withheldRecord"}},"losses":{"description":"What the profile could not carry, in byte order of reason; since version 1.1.0, and only where there is anything.","type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/loss"}},"delta":{"description":"The bundle that this one adds to, where it is not whole by itself.","$ref":"#/$defs/delta"}},"$defs":{"digest":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"},"instant":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},"count":{"type":"integer","minimum":0,"maximum":9007199254740991},"text":{"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f]{1,256}$"},"pointer":{"type":"string","pattern":"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"},"profile":{"type":"object","additionalProperties":false,"required":["kind","variant","name","revision"],"properties":{"kind":{"enum":["json","trivy"]},"variant":{"enum":["raw","db"]},"name":{"description":"The name by which it is asked for, e.g. `json:raw`.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"revision":{"description":"A profile never changes: another meaning is another revision.","type":"string","pattern":"^r[1-9][0-9]{0,8}$"}}},"selector":{"type":"object","additionalProperties":false,"properties":{"ecosystems":{"$ref":"#/$defs/clause"},"packages":{"description":"Names, or globs of names.","$ref":"#/$defs/clause"},"ids":{"$ref":"#/$defs/clause"},"minimumSeverity":{"description":"Records without a score stay.","enum":["low","medium","high","critical"]},"modifiedSince":{"$ref":"#/$defs/instant"},"modifiedUntil":{"$ref":"#/$defs/instant"},"withdrawn":{"description":"What becomes of withdrawn records; `include` unless told.","enum":["include","exclude","only"]}}},"clause":{"description":"One of these must fit; in byte order, each once.","type":"array","minItems":1,"maxItems":10000,"items":{"$ref":"#/$defs/text"}},"adapter":{"type":"object","additionalProperties":false,"required":["name","version"],"properties":{"name":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"version":{"description":"Raised when, and only when, the same records give other bytes.","type":"integer","minimum":1,"maximum":1000000}}},"shards":{"type":"object","additionalProperties":false,"required":["k"],"properties":{"k":{"description":"A shard begins at a key whose SHA-256 ends in so many zero bits.","type":"integer","minimum":0,"maximum":64}}},"inputs":{"type":"object","additionalProperties":false,"required":["classes","options"],"properties":{"classes":{"$ref":"#/$defs/classes"},"options":{"description":"Options that were set or that have a default which reaches the contents.","$ref":"#/$defs/options"}}},"classes":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"advisories":{"$ref":"#/$defs/class"},"vex":{"$ref":"#/$defs/class"}}},"class":{"type":"object","additionalProperties":false,"required":["count","digest"],"properties":{"count":{"$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `key NUL hex(digest) LF` of each selected record in byte order of key.","$ref":"#/$defs/digest"}}},"options":{"type":"object","additionalProperties":false,"properties":{"skipInvalid":{"description":"Whether records that cannot be exported are withheld, instead of ending the export.","type":"boolean"},"validForSeconds":{"description":"How long after asOf a consumer may rely on the content.","type":"integer","minimum":1,"maximum":3155760000},"dataSources":{"description":"Names of data sources by prefix of id, in byte order of prefix.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/dataSource"}}}},"dataSource":{"type":"object","additionalProperties":false,"required":["prefix","id","name","url"],"properties":{"prefix":{"$ref":"#/$defs/text"},"id":{"$ref":"#/$defs/text"},"name":{"$ref":"#/$defs/text"},"url":{"type":"string","pattern":"^https?://[!-~]{1,2000}$"}}},"content":{"type":"object","additionalProperties":false,"required":["path","digest","sizeBytes","records","mediaType"],"properties":{"path":{"description":"Relative, with forward slashes; the title of the layer.","type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$"},"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/count"},"records":{"description":"Records that the file holds; 0 for indexes and metadata.","$ref":"#/$defs/count"},"mediaType":{"type":"string","pattern":"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"}}},"records":{"type":"object","additionalProperties":false,"required":["kept","leftOut","unscored","withheld"],"properties":{"kept":{"$ref":"#/$defs/count"},"leftOut":{"description":"Records left out, by the clause or rule that did so; a record counts once.","type":"object","propertyNames":{"pattern":"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/count"}},"unscored":{"description":"Records kept although the severity clause could not judge them.","$ref":"#/$defs/count"},"withheld":{"$ref":"#/$defs/count"}}},"withheldRecord":{"type":"object","additionalProperties":false,"required":["record","code","pointer"],"properties":{"record":{"description":"Its id, else `sha256:` and the hash of its bytes as they were found.","$ref":"#/$defs/text"},"code":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^ERR_EXPORT_[A-Z0-9_]{1,40}$"},"pointer":{"description":"Where in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}},"loss":{"type":"object","additionalProperties":false,"required":["reason","scope","records","parts","digest","listed"],"properties":{"reason":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^[a-z][a-zA-Z0-9]{0,63}$"},"scope":{"description":"Whether records are left out whole, or parts of records.","enum":["record","part"]},"records":{"description":"How many records are concerned.","$ref":"#/$defs/count"},"parts":{"description":"How many parts of them; as many as records where they are left out whole.","$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `record NUL parts NUL pointer LF` of each record concerned, in byte order of record.","$ref":"#/$defs/digest"},"listed":{"description":"The first of the records, in byte order: all of them, or a thousand.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/lossEntry"}}}},"lossEntry":{"type":"object","additionalProperties":false,"required":["record","parts","pointer"],"properties":{"record":{"$ref":"#/$defs/text"},"parts":{"description":"How many parts of it; 1 where it is the whole record.","$ref":"#/$defs/count"},"pointer":{"description":"The first of them in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}},"delta":{"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}}}};
 const schema32 = {"type":"object","additionalProperties":false,"required":["kind","variant","name","revision"],"properties":{"kind":{"enum":["json","trivy"]},"variant":{"enum":["raw","db"]},"name":{"description":"The name by which it is asked for, e.g. `json:raw`.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"revision":{"description":"A profile never changes: another meaning is another revision.","type":"string","pattern":"^r[1-9][0-9]{0,8}$"}}};
 const schema36 = {"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"};
 const schema39 = {"type":"object","additionalProperties":false,"required":["name","version"],"properties":{"name":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"version":{"description":"Raised when, and only when, the same records give other bytes.","type":"integer","minimum":1,"maximum":1000000}}};
@@ -1288,7 +1288,8 @@ return errors === 0;
 }
 validate40.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema62 = {"type":"object","additionalProperties":false,"required":["record","code","pointer"],"properties":{"record":{"description":"Its id, else `sha256:` and the hash of its bytes as they were found.","$ref":"#/$defs/text"},"code":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^ERR_EXPORT_[A-Z0-9_]{1,40}$"},"pointer":{"description":"Where in the record (RFC 6901); empty for the whole.","type":"string","pattern":"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"}}};
+const schema62 = {"type":"object","additionalProperties":false,"required":["record","code","pointer"],"properties":{"record":{"description":"Its id, else `sha256:` and the hash of its bytes as they were found.","$ref":"#/$defs/text"},"code":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^ERR_EXPORT_[A-Z0-9_]{1,40}$"},"pointer":{"description":"Where in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}};
+const schema64 = {"type":"string","pattern":"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"};
 const pattern25 = new RegExp("^ERR_EXPORT_[A-Z0-9_]{1,40}$", "u");
 const pattern26 = new RegExp("^(?:/(?:[^/~]|~[01]){0,256}){0,128}$", "u");
 
@@ -1399,7 +1400,7 @@ if(data.pointer !== undefined){
 let data2 = data.pointer;
 if(typeof data2 === "string"){
 if(!pattern26.test(data2)){
-const err8 = {instancePath:instancePath+"/pointer",schemaPath:"#/properties/pointer/pattern",keyword:"pattern",params:{pattern: "^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"},message:"must match pattern \""+"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"+"\""};
+const err8 = {instancePath:instancePath+"/pointer",schemaPath:"#/$defs/pointer/pattern",keyword:"pattern",params:{pattern: "^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"},message:"must match pattern \""+"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -1410,7 +1411,7 @@ errors++;
 }
 }
 else {
-const err9 = {instancePath:instancePath+"/pointer",schemaPath:"#/properties/pointer/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err9 = {instancePath:instancePath+"/pointer",schemaPath:"#/$defs/pointer/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -1436,12 +1437,445 @@ return errors === 0;
 }
 validate42.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema64 = {"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}};
+const schema65 = {"type":"object","additionalProperties":false,"required":["reason","scope","records","parts","digest","listed"],"properties":{"reason":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^[a-z][a-zA-Z0-9]{0,63}$"},"scope":{"description":"Whether records are left out whole, or parts of records.","enum":["record","part"]},"records":{"description":"How many records are concerned.","$ref":"#/$defs/count"},"parts":{"description":"How many parts of them; as many as records where they are left out whole.","$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `record NUL parts NUL pointer LF` of each record concerned, in byte order of record.","$ref":"#/$defs/digest"},"listed":{"description":"The first of the records, in byte order: all of them, or a thousand.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/lossEntry"}}}};
+const pattern27 = new RegExp("^[a-z][a-zA-Z0-9]{0,63}$", "u");
+const schema69 = {"type":"object","additionalProperties":false,"required":["record","parts","pointer"],"properties":{"record":{"$ref":"#/$defs/text"},"parts":{"description":"How many parts of it; 1 where it is the whole record.","$ref":"#/$defs/count"},"pointer":{"description":"The first of them in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}};
+
+function validate45(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate45.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.record === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "record"},message:"must have required property '"+"record"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.parts === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "parts"},message:"must have required property '"+"parts"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.pointer === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "pointer"},message:"must have required property '"+"pointer"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((key0 === "record") || (key0 === "parts")) || (key0 === "pointer"))){
+const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.record !== undefined){
+let data0 = data.record;
+if(typeof data0 === "string"){
+if(!pattern8.test(data0)){
+const err4 = {instancePath:instancePath+"/record",schemaPath:"#/$defs/text/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000-\\u001f\\u007f]{1,256}$"},message:"must match pattern \""+"^[^\\u0000-\\u001f\\u007f]{1,256}$"+"\""};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+else {
+const err5 = {instancePath:instancePath+"/record",schemaPath:"#/$defs/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+if(data.parts !== undefined){
+let data1 = data.parts;
+if(!(((typeof data1 == "number") && (!(data1 % 1) && !isNaN(data1))) && (isFinite(data1)))){
+const err6 = {instancePath:instancePath+"/parts",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+if((typeof data1 == "number") && (isFinite(data1))){
+if(data1 > 9007199254740991 || isNaN(data1)){
+const err7 = {instancePath:instancePath+"/parts",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+if(data1 < 0 || isNaN(data1)){
+const err8 = {instancePath:instancePath+"/parts",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+}
+if(data.pointer !== undefined){
+let data2 = data.pointer;
+if(typeof data2 === "string"){
+if(!pattern26.test(data2)){
+const err9 = {instancePath:instancePath+"/pointer",schemaPath:"#/$defs/pointer/pattern",keyword:"pattern",params:{pattern: "^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"},message:"must match pattern \""+"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"+"\""};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+else {
+const err10 = {instancePath:instancePath+"/pointer",schemaPath:"#/$defs/pointer/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+}
+else {
+const err11 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+validate45.errors = vErrors;
+return errors === 0;
+}
+validate45.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
 
 function validate44(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
 const evaluated0 = validate44.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.reason === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.scope === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.records === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "records"},message:"must have required property '"+"records"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(data.parts === undefined){
+const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "parts"},message:"must have required property '"+"parts"+"'"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+if(data.digest === undefined){
+const err4 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(data.listed === undefined){
+const err5 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "listed"},message:"must have required property '"+"listed"+"'"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((((((key0 === "reason") || (key0 === "scope")) || (key0 === "records")) || (key0 === "parts")) || (key0 === "digest")) || (key0 === "listed"))){
+const err6 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+if(data.reason !== undefined){
+let data0 = data.reason;
+if(typeof data0 === "string"){
+if(!pattern27.test(data0)){
+const err7 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-zA-Z0-9]{0,63}$"},message:"must match pattern \""+"^[a-z][a-zA-Z0-9]{0,63}$"+"\""};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+else {
+const err8 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+if(data.scope !== undefined){
+let data1 = data.scope;
+if(!((data1 === "record") || (data1 === "part"))){
+const err9 = {instancePath:instancePath+"/scope",schemaPath:"#/properties/scope/enum",keyword:"enum",params:{allowedValues: schema65.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+if(data.records !== undefined){
+let data2 = data.records;
+if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
+const err10 = {instancePath:instancePath+"/records",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+if((typeof data2 == "number") && (isFinite(data2))){
+if(data2 > 9007199254740991 || isNaN(data2)){
+const err11 = {instancePath:instancePath+"/records",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+if(data2 < 0 || isNaN(data2)){
+const err12 = {instancePath:instancePath+"/records",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+}
+if(data.parts !== undefined){
+let data3 = data.parts;
+if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
+const err13 = {instancePath:instancePath+"/parts",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+if((typeof data3 == "number") && (isFinite(data3))){
+if(data3 > 9007199254740991 || isNaN(data3)){
+const err14 = {instancePath:instancePath+"/parts",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+if(data3 < 0 || isNaN(data3)){
+const err15 = {instancePath:instancePath+"/parts",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+}
+if(data.digest !== undefined){
+let data4 = data.digest;
+if(typeof data4 === "string"){
+if(!pattern13.test(data4)){
+const err16 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+else {
+const err17 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+if(data.listed !== undefined){
+let data5 = data.listed;
+if(Array.isArray(data5)){
+if(data5.length > 1000){
+const err18 = {instancePath:instancePath+"/listed",schemaPath:"#/properties/listed/maxItems",keyword:"maxItems",params:{limit: 1000},message:"must NOT have more than 1000 items"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+if(data5.length < 1){
+const err19 = {instancePath:instancePath+"/listed",schemaPath:"#/properties/listed/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+const len0 = data5.length;
+for(let i0=0; i0<len0; i0++){
+if(!(validate45(data5[i0], {instancePath:instancePath+"/listed/" + i0,parentData:data5,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate45.errors : vErrors.concat(validate45.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/listed",schemaPath:"#/properties/listed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+}
+else {
+const err21 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+validate44.errors = vErrors;
+return errors === 0;
+}
+validate44.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+const schema73 = {"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}};
+
+function validate48(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate48.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1507,10 +1941,10 @@ vErrors.push(err4);
 }
 errors++;
 }
-validate44.errors = vErrors;
+validate48.errors = vErrors;
 return errors === 0;
 }
-validate44.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate48.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -2253,20 +2687,62 @@ vErrors.push(err59);
 errors++;
 }
 }
-if(data.delta !== undefined){
-if(!(validate44(data.delta, {instancePath:instancePath+"/delta",parentData:data,parentDataProperty:"delta",rootData,dynamicAnchors}))){
+if(data.losses !== undefined){
+let data24 = data.losses;
+if(Array.isArray(data24)){
+if(data24.length > 100){
+const err60 = {instancePath:instancePath+"/losses",schemaPath:"#/properties/losses/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+if(data24.length < 1){
+const err61 = {instancePath:instancePath+"/losses",schemaPath:"#/properties/losses/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+const len3 = data24.length;
+for(let i3=0; i3<len3; i3++){
+if(!(validate44(data24[i3], {instancePath:instancePath+"/losses/" + i3,parentData:data24,parentDataProperty:i3,rootData,dynamicAnchors}))){
 vErrors = vErrors === null ? validate44.errors : vErrors.concat(validate44.errors);
 errors = vErrors.length;
 }
 }
 }
 else {
-const err60 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err62 = {instancePath:instancePath+"/losses",schemaPath:"#/properties/losses/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err60];
+vErrors = [err62];
 }
 else {
-vErrors.push(err60);
+vErrors.push(err62);
+}
+errors++;
+}
+}
+if(data.delta !== undefined){
+if(!(validate48(data.delta, {instancePath:instancePath+"/delta",parentData:data,parentDataProperty:"delta",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate48.errors : vErrors.concat(validate48.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err63 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
 }
 errors++;
 }

@@ -28,11 +28,7 @@ export interface Bundle {
   readonly layers: readonly Descriptor[];
   /** For artifacts that cannot hold export.json themselves: the referrer that does. */
   readonly exportReferrer?: Descriptor;
-  /** Parts of records that the profile cannot carry, by reason. */
-  readonly leftOutParts: Readonly<Record<string, number>>;
 }
-
-type Packed = Omit<Bundle, 'leftOutParts'>;
 
 /** The annotation by which an artifact names its export.json, where that is not among its layers. */
 export const exportManifestAnnotation = 'io.stellaops.export.manifest-digest';
@@ -54,13 +50,12 @@ export async function packBundle(plan: Plan, staging: Staging, work: WorkOptions
   const records = work.onProgress ? watchFeeding(plan.records, adapter.passes, work.onProgress) : plan.records;
   const build = adapter.build({ records, request, options });
   const contents = await stageContents(build, staging, work);
-  const report = build.report();
-  const exportManifest = makeExportManifest(plan, contents, report);
+  const exportManifest = makeExportManifest(plan, contents, build.report());
   if (exportManifest.records.kept === 0) throw nothingToPublish(exportManifest);
   const bytes = encodeExportManifest(exportManifest);
   const layer = await stageBytes(staging, mediaTypes.exportManifest, bytes);
   const pack = plan.profile.kind === 'trivy' ? packTrivy : packRecords;
-  return { ...(await pack(staging, exportManifest, layer)), leftOutParts: report.leftOutParts ?? {} };
+  return pack(staging, exportManifest, layer);
 }
 
 async function stageContents(build: Build, staging: Staging, work: WorkOptions): Promise<Content[]> {
@@ -78,7 +73,7 @@ async function stageDraft(draft: LayerDraft, staging: Staging, { signal }: WorkO
 }
 
 /** design: the bundle explains itself, so export.json is its config and, under the same digest, one of its files. */
-async function packRecords(staging: Staging, manifest: ExportManifest, exportLayer: Descriptor): Promise<Packed> {
+async function packRecords(staging: Staging, manifest: ExportManifest, exportLayer: Descriptor): Promise<Bundle> {
   const list = encodeChecksums([...manifest.contents, { path: exportManifestPath, digest: exportLayer.digest }]);
   const checksums = await stageBytes(staging, mediaTypes.text, Buffer.from(list));
   const config = titled(exportLayer, exportManifestPath);
@@ -93,7 +88,7 @@ async function packRecords(staging: Staging, manifest: ExportManifest, exportLay
 }
 
 /** Stock Trivy takes one layer and nothing else; export.json hangs on the artifact, which names it by digest. */
-async function packTrivy(staging: Staging, manifest: ExportManifest, exportLayer: Descriptor): Promise<Packed> {
+async function packTrivy(staging: Staging, manifest: ExportManifest, exportLayer: Descriptor): Promise<Bundle> {
   const layers = contentLayers(manifest);
   const annotations = { ...artifactAnnotations(manifest), [exportManifestAnnotation]: exportLayer.digest };
   await stageBytes(staging, mediaTypes.ociEmpty, Buffer.from('{}'));

@@ -38,12 +38,21 @@ export interface RecordCounts {
   readonly withheld: number;
 }
 
+/** How much the profile could not carry for one reason; export.json lists the records. */
+interface LossCounts {
+  readonly reason: string;
+  readonly scope: 'record' | 'part';
+  readonly records: number;
+  readonly parts: number;
+}
+
 /** The result of `export` and `plan`: one artifact, and where it went. */
 export interface ExportReport {
   readonly digest: Digest;
   readonly profile: string;
   readonly asOf: Instant;
   readonly records: RecordCounts;
+  readonly losses: readonly LossCounts[];
   /** In the order in which the destinations were named; one without a reference where a plan names none. */
   readonly publications: readonly Publication[];
 }

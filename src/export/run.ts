@@ -6,7 +6,7 @@ import type { IgnoredFile, WithheldFile } from '#evidence';
 import { openLayout, type Reference } from '#oci';
 import type { Provenance, Signer } from '#signing';
 import { accountOf } from './account.ts';
-import type { WithheldRecord } from './export-manifest.generated.ts';
+import type { Loss, WithheldRecord } from './export-manifest.generated.ts';
 import { parametersOf } from './export-manifest.ts';
 import { type Bundle, packBundle, type Staging } from './pack.ts';
 import { type Plan, planExport, type WorkOptions } from './plan.ts';
@@ -25,8 +25,8 @@ interface WatchOptions {
   readonly onIgnored?: ((files: readonly IgnoredFile[]) => void) | undefined;
   /** Told of records that are withheld, and of the files of those that the sources told of, once a bundle is built. */
   readonly onWithheld?: ((records: readonly WithheldRecord[], files: readonly WithheldFile[]) => void) | undefined;
-  /** Told how many parts of records the profile cannot carry, by reason, once a bundle is built. */
-  readonly onLeftOutParts?: ((parts: Readonly<Record<string, number>>) => void) | undefined;
+  /** Told what the profile cannot carry, as export.json has it, once a bundle is built. */
+  readonly onLosses?: ((losses: readonly Loss[]) => void) | undefined;
 }
 
 /** One execution: where to, signed by whom, and what only this run knows. */
@@ -132,7 +132,7 @@ async function withBundle<T>(
       const staging = await openLayout(join(workDir, 'staging'), { create: true, durable: false });
       const bundle = await packBundle(plan, staging, work);
       options.onWithheld?.(bundle.exportManifest.withheld, plan.records.withheldFiles);
-      options.onLeftOutParts?.(bundle.leftOutParts);
+      options.onLosses?.(bundle.exportManifest.losses ?? []);
       return await use({ plan, bundle, staging });
     } finally {
       await plan.close();
@@ -146,13 +146,21 @@ function describeRun(plan: Plan, bundle: Bundle, { builderId, builderVersion }: 
     internalParameters: { codecs: codecVersions },
     resolvedDependencies: plan.sources,
     builder: { id: builderId, version: builderVersion },
-    byproducts: [accountOf(plan, bundle)],
+    byproducts: [accountOf(plan)],
   };
 }
 
 function reportOf(bundle: Bundle, publications: readonly Publication[]): ExportReport {
-  const { profile, asOf, records } = bundle.exportManifest;
-  return { digest: bundle.artifact.digest, profile: profile.name, asOf, records: countsOf(records), publications };
+  const { profile, asOf, records, losses = [] } = bundle.exportManifest;
+  const counts = losses.map(({ reason, scope, records, parts }) => ({ reason, scope, records, parts }));
+  return {
+    digest: bundle.artifact.digest,
+    profile: profile.name,
+    asOf,
+    records: countsOf(records),
+    losses: counts,
+    publications,
+  };
 }
 
 function countsOf(records: Bundle['exportManifest']['records']): RecordCounts {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Digest, Instant } from '#core';
 import type { ExportReport, LayerReport, Publication } from '#export';
-import { describeIgnored, writeExportReport } from '../../src/cli/export-output.ts';
+import { describeIgnored, describeLosses, writeExportReport } from '../../src/cli/export-output.ts';
 import { readJson } from '../core/read-json.ts';
 
 const digest = `sha256:${'ab'.repeat(32)}` as Digest;
@@ -18,6 +18,7 @@ const report: ExportReport = {
   profile: 'trivy:db',
   asOf: '2026-08-22T00:00:00Z' as Instant,
   records: { kept: 6923, leftOut: 27, withheld: 2 },
+  losses: [{ reason: 'withdrawn', scope: 'record', records: 27, parts: 27 }],
   publications: [publication],
 };
 
@@ -32,6 +33,7 @@ test('json: one object on one line, as documented', () => {
     layers: [layer],
     bytesSent: 4096,
     records: { kept: 6923, leftOut: 27, withheld: 2 },
+    losses: [{ reason: 'withdrawn', scope: 'record', records: 27, parts: 27 }],
     referrers: [{ artifactType: 'a/c', digest }],
   });
 });
@@ -92,4 +94,20 @@ test('describeIgnored: each file with its reason, and a count of the rest', () =
   expect(lines[0]).toBe('ignored 1,002 files that hold no records:');
   expect(lines[1]).toBe('  a.zip: 0.txt: no JSON');
   expect(lines.at(-2)).toBe('  and 2 more');
+});
+
+test('describeLosses: each reason with its counts, some of its records, and a count of the rest', () => {
+  expect(describeLosses([])).toBe('');
+  const listed = Array.from({ length: 1000 }, (_, i) => ({ record: `A-${i}`, parts: 2, pointer: '' }));
+  const [first] = listed;
+  if (first === undefined) throw new Error('no entry');
+  const text = describeLosses([
+    { reason: 'versionNotComparable', scope: 'part', records: 2500, parts: 5000, digest, listed },
+    { reason: 'withdrawn', scope: 'record', records: 1, parts: 1, digest, listed: [first] },
+  ]);
+  expect(text).toBe(
+    'left out, as "losses" in export.json lists:\n' +
+      '  versionNotComparable: 5,000 parts of 2,500 records: A-0, A-1, A-2, A-3, A-4, and 2,495 more\n' +
+      '  withdrawn: 1 record: A-0\n',
+  );
 });

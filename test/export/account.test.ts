@@ -33,7 +33,6 @@ test('provenance keeps the files of withheld records and of what holds none, wit
     withheldFilesCount: 1,
     ignoredFiles: [{ name: 'notes/readme.txt' }],
     ignoredFilesCount: 1,
-    leftOutParts: {},
   });
   expect(bytes.toString('utf8')).not.toContain(join(source, '..'));
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Loss } from '#artifacts';
 import type { Digest, Instant } from '#core';
 import type { WithheldRecord } from '#evidence';
 import { parseExportManifest } from '../../src/export/export-manifest.generated.ts';
@@ -39,7 +40,13 @@ function planWith(records: Partial<Plan['records']> = {}): Plan {
 }
 
 const layer = { path: 'db.tar.gz', digest: digest('ab'), sizeBytes: 5, records: 10, mediaType: 'application/x' };
-const nothing = { withheld: [], leftOut: {} };
+const nothing = { withheld: [], losses: [] };
+
+/** So many records that a rule of the builder left out. */
+function left(reason: string, count: number): Loss {
+  const listed = Array.from({ length: count }, (_, i) => ({ record: `A-${i}`, parts: 1, pointer: '' }));
+  return { reason, scope: 'record', records: count, parts: count, digest: digest('ef'), listed };
+}
 
 test('makeExportManifest: says what was asked for, what went in and what came out', () => {
   const manifest = makeExportManifest(planWith(), [layer], nothing);
@@ -63,6 +70,7 @@ test('makeExportManifest: says what was asked for, what went in and what came ou
   expect(manifest.inputsHash).toBe(inputsHashOf(manifest));
   expect(manifest.rerunHash).toBe(rerunHashOf([layer]));
   expect(manifest).not.toHaveProperty('shards');
+  expect(manifest).not.toHaveProperty('losses');
 });
 
 test('makeExportManifest: contents are in byte order of path, and how shards were cut stands there', () => {
@@ -81,8 +89,10 @@ test('makeExportManifest: contents are in byte order of path, and how shards wer
 
 test('makeExportManifest: what the builder withholds or leaves out is not kept, and all is accounted for', () => {
   const plan = planWith({ withheld: [withheld('GO-2'), withheld('sha256:00')] });
-  const report = { withheld: [withheld('GO-1', 'ERR_EXPORT_RANGE_INVALID')], leftOut: { rejected: 2 } };
-  const { records, withheld: listed } = makeExportManifest(plan, [{ ...layer, records: 7 }], report);
+  const report = { withheld: [withheld('GO-1', 'ERR_EXPORT_RANGE_INVALID')], losses: [left('rejected', 2)] };
+  const manifest = makeExportManifest(plan, [{ ...layer, records: 7 }], report);
+  const { records, withheld: listed } = manifest;
+  expect(manifest).toMatchObject({ version: '1.1.0', losses: report.losses });
   expect(records).toEqual({ kept: 7, leftOut: { ecosystems: 3, rejected: 2 }, unscored: 2, withheld: 3 });
   expect(listed.map((entry) => entry.record)).toEqual(['GO-1', 'GO-2', 'sha256:00']);
   // 10 selected, 3 not, 2 not sound: each is somewhere.
@@ -92,8 +102,11 @@ test('makeExportManifest: what the builder withholds or leaves out is not kept, 
 
 test('makeExportManifest: a clause and a rule of one name both count', () => {
   const plan = planWith({ leftOut: { withdrawn: 40 } });
-  const { records } = makeExportManifest(plan, [layer], { withheld: [], leftOut: { withdrawn: 4, rejected: 0 } });
-  expect(records).toMatchObject({ kept: 6, leftOut: { withdrawn: 44, rejected: 0 } });
+  const { records } = makeExportManifest(plan, [layer], {
+    withheld: [],
+    losses: [left('withdrawn', 4)],
+  });
+  expect(records).toMatchObject({ kept: 6, leftOut: { withdrawn: 44 } });
 });
 
 test('makeExportManifest: what does not conform to the schema is not written', () => {

@@ -75,7 +75,7 @@ async function forgeRecords(layout: Layout, built: Bundle, forgery: Forgery): Pr
   const config = titled(exportLayer, 'export.json');
   const layers = [...contentLayers(manifest), titled(checksums, 'checksums.txt'), config];
   const parts = { artifactType: mediaTypes.exportBundle, config, layers, annotations: artifactAnnotations(manifest) };
-  return { exportManifest: manifest, leftOutParts: {}, ...(await putArtifact(layout, parts, forgery)) };
+  return { exportManifest: manifest, ...(await putArtifact(layout, parts, forgery)) };
 }
 
 async function forgeTrivy(layout: Layout, built: Bundle, forgery: Forgery): Promise<Bundle> {
@@ -84,7 +84,7 @@ async function forgeTrivy(layout: Layout, built: Bundle, forgery: Forgery): Prom
   const parts = { artifactType: mediaTypes.trivyConfig, layers: contentLayers(manifest), annotations };
   const { artifact, layers } = await putArtifact(layout, parts, forgery);
   const exportReferrer = await putExportReferrer(layout, artifact, exportLayer, artifactAnnotations(manifest));
-  return { exportManifest: manifest, leftOutParts: {}, artifact, layers, exportReferrer };
+  return { exportManifest: manifest, artifact, layers, exportReferrer };
 }
 
 /** A manifest that hangs an export.json on an artifact. */

@@ -356,6 +356,26 @@ const databases: [name: string, forgery: Forgery, message: string][] = [
     'counts 3 records',
   ],
   [
+    'another record is listed as left out',
+    {
+      manifest: (manifest) => {
+        const [loss] = manifest.losses ?? [];
+        if (loss === undefined) throw new Error('nothing was left out');
+        manifest.losses = [{ ...loss, listed: [{ record: 'GO-2026-0002', parts: 1, pointer: '' }] }];
+      },
+    },
+    'a digest that does not follow from its list',
+  ],
+  [
+    'losses in a version that has none',
+    {
+      manifest: (manifest) => {
+        manifest.version = '1.0.0';
+      },
+    },
+    'version 1.0.0 has losses',
+  ],
+  [
     'the artifact says that it is something else',
     { parts: (parts) => ({ ...parts, artifactType: mediaTypes.exportBundle }) },
     'its type is',

@@ -10,7 +10,7 @@ const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
 const sound = {
   schema: 'https://stellaops.io/export-center/schemas/export-manifest/v1',
-  version: '1.0.0',
+  version: '1.1.0',
   profile: { kind: 'json', variant: 'raw', name: 'json:raw', revision: 'r1' },
   tenant: 'default',
   selector: { ecosystems: ['Go'], packages: ['golang.org/x/*'], modifiedSince: '2026-01-01T00:00:00Z' },
@@ -31,6 +31,16 @@ const sound = {
   rerunHash: digest,
   records: { kept: 2, leftOut: { ecosystems: 7 }, unscored: 0, withheld: 1 },
   withheld: [{ record: 'GO-2024-0001', code: 'ERR_EXPORT_RECORD_INVALID', pointer: '/affected/0/ranges~1x' }],
+  losses: [
+    {
+      reason: 'withdrawn',
+      scope: 'record',
+      records: 1,
+      parts: 1,
+      digest,
+      listed: [{ record: 'GO-2024-0002', parts: 1, pointer: '' }],
+    },
+  ],
 };
 
 /** The faults found after one member, named by pointer, was replaced; without a value it is taken away. */
@@ -80,6 +90,10 @@ test.each([
   ['/records/leftOut'],
   ['/withheld'],
   ['/withheld/0/pointer'],
+  ['/losses/0/reason'],
+  ['/losses/0/digest'],
+  ['/losses/0/listed'],
+  ['/losses/0/listed/0/pointer'],
 ])('%s must be there', (pointer) => {
   expect(faultsWith(pointer)).toEqual([pointer]);
 });
@@ -101,6 +115,11 @@ test.each([
   ['/asOf', '2026-08-22T10:11:12.50Z'],
   ['/asOf', '2026-08-22T10:11:12+02:00'],
   ['/shards/k', 65],
+  ['/losses', []],
+  ['/losses/0/scope', 'half'],
+  ['/losses/0/listed', []],
+  ['/losses/0/listed', Array(1001).fill({ record: 'A', parts: 1, pointer: '' })],
+  ['/losses/0/listed/0/record', ''],
   ['/inputs/classes/advisories/count', -1],
   ['/inputs/classes/advisories/count', 1.5],
   ['/inputsHash', digest.toUpperCase()],

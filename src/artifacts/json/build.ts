@@ -36,7 +36,7 @@ export function buildJsonRaw(set: RecordSet, options: BuildOptions): Build {
       yield draftDocument(indexPath(name), mediaTypes.exportIndex, encodeIndex(name, k, rows));
     }
     yield draftDocument(redactionPath, mediaTypes.exportRedaction, encodeRedaction(set.classes));
-    report = { withheld: [], leftOut: {}, shards: { k } };
+    report = { withheld: [], losses: [], shards: { k } };
   };
   return {
     drafts: drafts(),

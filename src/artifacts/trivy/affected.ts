@@ -1,7 +1,7 @@
 import { CodedError, type JsonObject } from '#core';
 import { type Ecosystem, ecosystemOf, type Spelled, type VersionGrammar } from '../ecosystems.ts';
 import { listOf, objectOf, objectsOf, textOf } from './json.ts';
-import type { Counts, LeftOutPart } from './left-out.ts';
+import type { TrivyDbLosses } from './losses.ts';
 import { endRange, isInAnyRange, readRanges, spellRange, type VersionRange } from './ranges.ts';
 
 /** What a record says of one package. */
@@ -15,11 +15,11 @@ export interface AffectedPackage {
 
 /** Reads the `affected` of one record after another; keeps the versions that it has met. */
 export class AffectedReader {
-  readonly #leftOut: Counts<LeftOutPart>;
+  readonly #losses: TrivyDbLosses;
   readonly #versions = new Map<VersionGrammar, VersionCaches>();
 
-  constructor(leftOut: Counts<LeftOutPart>) {
-    this.#leftOut = leftOut;
+  constructor(losses: TrivyDbLosses) {
+    this.#losses = losses;
   }
 
   /**
@@ -45,16 +45,16 @@ export class AffectedReader {
   #readEntry(id: string, entry: JsonObject, pointer: string): AffectedPackage | undefined {
     const { ecosystem, name } = packageOf(entry);
     if (ecosystem === undefined || name === '') {
-      this.#leftOut.add('affectedNotCarried');
+      this.#losses.add('affectedNotCarried', id, pointer);
       return undefined;
     }
     if (name.includes('\0') || Buffer.byteLength(name) > MAX_NAME)
       throw nameInvalid(id, name, `${pointer}/package/name`);
     const { ranges, patched } = this.#readRanges(id, entry, pointer, ecosystem);
-    const listed = this.#listed(entry, ranges, ecosystem.grammar);
+    const listed = this.#listed(id, entry, pointer, ranges, ecosystem.grammar);
     const vulnerable = [...ranges.map(spellRange), ...listed];
     if (vulnerable.length > 0) return { ecosystem, name: ecosystem.normalise(name), vulnerable, patched };
-    this.#leftOut.add('affectedWithoutVersions');
+    this.#losses.add('affectedWithoutVersions', id, pointer);
     return undefined;
   }
 
@@ -78,12 +78,18 @@ export class AffectedReader {
   }
 
   /** The listed versions that no range takes in. */
-  #listed(entry: JsonObject, ranges: readonly VersionRange[], grammar: VersionGrammar): string[] {
+  #listed(
+    id: string,
+    entry: JsonObject,
+    pointer: string,
+    ranges: readonly VersionRange[],
+    grammar: VersionGrammar,
+  ): string[] {
     const result: string[] = [];
     const { installed } = this.#cachesOf(grammar);
-    for (const text of listOf(entry, 'versions')) {
+    for (const [index, text] of listOf(entry, 'versions').entries()) {
       const found = typeof text === 'string' ? installed.get(text) : undefined;
-      if (found === undefined) this.#leftOut.add('versionNotComparable');
+      if (found === undefined) this.#losses.add('versionNotComparable', id, `${pointer}/versions/${index}`);
       else if (!isInAnyRange(grammar, ranges, found.version)) result.push(`=${found.text}`);
     }
     return result;

@@ -1,18 +1,20 @@
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeGzip, encodeTar } from '#archive';
 import { writeBbolt } from '#bbolt';
 import { CodedError, fileError, mediaTypes } from '#core';
 import type { RecordSet } from '#evidence';
-import type { Build, BuildOptions, LayerDraft } from '../layer.ts';
+import type { Build, BuildOptions, BuildReport, LayerDraft } from '../layer.ts';
+import { LossCollector } from '../losses.ts';
+import { RowSorter } from '../row-sorter.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
 import { databaseEntries } from './database.ts';
-import { Intake, type TrivyDbReport } from './intake.ts';
+import { Intake } from './intake.ts';
 import { encodeMetadata, layerFiles, layerPath } from './layer-files.ts';
-import { RowSorter } from './row-sorter.ts';
+import { trivyDbLosses } from './losses.ts';
 
 /** Goes up when the same records give other bytes. */
-export const trivyDbAdapter = { name: 'trivy-db', version: 1 } as const;
+export const trivyDbAdapter = { name: 'trivy-db', version: 2 } as const;
 
 /** What this builder is told beyond what every builder is. */
 export interface TrivyDbOptions extends BuildOptions {
@@ -20,11 +22,6 @@ export interface TrivyDbOptions extends BuildOptions {
   readonly validForSeconds: number;
   /** Data sources that come before the defaults; of those that fit a record the one with the longest prefix counts. */
   readonly dataSources?: readonly DataSourceRule[] | undefined;
-}
-
-/** A build whose report tells of parts of records too. */
-export interface TrivyDbBuild extends Build {
-  report(): TrivyDbReport;
 }
 
 /**
@@ -36,13 +33,13 @@ export interface TrivyDbBuild extends Build {
  *   ERR_EXPORT_RECORD_INVALID for a record that no row can be made of (with `skipInvalid` it is withheld instead; one
  *   with a range that trivy could not parse is withheld in any case), ERR_EXPORT_TOO_LARGE, and those of files
  */
-export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): TrivyDbBuild {
+export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): Build {
   checkTimes(options);
-  const intake = new Intake(new DataSources(options.dataSources), options);
-  let finished: TrivyDbReport | undefined;
+  const sources = new DataSources(options.dataSources);
+  let finished: BuildReport | undefined;
   return {
-    drafts: draftsOf(set, intake, options, () => {
-      finished = intake.report();
+    drafts: draftsOf(set, sources, options, (report) => {
+      finished = report;
     }),
     report: () => {
       if (finished === undefined) throw new TypeError('the drafts are not consumed yet');
@@ -53,21 +50,25 @@ export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): TrivyDbBu
 
 async function* draftsOf(
   set: RecordSet,
-  intake: Intake,
+  sources: DataSources,
   options: TrivyDbOptions,
-  finish: () => void,
+  finish: (report: BuildReport) => void,
 ): AsyncGenerator<LayerDraft> {
   const folder = await mkdtemp(join(options.workDir, 'trivy-db-')).catch((error: unknown) => {
     throw fileError(error, options.workDir);
   });
   try {
     const rows = new RowSorter(folder);
+    const lossFolder = join(folder, 'losses');
+    await mkdir(lossFolder);
+    const losses = new LossCollector(lossFolder, trivyDbLosses);
+    const intake = new Intake(sources, losses, options);
     const records = await intake.read(set, rows);
     const path = join(folder, layerFiles.database);
-    const { sizeBytes } = await writeBbolt(path, databaseEntries(rows.read(), intake.parts));
+    const { sizeBytes } = await writeBbolt(path, databaseEntries(rows.read(), losses));
     const chunks = encodeGzip(tarOf(path, sizeBytes, options));
     yield { path: layerPath, mediaType: mediaTypes.trivyDbLayer, records, chunks };
-    finish();
+    finish({ withheld: intake.withheld, losses: await losses.finish() });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,9 +1,9 @@
 import type { BboltEntry } from '#bbolt';
 import { compareText, parseKnownJson } from '#core';
+import type { Row } from '../row-run.ts';
 import { compareSources } from './data-sources.ts';
-import type { Counts, LeftOutPart } from './left-out.ts';
-import type { Row } from './row-run.ts';
-import { rootBuckets, SEPARATOR } from './rows.ts';
+import type { TrivyDbLosses } from './losses.ts';
+import { decodeAdvisoryRow, rootBuckets, SEPARATOR } from './rows.ts';
 import { encodeVulnerability, mergeVulnerabilities, type Vulnerability } from './vulnerability.ts';
 
 /**
@@ -12,9 +12,9 @@ import { encodeVulnerability, mergeVulnerabilities, type Vulnerability } from '.
  */
 export async function* databaseEntries(
   rows: AsyncIterable<readonly Row[]>,
-  leftOut: Counts<LeftOutPart>,
+  losses: TrivyDbLosses,
 ): AsyncGenerator<readonly BboltEntry[]> {
-  const entries = new EntryMaker(leftOut);
+  const entries = new EntryMaker(losses);
   for await (const batch of rows) {
     for (const row of batch) entries.add(row);
     yield entries.take();
@@ -25,7 +25,7 @@ export async function* databaseEntries(
 
 /** Turns rows into entries, one row behind, since the next may replace it. */
 class EntryMaker {
-  readonly #leftOut: Counts<LeftOutPart>;
+  readonly #losses: TrivyDbLosses;
   #entries: BboltEntry[] = [];
   #last: Row | undefined;
   #views: SourceView[] = [];
@@ -33,8 +33,8 @@ class EntryMaker {
   #bucket: { readonly key: string; readonly path: readonly Uint8Array[] } = { key: '', path: [] };
   #hasVulnerabilities = false;
 
-  constructor(leftOut: Counts<LeftOutPart>) {
-    this.#leftOut = leftOut;
+  constructor(losses: TrivyDbLosses) {
+    this.#losses = losses;
   }
 
   add(row: Row): void {
@@ -42,7 +42,7 @@ class EntryMaker {
     this.#last = row;
     if (last === undefined) return;
     if (last.key !== row.key) this.#put(last);
-    else if (!isVulnerability(row.key)) this.#leftOut.add('rowSuperseded');
+    else if (!isVulnerability(row.key)) this.#losses.add('rowSuperseded', decodeAdvisoryRow(last).record);
   }
 
   /** What has become of the rows so far; what is still to come of them is kept in memory of its own. */
@@ -63,7 +63,7 @@ class EntryMaker {
 
   #put(row: Row): void {
     if (!isVulnerability(row.key)) {
-      this.#entries.push({ bucket: this.#pathOf(row.key), key: lastName(row.key), value: row.value });
+      this.#entries.push({ bucket: this.#pathOf(row.key), key: lastName(row.key), value: storedValue(row) });
       return;
     }
     const [, id = '', source = ''] = row.key.split(SEPARATOR);
@@ -106,6 +106,11 @@ function merged(views: readonly SourceView[]): Uint8Array {
 
 function isVulnerability(key: string): boolean {
   return key.startsWith(rootBuckets.vulnerability + SEPARATOR);
+}
+
+/** What trivy.db holds at the key of a row. */
+function storedValue(row: Row): Uint8Array {
+  return row.key.startsWith(rootBuckets.dataSource + SEPARATOR) ? row.value : decodeAdvisoryRow(row).advisory;
 }
 
 function lastName(key: string): Uint8Array {

@@ -8,39 +8,32 @@ import {
   parseKnownJson,
 } from '#core';
 import type { EvidenceRecord, RecordSet, WithheldRecord } from '#evidence';
-import type { BuildOptions, BuildReport } from '../layer.ts';
+import type { BuildOptions } from '../layer.ts';
+import type { RowSorter } from '../row-sorter.ts';
 import { AffectedReader } from './affected.ts';
 import type { DataSources } from './data-sources.ts';
 import { textOf } from './json.ts';
-import { Counts, type LeftOutPart, type LeftOutReason } from './left-out.ts';
-import type { RowSorter } from './row-sorter.ts';
+import type { TrivyDbLoss, TrivyDbLosses } from './losses.ts';
 import { RowMaker } from './rows.ts';
 import { isRejected } from './vulnerability.ts';
 
-/** What became of the records and of their parts. */
-export interface TrivyDbReport extends BuildReport {
-  /** Parts of records that are left out while the record is not, or that are counted beside it, by LeftOutPart. */
-  readonly leftOutParts: Readonly<Record<string, number>>;
-}
-
-/** Takes records in, decides what becomes of each, and keeps the account. */
+/** Takes records in, decides what becomes of each, and collects what is left out. */
 export class Intake {
-  /** Parts of records that are left out; the rows of the database add to it. */
-  readonly parts = new Counts<LeftOutPart>();
-  readonly #leftOut = new Counts<LeftOutReason>();
+  readonly withheld: WithheldRecord[] = [];
   readonly #sources: DataSources;
   readonly #options: BuildOptions;
-  readonly #withheld: WithheldRecord[] = [];
-  readonly #affected = new AffectedReader(this.parts);
+  readonly #losses: TrivyDbLosses;
+  readonly #affected: AffectedReader;
 
-  constructor(sources: DataSources, options: BuildOptions) {
+  constructor(sources: DataSources, losses: TrivyDbLosses, options: BuildOptions) {
+    this.#losses = losses;
+    this.#affected = new AffectedReader(losses);
     this.#sources = sources;
     this.#options = options;
   }
 
   /** Adds the rows of all advisories of a set. @returns how many records have rows */
   async read(set: RecordSet, rows: RowSorter): Promise<number> {
-    this.#leftOut.add('vexStatement', set.classes.vex?.count ?? 0);
     const maker = new RowMaker(rows);
     let records = 0;
     for await (const batch of set.batches('advisories')) {
@@ -49,12 +42,18 @@ export class Intake {
         if (this.#take(record, maker)) records++;
       }
       await rows.relieve();
+      await this.#losses.relieve();
     }
+    await this.#leaveStatements(set);
     return records;
   }
 
-  report(): TrivyDbReport {
-    return { withheld: this.#withheld, leftOut: this.#leftOut.all(), leftOutParts: this.parts.all() };
+  async #leaveStatements(set: RecordSet): Promise<void> {
+    for await (const batch of set.batches('vex')) {
+      this.#options.signal?.throwIfAborted();
+      for (const { key } of batch) this.#losses.add('vexStatement', key);
+      await this.#losses.relieve();
+    }
   }
 
   /** Adds the rows of one record; false where it has none. */
@@ -65,7 +64,7 @@ export class Intake {
     } catch (error) {
       if (!this.#isToWithhold(error)) throw error;
       const pointer = error.details['pointer'];
-      this.#withheld.push({ record: key, code: error.code, pointer: typeof pointer === 'string' ? pointer : '' });
+      this.withheld.push({ record: key, code: error.code, pointer: typeof pointer === 'string' ? pointer : '' });
       return false;
     }
   }
@@ -80,11 +79,11 @@ export class Intake {
   }
 
   #place(record: JsonObject, maker: RowMaker): boolean {
-    if (isWithdrawn(record, this.#options.asOf)) return this.#leave('withdrawn');
-    if (isRejected(record)) return this.#leave('rejected');
-    const packages = this.#affected.read(record);
-    if (packages.length === 0) return this.#leave('nothingCarried');
     const id = textOf(record, 'id');
+    if (isWithdrawn(record, this.#options.asOf)) return this.#leave('withdrawn', id);
+    if (isRejected(record)) return this.#leave('rejected', id);
+    const packages = this.#affected.read(record);
+    if (packages.length === 0) return this.#leave('nothingCarried', id);
     maker.add(
       record,
       packages.map((affected) => ({ affected, source: this.#sources.of(id, affected.ecosystem) })),
@@ -92,8 +91,8 @@ export class Intake {
     return true;
   }
 
-  #leave(reason: LeftOutReason): false {
-    this.#leftOut.add(reason);
+  #leave(reason: TrivyDbLoss, id: string): false {
+    this.#losses.add(reason, id);
     return false;
   }
 }

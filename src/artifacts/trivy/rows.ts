@@ -1,8 +1,9 @@
 import { CodedError, type JsonObject } from '#core';
+import type { Row } from '../row-run.ts';
+import type { RowSorter } from '../row-sorter.ts';
 import type { AffectedPackage } from './affected.ts';
 import type { DataSource } from './data-sources.ts';
 import { goJson, textOf, textsOf } from './json.ts';
-import type { RowSorter } from './row-sorter.ts';
 import { encodeVulnerability, RecordDetail } from './vulnerability.ts';
 
 /** Buckets at the root of every trivy.db. */
@@ -43,7 +44,7 @@ export class RowMaker {
     const { ids, vendorIds } = idsOf(record);
     for (const { affected, source } of packages) {
       const bucket = this.#bucketOf(affected, source);
-      const value = encodeAdvisory(affected, vendorIds);
+      const value = textOf(record, 'id') + SEPARATOR + encodeAdvisory(affected, vendorIds);
       for (const id of ids) this.#rows.add(rowKey(bucket, affected.name, id), value);
     }
     const detail = new RecordDetail(record);
@@ -64,6 +65,12 @@ export class RowMaker {
     }
     return bucket;
   }
+}
+
+/** The row of an advisory: the record that it comes from, and what trivy.db holds. */
+export function decodeAdvisoryRow({ value }: Row): { readonly record: string; readonly advisory: Uint8Array } {
+  const end = value.indexOf(0);
+  return { record: Buffer.from(value.subarray(0, end)).toString('utf8'), advisory: value.subarray(end + 1) };
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   runPlan,
 } from '#export';
 import { openDestinations, parseDestinations, parseSignedAs } from '../destinations.ts';
-import { describeIgnored, describeLeftOutParts, describeWithheld, writeExportReport } from '../export-output.ts';
+import { describeIgnored, describeLosses, describeWithheld, writeExportReport } from '../export-output.ts';
 import { type Io, writeText } from '../io.ts';
 import { loadSigner } from '../key-files.ts';
 import { resultStream } from '../pipe.ts';
@@ -143,8 +143,8 @@ function watchRun(io: Io, { quiet }: CommonOptions) {
   };
   const onIgnored = (...about: Parameters<typeof describeIgnored>) => note(describeIgnored(...about));
   const onWithheld = (...about: Parameters<typeof describeWithheld>) => note(describeWithheld(...about));
-  const onLeftOutParts = (parts: Readonly<Record<string, number>>) => note(describeLeftOutParts(parts));
-  const options = { signal: io.signal, onProgress: progress.listen, onIgnored, onWithheld, onLeftOutParts };
+  const onLosses = (...about: Parameters<typeof describeLosses>) => note(describeLosses(...about));
+  const options = { signal: io.signal, onProgress: progress.listen, onIgnored, onWithheld, onLosses };
   return { options, progress, end: () => progress.clear() };
 }
 

@@ -1,6 +1,7 @@
 import { compareText } from '#core';
 import type { ExportManifest } from '../export-manifest.generated.ts';
 import { inputsHashOf, rerunHashOf } from '../hashes.ts';
+import { faultOfLosses } from './losses.ts';
 import { contentMismatch } from './mismatch.ts';
 
 /**
@@ -15,7 +16,7 @@ export function checkItself(manifest: ExportManifest, place: string): void {
 }
 
 function faultOf(manifest: ExportManifest): string | undefined {
-  const { contents, records, withheld } = manifest;
+  const { version, contents, records, withheld, losses } = manifest;
   if (inputsHashOf(manifest) !== manifest.inputsHash) return 'inputsHash does not follow from the inputs';
   if (rerunHashOf(contents) !== manifest.rerunHash) return 'rerunHash does not follow from the contents';
   const misplaced = contents.find(({ path }, i) => i > 0 && compareText(contents[i - 1]?.path ?? '', path) >= 0);
@@ -25,5 +26,6 @@ function faultOf(manifest: ExportManifest): string | undefined {
   if (withheld.length !== records.withheld) {
     return `export.json counts ${records.withheld} withheld records, and lists ${withheld.length}`;
   }
-  return undefined;
+  if (losses === undefined) return undefined;
+  return version === '1.0.0' ? 'export.json of version 1.0.0 has losses' : faultOfLosses(losses, records.leftOut);
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildTrivyDb, trivyDbAdapter } from '#artifacts';
 import { digestOf, type Instant, type JsonObject, mediaTypes } from '#core';
 import { recordSetOf, vexDocument } from '../json/record-set.ts';
-import { affected, buildOf, buildSet, osvRecords, rowOf } from './scene.ts';
+import { affected, buildOf, buildSet, lossesOf, osvRecords, rowOf } from './scene.ts';
 
 const upTo = (fixed: string): JsonObject[] => [{ introduced: '0' }, { fixed }];
 
@@ -78,7 +78,7 @@ describe('buildTrivyDb', () => {
   });
 
   it('gives the bytes that belong to this version of the adapter', async () => {
-    expect(trivyDbAdapter).toEqual({ name: 'trivy-db', version: 1 });
+    expect(trivyDbAdapter).toEqual({ name: 'trivy-db', version: 2 });
     const { layer, members } = await buildOf(sample);
     // Change these together with the adapter's version, or not at all.
     expect(digestOf(members[1]?.bytes ?? '')).toBe(
@@ -101,7 +101,7 @@ describe('buildTrivyDb', () => {
 });
 
 describe('what is left out', () => {
-  it('is counted by record and reason, and by part', async () => {
+  it('is listed by reason and record, whole records and parts', async () => {
     const commits = {
       package: { ecosystem: 'Go', name: 'm' },
       ranges: [{ type: 'GIT', repo: 'r', events: upTo('abc') }],
@@ -114,11 +114,19 @@ describe('what is left out', () => {
       { id: 'A-5', details: 'Rejected reason: none', affected: [affected('Go', 'x', upTo('1.0.0'))] },
       { id: 'A-6', details: 'x ** REJECT ** x', affected: [affected('Go', 'x', upTo('1.0.0'))] },
     ]);
-    expect(report).toEqual({
-      withheld: [],
-      leftOut: { nothingCarried: 3, rejected: 2 },
-      leftOutParts: { affectedNotCarried: 3, affectedWithoutVersions: 1 },
+    expect(report.withheld).toEqual([]);
+    expect(lossesOf(report)).toEqual({
+      affectedNotCarried: '3: A-1 1 /affected/0, A-2 1 /affected/0, A-4 1 /affected/0',
+      affectedWithoutVersions: '1: A-2 1 /affected/1',
+      nothingCarried: '3: A-2 1, A-3 1, A-4 1',
+      rejected: '2: A-5 1, A-6 1',
     });
+    expect(report.losses.map(({ reason, scope, records }) => [reason, scope, records])).toEqual([
+      ['affectedNotCarried', 'part', 3],
+      ['affectedWithoutVersions', 'part', 1],
+      ['nothingCarried', 'record', 3],
+      ['rejected', 'record', 2],
+    ]);
     expect([...dump.keys()].filter((key) => key.startsWith('vulnerability'))).toEqual(['vulnerability | A-1']);
   });
 
@@ -128,13 +136,15 @@ describe('what is left out', () => {
       [at('A-1', '2026-08-21T00:00:00Z'), at('A-2', '2026-08-22T00:00:00Z'), at('A-3', '2026-08-22T00:00:00.1Z')],
       { asOf: '2026-08-22T00:00:00Z' as Instant },
     );
-    expect(report.leftOut).toEqual({ withdrawn: 2 });
+    expect(lossesOf(report)).toEqual({ withdrawn: '2: A-1 1, A-2 1' });
     expect(records).toBe(1);
   });
 
   it('takes in VEX documents', async () => {
-    const { report } = await buildSet(recordSetOf([...osvRecords(...sample), vexDocument('a'), vexDocument('b')]));
-    expect(report.leftOut).toEqual({ vexStatement: 2 });
+    const statements = [vexDocument('a'), vexDocument('b')];
+    const { report } = await buildSet(recordSetOf([...osvRecords(...sample), ...statements]));
+    const keys = statements.map(({ key }) => `${key} 1`).sort();
+    expect(lossesOf(report)).toEqual({ vexStatement: `2: ${keys.join(', ')}` });
   });
 
   it('takes in rows that a later record replaces', async () => {
@@ -146,7 +156,7 @@ describe('what is left out', () => {
       },
       { id: 'GO-2', aliases: ['CVE-1-1'], affected: [affected('Go', 'm', upTo('2.0.0'))] },
     ]);
-    expect(report.leftOutParts).toEqual({ rowSuperseded: 1 });
+    expect(lossesOf(report)).toEqual({ rowSuperseded: '1: GO-1 1' });
     const row = rowOf(dump, 'go::The Go Vulnerability Database | m | CVE-1-1');
     expect(row).toEqual({ PatchedVersions: ['2.0.0'], VendorIDs: ['GO-2'], VulnerableVersions: ['<2.0.0'] });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '#core';
-import { affected, buildOf, rowOf } from './scene.ts';
+import { affected, buildOf, lossesOf, rowOf } from './scene.ts';
 
 const [from, to, last, limit] = [
   (introduced: string) => ({ introduced }),
@@ -73,7 +73,7 @@ describe('listed versions', () => {
     ]);
     const found = rowOf(dump, 'pip::Python Packaging Advisory Database | p | PYSEC-1');
     expect(found).toEqual({ VulnerableVersions: ['<1'], PatchedVersions: ['1'] });
-    expect(report.leftOutParts).toEqual({ versionNotComparable: 2 });
+    expect(lossesOf(report)).toEqual({ versionNotComparable: '2: PYSEC-1 2 /affected/0/versions/0' });
     expect(report.withheld).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
-import { type BuildOptions, buildTrivyDb, type TrivyDbOptions, type TrivyDbReport } from '#artifacts';
+import { type BuildOptions, type BuildReport, buildTrivyDb, type TrivyDbOptions } from '#artifacts';
 import { BboltFile } from '#bbolt';
 import { digestOf, encodeCanonical, type Instant, type JsonObject } from '#core';
 import type { EvidenceRecord, RecordSet } from '#evidence';
@@ -16,13 +16,23 @@ export type Dump = ReadonlyMap<string, string>;
 
 /** What a build gave. */
 export interface BuiltDb {
-  readonly report: TrivyDbReport;
+  readonly report: BuildReport;
   readonly layer: Buffer;
   readonly path: string;
   readonly mediaType: string;
   readonly records: number;
   readonly members: readonly { readonly header: Header; readonly bytes: Buffer }[];
   readonly dump: Dump;
+}
+
+/** What a build left out: by reason the number of parts, and the records listed with how many and where first. */
+export function lossesOf({ losses }: BuildReport): Record<string, string> {
+  return Object.fromEntries(
+    losses.map(({ reason, parts, listed }) => {
+      const named = listed.map((entry) => `${entry.record} ${entry.parts}${entry.pointer && ` ${entry.pointer}`}`);
+      return [reason, `${parts}: ${named.join(', ')}`];
+    }),
+  );
 }
 
 /** Makes records of OSV objects; what every record needs is added. */

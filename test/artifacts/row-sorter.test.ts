@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RowSorter } from '../../../src/artifacts/trivy/row-sorter.ts';
+import { RowSorter } from '../../src/artifacts/row-sorter.ts';
 
 let folder: string;
 beforeEach(async () => {

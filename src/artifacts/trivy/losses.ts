@@ -1,0 +1,27 @@
+import type { LossCollector, LossScope } from '../losses.ts';
+
+/** Why a record, or a part of one, is not in a trivy.db. A record that is left out whole counts once. */
+export const trivyDbLosses = {
+  /** Withdrawn by `asOf`. */
+  withdrawn: 'record',
+  /** Its text says that the id was rejected; trivy's own builder leaves such ids out too. */
+  rejected: 'record',
+  /** A VEX document: it says what is not vulnerable, and trivy takes those by `--vex`. */
+  vexStatement: 'record',
+  /** Nothing in it that trivy.db carries; the entries count as parts. */
+  nothingCarried: 'record',
+  /** An entry of `affected` in an ecosystem that is not carried, or without a package. */
+  affectedNotCarried: 'part',
+  /** An entry of `affected` that names commits only, or nothing at all. */
+  affectedWithoutVersions: 'part',
+  /** A listed version that trivy could not parse as an installed one, so that no scan could meet it. */
+  versionNotComparable: 'part',
+  /** A row in whose place a later record says something else of the same package and id. */
+  rowSuperseded: 'part',
+} as const satisfies Readonly<Record<string, LossScope>>;
+
+/** A reason of trivyDbLosses. */
+export type TrivyDbLoss = keyof typeof trivyDbLosses;
+
+/** What is left out of a trivy.db. */
+export type TrivyDbLosses = LossCollector<TrivyDbLoss>;
