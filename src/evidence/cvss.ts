@@ -31,11 +31,10 @@ export function scoreOf(vector: string): CvssScore | undefined {
   return { version, ...scoreV3(parsed) };
 }
 
-/** The rating of a base score: v3.1 §5 and v4.0 §6; v2, which has no critical, as the NVD rates it. */
-export function ratingOf({ version, base }: CvssScore): Severity {
-  if (version === '2.0') return base >= 7 ? 'high' : base >= 4 ? 'medium' : 'low';
-  if (base >= 9) return 'critical';
-  if (base >= 7) return 'high';
-  if (base >= 4) return 'medium';
-  return base >= 0.1 ? 'low' : 'none';
+/** The rating of a score: v3.1 §5 and v4.0 §6; v2, which has no critical, as the NVD rates it. */
+export function ratingOf(version: CvssVersion, score: number): Severity {
+  if (score >= 9 && version !== '2.0') return 'critical';
+  if (score >= 7) return 'high';
+  if (score >= 4) return 'medium';
+  return score >= 0.1 ? 'low' : 'none';
 }

@@ -1,7 +1,7 @@
 export { type CollectOptions, collectRecords } from './collect.ts';
-export { type CvssScore, type CvssVersion, ratingOf, scoreOf } from './cvss.ts';
-
 export { describeSource, type SourceDescription } from './describe.ts';
+export { idsOfAdvisory } from './ids.ts';
+export { canonicalPypiName } from './pypi-name.ts';
 export type {
   ClassSummary,
   EvidenceRecord,
@@ -12,5 +12,7 @@ export type {
   WithheldFile,
   WithheldRecord,
 } from './record.ts';
+export { compilePackageFilter, type PackageFilter } from './select/compile.ts';
 export { type Clause, clauses, parseSelector, type Selector } from './select/selector.ts';
+export { type CvssVectors, cvssOfAdvisory, severityOfAdvisory } from './severity.ts';
 export { type Severity, severities } from './subject.ts';

@@ -1,5 +1,5 @@
 import { type Build, type BuildOptions, buildJsonRaw, buildTrivyDb, jsonRawAdapter, trivyDbAdapter } from '#artifacts';
-import type { RecordSet } from '#evidence';
+import { compilePackageFilter, type RecordSet } from '#evidence';
 import type { Profile } from './profile.ts';
 import type { ExportRequest } from './request.ts';
 
@@ -30,8 +30,9 @@ const trivyDb: Adapter = {
   ...trivyDbAdapter,
   passes: 1,
   build: ({ records, request, options }) => {
-    const { validForSeconds, dataSources } = request;
-    return buildTrivyDb(records, { ...options, validForSeconds, dataSources });
+    const { validForSeconds, dataSources, selector } = request;
+    const wantsPackage = compilePackageFilter(selector);
+    return buildTrivyDb(records, { ...options, validForSeconds, dataSources, wantsPackage });
   },
 };
 

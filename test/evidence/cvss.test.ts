@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type CvssScore, ratingOf, scoreOf } from '#evidence';
+import { ratingOf, scoreOf } from '../../src/evidence/cvss.ts';
 
 const golden = readFileSync(join(import.meta.dirname, 'golden/cvss-scores.txt'), 'utf8')
   .split('\n')
@@ -65,13 +65,13 @@ describe('ratingOf', () => {
     ['4.0', 8.9, 'high'],
     ['4.0', 9, 'critical'],
     ['3.1', 10, 'critical'],
-    ['2.0', 0, 'low'],
+    ['2.0', 0, 'none'],
+    ['2.0', 0.1, 'low'],
     ['2.0', 3.9, 'low'],
     ['2.0', 4, 'medium'],
     ['2.0', 7, 'high'],
     ['2.0', 10, 'high'],
-  ] as const)('of %s %d is %s', (version, base, rating) => {
-    const score: CvssScore = { version, base, environmental: base };
-    expect(ratingOf(score)).toBe(rating);
+  ] as const)('of %s %d is %s', (version, score, rating) => {
+    expect(ratingOf(version, score)).toBe(rating);
   });
 });

@@ -57,11 +57,15 @@ describe('parseSelector', () => {
 const record = {
   id: 'GHSA-1',
   aliases: ['CVE-1'],
+  upstream: ['CVE-2'],
+  related: ['CVE-3'],
   modified: '2026-06-15T12:00:00Z',
   severity: [{ type: 'CVSS_V3', score: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H' }],
   affected: [
     { package: { ecosystem: 'npm', name: '@scope/name' } },
     { package: { ecosystem: 'Debian:12', name: 'node-name' } },
+    { package: { ecosystem: 'maven:https://repo.example', name: 'org.example:Lib' } },
+    { package: { ecosystem: 'pypi', name: 'Acme__Odd-._Name' } },
   ],
 };
 
@@ -78,6 +82,8 @@ describe('a selector', () => {
     [{}, 'kept'],
     [{ ids: ['GHSA-1'] }, 'kept'],
     [{ ids: ['CVE-1', 'x'] }, 'kept'],
+    [{ ids: ['CVE-2'] }, 'kept'],
+    [{ ids: ['CVE-3'] }, 'ids'],
     [{ ids: ['ghsa-1'] }, 'ids'],
     [{ ecosystems: ['npm'] }, 'kept'],
     [{ ecosystems: ['Debian'] }, 'kept'],
@@ -88,7 +94,12 @@ describe('a selector', () => {
     [{ packages: ['scope'] }, 'packages'],
     [{ ecosystems: ['Debian'], packages: ['node-*'] }, 'kept'],
     [{ ecosystems: ['npm'], packages: ['node-*'] }, 'packages'],
-    [{ ecosystems: ['PyPI'], packages: ['nothing'] }, 'ecosystems'],
+    [{ ecosystems: ['Maven'] }, 'kept'],
+    [{ ecosystems: ['PyPI'], packages: ['acme-odd-name'] }, 'kept'],
+    [{ ecosystems: ['PyPI'], packages: ['acme.odd*'] }, 'kept'],
+    [{ ecosystems: ['npm'], packages: ['@SCOPE/name'] }, 'packages'],
+    [{ ecosystems: ['Maven'], packages: ['org-example:Lib'] }, 'packages'],
+    [{ ecosystems: ['crates.io'], packages: ['nothing'] }, 'ecosystems'],
     [{ withdrawn: 'include' }, 'kept'],
     [{ withdrawn: 'exclude' }, 'kept'],
     [{ withdrawn: 'only' }, 'withdrawn'],
@@ -105,7 +116,7 @@ describe('a selector', () => {
   test('asks its clauses in their fixed order', () => {
     const refused: Record<string, unknown> = {
       ids: ['x'],
-      ecosystems: ['PyPI'],
+      ecosystems: ['crates.io'],
       packages: ['x'],
       withdrawn: 'only',
       modifiedSince: '2027-01-01T00:00:00Z',
@@ -131,6 +142,8 @@ describe('a selector', () => {
   const high = vector('CVSS_V3', 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H');
   const none = vector('CVSS_V3', 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N');
   const v4 = vector('CVSS_V4', 'CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N');
+  const v4Low = vector('CVSS_V4', 'CVSS:4.0/AV:P/AC:H/AT:P/PR:H/UI:A/VC:L/VI:N/VA:N/SC:N/SI:N/SA:N');
+  const v3Critical = vector('CVSS_V3', 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H');
 
   test.each<[string, object, string]>([
     ['nothing', {}, 'unscored'],
@@ -143,7 +156,16 @@ describe('a selector', () => {
     ['a score of one package only', { affected: [{}, v4] }, 'kept'],
     ['a word', { database_specific: { severity: 'CRITICAL' } }, 'kept'],
     ['a word of one package only', { affected: [{ database_specific: { severity: 'moderate' } }] }, 'minimumSeverity'],
-    ['a score, whatever the word', { ...high, database_specific: { severity: 'CRITICAL' } }, 'minimumSeverity'],
+    ['a word, whatever the score', { ...high, database_specific: { severity: 'CRITICAL' } }, 'kept'],
+    ['a lower word, whatever the score', { ...v4, database_specific: { severity: 'Important' } }, 'minimumSeverity'],
+    ['a score beside a word that says nothing', { ...v4, database_specific: { severity: 'UNKNOWN' } }, 'kept'],
+    ['a word of the ecosystem', { affected: [{ ecosystem_specific: { severity: 'Critical' } }] }, 'kept'],
+    [
+      'the highest word of the packages',
+      { affected: ['low', 'critical'].map((severity) => ({ database_specific: { severity } })) },
+      'kept',
+    ],
+    ['the newest version of CVSS', { severity: [...v3Critical.severity, ...v4Low.severity] }, 'minimumSeverity'],
     ['a word that is none', { database_specific: { severity: 'constructor' } }, 'unscored'],
     ['a number for a word', { database_specific: { severity: 9 } }, 'unscored'],
     ['a priority of Ubuntu', vector('Ubuntu', 'critical'), 'kept'],

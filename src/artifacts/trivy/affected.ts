@@ -1,4 +1,5 @@
 import { CodedError, type JsonObject } from '#core';
+import type { PackageFilter } from '#evidence';
 import { type Ecosystem, ecosystemOf, type Spelled, type VersionGrammar } from '../ecosystems.ts';
 import { listOf, objectOf, objectsOf, textOf } from './json.ts';
 import type { TrivyDbLosses } from './losses.ts';
@@ -16,10 +17,13 @@ export interface AffectedPackage {
 /** Reads the `affected` of one record after another; keeps the versions that it has met. */
 export class AffectedReader {
   readonly #losses: TrivyDbLosses;
+  readonly #wants: PackageFilter | undefined;
   readonly #versions = new Map<VersionGrammar, VersionCaches>();
 
-  constructor(losses: TrivyDbLosses) {
+  /** @param wants which packages are read; the others are not left out, since nobody asked for them */
+  constructor(losses: TrivyDbLosses, wants?: PackageFilter) {
     this.#losses = losses;
+    this.#wants = wants;
   }
 
   /**
@@ -44,6 +48,7 @@ export class AffectedReader {
 
   #readEntry(id: string, entry: JsonObject, pointer: string): AffectedPackage | undefined {
     const { ecosystem, name } = packageOf(entry);
+    if (!this.#isWanted(entry)) return undefined;
     if (ecosystem === undefined || name === '') {
       this.#losses.add('affectedNotCarried', id, pointer);
       return undefined;
@@ -56,6 +61,11 @@ export class AffectedReader {
     if (vulnerable.length > 0) return { ecosystem, name: ecosystem.normalise(name), vulnerable, patched };
     this.#losses.add('affectedWithoutVersions', id, pointer);
     return undefined;
+  }
+
+  #isWanted(entry: JsonObject): boolean {
+    const found = objectOf(entry, 'package');
+    return this.#wants?.({ ecosystem: textOf(found, 'ecosystem'), name: textOf(found, 'name') }) ?? true;
   }
 
   #readRanges(id: string, entry: JsonObject, pointer: string, { osv, grammar }: Ecosystem): RangesOfEntry {

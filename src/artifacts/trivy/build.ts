@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { encodeGzip, encodeTar } from '#archive';
 import { writeBbolt } from '#bbolt';
 import { CodedError, fileError, mediaTypes } from '#core';
-import type { RecordSet } from '#evidence';
+import type { PackageFilter, RecordSet } from '#evidence';
 import type { Build, BuildOptions, BuildReport, LayerDraft } from '../layer.ts';
 import { LossCollector } from '../losses.ts';
 import { RowSorter } from '../row-sorter.ts';
@@ -22,6 +22,8 @@ export interface TrivyDbOptions extends BuildOptions {
   readonly validForSeconds: number;
   /** Data sources that come before the defaults; of those that fit a record the one with the longest prefix counts. */
   readonly dataSources?: readonly DataSourceRule[] | undefined;
+  /** Which packages of the records are wanted; all where it is absent. */
+  readonly wantsPackage?: PackageFilter | undefined;
 }
 
 /**

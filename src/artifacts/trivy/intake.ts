@@ -7,7 +7,7 @@ import {
   type JsonObject,
   parseKnownJson,
 } from '#core';
-import type { EvidenceRecord, RecordSet, WithheldRecord } from '#evidence';
+import type { EvidenceRecord, PackageFilter, RecordSet, WithheldRecord } from '#evidence';
 import type { BuildOptions } from '../layer.ts';
 import type { RowSorter } from '../row-sorter.ts';
 import { AffectedReader } from './affected.ts';
@@ -17,17 +17,23 @@ import type { TrivyDbLoss, TrivyDbLosses } from './losses.ts';
 import { RowMaker } from './rows.ts';
 import { isRejected } from './vulnerability.ts';
 
+/** Of a build, what decides which records and packages have rows. */
+interface IntakeOptions extends BuildOptions {
+  /** Which packages of the records are wanted; all where it is absent. */
+  readonly wantsPackage?: PackageFilter | undefined;
+}
+
 /** Takes records in, decides what becomes of each, and collects what is left out. */
 export class Intake {
   readonly withheld: WithheldRecord[] = [];
   readonly #sources: DataSources;
-  readonly #options: BuildOptions;
+  readonly #options: IntakeOptions;
   readonly #losses: TrivyDbLosses;
   readonly #affected: AffectedReader;
 
-  constructor(sources: DataSources, losses: TrivyDbLosses, options: BuildOptions) {
+  constructor(sources: DataSources, losses: TrivyDbLosses, options: IntakeOptions) {
     this.#losses = losses;
-    this.#affected = new AffectedReader(losses);
+    this.#affected = new AffectedReader(losses, options.wantsPackage);
     this.#sources = sources;
     this.#options = options;
   }

@@ -4,7 +4,7 @@ import type { LossCollector, LossScope } from '../losses.ts';
 export const trivyDbLosses = {
   /** Withdrawn by `asOf`. */
   withdrawn: 'record',
-  /** Its text says that the id was rejected; trivy's own builder leaves such ids out too. */
+  /** A CVE record whose text begins by saying that it was rejected. */
   rejected: 'record',
   /** A VEX document: it says what is not vulnerable, and trivy takes those by `--vex`. */
   vexStatement: 'record',

@@ -1,9 +1,10 @@
 import { CodedError, type JsonObject } from '#core';
+import { idsOfAdvisory } from '#evidence';
 import type { Row } from '../row-run.ts';
 import type { RowSorter } from '../row-sorter.ts';
 import type { AffectedPackage } from './affected.ts';
 import type { DataSource } from './data-sources.ts';
-import { goJson, textOf, textsOf } from './json.ts';
+import { goJson, textOf } from './json.ts';
 import { encodeVulnerability, RecordDetail } from './vulnerability.ts';
 
 /** Buckets at the root of every trivy.db. */
@@ -79,21 +80,17 @@ export function decodeAdvisoryRow({ value }: Row): { readonly record: string; re
  */
 function idsOf(record: JsonObject): { readonly ids: readonly string[]; readonly vendorIds: readonly string[] } {
   const own = textOf(record, 'id');
-  const seen = new Set<string>();
-  const aliases: string[] = [];
+  const others = idsOfAdvisory(record).slice(1);
   const ids: string[] = [];
   const vendorIds: string[] = [];
-  for (const id of textsOf(record, 'aliases').concat(textsOf(record, 'upstream'))) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    aliases.push(id);
+  for (const id of others) {
     if (!isCve(id)) vendorIds.push(id);
     else if (CVE_ID.test(id)) ids.push(id);
     else throw idInvalid(own, id);
   }
   if (!isCve(own)) vendorIds.push(own);
-  else if (!seen.has(own)) ids.push(own);
-  return ids.length === 0 ? { ids: [own], vendorIds: aliases } : { ids, vendorIds };
+  else ids.push(own);
+  return ids.length === 0 ? { ids: [own], vendorIds: others } : { ids, vendorIds };
 }
 
 function isCve(id: string): boolean {

@@ -18,9 +18,9 @@ export interface SelectorOptions {
 /** Adds the options that select records. All of them must fit; of one that repeats, any. */
 export function withSelectorOptions(command: Command): Command {
   return command
-    .option('--id <id>', 'only records with this id or alias (repeats)', collect)
-    .option('--ecosystem <name>', 'only records of this ecosystem (repeats)', collect)
-    .option('--package <glob>', 'only records of packages with such a name (repeats)', collect)
+    .option('--id <id>', 'only records with this id, alias or upstream id (repeats)', collect)
+    .option('--ecosystem <name>', 'only records and packages of this ecosystem (repeats)', collect)
+    .option('--package <glob>', 'only records and packages with such a name (repeats)', collect)
     .addOption(
       new Option('--min-severity <level>', 'only records at least so severe; those without a score stay').choices([
         'low',

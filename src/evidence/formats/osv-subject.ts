@@ -1,6 +1,7 @@
 import type { JsonObject } from '#core';
-import { ratingOf, scoreOf } from '../cvss.ts';
-import { type AffectedPackage, type Severity, type Subject, severities } from '../subject.ts';
+import { idsOfAdvisory } from '../ids.ts';
+import { severityOfAdvisory } from '../severity.ts';
+import type { AffectedPackage, Subject } from '../subject.ts';
 import type { Found } from './object-check.ts';
 import { isObject, itemsOf } from './value.ts';
 
@@ -22,10 +23,10 @@ export function modifiedOfOsv(found: Found): string {
 /** What a selector asks of an advisory. */
 export function subjectOfOsv(value: JsonObject): Subject {
   return {
-    ids: () => [value['id'] as string, ...(itemsOf(value, 'aliases') as readonly string[])],
+    ids: () => idsOfAdvisory(value),
     packages: () => packagesOf(value),
     isWithdrawn: () => value['withdrawn'] !== undefined,
-    severity: () => severityOfOsv(value),
+    severity: () => severityOfAdvisory(value),
   };
 }
 
@@ -34,44 +35,4 @@ function* packagesOf(value: JsonObject): Iterable<AffectedPackage> {
     const found = affected['package'];
     if (isObject(found)) yield { ecosystem: found['ecosystem'] as string, name: found['name'] as string };
   }
-}
-
-/** Words that databases use in place of a score, in `database_specific.severity`. */
-const WORDS: Readonly<Record<string, Severity>> = {
-  negligible: 'low',
-  low: 'low',
-  moderate: 'medium',
-  medium: 'medium',
-  important: 'high',
-  high: 'high',
-  critical: 'critical',
-};
-
-/**
- * The highest rating among all vectors of an advisory, of the whole and of single packages; the words in
- * `database_specific.severity` count where there is no vector.
- */
-function severityOfOsv(value: JsonObject): Severity | undefined {
-  const parts = [value, ...(itemsOf(value, 'affected') as readonly JsonObject[])];
-  return highest(parts.flatMap(ratingsOf)) ?? highest(parts.flatMap(wordsOf));
-}
-
-function ratingsOf(part: JsonObject): Severity[] {
-  return (itemsOf(part, 'severity') as readonly JsonObject[]).flatMap((entry) => {
-    const score = entry['score'] as string;
-    if (entry['type'] === 'Ubuntu') return WORDS[score] ?? [];
-    const scored = scoreOf(score);
-    return scored === undefined ? [] : ratingOf(scored);
-  });
-}
-
-function wordsOf(part: JsonObject): Severity[] {
-  const specific = part['database_specific'];
-  const word = isObject(specific) ? specific['severity'] : undefined;
-  const rating = typeof word === 'string' ? WORDS[word.toLowerCase()] : undefined;
-  return rating === undefined ? [] : [rating];
-}
-
-function highest(found: readonly Severity[]): Severity | undefined {
-  return severities.findLast((severity) => found.includes(severity));
 }

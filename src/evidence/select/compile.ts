@@ -1,7 +1,8 @@
 import { compareInstants, type Instant } from '#core';
-import { type Subject, severities } from '../subject.ts';
+import { canonicalPypiName } from '../pypi-name.ts';
+import { type AffectedPackage, type Subject, severities } from '../subject.ts';
 import { isInEcosystem } from './ecosystems.ts';
-import { compileGlob, type Glob } from './glob.ts';
+import { compileGlob } from './glob.ts';
 import { type Clause, clauses, type Selector } from './selector.ts';
 
 /** What a selector says of a record: the clause that leaves it out, `kept`, or `unscored`, which is kept too. */
@@ -36,7 +37,7 @@ function compileClause(clause: Clause, selector: Selector): Refuses | undefined 
     case 'ecosystems':
       return ecosystems && refusePackages(ecosystems, undefined);
     case 'packages':
-      return packages && refusePackages(ecosystems, packages.map(compileGlob));
+      return packages && refusePackages(ecosystems, packages.map(compileName));
     case 'withdrawn':
       return withdrawn && withdrawn !== 'include'
         ? (subject) => subject().isWithdrawn() !== (withdrawn === 'only')
@@ -57,12 +58,44 @@ function refuseIds(wanted: ReadonlySet<string>): Refuses {
   };
 }
 
-function refusePackages(ecosystems: readonly string[] | undefined, globs: readonly Glob[] | undefined): Refuses {
+/** Whether a package is one that a selector wants. */
+export type PackageFilter = (affected: AffectedPackage) => boolean;
+
+/**
+ * What a selector wants of the packages of a record that it keeps: those in its ecosystems and with its names.
+ * Undefined where it wants all.
+ */
+export function compilePackageFilter({ ecosystems, packages }: Selector): PackageFilter | undefined {
+  if (ecosystems === undefined && packages === undefined) return undefined;
+  return wantPackages(ecosystems, packages?.map(compileName));
+}
+
+function wantPackages(
+  ecosystems: readonly string[] | undefined,
+  names: readonly PackageFilter[] | undefined,
+): PackageFilter {
+  return (affected) => {
+    const { ecosystem } = affected;
+    const inEcosystem = ecosystems === undefined || ecosystems.some((wanted) => isInEcosystem(ecosystem, wanted));
+    return inEcosystem && (names === undefined || names.some((matches) => matches(affected)));
+  };
+}
+
+/** A name or a glob of names; packages of PyPI have several spellings of one name. */
+function compileName(pattern: string): PackageFilter {
+  const matches = compileGlob(pattern);
+  const matchesCanonical = compileGlob(canonicalPypiName(pattern));
+  return ({ ecosystem, name }) =>
+    matches(name) || (isInEcosystem(ecosystem, 'PyPI') && matchesCanonical(canonicalPypiName(name)));
+}
+
+function refusePackages(
+  ecosystems: readonly string[] | undefined,
+  names: readonly PackageFilter[] | undefined,
+): Refuses {
+  const wants = wantPackages(ecosystems, names);
   return (subject) => {
-    for (const { ecosystem, name } of subject().packages()) {
-      const inEcosystem = ecosystems === undefined || ecosystems.some((wanted) => isInEcosystem(ecosystem, wanted));
-      if (inEcosystem && (globs === undefined || globs.some((matches) => matches(name)))) return false;
-    }
+    for (const found of subject().packages()) if (wants(found)) return false;
     return true;
   };
 }

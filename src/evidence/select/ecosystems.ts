@@ -63,7 +63,13 @@ export function spellEcosystem(text: string): string {
   return `${BY_FOLDED_NAME.get(name.toLowerCase()) ?? name}${suffix}`;
 }
 
-/** Whether a record's ecosystem is the wanted one: `Debian` wants every release, `Debian:12` only that one. */
+/**
+ * Whether a record's ecosystem, as the record spells it, is the wanted one: `Debian` wants every release, `Debian:12`
+ * only that one.
+ *
+ * @param wanted as spellEcosystem gives it
+ */
 export function isInEcosystem(ecosystem: string, wanted: string): boolean {
-  return ecosystem === wanted || ecosystem.startsWith(`${wanted}:`);
+  const spelled = spellEcosystem(ecosystem);
+  return spelled === wanted || spelled.startsWith(`${wanted}:`);
 }

@@ -7,7 +7,7 @@ import { spellEcosystem } from './ecosystems.ts';
  * Normalised: lists in byte order without repetitions, ecosystems in OSV's spelling, times in UTC.
  */
 export interface Selector {
-  /** Ids or aliases of advisories; vulnerabilities that a VEX document speaks of. Case counts. */
+  /** Ids, aliases or upstream ids of advisories; vulnerabilities that a VEX document speaks of. Case counts. */
   readonly ids?: readonly string[];
   /** Ecosystems, with or without a suffix: `npm`, `Debian`, `Debian:12`. */
   readonly ecosystems?: readonly string[];

@@ -111,15 +111,15 @@ describe('what is left out', () => {
       { id: 'A-2', affected: [affected('Debian:12', 'x', upTo('1')), commits] },
       { id: 'A-3' },
       { id: 'A-4', affected: [{ ranges: [{ type: 'GIT', repo: 'r', events: upTo('abc') }] }] },
-      { id: 'A-5', details: 'Rejected reason: none', affected: [affected('Go', 'x', upTo('1.0.0'))] },
-      { id: 'A-6', details: 'x ** REJECT ** x', affected: [affected('Go', 'x', upTo('1.0.0'))] },
+      { id: 'CVE-1-5', details: 'Rejected reason: none', affected: [affected('Go', 'x', upTo('1.0.0'))] },
+      { id: 'CVE-1-6', details: ' ** REJECT ** x', affected: [affected('Go', 'x', upTo('1.0.0'))] },
     ]);
     expect(report.withheld).toEqual([]);
     expect(lossesOf(report)).toEqual({
       affectedNotCarried: '3: A-1 1 /affected/0, A-2 1 /affected/0, A-4 1 /affected/0',
       affectedWithoutVersions: '1: A-2 1 /affected/1',
       nothingCarried: '3: A-2 1, A-3 1, A-4 1',
-      rejected: '2: A-5 1, A-6 1',
+      rejected: '2: CVE-1-5 1, CVE-1-6 1',
     });
     expect(report.losses.map(({ reason, scope, records }) => [reason, scope, records])).toEqual([
       ['affectedNotCarried', 'part', 3],
@@ -128,6 +128,35 @@ describe('what is left out', () => {
       ['rejected', 'record', 2],
     ]);
     expect([...dump.keys()].filter((key) => key.startsWith('vulnerability'))).toEqual(['vulnerability | A-1']);
+  });
+
+  it('takes in no record that only mentions a rejected id', async () => {
+    const go = [affected('Go', 'x', upTo('1.0.0'))];
+    const { report, records } = await buildOf([
+      { id: 'A-1', aliases: ['CVE-1-1'], details: '** REJECT ** DO NOT USE THIS CANDIDATE NUMBER', affected: go },
+      { id: 'A-2', details: 'Rejected reason: not a fault, says upstream. It is one.', affected: go },
+      { id: 'CVE-1-3', details: 'Beside CVE-1-2 ("** REJECT **, DO NOT USE THIS CANDIDATE NUMBER")', affected: go },
+      { id: 'CVE-1-4', details: 'Rejected reasoning led to this.', affected: go },
+    ]);
+    expect(records).toBe(4);
+    expect(report.losses).toEqual([]);
+  });
+
+  it('takes in no package that the selector does not want, and calls that no loss', async () => {
+    const record = {
+      id: 'GHSA-1',
+      affected: [
+        affected('npm', 'a', upTo('1.0.0')),
+        affected('pypi', 'a', upTo('1')),
+        affected('Debian', 'a', upTo('1')),
+      ],
+    };
+    const { report, dump } = await buildOf([record], { wantsPackage: ({ ecosystem }) => ecosystem === 'pypi' });
+    expect([...dump.keys()].filter((key) => key.includes('::'))).toEqual([
+      'data-source | pip::GitHub Security Advisory pip',
+      'pip::GitHub Security Advisory pip | a | GHSA-1',
+    ]);
+    expect(report.losses).toEqual([]);
   });
 
   it('takes in records that are withdrawn by asOf, to the second', async () => {

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import type { JsonObject } from '#core';
+import { cvssOfAdvisory, idsOfAdvisory, severityOfAdvisory } from '#evidence';
+
+const odd = [null, 1, 'x', [], {}, [null], [1], [[]], [{}], [{ type: 'CVSS_V3' }], [{ type: 1, score: 1 }]];
+
+test('members of wrong types count as absent', () => {
+  for (const value of odd) {
+    const advisories: JsonObject[] = [
+      { severity: value, affected: value, database_specific: value },
+      { affected: [{ severity: value, database_specific: value, ecosystem_specific: value }] },
+      { database_specific: { severity: value === 'x' ? 'constructor' : value } },
+    ];
+    for (const advisory of advisories) {
+      expect(severityOfAdvisory(advisory)).toBeUndefined();
+      expect(cvssOfAdvisory(advisory)).toEqual({ v2: undefined, v3: undefined, v4: undefined });
+    }
+    expect(idsOfAdvisory({ id: 'A', aliases: value, upstream: value })).toEqual(['A']);
+  }
+});
+
+test('a vector under the type of another version does not count', () => {
+  const score = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H';
+  expect(severityOfAdvisory({ severity: [{ type: 'CVSS_V4', score }] })).toBeUndefined();
+  expect(severityOfAdvisory({ severity: [{ type: 'CVSS_V3', score }] })).toBe('high');
+});
+
+test('ids are the own one, aliases and upstream, each once', () => {
+  const advisory = { id: 'A', aliases: ['B', 'A', 'B'], upstream: ['C', 'B'], related: ['D'] };
+  expect(idsOfAdvisory(advisory)).toEqual(['A', 'B', 'C']);
+});
