@@ -5,6 +5,6 @@ export { type ArchiveLimits, defaultLimits } from './limits.ts';
 export { openArchive } from './open.ts';
 export type { ArchiveEntry, ArchiveFormat, ArchiveReader } from './reader.ts';
 export { encodeTar, type TarEntry, type TarOptions } from './tar/encode.ts';
-export { decodeTar, type TarFile } from './tar/reader.ts';
+export { decodeTar, decodeTarTree, type TarFile } from './tar/reader.ts';
 export { decodeZstd } from './zstd-decode.ts';
 export { encodeZstd, type ZstdOptions } from './zstd-encode.ts';

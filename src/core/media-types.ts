@@ -30,6 +30,9 @@ export const annotationKeys = {
   version: 'org.opencontainers.image.version',
   source: 'org.opencontainers.image.source',
   refName: 'org.opencontainers.image.ref.name',
+  /** Of a layer that is a folder, packed by oras: that it is to be unpacked, and the digest of its tar. */
+  orasUnpack: 'io.deis.oras.content.unpack',
+  orasContentDigest: 'io.deis.oras.content.digest',
 } as const;
 
 const MANIFEST_TYPES: readonly string[] = [

@@ -59,7 +59,7 @@ export type {
   ReferrerFilter,
   Repository,
 } from './ports.ts';
-export { type PulledFile, type PullOptions, pullFiles } from './pull.ts';
+export { type PulledFile, type PullOptions, pullFiles } from './pull/pull.ts';
 export {
   formatReference,
   isLoopbackHost,

@@ -9,6 +9,8 @@ export interface TarHeader {
   readonly size: number;
   /** One character; NUL, the oldest form of a file, is given as `0`. */
   readonly type: string;
+  /** Permission bits. */
+  readonly mode: number;
 }
 
 /** Whether a block holds only zeros, two of which end an archive. */
@@ -43,7 +45,8 @@ export function decodeHeader(block: Uint8Array, archive: string): TarHeader {
   const prefix = Buffer.from(block.buffer, block.byteOffset, BLOCK).toString('latin1', 257, 263) === 'ustar\0';
   const folder = prefix ? decodeName(block, 345, 155) : '';
   const type = block[156] === 0 ? '0' : String.fromCharCode(block[156] as number);
-  return { name: folder === '' ? short : `${folder}/${short}`, size, type };
+  const mode = (parseOctal(block, 100, 8) ?? 0) & 0o777;
+  return { name: folder === '' ? short : `${folder}/${short}`, size, type, mode };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -58,6 +58,10 @@ export class TarReader implements ArchiveReader {
 
 /** A file inside a tar stream that can be read without holding it in memory. */
 export interface TarFile extends ArchiveEntry {
+  /** Permission bits, as the archive has them. */
+  readonly mode: number;
+  /** Whether it is a folder, which has no content. */
+  readonly isFolder: boolean;
   /** The content in pieces, instead of `read` and under the same rules; it has no limit of its own. */
   chunks(): AsyncIterable<Uint8Array>;
 }
@@ -74,6 +78,15 @@ export function decodeTar(
   limits: Partial<ArchiveLimits> = {},
 ): AsyncGenerator<TarFile, void, void> {
   return new TarPass(chunks, name, { ...defaultLimits, ...limits }).entries();
+}
+
+/** As decodeTar, with the folders of the archive among its files; the root folder has the path ''. */
+export function decodeTarTree(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  limits: Partial<ArchiveLimits> = {},
+): AsyncGenerator<TarFile, void, void> {
+  return new TarPass(chunks, name, { ...defaultLimits, ...limits }).entries(true);
 }
 
 class TarPass {
@@ -94,14 +107,16 @@ class TarPass {
     this.#budget = new Budget(path, limits);
   }
 
-  async *entries(): AsyncGenerator<TarFile, void, void> {
+  async *entries(folders = false): AsyncGenerator<TarFile, void, void> {
     try {
       for (let header = await this.#next(); header !== undefined; header = await this.#next()) {
         const path = this.#admit(header);
-        if (header.type === '5') continue;
+        const isFolder = header.type === '5';
+        if (isFolder && !folders) continue;
         this.#unread = header;
+        const { size, mode } = header;
         const read = () => this.#read(path, header);
-        yield { path, size: header.size, read, chunks: () => this.#chunks(header) };
+        yield { path, size, mode, isFolder, read, chunks: () => this.#chunks(header) };
       }
     } finally {
       this.#unread = undefined;
@@ -143,7 +158,7 @@ class TarPass {
     const content = type === '0' || type === '7' ? size : 0;
     if (type === '5' && size !== 0) throw invalid(this.#path, 'a folder with content', path);
     this.#begin(path, content);
-    return { name: path, size: content, type };
+    return { name: path, size: content, type, mode: header.mode };
   }
 
   #admit(header: TarHeader): string {

@@ -10,17 +10,24 @@ import { type CommonOptions, type TransportOptions, withCommonOptions, withTrans
 
 interface PullCommandOptions extends CommonOptions, TransportOptions {
   readonly dir: string;
+  readonly unpack: boolean;
+  readonly allowUnportableNames: boolean;
 }
+
+const NOTES = `
+A folder packed by oras push is unpacked; links and devices in it are refused.
+
+Example:
+  export-center pull 127.0.0.1:8080/security/feed:1 -o feed && (cd feed && sha256sum -c checksums.txt)`;
 
 /** `pull`: lays down the files of an artifact. */
 export function pullCommand(command: Command, io: Io): void {
   command
     .argument('<reference>', 'the artifact, by tag or digest')
     .requiredOption('-o, --dir <dir>', 'the folder; made if missing')
-    .addHelpText(
-      'after',
-      '\nExample:\n  export-center pull 127.0.0.1:8080/security/feed:1 -o feed && (cd feed && sha256sum -c checksums.txt)',
-    );
+    .option('--no-unpack', 'write folders that oras packed as the packed files that they are')
+    .option('--allow-unportable-names', 'take names that not every file system can hold: con, x., A beside a', false)
+    .addHelpText('after', NOTES);
   withTransportOptions(withCommonOptions(command)).action((text: string, options: PullCommandOptions) => {
     const progress = createProgressLine(io, options.quiet);
     const use = (found: FoundArtifact) => resumable(io, () => pull(io, found, options, progress));
@@ -50,6 +57,8 @@ async function pull(
   };
   const files = await pullFiles(repository, manifest.layers, options.dir, {
     signal: io.signal,
+    noUnpack: !options.unpack,
+    allowUnportableNames: options.allowUnportableNames,
     onBytes: advance,
     onFound: advance,
     onDropped: (sizeBytes) => advance(-sizeBytes),
@@ -70,17 +79,24 @@ function noteOf(untitled: number): string {
 }
 
 function asJson(digest: string, files: readonly PulledFile[], untitled: number): string {
-  const rows = files.map(({ path, state, descriptor }) => ({
+  const rows = files.map(({ path, state, descriptor, files: unpacked }) => ({
     path,
     digest: descriptor.digest,
     size: descriptor.size,
     state,
+    ...(unpacked === undefined ? {} : { files: unpacked }),
   }));
   return `${JSON.stringify({ digest, files: rows, untitled })}\n`;
 }
 
 function asText(folder: string, files: readonly PulledFile[]): string {
   const size = files.reduce((sum, file) => sum + file.descriptor.size, 0);
+  const count = files.reduce((sum, file) => sum + (file.files ?? 1), 0);
   const present = files.filter((file) => file.state === 'present').length;
-  return `${plural(files.length, 'file')}, ${formatBytes(size)} in ${folder}${present === 0 ? '' : `; ${present} were there already`}\n`;
+  const folders = files.filter((file) => file.state === 'unpacked').length;
+  const notes = [
+    ...(folders === 0 ? [] : [`${plural(folders, 'folder')} unpacked`]),
+    ...(present === 0 ? [] : [`${present} were there already`]),
+  ];
+  return `${[`${plural(count, 'file')}, ${formatBytes(size)} in ${folder}`, ...notes].join('; ')}\n`;
 }
