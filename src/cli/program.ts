@@ -59,7 +59,7 @@ const entries: readonly Entry[] = [
   },
   {
     usage: 'ls [options] <repository>',
-    summary: 'list the tags of a repository, with digest and size of what they point at',
+    summary: 'list the tags of a repository; with --long what they point at',
     load: async () => (await import('./commands/ls.ts')).lsCommand,
   },
   {
@@ -76,6 +76,11 @@ const entries: readonly Entry[] = [
     usage: 'tag [options] <reference> <tags...>',
     summary: 'give an artifact more tags in its repository; a tag that points elsewhere is moved',
     load: async () => (await import('./commands/tag.ts')).tagCommand,
+  },
+  {
+    usage: 'untag [options] <reference> [tags...]',
+    summary: 'remove tags; the manifest stays, with its other tags',
+    load: async () => (await import('./commands/untag.ts')).untagCommand,
   },
   {
     usage: 'delete [options] <reference>',

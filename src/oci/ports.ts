@@ -47,6 +47,12 @@ export interface ReferrerFilter extends OperationOptions {
   readonly artifactType?: string | undefined;
 }
 
+/** How tags are listed. */
+export interface TagListOptions extends OperationOptions {
+  /** Told of each name that is listed among the tags and cannot be one. */
+  readonly onInvalid?: ((name: string) => void) | undefined;
+}
+
 /**
  * One repository of content-addressed blobs and manifests, wherever it lies: registry, layout, archive, store.
  * Every implementation passes the one contract suite in test/oci/contract.ts.
@@ -91,8 +97,15 @@ export interface Repository {
   /** Points a tag at a manifest that is there; moves it when it points elsewhere. */
   tag(descriptor: Descriptor, tag: string, options?: OperationOptions): Promise<void>;
 
-  /** All tags, in byte order. */
-  tags(options?: OperationOptions): AsyncIterable<string>;
+  /** Removes a tag; the manifest stays, with its other tags. False when there was no such tag. */
+  untag(tag: string, options?: OperationOptions): Promise<boolean>;
+
+  /**
+   * All tags, in byte order.
+   *
+   * @throws CodedError ERR_EXPORT_NOT_FOUND where a registry has no such repository
+   */
+  tags(options?: TagListOptions): AsyncIterable<string>;
 
   /** All manifests that it lists, with and without a tag; absent where there is no such list. */
   manifests?(options?: OperationOptions): AsyncIterable<Descriptor>;

@@ -244,7 +244,7 @@ test('--username, --password-stdin: log in to the one registry, and to no second
   const target = `${double.host}/team/app`;
   const login = ['--username', 'anna', '--password-stdin'] as const;
   expect((await cliReading('s e\tcret\n', 'copy', `${place}:v1`, target, ...login)).status).toBe(0);
-  const listed = await cliReading('s e\tcret\r\n', 'ls', target, ...login);
+  const listed = await cliReading('s e\tcret\r\n', 'ls', '--long', target, ...login);
   expect([listed.status, listed.out]).toEqual([0, expect.stringContaining(artifact.digest)]);
   const wrong = await cliReading('secret\n', 'inspect', `${target}:v1`, ...login);
   expect(wrong).toMatchObject({ status: 4, out: '' });

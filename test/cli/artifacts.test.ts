@@ -55,11 +55,11 @@ test('copy: what is not there is an error that names it', async () => {
 });
 
 test('ls: one line for each tag, the same facts in each format', async () => {
-  const listed = await json('ls', source);
+  const listed = await json('ls', source, '--long');
   const [{ tag, digest, size, mediaType }] = listed['tags'] as [Record<string, unknown>];
-  const text = await cli('ls', source);
+  const text = await cli('ls', source, '-l');
   expect(text.out.split('\n')[0]).toBe(`${tag}\t${digest}\t${size}\t${mediaType}`);
-  const lines = (await cli('ls', source, '--output', 'ndjson')).out.trim().split('\n');
+  const lines = (await cli('ls', source, '--long', '--output', 'ndjson')).out.trim().split('\n');
   expect(lines.map((line) => readJson(line) as unknown)).toEqual(listed['tags']);
 });
 
@@ -93,7 +93,9 @@ test('tag: moves a tag, and refuses what is none', async () => {
   await cli('tag', `${source}:1`, 'latest');
   const { digest } = await json('tag', `${source}:1`, 'latest', 'v1');
   expect(
-    ((await json('ls', source))['tags'] as { tag: string; digest: string }[]).filter((row) => row.digest === digest),
+    ((await json('ls', source, '--long'))['tags'] as { tag: string; digest: string }[]).filter(
+      (row) => row.digest === digest,
+    ),
   ).toHaveLength(3);
   expect((await cli('tag', `${source}:1`, '-bad')).status).toBe(2);
   expect((await cli('tag', `${source}:1`, 'no/slash')).status).toBe(2);

@@ -45,7 +45,9 @@ test('--client-cert, --client-key: a registry that lets nobody in without is cop
   expect(await cliJson('copy', `oci:${dir}/source:v1`, target, ...args)).toMatchObject({
     fidelity: { complete: true },
   });
-  expect(await cliJson('ls', target, ...args)).toMatchObject({ tags: [{ tag: 'v1', digest: artifact.digest }] });
+  expect(await cliJson('ls', '--long', target, ...args)).toMatchObject({
+    tags: [{ tag: 'v1', digest: artifact.digest }],
+  });
 });
 
 test('without it, the error names the options', async () => {

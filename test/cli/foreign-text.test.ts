@@ -101,7 +101,7 @@ test('ls: tags and types as an index lists them stay in their columns', async ()
     `a/b${JSON.stringify(EVIL).slice(1, -1)}\\t`,
   );
   await writeFile(index, text);
-  const { out, err } = await cli('ls', place);
+  const { out, err } = await cli('ls', place, '--long');
   expectHarmless(out);
   expectHarmless(err);
   expect(out + err).toBe(`v1\t${artifact.digest}\t${artifact.size}\ta/b${SPELLED}\\u0009\n`);

@@ -183,6 +183,22 @@ export function repositoryContract(name: string, setUp: () => Promise<ContractSu
       expect(await repository.resolve('latest')).toBeUndefined();
     });
 
+    test('untag: removes one tag, once, and neither the manifest nor its other tags', async () => {
+      const manifest = await pushArtifact(repository, 'text');
+      for (const name of ['v1', 'v2']) await repository.tag(manifest, name);
+      expect(await repository.untag('v1')).toBe(true);
+      expect(await repository.untag('v1')).toBe(false);
+      expect(await repository.resolve('v1')).toBeUndefined();
+      await repository.flush?.();
+      const other = await subject.reopen();
+      expect(await listAll(other.tags())).toEqual(['v2']);
+      expect((await other.resolve('v2'))?.digest).toBe(manifest.digest);
+      expect(await other.untag('v2')).toBe(true);
+      expect((await other.resolve(manifest.digest))?.digest).toBe(manifest.digest);
+      expect(await other.exists(manifest)).toBe(true);
+      await other.close();
+    });
+
     test('tags: in byte order', async () => {
       const manifest = await pushArtifact(repository, 'text');
       const names = ['b', 'a', 'B', '_x', '10', '9', 'a.b', 'a-b', 'z'.repeat(128)];

@@ -94,6 +94,9 @@ export class RegistryDouble {
       return this.#upload(request, response, url, repository, rest.slice('uploads/'.length));
     }
     if (family === 'blobs') return this.#blob(request, response, `${repository} ${rest}`);
+    if (family === 'manifests' && method === 'DELETE' && this.tags.delete(`${repository} ${rest}`)) {
+      return send(response, 202, {});
+    }
     if (family === 'manifests') return this.#manifest(request, response, repository, rest);
     if (family === 'tags') return this.#listTags(response, repository, url);
     return this.#listReferrers(response, repository, rest);

@@ -1,39 +1,115 @@
 import type { Command } from 'commander';
-import { openRepository, parseReference } from '#oci';
+import { CodedError, type Descriptor } from '#core';
+import { listRoots, openRepository, parseReference, type Reference, type Repository } from '#oci';
 import { type Io, writeText } from '../io.ts';
 import { asRow } from '../one-line.ts';
 import { openOptions, type TransportOptions, withListOptions, withTransportOptions } from './options.ts';
 
 interface ListOptions extends TransportOptions {
   readonly output: 'text' | 'json' | 'ndjson';
+  readonly long: boolean;
+  readonly untagged: boolean;
 }
+
+/** One line of a list. */
+interface Row {
+  /** Undefined for a manifest without one. */
+  readonly tag?: string;
+  /** What it points at, where that was asked for and is there. */
+  readonly descriptor?: Descriptor;
+  /** `missing`: what it points at is not there; `invalid`: the name cannot be a tag. */
+  readonly state?: 'missing' | 'invalid';
+}
+
+/** Requests that are under way at a time. */
+const AT_ONCE = 8;
+
+const NOTES = `
+Without --long a registry is asked for its list and nothing else. A tag that leads to nothing, or a name that cannot be
+a tag, is marked.
+
+Examples:
+  export-center ls 127.0.0.1:8080/security/trivy-db
+  export-center ls oci:feed --long
+  export-center ls oci:feed --untagged`;
 
 /** `ls`: the tags of a repository with what they point at. */
 export function lsCommand(command: Command, io: Io): void {
   command
     .argument('<repository>', 'a repository without a tag: HOST/REPO, oci:DIR or oci-archive:FILE')
-    .addHelpText('after', '\nExample:\n  export-center ls 127.0.0.1:8080/security/trivy-db');
+    .option('-l, --long', 'with digest, size and media type of what they point at', false)
+    .option('--untagged', 'the manifests of a layout that it lists without a tag, instead of the tags', false)
+    .addHelpText('after', NOTES);
   withTransportOptions(withListOptions(command)).action((text: string, options: ListOptions) =>
     list(io, text, options),
   );
 }
 
 async function list(io: Io, text: string, options: ListOptions): Promise<void> {
-  const { output } = options;
+  const { output, untagged } = options;
   const reference = parseReference(text);
   const repository = await openRepository(reference, await openOptions(io, [reference], options));
   const rows: object[] = [];
   try {
-    for await (const tag of repository.tags({ signal: io.signal })) {
-      const descriptor = await repository.resolve(tag, { signal: io.signal });
-      if (descriptor === undefined) continue;
-      const { digest, size, mediaType } = descriptor;
-      if (output === 'text') await writeText(io.stdout, asRow([tag, digest, size, mediaType]));
-      else if (output === 'ndjson') await writeText(io.stdout, `${JSON.stringify({ tag, digest, size, mediaType })}\n`);
-      else rows.push({ tag, digest, size, mediaType });
+    const listed = untagged
+      ? untaggedOf(repository, io.signal)
+      : tagsOf(repository, reference, options.long, io.signal);
+    for await (const row of listed) {
+      if (output === 'text') await writeText(io.stdout, asText(row, options.long || untagged));
+      else if (output === 'ndjson') await writeText(io.stdout, `${JSON.stringify(asJson(row))}\n`);
+      else rows.push(asJson(row));
     }
   } finally {
     await repository.close();
   }
-  if (output === 'json') await writeText(io.stdout, `${JSON.stringify({ repository: repository.name, tags: rows })}\n`);
+  if (output !== 'json') return;
+  const lists = untagged ? { untagged: rows } : { tags: rows };
+  await writeText(io.stdout, `${JSON.stringify({ repository: repository.name, ...lists })}\n`);
+}
+
+async function* tagsOf(
+  repository: Repository,
+  reference: Reference,
+  long: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<Row> {
+  const invalid: string[] = [];
+  const tags: string[] = [];
+  for await (const tag of repository.tags({ signal, onInvalid: (name) => invalid.push(name) })) tags.push(tag);
+  const rowOf = async (tag: string): Promise<Row> => {
+    const descriptor = await repository.resolve(tag, { signal });
+    // A registry looks for the manifest to name it; a layout has its name in the index.
+    const isThere =
+      descriptor !== undefined && (reference.kind === 'registry' || (await repository.exists(descriptor, { signal })));
+    return isThere ? { tag, descriptor } : { tag, state: 'missing' };
+  };
+  for (let at = 0; at < tags.length; at += AT_ONCE) {
+    const some = tags.slice(at, at + AT_ONCE);
+    yield* long ? await Promise.all(some.map(rowOf)) : some.map((tag) => ({ tag }));
+  }
+  yield* invalid.map((tag) => ({ tag, state: 'invalid' }) as const);
+}
+
+async function* untaggedOf(repository: Repository, signal: AbortSignal): AsyncGenerator<Row> {
+  if (repository.manifests === undefined) {
+    throw new CodedError('ERR_EXPORT_UNSUPPORTED', `${repository.name}: a registry does not list untagged manifests`, {
+      hint: 'name a layout, oci:DIR; export-center discover lists what refers to an artifact',
+      details: { place: repository.name },
+    });
+  }
+  for (const descriptor of (await listRoots(repository, { signal })).untagged) {
+    yield { descriptor, ...((await repository.exists(descriptor, { signal })) ? {} : { state: 'missing' as const }) };
+  }
+}
+
+function asText({ tag, descriptor, state }: Row, long: boolean): string {
+  const marks = state === undefined ? [] : [state];
+  if (!long) return asRow([tag ?? '', ...marks]);
+  const { digest = '-', size = '-', mediaType = '-' } = descriptor ?? {};
+  return asRow([...(tag === undefined ? [] : [tag]), digest, size, mediaType, ...marks]);
+}
+
+function asJson({ tag, descriptor, state }: Row): object {
+  const { digest, size, mediaType } = descriptor ?? {};
+  return { tag, digest, size, mediaType, state };
 }

@@ -138,6 +138,14 @@ export class LayoutArchive implements Repository {
     this.#failed = false;
   }
 
+  async untag(tag: string, options: OperationOptions = {}): Promise<boolean> {
+    const found = await this.#reader.nameOf(tag, options);
+    if (found === undefined) return false;
+    this.#index.add({ kind: 'untag', name: found });
+    this.#failed = false;
+    return true;
+  }
+
   async delete(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {
     options.signal?.throwIfAborted();
     const { digest } = descriptor;

@@ -25,6 +25,7 @@ export interface LayoutIndex {
 export type IndexEdit =
   | { readonly kind: 'list'; readonly descriptor: Descriptor }
   | { readonly kind: 'tag'; readonly descriptor: Descriptor; readonly tag: string }
+  | { readonly kind: 'untag'; readonly name: string }
   | { readonly kind: 'forget'; readonly digest: Digest };
 
 /** An index of many thousand artifacts is tens of megabytes; anything beyond is no index. */
@@ -67,6 +68,7 @@ export function applyEdits(index: LayoutIndex, edits: readonly IndexEdit[]): Lay
   for (const edit of edits) {
     if (edit.kind === 'list') draft.list(edit.descriptor);
     else if (edit.kind === 'tag') draft.tag(edit.descriptor, edit.tag);
+    else if (edit.kind === 'untag') draft.untag(edit.name);
     else draft.forget(edit.digest);
   }
   return { head: index.head, entries: draft.entries() };
@@ -95,12 +97,18 @@ class IndexDraft {
 
   /** What bore the tag so far stays, untagged: its referrers and whoever goes by digest still need it. */
   tag(descriptor: Descriptor, tag: string): void {
-    for (const entry of this.#named.get(tag) ?? []) {
-      if (!this.#unnamed.has(entry['digest'])) append(this.#unnamed, entry['digest'], withoutName(entry));
-    }
+    this.untag(tag);
     const annotations = { ...descriptor.annotations, [annotationKeys.refName]: tag };
     this.#named.set(tag, [encodeDescriptor({ ...descriptor, annotations })]);
     this.#listed.add(descriptor.digest);
+  }
+
+  /** What bore the name stays listed, without it. */
+  untag(name: string): void {
+    for (const entry of this.#named.get(name) ?? []) {
+      if (!this.#unnamed.has(entry['digest'])) append(this.#unnamed, entry['digest'], withoutName(entry));
+    }
+    this.#named.delete(name);
   }
 
   forget(digest: Digest): void {

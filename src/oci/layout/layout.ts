@@ -132,6 +132,14 @@ export class Layout implements Repository {
     await this.flush(options);
   }
 
+  async untag(tag: string, options: OperationOptions = {}): Promise<boolean> {
+    const found = await this.#reader.nameOf(tag, options);
+    if (found === undefined) return false;
+    this.#index.add({ kind: 'untag', name: found });
+    await this.flush(options);
+    return true;
+  }
+
   async delete(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {
     const { digest } = descriptor;
     const listed = (await this.#index.current()).entries.some((entry) => entry['digest'] === digest);

@@ -4,7 +4,7 @@ import { detectManifestType, type Manifest, parseManifest, referrerDescriptor } 
 import type { ByteStream, FetchOptions, OperationOptions, ReferrerFilter } from '../ports.ts';
 import { sizeMismatch, verifyStream } from '../verify-stream.ts';
 import { blobMissing, blobPath, type LayoutFiles } from './files.ts';
-import { digestIn, findTag, type LayoutIndex, tagsIn } from './index-file.ts';
+import { digestIn, findTag, type LayoutIndex, nameIn, tagsIn } from './index-file.ts';
 
 /** What finding referrers needs to know of a manifest. */
 interface ManifestFacts {
@@ -65,6 +65,13 @@ export class LayoutReader {
   async exists(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {
     options.signal?.throwIfAborted();
     return (await this.#files.sizeOf(blobPath(descriptor.digest))) === descriptor.size;
+  }
+
+  /** The name of the entry that a tag leads to; undefined where there is none. */
+  async nameOf(tag: string, options: OperationOptions = {}): Promise<string | undefined> {
+    options.signal?.throwIfAborted();
+    const entry = findTag(await this.#index(), tag, this.name);
+    return entry === undefined ? undefined : nameIn(entry);
   }
 
   async *tags(options: OperationOptions = {}): AsyncGenerator<string> {

@@ -1,4 +1,13 @@
-import { algorithmOf, CodedError, type Descriptor, digestOf, isDigest, isManifestType, mediaTypes } from '#core';
+import {
+  algorithmOf,
+  CodedError,
+  type Descriptor,
+  digestOf,
+  isCoded,
+  isDigest,
+  isManifestType,
+  mediaTypes,
+} from '#core';
 import { maxManifestBytes } from '../content.ts';
 import { detectManifestType } from '../manifest.ts';
 import type { OperationOptions, PushOptions, PushOutcome } from '../ports.ts';
@@ -135,6 +144,24 @@ export async function deleteContent(remote: Remote, path: string, options: Opera
     throw await refusal(response, 'DELETE');
   await response.drop();
   return response.status !== 404;
+}
+
+/**
+ * Removes a tag, and not what it names (distribution-spec v1.1.1 spec.md#deleting-tags). False where there was none.
+ *
+ * @throws CodedError ERR_EXPORT_UNSUPPORTED where the registry does not remove tags
+ */
+export async function deleteTag(remote: Remote, tag: string, options: OperationOptions): Promise<boolean> {
+  try {
+    return await deleteContent(remote, `manifests/${tag}`, options);
+  } catch (error) {
+    if (!isCoded(error, 'ERR_EXPORT_UNSUPPORTED')) throw error;
+    throw new CodedError('ERR_EXPORT_UNSUPPORTED', `${remote.name}: the registry does not remove single tags`, {
+      hint: 'delete the manifest by digest, which removes all its tags, or ask who runs the registry',
+      details: { place: remote.name, tag },
+      cause: error,
+    });
+  }
 }
 
 function tooLarge(remote: Remote, { digest, size }: Descriptor): CodedError {

@@ -1,8 +1,11 @@
-import { type JsonObject, parseJsonObject } from '#core';
+import { CodedError, compareText, type JsonObject, parseJsonObject } from '#core';
 import { resolveLocation } from '../origin.ts';
+import type { OperationOptions, TagListOptions } from '../ports.ts';
+import { isTag } from '../reference.ts';
 import { protocolError, refusal } from './faults.ts';
 import { nextLink } from './headers.ts';
 import type { WireResponse } from './message.ts';
+import type { Remote } from './remote.ts';
 import type { RegistryRequest, Session } from './session.ts';
 
 const MAX_PAGES = 10_000;
@@ -51,4 +54,61 @@ function parsePage(bytes: Uint8Array, response: WireResponse): JsonObject {
   } catch (cause) {
     throw protocolError(response.url, 'answered a listing with something that is no JSON object', { cause });
   }
+}
+
+/**
+ * All tags of a repository in byte order (distribution-spec v1.1.1 spec.md#listing-tags).
+ *
+ * @throws CodedError ERR_EXPORT_NOT_FOUND where the registry has no such repository, ERR_EXPORT_REGISTRY_PROTOCOL
+ *   where something else than a registry answers
+ */
+export async function listTags(remote: Remote, options: TagListOptions): Promise<string[]> {
+  const tags = new Set<string>();
+  const invalid = new Set<string>();
+  const take = (fields: JsonObject, response: WireResponse) => {
+    const before = tags.size + invalid.size;
+    for (const tag of tagsIn(fields, response)) {
+      if (typeof tag === 'string' && isTag(tag)) tags.add(tag);
+      else invalid.add(typeof tag === 'string' ? tag : (JSON.stringify(tag) ?? ''));
+    }
+    return tags.size + invalid.size - before;
+  };
+  const request = {
+    method: 'GET',
+    url: remote.url('tags/list'),
+    scopes: remote.toRead,
+    signal: options.signal,
+  } as const;
+  const other = await readPages(remote.session, request, () => true, take);
+  if (other?.status === 404) throw await notFound(remote, other, options);
+  if (other !== undefined) throw await refusal(other, 'GET');
+  for (const name of [...invalid].sort(compareText)) options.onInvalid?.(name);
+  // Some registries list them in no order.
+  return [...tags].sort(compareText);
+}
+
+/** The names that a page lists; Go writes an empty list as null, and some registries omit it. */
+function tagsIn(fields: JsonObject, response: WireResponse): readonly unknown[] {
+  const { tags, name } = fields;
+  if (Array.isArray(tags)) return tags;
+  if (tags === null || (tags === undefined && typeof name === 'string')) return [];
+  throw protocolError(response.url, 'answered with something that is not a list of tags');
+}
+
+/** A 404 in the words of a registry, or where /v2/ is one, is of a repository; else of a web server that is none. */
+async function notFound(remote: Remote, response: WireResponse, { signal }: OperationOptions): Promise<CodedError> {
+  const cause = await refusal(response, 'GET');
+  if (cause.details['registryCode'] === undefined) {
+    const url = new URL('/v2/', remote.session.origin);
+    const ping = await remote.session.send({ method: 'GET', url, scopes: remote.toRead, signal });
+    await ping.drop();
+    if (ping.status !== 200 && ping.status !== 401 && ping.status !== 403) {
+      return protocolError(url, `answered ${ping.status}, so this is not a registry`, { cause });
+    }
+  }
+  return new CodedError('ERR_EXPORT_NOT_FOUND', `${remote.name}: no such repository`, {
+    hint: 'check the host and the name of the repository',
+    details: { reference: remote.name },
+    cause,
+  });
 }

@@ -1,4 +1,4 @@
-import { CodedError, compareText, type Descriptor, type Digest, isCoded, isManifestType } from '#core';
+import { CodedError, type Descriptor, type Digest, isCoded, isManifestType } from '#core';
 import { collect, maxManifestBytes } from '../content.ts';
 import { parseManifest, referrerDescriptor } from '../manifest.ts';
 import type {
@@ -10,15 +10,23 @@ import type {
   PushOutcome,
   ReferrerFilter,
   Repository,
+  TagListOptions,
 } from '../ports.ts';
 import { isTag } from '../reference.ts';
 import { verifyBytes, verifyStream } from '../verify-stream.ts';
 import { hasBlob, readBlob } from './blob-fetch.ts';
 import { pushBlob } from './blob-push.ts';
 import { FallbackTags } from './fallback-tag.ts';
-import { refusal } from './faults.ts';
-import { deleteContent, getManifest, hasManifest, pushManifest, resolveManifest, tagManifest } from './manifests.ts';
-import { readPages } from './pages.ts';
+import {
+  deleteContent,
+  deleteTag,
+  getManifest,
+  hasManifest,
+  pushManifest,
+  resolveManifest,
+  tagManifest,
+} from './manifests.ts';
+import { listTags } from './pages.ts';
 import { listReferrers, supportsReferrers } from './referrers.ts';
 import type { Remote } from './remote.ts';
 
@@ -87,30 +95,13 @@ export class RegistryRepository implements Repository {
     await tagManifest(this.#remote, descriptor, tag, options);
   }
 
-  async *tags(options: OperationOptions = {}): AsyncGenerator<string> {
-    const remote = this.#remote;
-    const request = {
-      method: 'GET',
-      url: remote.url('tags/list'),
-      scopes: remote.toRead,
-      signal: options.signal,
-    } as const;
-    const tags = new Set<string>();
-    const other = await readPages(
-      remote.session,
-      request,
-      () => true,
-      (fields) => {
-        const before = tags.size;
-        const listed = Array.isArray(fields['tags']) ? fields['tags'] : [];
-        for (const tag of listed) if (typeof tag === 'string' && isTag(tag)) tags.add(tag);
-        return tags.size - before;
-      },
-    );
-    if (other?.status === 404) return other.drop();
-    if (other !== undefined) throw await refusal(other, 'GET');
-    // Some registries list them in no order.
-    yield* [...tags].sort(compareText);
+  async *tags(options: TagListOptions = {}): AsyncGenerator<string> {
+    yield* await listTags(this.#remote, options);
+  }
+
+  async untag(tag: string, options: OperationOptions = {}): Promise<boolean> {
+    if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
+    return deleteTag(this.#remote, tag, options);
   }
 
   async *referrers(subject: Digest, filter: ReferrerFilter = {}): AsyncGenerator<Descriptor> {

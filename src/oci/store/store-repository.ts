@@ -73,6 +73,10 @@ class StoreRepository implements Repository {
     await this.#repository.manifests.tag(digest, tag);
   }
 
+  async untag(tag: string): Promise<boolean> {
+    return await this.#repository.tags.delete(tag);
+  }
+
   tags(): AsyncIterable<string> {
     return this.#repository.tags.all();
   }

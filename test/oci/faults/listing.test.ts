@@ -75,8 +75,41 @@ test('tags: not JSON, null, and no repository', async () => {
   await expect(listAll(repository.tags())).rejects.toMatchObject({ code: 'ERR_EXPORT_REGISTRY_PROTOCOL' });
   faulty.misbehave('GET', /tags/, (response) => send(response, 200, {}, '{"name":"a","tags":null}'));
   expect(await listAll(repository.tags())).toEqual([]);
-  faulty.misbehave('GET', /tags/, (response) => sendError(response, 404, 'NAME_UNKNOWN'));
+  faulty.misbehave('GET', /tags/, (response) => send(response, 200, {}, '{"name":"a"}'));
   expect(await listAll(repository.tags())).toEqual([]);
+  faulty.misbehave('GET', /tags/, (response) => sendError(response, 404, 'NAME_UNKNOWN'));
+  await expect(listAll(repository.tags())).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+});
+
+test.each([
+  ['an object without tags', '{"status":"ok"}'],
+  ['tags that are no list', '{"name":"a","tags":"v1"}'],
+  ['tags that are an object', '{"name":"a","tags":{"v1":true}}'],
+])('tags: %s is not a list of tags', async (_, body) => {
+  faulty.misbehave('GET', /tags/, (response) => send(response, 200, {}, body));
+  await expect(listAll((await faulty.open()).tags())).rejects.toMatchObject({ code: 'ERR_EXPORT_REGISTRY_PROTOCOL' });
+});
+
+test('tags: names that cannot be tags are told, each once', async () => {
+  const body = JSON.stringify({ name: 'a', tags: ['v1', '-bad', 'no/slash', '-bad', 7, null, 'x'.repeat(129), ''] });
+  faulty.misbehave('GET', /tags/, (response) => send(response, 200, {}, body));
+  const invalid: string[] = [];
+  const repository = await faulty.open();
+  expect(await listAll(repository.tags({ onInvalid: (name) => invalid.push(name) }))).toEqual(['v1']);
+  expect(invalid).toEqual(['', '-bad', '7', 'no/slash', 'null', 'x'.repeat(129)]);
+});
+
+test.each([
+  ['a registry that does not say why', 200, 'ERR_EXPORT_NOT_FOUND'],
+  ['a registry that wants a login', 403, 'ERR_EXPORT_NOT_FOUND'],
+  ['a web server', 404, 'ERR_EXPORT_REGISTRY_PROTOCOL'],
+  ['a server of something else', 500, 'ERR_EXPORT_REGISTRY_UNAVAILABLE'],
+])('tags: 404 of %s', async (_, ping, code) => {
+  faulty.misbehave('GET', /./, (response, request) => {
+    if (request.url === '/v2/') send(response, ping, {}, '');
+    else send(response, 404, { 'content-type': 'text/html' }, '<html>');
+  });
+  await expect(listAll((await faulty.open({ retry: { attempts: 1 } })).tags())).rejects.toMatchObject({ code });
 });
 
 const INDEX = { 'content-type': 'application/vnd.oci.image.index.v1+json' };

@@ -1,0 +1,95 @@
+import type { Command } from 'commander';
+import { CodedError, type Descriptor } from '#core';
+import { formatReference, isTag, openRepository, parseReference, type Repository, tagOf } from '#oci';
+import { type Io, writeText } from '../io.ts';
+import { asLines } from '../one-line.ts';
+import {
+  type CommonOptions,
+  openOptions,
+  type TransportOptions,
+  withCommonOptions,
+  withTransportOptions,
+} from './options.ts';
+
+type UntagOptions = CommonOptions & TransportOptions;
+
+/** A tag that was removed. */
+interface Removed {
+  readonly tag: string;
+  /** What it pointed at; undefined where that was not there. */
+  readonly descriptor: Descriptor | undefined;
+  /** Whether the manifest is still there, as it should be. */
+  readonly kept: boolean;
+}
+
+/** `untag`: removes tags, and nothing else. */
+export function untagCommand(command: Command, io: Io): void {
+  command
+    .argument('<reference>', 'the tag; with a digest only if it points at that')
+    .argument('[tags...]', 'further tags of the same repository')
+    .addHelpText('after', '\nExample:\n  export-center untag 127.0.0.1:8080/security/trivy-db:2-monday');
+  withTransportOptions(withCommonOptions(command)).action((text: string, tags: string[], options: UntagOptions) =>
+    untag(io, text, tags, options),
+  );
+}
+
+async function untag(io: Io, text: string, more: readonly string[], options: UntagOptions): Promise<void> {
+  const reference = parseReference(text);
+  const tags = [...new Set([tagOf(reference), ...more])];
+  const wrong = tags.find((tag) => !isTag(tag));
+  if (wrong !== undefined) {
+    throw new CodedError('ERR_EXPORT_REFERENCE_INVALID', `${JSON.stringify(wrong)} is not a valid tag`, {
+      hint: 'use letters, digits, _ . -, at most 128 characters, not beginning with . or -',
+    });
+  }
+  if (reference.digest !== undefined && more.length > 0) {
+    throw new CodedError('ERR_EXPORT_USAGE', `${text}: a digest, and further tags`, {
+      hint: 'remove one tag at a time, or omit the digest',
+    });
+  }
+  const opening = { ...(await openOptions(io, [reference], options)), writes: true };
+  const repository = await openRepository(reference, opening);
+  const removed: Removed[] = [];
+  try {
+    for (const tag of tags)
+      removed.push(await remove(repository, tag, formatReference(reference), reference.digest, io));
+  } finally {
+    await repository.close();
+  }
+  await report(io, removed, options);
+}
+
+async function remove(
+  repository: Repository,
+  tag: string,
+  reference: string,
+  expected: string | undefined,
+  { signal }: Io,
+): Promise<Removed> {
+  const descriptor = await repository.resolve(tag, { signal });
+  if (expected !== undefined && descriptor !== undefined && descriptor.digest !== expected) {
+    throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${reference}: the tag points at ${descriptor.digest}`, {
+      hint: 'look at what it points at now, then name it by that digest or without one',
+      details: { tag, digest: descriptor.digest },
+    });
+  }
+  // A tag that leads to nothing is one all the same.
+  if (!(await repository.untag(tag, { signal }))) {
+    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${repository.name}: no tag ${tag}`, {
+      hint: 'export-center ls lists the tags',
+      details: { tag },
+    });
+  }
+  const kept = descriptor !== undefined && (await repository.exists(descriptor, { signal }));
+  return { tag, descriptor, kept };
+}
+
+async function report(io: Io, removed: readonly Removed[], { output, quiet }: UntagOptions): Promise<void> {
+  for (const { tag, descriptor, kept } of removed) {
+    if (descriptor === undefined || kept || quiet) continue;
+    await writeText(io.stderr, `warning: the registry removed ${descriptor.digest} with the tag ${tag}\n`);
+  }
+  const rows = removed.map(({ tag, descriptor, kept }) => ({ tag, digest: descriptor?.digest ?? null, kept }));
+  const lines = rows.map(({ tag, digest }) => `untagged ${tag}${digest === null ? '' : ` from ${digest}`}`);
+  await writeText(io.stdout, output === 'json' ? `${JSON.stringify({ untagged: rows })}\n` : asLines(lines));
+}
