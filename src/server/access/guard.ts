@@ -44,8 +44,12 @@ async function authenticate(c: RegistryRequest, logins: Logins, access: Access):
     if (anonymousRead && READS.includes(c.req.method) && !PING.test(c.req.path)) return;
     throw unauthorized('log in first');
   }
-  if (credentials === 'unusable') throw unauthorized('expected a user and a password by the Basic scheme');
-  if (!(await logins.verify(clientOf(c, behindProxy), credentials))) throw unauthorized('wrong user or password');
+  const client = clientOf(c, behindProxy);
+  if (credentials === 'unusable') {
+    logins.countUnusable(client);
+    throw unauthorized('expected a user and a password by the Basic scheme');
+  }
+  if (!(await logins.verify(client, credentials))) throw unauthorized('wrong user or password');
 }
 
 function unauthorized(message: string): RegistryProblem {

@@ -65,6 +65,16 @@ export class Logins {
     }
   }
 
+  /**
+   * Counts a header that holds no credentials as a failed login.
+   *
+   * @throws RegistryProblem TOOMANYREQUESTS where the client must wait
+   */
+  countUnusable(address: string): void {
+    this.#pace.begin(address);
+    this.#pace.ended(address, false);
+  }
+
   async close(): Promise<void> {
     await this.#thread.close();
   }

@@ -28,6 +28,7 @@ test('the header, as clients write it', () => {
   for (const text of [`Bearer ${of('a:b')}`, 'Basic', `Basic ${of('ab')}`, `Basic ${of(':b')}`, 'Basic a:b', '']) {
     expect(parseCredentials(text), text).toBe('unusable');
   }
+  expect(parseCredentials(`Basic ${of(`a:${'b'.repeat(10_000)}`)}`)).toBe('unusable');
 });
 
 test('without credentials everything but health is a challenge', async () => {
