@@ -7,8 +7,6 @@ import { CodedError, type ErrorCode, type ErrorFacts } from './errors.ts';
 export interface WriteFileOptions {
   /** Permission bits of the file; 0o644 unless told. Not narrowed by the umask. */
   readonly mode?: number;
-  /** Where the temporary file goes, on the same file system; beside the file unless told. */
-  readonly tempDir?: string;
 }
 
 /**
@@ -22,11 +20,9 @@ export async function writeFileDurable(
   bytes: Uint8Array | string,
   options: WriteFileOptions = {},
 ): Promise<void> {
-  const tempDir = options.tempDir ?? dirname(path);
-  const temp = join(tempDir, `.${randomBytes(9).toString('hex')}.tmp`);
+  const temp = join(dirname(path), `.${randomBytes(9).toString('hex')}.tmp`);
   try {
     await makeFolder(dirname(path));
-    await makeFolder(tempDir);
     const file = await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     try {
       await file.writeFile(bytes);

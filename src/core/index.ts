@@ -24,6 +24,7 @@ export {
 } from './digest.ts';
 export { CodedError, type ErrorCode, type ErrorFacts, errorCodes, exitStatusOf, isCoded } from './errors.ts';
 export { fileError, isSystemError, makeFolder, syncFolder, type WriteFileOptions, writeFileDurable } from './file.ts';
+export { FolderGuard, linkRefused } from './folder-guard.ts';
 export { decodeJsonString } from './json-string.ts';
 export { annotationKeys, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
 export { parseKnownJson } from './native-json.ts';

@@ -21,7 +21,11 @@ const range = (text: string) => parseRange(text, 1000);
 
 test.each<[string, (text: string) => unknown, (n: number) => string]>([
   ['Range: spaces around the ends', range, (n) => `bytes=${' '.repeat(n)}-${' '.repeat(n)}x`],
-  ['Range: spaces and digits', range, (n) => `bytes=${' '.repeat(n)}${'1'.repeat(n)}-${'1'.repeat(n)} ${' '.repeat(n)}x`],
+  [
+    'Range: spaces and digits',
+    range,
+    (n) => `bytes=${' '.repeat(n)}${'1'.repeat(n)}-${'1'.repeat(n)} ${' '.repeat(n)}x`,
+  ],
   ['Range: dashes', range, (n) => `bytes=${'-'.repeat(n)}`],
   ['Range: many ranges', range, (n) => `bytes=${'0-1,'.repeat(n)}`],
   ['Content-Range: spaces', parseChunkRange, (n) => `bytes${' '.repeat(n)}1-2${' '.repeat(n)}x`],

@@ -1,6 +1,15 @@
 import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { compareText, type Digest, fileError, isDigest, isSystemError, makeFolder, syncFolder } from '#core';
+import {
+  compareText,
+  type Digest,
+  FolderGuard,
+  fileError,
+  isDigest,
+  isSystemError,
+  makeFolder,
+  syncFolder,
+} from '#core';
 import type { ByteRange, ByteStream } from '../ports.ts';
 import { verifyStream } from '../verify-stream.ts';
 import { blobPath, FolderFiles, type LayoutFiles } from './files.ts';
@@ -12,6 +21,7 @@ import { encodeLayoutTar, type TarFile } from './tar-write.ts';
 export class ArchiveFiles implements LayoutFiles {
   readonly #path: string;
   readonly #stage: FolderFiles;
+  readonly #guard: FolderGuard;
   readonly #dropped = new Set<string>();
   /** What belongs into the next tar; what another had gathered may be more. */
   readonly #pushed = new Set<string>();
@@ -23,6 +33,7 @@ export class ArchiveFiles implements LayoutFiles {
     this.#path = path;
     this.#base = base;
     this.#stage = new FolderFiles(stagePath);
+    this.#guard = new FolderGuard(stagePath);
   }
 
   async version(path: string): Promise<string | undefined> {
@@ -49,7 +60,11 @@ export class ArchiveFiles implements LayoutFiles {
   async drop(digest: Digest): Promise<boolean> {
     const path = blobPath(digest);
     if ((await this.sizeOf(path)) === undefined) return false;
-    await rm(join(this.#stage.root, path), { force: true });
+    await this.#guard
+      .at(join(this.#stage.root, path), (own) => rm(own, { force: true }))
+      .catch((error: unknown) => {
+        if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw error;
+      });
     this.#dropped.add(path);
     return true;
   }

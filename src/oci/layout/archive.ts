@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { lstat, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CodedError, type Descriptor, type Digest, fileError, isManifestType, makeFolder } from '#core';
 import { contentOf } from '../content.ts';
@@ -210,6 +210,11 @@ export class LayoutArchive implements Repository {
 async function adopt(other: string, stagePath: string): Promise<boolean> {
   try {
     await rename(other, stagePath);
+    // A link by this name may lead to anybody's layout.
+    if (!(await lstat(stagePath)).isDirectory()) {
+      await unlink(stagePath);
+      return false;
+    }
   } catch {
     return false;
   }

@@ -1,6 +1,15 @@
-import { mkdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { lstat, rmdir, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { algorithmOf, type Digest, fileError, hexOf, isSystemError, type JsonObject, systemClock } from '#core';
+import {
+  algorithmOf,
+  type Digest,
+  FolderGuard,
+  fileError,
+  hexOf,
+  isSystemError,
+  type JsonObject,
+  systemClock,
+} from '#core';
 import { thisOwner } from '../owner.ts';
 import { blobPath, FolderFiles } from './files.ts';
 import { leftovers } from './fsck.ts';
@@ -9,6 +18,7 @@ import { applyEdits, digestIn, encodeLayoutIndex, type LayoutIndex, nameIn } fro
 import { checkHasIndex, IndexSource, indexPath } from './index-source.ts';
 import { BlobWriter, goneSuffix, tempFolder } from './ingest.ts';
 import { checkIsLayout } from './layout.ts';
+import { refuseLinks } from './links.ts';
 import { withLock } from './lock.ts';
 
 /** What may go. */
@@ -42,9 +52,10 @@ const LEGACY_TAG = /^(sha256|sha512)-([0-9a-f]+)(?:\.[a-z]+)?$/;
 /**
  * Deletes what nothing needs any more, under the layout's lock. What refers to a manifest that is kept is kept, listed
  * or not. A blob goes only when its time is older than the beginning of the run less the grace, which is looked at
- * once more when the file has been moved aside, where no push can come to rely on it.
+ * once more when the file has been moved aside, where no push can come to rely on it. A layout with a symbolic link
+ * in it is refused before anything goes: the blobs behind it may be another layout's.
  *
- * @throws CodedError ERR_EXPORT_LOCKED, ERR_EXPORT_LAYOUT_INVALID, ERR_EXPORT_NOT_FOUND
+ * @throws CodedError ERR_EXPORT_NOT_WRITABLE for a link, ERR_EXPORT_LOCKED, ERR_EXPORT_LAYOUT_INVALID, ERR_EXPORT_NOT_FOUND
  */
 export async function collectLayoutGarbage(
   root: string,
@@ -54,19 +65,22 @@ export async function collectLayoutGarbage(
   const files = new FolderFiles(root);
   await checkIsLayout(files);
   await checkHasIndex(files, root);
+  await refuseLinks(root, true);
   const { signal } = options;
+  const guard = new FolderGuard(root);
   const lock = join(root, tempFolder, 'lock');
   try {
-    return await withLock(lock, { signal }, () => new Collector(files, cutoffMs, options).run());
+    return await withLock(lock, { signal, guard }, () => new Collector(files, guard, cutoffMs, options).run());
   } finally {
     // It goes where it is empty.
-    await rmdir(join(root, tempFolder)).catch(() => undefined);
+    await guard.at(join(root, tempFolder), (own) => rmdir(own)).catch(() => undefined);
   }
 }
 
 class Collector {
   readonly #files: FolderFiles;
   readonly #root: string;
+  readonly #guard: FolderGuard;
   readonly #cutoffMs: number;
   readonly #options: LayoutGarbageOptions;
   #manifests = 0;
@@ -74,14 +88,16 @@ class Collector {
   #leftovers = 0;
   #sizeBytes = 0;
 
-  constructor(files: FolderFiles, cutoffMs: number, options: LayoutGarbageOptions) {
+  constructor(files: FolderFiles, guard: FolderGuard, cutoffMs: number, options: LayoutGarbageOptions) {
     this.#files = files;
     this.#root = files.root;
+    this.#guard = guard;
     this.#cutoffMs = cutoffMs;
     this.#options = options;
   }
 
   async run(): Promise<LayoutGarbageReport> {
+    await refuseLinks(this.#root, true);
     await this.#restore();
     // Anything may have happened to it since, and what was put back counts.
     await checkHasIndex(this.#files, this.#root);
@@ -135,13 +151,14 @@ class Collector {
     const path = join(this.#root, blobPath(digest));
     const aside = join(this.#root, tempFolder, `${thisOwner()}.${algorithmOf(digest)}-${hexOf(digest)}${goneSuffix}`);
     await this.#onDisk(path, async () => {
-      const { size, mtimeMs } = await stat(path);
+      const { size, mtimeMs } = await this.#guard.at(path, (own) => lstat(own));
       if (mtimeMs >= this.#cutoffMs) return;
       if (!this.#options.dryRun) {
-        await mkdir(join(this.#root, tempFolder), { recursive: true });
-        await rename(path, aside);
-        if ((await stat(aside)).mtimeMs >= this.#cutoffMs) return rename(aside, path);
-        await unlink(aside);
+        await this.#guard.makeFolder(join(this.#root, tempFolder));
+        await this.#guard.rename(path, aside);
+        const used = await this.#guard.at(aside, async (own) => (await lstat(own)).mtimeMs >= this.#cutoffMs);
+        if (used) return this.#guard.rename(aside, path);
+        await this.#guard.at(aside, (own) => unlink(own));
       }
       this.#blobs++;
       this.#sizeBytes += size;
@@ -151,9 +168,9 @@ class Collector {
   async #takeLeftover(path: string): Promise<void> {
     const full = join(this.#root, path);
     await this.#onDisk(full, async () => {
-      const { size, mtimeMs } = await stat(full);
+      const { size, mtimeMs } = await this.#guard.at(full, (own) => lstat(own));
       if (mtimeMs >= this.#cutoffMs) return;
-      if (!this.#options.dryRun) await unlink(full);
+      if (!this.#options.dryRun) await this.#guard.at(full, (own) => unlink(own));
       this.#leftovers++;
       this.#sizeBytes += size;
     });
@@ -165,7 +182,8 @@ class Collector {
     for (const path of await leftovers(this.#root)) {
       const [, algorithm, hex] = /\.(sha\d+)-([0-9a-f]+)\.gone$/.exec(basename(path)) ?? [];
       if (algorithm === undefined || hex === undefined) continue;
-      await this.#onDisk(path, () => rename(join(this.#root, path), join(this.#root, 'blobs', algorithm, hex)));
+      const blob = join(this.#root, 'blobs', algorithm, hex);
+      await this.#onDisk(path, () => this.#guard.rename(join(this.#root, path), blob));
     }
   }
 

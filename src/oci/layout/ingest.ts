@@ -1,6 +1,15 @@
-import { readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
+import { lutimes, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Descriptor, type Digest, Digester, isCoded, isSystemError, syncFolder } from '#core';
+import {
+  type Descriptor,
+  type Digest,
+  Digester,
+  FolderGuard,
+  fileError,
+  isCoded,
+  isSystemError,
+  syncFolder,
+} from '#core';
 import { isAlive, ownerIn } from '../owner.ts';
 import type { ByteStream, ContentReader, OperationOptions, PushOptions } from '../ports.ts';
 import { verifyRest, verifyStream } from '../verify-stream.ts';
@@ -22,12 +31,14 @@ const RESUMABLE_BYTES = 1024 * 1024;
 /** Puts blobs into a layout's folder, each whole or not at all. */
 export class BlobWriter {
   readonly #root: string;
+  readonly #guard: FolderGuard;
   readonly #durable: boolean;
   readonly #unsynced = new Set<string>();
 
   /** @param durable whether a blob must survive a power cut once it is there */
   constructor(root: string, durable: boolean) {
     this.#root = root;
+    this.#guard = new FolderGuard(root);
     this.#durable = durable;
   }
 
@@ -67,17 +78,21 @@ export class BlobWriter {
    */
   async touch(digest: Digest): Promise<boolean> {
     const now = new Date();
+    const path = join(this.#root, blobPath(digest));
+    await this.#guard.refuseLink(path);
     try {
-      await utimes(join(this.#root, blobPath(digest)), now, now);
+      await this.#guard.at(path, (own) => lutimes(own, now, now));
     } catch (error) {
+      if (isCoded(error)) throw error;
       // Another's read-only file still counts as present.
-      return !isSystemError(error, 'ENOENT');
+      return !isSystemError(error, 'ENOENT', 'ENOTDIR');
     }
     return true;
   }
 
   /** Puts a file in place of another, whole or not at all. */
   async replace(path: string, bytes: Uint8Array): Promise<void> {
+    await this.#guard.refuseLink(join(this.#root, path));
     const temp = this.#temp();
     try {
       await temp.open();
@@ -99,14 +114,21 @@ export class BlobWriter {
   /** Removes what processes that have ended left behind, and the folder for temporary files when it is empty. */
   async tidy(): Promise<void> {
     const folder = join(this.#root, tempFolder);
-    for (const name of await readdir(folder).catch(() => [])) {
-      if (await isOver(join(folder, name), name)) await rm(join(folder, name), { force: true });
+    try {
+      await this.#guard.within(folder, async (own) => {
+        for (const name of await readdir(own).catch(() => [])) {
+          if (await isOver(join(own, name), name)) await rm(join(own, name), { force: true });
+        }
+      });
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw fileError(error, folder);
     }
-    await rmdir(folder).catch(() => undefined);
+    // It goes where it is empty.
+    await this.#guard.at(folder, (own) => rmdir(own)).catch(() => undefined);
   }
 
   #temp(descriptor?: Descriptor): TempFile {
-    return new TempFile(join(this.#root, tempFolder), descriptor);
+    return new TempFile(this.#guard, join(this.#root, tempFolder), descriptor);
   }
 
   /** Goes on with what another left of the content; false where there is nothing, or nothing sound. */

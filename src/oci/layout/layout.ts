@@ -1,6 +1,15 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, type Descriptor, type Digest, fileError, isManifestType, isSystemError, makeFolder } from '#core';
+import {
+  CodedError,
+  type Descriptor,
+  type Digest,
+  FolderGuard,
+  fileError,
+  isManifestType,
+  isSystemError,
+  makeFolder,
+} from '#core';
 import { contentOf } from '../content.ts';
 import type {
   ByteStream,
@@ -17,6 +26,7 @@ import { blobMissing, blobPath, FolderFiles } from './files.ts';
 import { applyEdits, emptyIndex, encodeLayoutIndex, type IndexEdit, layoutInvalid } from './index-file.ts';
 import { checkHasIndex, IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';
 import { BlobWriter, tempFolder } from './ingest.ts';
+import { refuseLinks } from './links.ts';
 import { withLock } from './lock.ts';
 import { indexEntry, readManifestEntry } from './manifest-entry.ts';
 import { PendingIndex } from './pending-index.ts';
@@ -59,6 +69,7 @@ export function openStaging(root: string): Promise<Layout> {
 export class Layout implements Repository {
   readonly name: string;
   readonly #files: FolderFiles;
+  readonly #guard: FolderGuard;
   readonly #options: LayoutOptions;
   readonly #source: IndexSource;
   readonly #reader: LayoutReader;
@@ -70,6 +81,7 @@ export class Layout implements Repository {
   constructor(files: FolderFiles, options: LayoutOptions, name: string = `oci:${files.root}`) {
     this.name = name;
     this.#files = files;
+    this.#guard = new FolderGuard(files.root);
     this.#options = options;
     this.#source = new IndexSource(files, this.name);
     this.#index = new PendingIndex(
@@ -141,6 +153,7 @@ export class Layout implements Repository {
   }
 
   async delete(descriptor: Descriptor, options: OperationOptions = {}): Promise<boolean> {
+    await refuseLinks(this.#files.root);
     const { digest } = descriptor;
     const listed = (await this.#index.current()).entries.some((entry) => entry['digest'] === digest);
     if (listed) {
@@ -149,7 +162,7 @@ export class Layout implements Repository {
     }
     const path = join(this.#files.root, blobPath(digest));
     try {
-      await unlink(path);
+      await this.#guard.at(path, (own) => unlink(own));
       return true;
     } catch (error) {
       if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return listed;
@@ -203,6 +216,7 @@ export class Layout implements Repository {
   }
 
   async #makeLayout(): Promise<void> {
+    await refuseLinks(this.#files.root);
     if (!(await isLayout(this.#files, this.name))) {
       await this.#writer.replace(layoutMarker.path, Buffer.from(layoutMarker.text));
     }
@@ -222,7 +236,8 @@ export class Layout implements Repository {
 
   #locked(options: OperationOptions, work: () => Promise<void>): Promise<void> {
     const lock = join(this.#files.root, tempFolder, 'lock');
-    return withLock(lock, { timeoutMs: this.#options.lockTimeoutMs, signal: options.signal }, work);
+    const { lockTimeoutMs: timeoutMs } = this.#options;
+    return withLock(lock, { timeoutMs, signal: options.signal, guard: this.#guard }, work);
   }
 }
 

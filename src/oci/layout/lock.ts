@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { CodedError, fileError, isSystemError, makeFolder } from '#core';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { CodedError, FolderGuard, fileError, isSystemError } from '#core';
 import { isAlive, thisOwner } from '../owner.ts';
 import { pause } from '../pause.ts';
 
@@ -10,6 +10,8 @@ export interface LockOptions {
   /** 30 s unless told. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Writes to no folder that a link leads to; the lock's own folder may be a link unless told. */
+  readonly guard?: FolderGuard | undefined;
 }
 
 const POLL_MS = 5;
@@ -22,20 +24,25 @@ const MAX_POLL_MS = 100;
  * @throws CodedError ERR_EXPORT_LOCKED when it is still held after the time-out
  */
 export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
-  const content = await acquire(path, options);
+  const guard = options.guard ?? new FolderGuard(dirname(path));
+  const content = await acquire(path, { ...options, guard });
   try {
     return await work();
   } finally {
-    await release(path, content);
+    await release(path, content, guard);
   }
 }
 
-async function acquire(path: string, options: LockOptions): Promise<string> {
+interface GuardedOptions extends LockOptions {
+  readonly guard: FolderGuard;
+}
+
+async function acquire(path: string, options: GuardedOptions): Promise<string> {
   const content = `${thisOwner()} ${randomBytes(12).toString('hex')}`;
   const deadline = performance.now() + (options.timeoutMs ?? 30_000);
   for (let wait = POLL_MS; ; wait = Math.min(wait * 2, MAX_POLL_MS)) {
     options.signal?.throwIfAborted();
-    if (await create(path, content)) return content;
+    if (await create(path, content, options.guard)) return content;
     const holder = (await readHolder(path)) ?? '';
     if (isAlive(holder.split(' ')[0] as string) === false && (await takeOver(path, holder, content, options))) {
       return content;
@@ -47,27 +54,32 @@ async function acquire(path: string, options: LockOptions): Promise<string> {
 }
 
 /** Makes the lock file with its content at once: a lock is never seen empty. */
-async function create(path: string, content: string): Promise<boolean> {
+async function create(path: string, content: string, guard: FolderGuard): Promise<boolean> {
   const temp = tempName(path);
   try {
-    await makeFolder(dirname(path));
-    await writeFile(temp, content, { flag: 'wx' });
-    await link(temp, path);
-    return true;
+    await guard.makeFolder(dirname(path));
+    return await guard.within(dirname(path), async (folder) => {
+      const own = join(folder, basename(temp));
+      try {
+        await writeFile(own, content, { flag: 'wx' });
+        await link(own, join(folder, basename(path)));
+        return true;
+      } finally {
+        await rm(own, { force: true });
+      }
+    });
   } catch (error) {
     // The folder may have been tidied away in between: then it is tried again like a lock that is held.
     if (isSystemError(error, 'EEXIST', 'ENOENT')) return false;
     // Some file systems (FAT on a stick) have no links.
-    if (isSystemError(error, 'EPERM', 'ENOTSUP', 'ENOSYS')) return createPlain(path, content);
+    if (isSystemError(error, 'EPERM', 'ENOTSUP', 'ENOSYS')) return createPlain(path, content, guard);
     throw fileError(error, path);
-  } finally {
-    await rm(temp, { force: true });
   }
 }
 
-async function createPlain(path: string, content: string): Promise<boolean> {
+async function createPlain(path: string, content: string, guard: FolderGuard): Promise<boolean> {
   try {
-    await writeFile(path, content, { flag: 'wx' });
+    await guard.at(path, (own) => writeFile(own, content, { flag: 'wx' }));
     return true;
   } catch (error) {
     if (isSystemError(error, 'EEXIST')) return false;
@@ -79,16 +91,16 @@ async function createPlain(path: string, content: string): Promise<boolean> {
  * Replaces the lock of a dead process. Who may do so is settled by a lock of its own, named after that one lock,
  * and only its holder ever replaces it; so of two that find it dead, the second finds it taken.
  */
-async function takeOver(path: string, dead: string, content: string, options: LockOptions): Promise<boolean> {
+async function takeOver(path: string, dead: string, content: string, options: GuardedOptions): Promise<boolean> {
   return withLock(`${path}.${dead.split(' ')[1] ?? 'dead'}`, options, async () => {
     if ((await readHolder(path)) !== dead) return false;
     const temp = tempName(path);
     try {
-      await writeFile(temp, content, { flag: 'wx' });
-      await rename(temp, path);
+      await options.guard.at(temp, (own) => writeFile(own, content, { flag: 'wx' }));
+      await options.guard.rename(temp, path);
       return true;
     } catch (error) {
-      await rm(temp, { force: true });
+      await options.guard.at(temp, (own) => rm(own, { force: true })).catch(() => undefined);
       throw fileError(error, path);
     }
   });
@@ -98,8 +110,8 @@ function tempName(path: string): string {
   return `${path}.${thisOwner()}.${randomBytes(9).toString('hex')}.tmp`;
 }
 
-async function release(path: string, content: string): Promise<void> {
-  if ((await readHolder(path)) === content) await rm(path, { force: true });
+async function release(path: string, content: string, guard: FolderGuard): Promise<void> {
+  if ((await readHolder(path)) === content) await guard.at(path, (own) => rm(own, { force: true }));
 }
 
 async function readHolder(path: string): Promise<string | undefined> {

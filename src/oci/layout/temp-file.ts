@@ -9,10 +9,19 @@ import {
   writeSync,
   write as writeToFile,
 } from 'node:fs';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { algorithmOf, type Descriptor, Digester, fileError, hexOf, isSystemError, makeFolder } from '#core';
+import {
+  algorithmOf,
+  type Descriptor,
+  Digester,
+  type FolderGuard,
+  fileError,
+  hexOf,
+  isSystemError,
+  linkRefused,
+} from '#core';
 import { isAlive, ownerIn, thisOwner } from '../owner.ts';
 import { readFileRange } from './files.ts';
 
@@ -27,6 +36,7 @@ const AT_ONCE_BYTES = 64 * 1024;
 
 /** A file under way; its faults name its path, those of who feeds it do not. */
 export class TempFile {
+  readonly #guard: FolderGuard;
   readonly #folder: string;
   readonly #part: string | undefined;
   readonly #path: string;
@@ -35,7 +45,8 @@ export class TempFile {
   #faulty = false;
 
   /** @param descriptor of the content, where others may go on with what is written of it */
-  constructor(folder: string, descriptor?: Descriptor) {
+  constructor(guard: FolderGuard, folder: string, descriptor?: Descriptor) {
+    this.#guard = guard;
     this.#folder = folder;
     this.#part =
       descriptor === undefined
@@ -46,7 +57,7 @@ export class TempFile {
   }
 
   async open(): Promise<void> {
-    this.#file = await this.#onDisk(this.#path, () => openNew(this.#path));
+    this.#file = await this.#onDisk(this.#path, () => this.#openNew());
   }
 
   /**
@@ -60,10 +71,10 @@ export class TempFile {
       const owner = ownerIn(name);
       if (owner !== undefined && isAlive(owner) !== false) continue;
       // Of several that want it, one gets it.
-      const taken = await rename(join(this.#folder, name), this.#path).catch(() => 'gone');
+      const taken = await this.#guard.rename(join(this.#folder, name), this.#path).catch(() => 'gone');
       if (taken === 'gone') continue;
       return this.#onDisk(this.#path, async () => {
-        const file = await open(this.#path, constants.O_RDWR | constants.O_APPEND);
+        const file = await this.#openTaken();
         this.#file = file;
         const digester = new Digester(algorithmOf(digest));
         if (fstatSync(file).size > size) ftruncateSync(file, 0);
@@ -104,20 +115,42 @@ export class TempFile {
       this.#faulty = true;
     }
     if (this.#part !== undefined && useful && !this.#faulty) {
-      await rename(this.#path, join(this.#folder, this.#part)).catch(() => undefined);
+      await this.#guard.rename(this.#path, join(this.#folder, this.#part)).catch(() => undefined);
     } else {
-      await rm(this.#path, { force: true }).catch(() => undefined);
+      await this.#guard.at(this.#path, (path) => rm(path, { force: true })).catch(() => undefined);
     }
   }
 
   /** Folders are made when one is missing: most often they are there. */
   async #rename(path: string): Promise<void> {
     try {
-      await rename(this.#path, path);
+      await this.#guard.rename(this.#path, path);
     } catch (error) {
       if (!isSystemError(error, 'ENOENT')) throw error;
-      await makeFolder(dirname(path));
-      await rename(this.#path, path);
+      await this.#guard.makeFolder(dirname(path));
+      await this.#guard.rename(this.#path, path);
+    }
+  }
+
+  /** Another process may have tidied the folder away in between. */
+  async #openNew(): Promise<number> {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#guard.at(this.#path, (path) => open(path, flags, 0o644));
+      } catch (error) {
+        if (attempt >= 5 || !isSystemError(error, 'ENOENT')) throw error;
+        await this.#guard.makeFolder(this.#folder);
+      }
+    }
+  }
+
+  async #openTaken(): Promise<number> {
+    const flags = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW;
+    try {
+      return await this.#guard.at(this.#path, (path) => open(path, flags));
+    } catch (error) {
+      throw isSystemError(error, 'ELOOP') ? linkRefused(this.#path) : error;
     }
   }
 
@@ -138,18 +171,6 @@ export class TempFile {
     } catch (error) {
       this.#faulty = true;
       throw fileError(error, path);
-    }
-  }
-}
-
-/** Another process may have tidied the folder away in between. */
-async function openNew(temp: string): Promise<number> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
-    } catch (error) {
-      if (attempt >= 5 || !isSystemError(error, 'ENOENT')) throw error;
-      await makeFolder(dirname(temp));
     }
   }
 }

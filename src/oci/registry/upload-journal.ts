@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Digest, parseJsonObject } from '#core';
+import { type Digest, FolderGuard, parseJsonObject } from '#core';
 import { resolveLocation } from '../origin.ts';
 import { isAlive, thisOwner } from '../owner.ts';
 import type { Remote } from './remote.ts';
@@ -17,12 +17,15 @@ const active = new Set<string>();
 export class UploadJournal {
   readonly #path: string | undefined;
   readonly #folder: string;
+  readonly #guard: FolderGuard;
   readonly #remote: Remote;
   #held = false;
 
   constructor(remote: Remote, digest: Digest) {
     this.#remote = remote;
     this.#folder = remote.stateFolder ?? '';
+    // Below the user's own folder for state: what is there may be a link of anybody who may write to it.
+    this.#guard = new FolderGuard(join(this.#folder, '..', '..'));
     const key = hash('sha256', `${remote.session.origin.origin}\n${remote.repository}\n${digest}`);
     this.#path = remote.stateFolder === undefined ? undefined : join(this.#folder, `${key}.json`);
   }
@@ -51,11 +54,11 @@ export class UploadJournal {
     const text = JSON.stringify({ owner: thisOwner(), location: location.href, minChunkBytes });
     const temp = `${this.#path}.${randomBytes(6).toString('hex')}.tmp`;
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      await writeFile(temp, text, { mode: 0o600, flag: 'wx' });
-      await rename(temp, this.#path);
+      await this.#guard.makeFolder(this.#folder, 0o700);
+      await this.#guard.at(temp, (own) => writeFile(own, text, { mode: 0o600, flag: 'wx' }));
+      await this.#guard.rename(temp, this.#path);
     } catch {
-      await rm(temp, { force: true }).catch(() => undefined);
+      await this.#remove(temp);
     }
   }
 
@@ -64,6 +67,10 @@ export class UploadJournal {
     if (this.#path === undefined || !this.#held) return;
     active.delete(this.#path);
     this.#held = false;
-    if (!open) await rm(this.#path, { force: true }).catch(() => undefined);
+    if (!open) await this.#remove(this.#path);
+  }
+
+  async #remove(path: string): Promise<void> {
+    await this.#guard.at(path, (own) => rm(own, { force: true })).catch(() => undefined);
   }
 }

@@ -1,6 +1,6 @@
 import type { Digest } from '#core';
 import { BlobFile } from './blob-file.ts';
-import { isThere, removeFile, sizeOf, touch, useFile, writeMark } from './files.ts';
+import { isThere, sizeOf } from './files.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
 
 /**
@@ -27,8 +27,8 @@ export class Blobs {
   /** As `size`, for a blob that somebody may rely on next: garbage collection leaves it alone for a while. */
   async use(digest: Digest): Promise<number | undefined> {
     if (this.#readOnly) return await this.size(digest);
-    if ((await useFile(this.#repository.blobLink(digest))) === undefined) return undefined;
-    return await useFile(this.#tenant.blob(digest));
+    if ((await this.#tenant.files.use(this.#repository.blobLink(digest))) === undefined) return undefined;
+    return await this.#tenant.files.use(this.#tenant.blob(digest));
   }
 
   /** The blob, open; undefined where `size` is. Its bytes were checked when they were written, not now. */
@@ -56,15 +56,15 @@ export class Blobs {
    */
   async link(digest: Digest): Promise<boolean> {
     const link = this.#repository.blobLink(digest);
-    await writeMark(link);
-    await touch(link);
-    if (await touch(this.#tenant.blob(digest))) return true;
-    await removeFile(link);
+    await this.#tenant.files.writeMark(link);
+    await this.#tenant.files.touch(link);
+    if (await this.#tenant.files.touch(this.#tenant.blob(digest))) return true;
+    await this.#tenant.files.remove(link);
     return false;
   }
 
   /** Takes the blob out of this repository. False when it was not there. */
   async delete(digest: Digest): Promise<boolean> {
-    return await removeFile(this.#repository.blobLink(digest));
+    return await this.#tenant.files.remove(this.#repository.blobLink(digest));
   }
 }

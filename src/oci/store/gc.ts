@@ -1,4 +1,4 @@
-import { rename, stat, unlink } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, type Digest, fileError, systemClock } from '#core';
 import { type Manifest, parseManifest, successorsOf } from '../manifest.ts';
@@ -130,10 +130,10 @@ class Collector {
   /** Deletes a file that nobody has used since the cutoff. @returns its size; undefined where it stays */
   async #take(path: string): Promise<number | undefined> {
     try {
-      const { size, mtimeMs } = await stat(path);
+      const { size, mtimeMs } = await lstat(path);
       if (mtimeMs >= this.#cutoffMs) return undefined;
       if (this.#options.dryRun === true) return size;
-      await rename(path, path + GONE);
+      await this.#store.paths.files.rename(path, path + GONE);
       return (await this.#settle(path)) ? size : undefined;
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -149,9 +149,9 @@ class Collector {
   /** Deletes a file that was moved aside, or moves it back when it was used after all. @returns whether it went */
   async #settle(path: string): Promise<boolean> {
     try {
-      const { mtimeMs } = await stat(path + GONE);
-      if (mtimeMs < this.#cutoffMs) await unlink(path + GONE);
-      else await rename(path + GONE, path);
+      const { mtimeMs } = await lstat(path + GONE);
+      if (mtimeMs < this.#cutoffMs) await this.#store.paths.files.unlink(path + GONE);
+      else await this.#store.paths.files.rename(path + GONE, path);
       return mtimeMs < this.#cutoffMs;
     } catch (error) {
       throw fileError(error, path);

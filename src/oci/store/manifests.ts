@@ -12,7 +12,7 @@ import { maxManifestBytes } from '../content.ts';
 import { type Manifest, parseManifest, referrerDescriptor, successorsOf } from '../manifest.ts';
 import { verifyBytes } from '../verify-stream.ts';
 import type { Blobs } from './blobs.ts';
-import { readSmallFile, removeFile, sizeOf, useFile, writeSmallFile } from './files.ts';
+import { readSmallFile, sizeOf } from './files.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import { parseTag } from './names.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
@@ -105,9 +105,9 @@ export class Manifests {
     await this.#checkChildren(manifest, digest);
     const subject = manifest.subject?.digest;
     await this.#parts.locks.run(this.#paths.manifestLink(digest), async () => {
-      await writeSmallFile(this.#tenant.blob(digest), bytes, this.#tenant.temp);
+      await this.#tenant.files.write(this.#tenant.blob(digest), bytes);
       if (subject !== undefined) await this.#parts.referrers.add(subject, referrerDescriptor(descriptor, manifest));
-      await writeSmallFile(this.#paths.manifestLink(digest), encodeLink(descriptor, subject), this.#tenant.temp);
+      await this.#tenant.files.write(this.#paths.manifestLink(digest), encodeLink(descriptor, subject));
       for (const tag of tags) await this.#parts.tags.write(tag, digest);
     });
     return { descriptor, subject };
@@ -129,7 +129,7 @@ export class Manifests {
       await this.#parts.tags.deleteAllOf(digest);
       if (bytes === undefined) return false;
       const { subject } = parseJsonObject(bytes, link);
-      const found = await removeFile(link);
+      const found = await this.#tenant.files.remove(link);
       if (typeof subject === 'string') await this.#parts.referrers.remove(subject as Digest, digest);
       return found;
     });
@@ -163,7 +163,9 @@ export class Manifests {
 
   /** As `describe`, for a manifest that something comes to rely on: garbage collection leaves it alone for a while. */
   async #use(digest: Digest): Promise<Descriptor | undefined> {
-    return (await useFile(this.#paths.manifestLink(digest))) === undefined ? undefined : await this.describe(digest);
+    return (await this.#tenant.files.use(this.#paths.manifestLink(digest))) === undefined
+      ? undefined
+      : await this.describe(digest);
   }
 }
 

@@ -1,12 +1,18 @@
 import { join } from 'node:path';
 import { algorithmOf, type Digest, hexOf } from '#core';
+import { StoreFiles } from './store-files.ts';
 
 /** Where a tenant's folder has its parts. Nothing outside this file knows the shape (docs/FORMATS.md, "Registry store"). */
 export class TenantPaths {
   readonly root: string;
 
-  constructor(root: string) {
-    this.root = root;
+  /** Writes and deletes below the store's root. */
+  readonly files: StoreFiles;
+
+  /** @param storeRoot what was named as the store; links below it are refused */
+  constructor(storeRoot: string, tenant: string) {
+    this.root = join(storeRoot, tenant);
+    this.files = new StoreFiles(storeRoot, this.temp);
   }
 
   /** Says which version of the shape this is. */

@@ -100,7 +100,7 @@ export class Referrers {
   }
 
   #of(subject: Digest): SortedFolder {
-    return new SortedFolder(this.#paths.referrers(subject), this.#tenant.temp, this.#locks);
+    return new SortedFolder(this.#paths.referrers(subject), this.#tenant.files, this.#locks);
   }
 
   #parse(bytes: Uint8Array, subject: Digest, key: string): Descriptor {

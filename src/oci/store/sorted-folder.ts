@@ -1,9 +1,10 @@
-import { readdir, rename, rmdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileError, makeFolder, syncFolder } from '#core';
-import { isFolder, isMissing, isThere, readSmallFile, removeFile, writeSmallFile } from './files.ts';
+import { fileError, syncFolder } from '#core';
+import { isFolder, isMissing, isThere, readSmallFile } from './files.ts';
 import { decodeKey, encodeKey } from './key-name.ts';
 import type { KeyedLock } from './keyed-lock.ts';
+import type { StoreFiles } from './store-files.ts';
 
 /** How many files a folder may hold before they move one level down. */
 const SPLIT_ABOVE = 256;
@@ -24,13 +25,13 @@ interface Entry {
  */
 export class SortedFolder {
   readonly #root: string;
-  readonly #tempDir: string;
+  readonly #files: StoreFiles;
   readonly #locks: KeyedLock;
   readonly #splitAbove: number;
 
-  constructor(root: string, tempDir: string, locks: KeyedLock, splitAbove: number = SPLIT_ABOVE) {
+  constructor(root: string, files: StoreFiles, locks: KeyedLock, splitAbove: number = SPLIT_ABOVE) {
     this.#root = root;
-    this.#tempDir = tempDir;
+    this.#files = files;
     this.#locks = locks;
     this.#splitAbove = splitAbove;
   }
@@ -56,7 +57,7 @@ export class SortedFolder {
           break;
         }
       }
-      await writeSmallFile(join(folder, encodeKey(key)), bytes, this.#tempDir);
+      await this.#files.write(join(folder, encodeKey(key)), bytes);
       if (isNew) await this.#split(folder, this.#depth(folder));
     });
   }
@@ -68,8 +69,8 @@ export class SortedFolder {
       for await (const folder of this.#path(key)) folders.unshift(folder);
       let found = false;
       // Deepest first: a stale copy further down must not show when the one above it has gone.
-      for (const folder of folders) found = (await removeFile(join(folder, encodeKey(key)))) || found;
-      for (const folder of folders) if (folder !== this.#root && !(await removeEmpty(folder))) break;
+      for (const folder of folders) found = (await this.#files.remove(join(folder, encodeKey(key)))) || found;
+      for (const folder of folders) if (folder !== this.#root && !(await this.#files.removeEmpty(folder))) break;
       return found;
     });
   }
@@ -115,9 +116,9 @@ export class SortedFolder {
       const character = key[depth];
       if (character === undefined) continue;
       const target = join(folder, branch(character));
-      if (!targets.has(target)) await makeFolder(target);
+      if (!targets.has(target)) await this.#files.makeFolder(target);
       targets.add(target);
-      await rename(join(folder, encodeKey(key)), join(target, encodeKey(key)));
+      await this.#files.rename(join(folder, encodeKey(key)), join(target, encodeKey(key)));
     }
     for (const target of targets) {
       await syncFolder(target);
@@ -170,11 +171,4 @@ async function readFolder(folder: string): Promise<{ keys: string[]; branches: S
     if (!isMissing(error)) throw fileError(error, folder);
   }
   return { keys, branches };
-}
-
-async function removeEmpty(folder: string): Promise<boolean> {
-  return await rmdir(folder).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,7 +1,7 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { CodedError, type JsonObject, parseJsonObject } from '#core';
 import { Blobs } from './blobs.ts';
-import { isFolder, readSmallFile, writeSmallFile } from './files.ts';
+import { isFolder, readSmallFile } from './files.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { Manifests } from './manifests.ts';
 import { parseRepositoryName, parseTenant } from './names.ts';
@@ -30,11 +30,11 @@ const VERSION = 1;
  * @throws CodedError ERR_EXPORT_STORE_INVALID for a store of another version, ERR_EXPORT_NOT_WRITABLE
  */
 export async function openStore(root: string, { tenant, readOnly = false }: StoreOptions): Promise<Store> {
-  const paths = new TenantPaths(join(resolve(root), parseTenant(tenant)));
+  const paths = new TenantPaths(resolve(root), parseTenant(tenant));
   const marker = await readSmallFile(paths.marker);
   const { storeVersion }: JsonObject = marker === undefined ? {} : parseJsonObject(marker, paths.marker);
   if (marker === undefined) {
-    if (!readOnly) await writeSmallFile(paths.marker, `{"storeVersion":${VERSION}}\n`, paths.temp);
+    if (!readOnly) await paths.files.write(paths.marker, `{"storeVersion":${VERSION}}\n`);
   } else if (storeVersion !== VERSION) {
     throw new CodedError('ERR_EXPORT_STORE_INVALID', `${paths.marker}: not version ${VERSION} of the store`, {
       hint: 'open it with the release that made it, and copy its repositories to a new store',

@@ -1,12 +1,13 @@
-import { readdir, rmdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, type Digest, fileError, isDigest } from '#core';
-import { isMissing, removeFile, writeMark } from './files.ts';
+import { isMissing } from './files.ts';
 import { decodeKey, encodeKey } from './key-name.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import { parseTag } from './names.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
 import { SortedFolder } from './sorted-folder.ts';
+import type { StoreFiles } from './store-files.ts';
 
 /** A part of a list, and whether there is more after it. */
 export interface Page<T> {
@@ -17,11 +18,13 @@ export interface Page<T> {
 /** The tags of one repository: a small file each, which holds the digest of a manifest. */
 export class Tags {
   readonly #folder: SortedFolder;
+  readonly #files: StoreFiles;
   readonly #paths: RepositoryPaths;
   readonly #locks: KeyedLock;
 
   constructor(tenant: TenantPaths, repository: RepositoryPaths, locks: KeyedLock) {
-    this.#folder = new SortedFolder(repository.tags, tenant.temp, locks);
+    this.#folder = new SortedFolder(repository.tags, tenant.files, locks);
+    this.#files = tenant.files;
     this.#paths = repository;
     this.#locks = locks;
   }
@@ -43,10 +46,10 @@ export class Tags {
     await this.#locks.run(this.#lockOf(parseTag(tag)), async () => {
       const before = await this.read(tag).catch(() => undefined);
       // Before the tag itself: deleting the manifest must find every tag of it.
-      await writeMark(this.#mark(digest, tag));
+      await this.#files.writeMark(this.#mark(digest, tag));
       if (before === digest) return;
       await this.#folder.write(tag, `${digest}\n`);
-      if (before !== undefined) await removeFile(this.#mark(before, tag));
+      if (before !== undefined) await this.#files.remove(this.#mark(before, tag));
     });
   }
 
@@ -55,7 +58,7 @@ export class Tags {
     return await this.#locks.run(this.#lockOf(parseTag(tag)), async () => {
       const before = await this.read(tag).catch(() => undefined);
       const found = await this.#folder.delete(tag);
-      if (before !== undefined) await removeFile(this.#mark(before, tag));
+      if (before !== undefined) await this.#files.remove(this.#mark(before, tag));
       return found;
     });
   }
@@ -66,10 +69,10 @@ export class Tags {
       await this.#locks.run(this.#lockOf(tag), async () => {
         // The mark of a tag that has moved on may have stayed behind.
         if ((await this.read(tag)) === digest) await this.#folder.delete(tag);
-        await removeFile(this.#mark(digest, tag));
+        await this.#files.remove(this.#mark(digest, tag));
       });
     }
-    await rmdir(this.#paths.tagsOf(digest)).catch(() => undefined);
+    await this.#files.removeEmpty(this.#paths.tagsOf(digest));
   }
 
   /** The tags that point, or pointed, at a manifest. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { constants, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   algorithmOf,
@@ -13,7 +13,7 @@ import {
 } from '#core';
 import type { ByteStream } from '../ports.ts';
 import type { Blobs } from './blobs.ts';
-import { inFolder, isMissing, removeFile, sizeOf } from './files.ts';
+import { isMissing, sizeOf } from './files.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
 import { pour } from './pour.ts';
 import type { Session, Sessions } from './sessions.ts';
@@ -60,8 +60,8 @@ export class Uploads {
   async start(algorithm: DigestAlgorithm = 'sha256'): Promise<string> {
     const id = randomUUID();
     const path = this.#repository.upload(id);
-    await inFolder(this.#repository.uploads, async () => {
-      const file = await open(path, 'wx');
+    await this.#tenant.files.inFolder(this.#repository.uploads, async () => {
+      const file = await this.#tenant.files.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
       await file.close();
     });
     this.#sessions.of(path).digester = new Digester(algorithm);
@@ -134,7 +134,7 @@ export class Uploads {
     return await this.#sessions.enter(path, async (session, signal) => {
       let file: FileHandle;
       try {
-        file = await open(path, 'r+');
+        file = await this.#tenant.files.open(path, constants.O_RDWR);
       } catch (error) {
         this.#sessions.forget(path);
         throw isMissing(error) ? noUpload(id) : fileError(error, path);
@@ -153,7 +153,7 @@ export class Uploads {
 
   async #drop(path: string): Promise<boolean> {
     this.#sessions.forget(path);
-    return await removeFile(path);
+    return await this.#tenant.files.remove(path);
   }
 
   async #take(upload: OpenUpload, chunks: ByteStream, options: TakeOptions): Promise<AppendResult> {
@@ -173,7 +173,7 @@ export class Uploads {
     try {
       await file.datasync();
       // Also over a blob that is there already: these bytes have just been checked, those may be damaged.
-      await inFolder(folder, async () => await rename(path, blob));
+      await this.#tenant.files.moveInto(path, blob);
       await syncFolder(folder);
     } catch (error) {
       throw fileError(error, path);

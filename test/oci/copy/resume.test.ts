@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -68,6 +68,15 @@ test('push: a run after a killed one goes on where the registry says', async () 
   expect(faulty.double.blobs.get(`a ${blob.digest}`)?.equals(bytes)).toBe(true);
   expect(await journal()).toEqual([]);
   expect(faulty.double.uploads.size).toBe(0);
+});
+
+test.each(['export-center', 'export-center/uploads'])('push: writes no session through a link at %s', async (link) => {
+  const victim = join(root, 'victim');
+  await mkdir(join(victim, 'uploads'), { recursive: true });
+  if (link.includes('/')) await mkdir(join(root, 'export-center'));
+  await symlink(victim, join(root, link));
+  await pushHalf(await open());
+  expect(await readdir(victim, { recursive: true })).toEqual(['uploads']);
 });
 
 test('push: a session that the registry has forgotten begins anew', async () => {

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { decodeKey, encodeKey } from '../../../src/oci/store/key-name.ts';
 import { KeyedLock } from '../../../src/oci/store/keyed-lock.ts';
 import { SortedFolder } from '../../../src/oci/store/sorted-folder.ts';
+import { StoreFiles } from '../../../src/oci/store/store-files.ts';
 import { listAll } from '../content.ts';
 import { tempFolders } from './temp.ts';
 
@@ -17,7 +18,7 @@ const crowdedKey = fc.stringMatching(/^[aAb]{1,6}$/);
 async function openFolder(splitAbove?: number): Promise<{ folder: SortedFolder; root: string; temp: string }> {
   const base = await tempFolder();
   const [root, temp] = [join(base, 'root'), join(base, 'temp')];
-  return { folder: new SortedFolder(root, temp, new KeyedLock(), splitAbove), root, temp };
+  return { folder: new SortedFolder(root, new StoreFiles(base, temp), new KeyedLock(), splitAbove), root, temp };
 }
 
 async function textUnder(folder: SortedFolder, name: string): Promise<string | undefined> {
