@@ -13,7 +13,9 @@ export function formatBytes(sizeBytes: number): string {
 
 /** A count with its thousands apart: `201,608`. The same on every machine, whatever its locale. */
 export function formatCount(count: number): string {
-  return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ',');
+  const digits = String(Math.round(count));
+  const first = digits.length % 3 || 3;
+  return [digits.slice(0, first), ...(digits.slice(first).match(/\d{3}/g) ?? [])].join(',');
 }
 
 /** Seconds as a person reads them: `4 s`, `3 min 20 s`, `2 h 5 min`. */

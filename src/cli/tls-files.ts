@@ -9,6 +9,9 @@ export interface TlsFiles {
   readonly clientKey?: string;
 }
 
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----/;
+const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/;
+
 /**
  * What the files hold; undefined where none is named.
  *
@@ -19,20 +22,20 @@ export async function readTlsFiles({ caCert, clientCert, clientKey }: TlsFiles):
     throw new CodedError('ERR_EXPORT_USAGE', '--client-cert and --client-key belong together', { hint: 'give both' });
   }
   if (caCert === undefined && clientCert === undefined) return undefined;
-  const ca = caCert === undefined ? undefined : await readPem(caCert, '--ca-cert', 'CERTIFICATE');
+  const ca = caCert === undefined ? undefined : await readPem(caCert, '--ca-cert', CERTIFICATE);
   if (clientCert === undefined || clientKey === undefined) return { ca };
-  const cert = await readPem(clientCert, '--client-cert', 'CERTIFICATE');
-  const key = await readPem(clientKey, '--client-key', '(?:[A-Z]+ )?PRIVATE KEY');
+  const cert = await readPem(clientCert, '--client-cert', CERTIFICATE);
+  const key = await readPem(clientKey, '--client-key', PRIVATE_KEY);
   await checkPair(cert, key, clientCert, clientKey);
   return { ca, client: { cert, key } };
 }
 
-async function readPem(path: string, option: string, label: string): Promise<string> {
+async function readPem(path: string, option: string, begin: RegExp): Promise<string> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw fileError(error, path);
   });
-  if (new RegExp(`-----BEGIN ${label}-----`).test(text)) return text;
-  const what = label === 'CERTIFICATE' ? 'certificate' : 'private key';
+  if (begin.test(text)) return text;
+  const what = begin === CERTIFICATE ? 'certificate' : 'private key';
   throw new CodedError('ERR_EXPORT_USAGE', `${option} ${path}: no ${what} in PEM`, {
     hint: `name a file with -----BEGIN ${what.toUpperCase()}-----`,
     details: { path },

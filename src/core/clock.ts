@@ -1,4 +1,5 @@
 import { CodedError } from './errors.ts';
+import { trimEndOf } from './trim.ts';
 
 /** Where the present comes from. Only what varies per run may ask it: nothing that reaches a bundle. */
 export interface Clock {
@@ -33,7 +34,7 @@ export function instantFrom(text: string): Instant | undefined {
   if (Number(match[9] ?? 0) > 23 || Number(match[10] ?? 0) > 59) return undefined;
   utc.setUTCHours(hour, minute - (match[8] === '-' ? -offset : offset), second);
   if (utc.getUTCFullYear() < 0 || utc.getUTCFullYear() > 9999) return undefined;
-  const fraction = (match[7] ?? '').replace(/0+$/, '');
+  const fraction = trimEndOf(match[7] ?? '', '0');
   return `${utc.toISOString().slice(0, 19)}${fraction === '' ? '' : `.${fraction}`}Z` as Instant;
 }
 

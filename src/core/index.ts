@@ -30,3 +30,4 @@ export { annotationKeys, isIndexType, isManifestType, mediaTypes } from './media
 export { parseKnownJson } from './native-json.ts';
 export { compareText } from './order.ts';
 export { type JsonLimits, parseJson, parseJsonObject } from './strict-json.ts';
+export { trimEndOf, trimOf } from './trim.ts';

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { CodedError } from '#core';
+import { CodedError, trimEndOf } from '#core';
 
 /** A private key and its public half, both ECDSA on P-256. */
 export interface KeyPair {
@@ -72,7 +72,7 @@ export function publicHalf(key: KeyObject): KeyObject {
  */
 export function keyidOf(key: KeyObject): string {
   const wire = Buffer.concat(['ecdsa-sha2-nistp256', 'nistp256', uncompressedPoint(key)].map(sshString));
-  return `SHA256:${createHash('sha256').update(wire).digest('base64').replace(/=+$/, '')}`;
+  return `SHA256:${trimEndOf(createHash('sha256').update(wire).digest('base64'), '=')}`;
 }
 
 /** The name that cosign itself gives a key in the sigstore bundles it writes: base64 of SHA-256 over the SPKI DER. */

@@ -9,6 +9,9 @@ import { decodePax, type PaxChanges } from './pax.ts';
 /** Headers that only describe the next one: a long name, or a handful of pax records. */
 const MAX_EXTENSION = 1024 * 1024;
 
+/** Before one entry: a pax header, a global one, a long name, and room for writers that repeat one. */
+const MAX_EXTENSIONS_IN_A_ROW = 16;
+
 /** How much of a file is handed over at a time, in bytes. */
 const PIECE = 256 * 1024;
 
@@ -128,7 +131,7 @@ class TarPass {
   async #next(): Promise<TarHeader | undefined> {
     let changes: PaxChanges = {};
     let changed = false;
-    for (;;) {
+    for (let count = 0; count <= MAX_EXTENSIONS_IN_A_ROW; count++) {
       await this.#skipRest();
       const block = this.#bytes.takeNow(BLOCK) ?? (await this.#bytes.take(BLOCK));
       if (block.length < BLOCK) throw this.#cut();
@@ -144,6 +147,7 @@ class TarPass {
       else return this.#resolve(header, changes);
       changed ||= header.type !== 'g';
     }
+    throw invalid(this.#path, `more than ${MAX_EXTENSIONS_IN_A_ROW} extended headers before one entry`, this.#current);
   }
 
   #begin(name: string, size: number): void {

@@ -43,10 +43,7 @@ const DISTRIBUTIONS: Readonly<Record<string, string>> = {
  */
 export function packageOfPurl(purl: string): AffectedPackage | undefined {
   if (!purl.startsWith('pkg:')) return undefined;
-  const path = purl
-    .slice(4)
-    .replace(/^\/+/, '')
-    .replace(/[?#].*$/su, '');
+  const [path = ''] = purl.slice(4).split(/[?#]/, 1);
   const [type = '', ...segments] = path.split('/').filter((segment) => segment !== '');
   const last = segments.pop();
   if (last === undefined) return undefined;

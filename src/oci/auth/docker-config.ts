@@ -1,7 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { CodedError, fileError, isSystemError, type JsonObject, type JsonValue, parseJsonObject } from '#core';
+import {
+  CodedError,
+  fileError,
+  isSystemError,
+  type JsonObject,
+  type JsonValue,
+  parseJsonObject,
+  trimEndOf,
+} from '#core';
 import { isDockerHub } from '../reference.ts';
 
 /** What a login file keeps for a registry. */
@@ -102,7 +110,7 @@ function readEntry(path: string, key: string, value: JsonValue): LoginEntry {
     return { username: textIn(fields['username']), password: textIn(fields['password']), registryToken, identityToken };
   }
   // Some tools pad the decoded text with NULs.
-  const login = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
+  const login = trimEndOf(Buffer.from(auth, 'base64').toString('utf8'), '\0');
   const colon = login.indexOf(':');
   if (colon <= 0) {
     throw new CodedError('ERR_EXPORT_USAGE', `${path}: the entry for ${key} is no base64 of USER:PASSWORD`, {
@@ -114,10 +122,8 @@ function readEntry(path: string, key: string, value: JsonValue): LoginEntry {
 }
 
 function hostIn(key: string): string {
-  return key
-    .replace(/^https?:\/\//i, '')
-    .replace(/\/.*$/, '')
-    .toLowerCase();
+  const [host = ''] = key.replace(/^https?:\/\//i, '').split('/', 1);
+  return host.toLowerCase();
 }
 
 function objectIn(value: JsonValue | undefined): JsonObject {

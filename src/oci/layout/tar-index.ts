@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { CodedError } from '#core';
+import { CodedError, trimEndOf } from '#core';
 
 /** Where a file's content lies in a tar, in bytes. */
 export interface TarPlace {
@@ -9,8 +9,14 @@ export interface TarPlace {
 
 const BLOCK = 512;
 const MAX_ENTRIES = 1_000_000;
+/** Folders, extended headers and files together. */
+const MAX_HEADERS = 4 * MAX_ENTRIES;
 /** Of a pax header or a long name. */
 const MAX_EXTENSION_BYTES = 64 * 1024;
+/** Before one file: a pax header, a global one, a long name, and room for writers that repeat one. */
+const MAX_EXTENSIONS_IN_A_ROW = 16;
+/** Of the names of all files, in UTF-16 units. */
+const MAX_NAMES_LENGTH = 256 * 1024 * 1024;
 
 /**
  * Where the files of a tar lie, without reading their content. Reads ustar with the extensions of pax and GNU for long
@@ -22,9 +28,12 @@ export async function indexTar(file: FileHandle, name: string): Promise<Map<stri
   if (await isCompressed(file)) throw invalid(name, 'compressed; unpack it to a plain tar first');
   const scan = new TarScan(file, name, (await file.stat()).size);
   const places = new Map<string, TarPlace>();
+  let namesLength = 0;
   for await (const { path, place } of scan.files()) {
     if (places.has(path)) throw invalid(name, `${JSON.stringify(path)} is there twice`);
     if (places.size >= MAX_ENTRIES) throw invalid(name, `more than ${MAX_ENTRIES} files`);
+    namesLength += path.length;
+    if (namesLength > MAX_NAMES_LENGTH) throw invalid(name, `more than ${MAX_NAMES_LENGTH} characters of file names`);
     places.set(path, place);
   }
   return places;
@@ -46,6 +55,7 @@ class TarScan {
   readonly #name: string;
   readonly #end: number;
   #at = 0;
+  #headers = 0;
 
   constructor(file: FileHandle, name: string, end: number) {
     this.#file = file;
@@ -54,22 +64,11 @@ class TarScan {
   }
 
   async *files(): AsyncGenerator<{ path: string; place: TarPlace }> {
-    let extended: { path?: string; size?: number } = {};
-    for (;;) {
-      const header = await this.#header();
-      if (header === undefined) return;
-      if ('xgLK'.includes(header.type)) {
-        const content = await this.#extension(header);
-        // `g` sets what holds for all; nothing that matters here can.
-        if (header.type === 'x') extended = { ...extended, ...parsePax(content, this.#name) };
-        if (header.type === 'L') extended = { ...extended, path: content.replace(/\0+$/, '') };
-        continue;
-      }
-      const size = extended.size ?? header.size;
-      const path = this.#safePath(extended.path ?? header.path);
-      extended = {};
-      if (header.type === '5') continue;
-      if (header.type !== '0' && header.type !== '\0' && header.type !== '7') {
+    for (let header = await this.#next(); header !== undefined; header = await this.#next()) {
+      const { size, type } = header;
+      const path = this.#safePath(header.path);
+      if (type === '5') continue;
+      if (type !== '0' && type !== '\0' && type !== '7') {
         throw new CodedError('ERR_EXPORT_ARCHIVE_UNSAFE', `${this.#name}: ${JSON.stringify(path)} is no plain file`, {
           hint: 'write the archive anew from a layout of plain files',
           details: { name: this.#name, path },
@@ -81,11 +80,26 @@ class TarScan {
     }
   }
 
+  /** The next header that is not an extended one, with what the extended ones before it change. */
+  async #next(): Promise<Header | undefined> {
+    let extended: { path?: string; size?: number } = {};
+    for (let count = 0; count <= MAX_EXTENSIONS_IN_A_ROW; count++) {
+      const header = await this.#header();
+      if (header === undefined || !'xgLK'.includes(header.type)) return header && { ...header, ...extended };
+      const content = await this.#extension(header);
+      // `g` sets what holds for all; nothing that matters here can.
+      if (header.type === 'x') extended = { ...extended, ...parsePax(content, this.#name) };
+      if (header.type === 'L') extended = { ...extended, path: trimEndOf(content.toString('utf8'), '\0') };
+    }
+    throw invalid(this.#name, `more than ${MAX_EXTENSIONS_IN_A_ROW} extended headers before one file`);
+  }
+
   async #header(): Promise<Header | undefined> {
     if (this.#at + BLOCK > this.#end) {
       if (this.#at === this.#end && this.#at > 0) return undefined;
       throw invalid(this.#name, this.#at === 0 ? 'no tar' : 'ends inside a header');
     }
+    if (++this.#headers > MAX_HEADERS) throw invalid(this.#name, `more than ${MAX_HEADERS} headers`);
     const block = await this.#read(this.#at, BLOCK);
     this.#at += BLOCK;
     if (block.every((byte) => byte === 0)) return undefined;
@@ -99,11 +113,11 @@ class TarScan {
     return { path: prefix === '' ? base : `${prefix}/${base}`, size, type: String.fromCharCode(block[156] ?? 0) };
   }
 
-  async #extension(header: Header): Promise<string> {
+  async #extension(header: Header): Promise<Buffer> {
     if (header.size > MAX_EXTENSION_BYTES) throw invalid(this.#name, 'an extended header of over 64 KiB');
     const bytes = await this.#read(this.#at, header.size);
     this.#skip(header.size);
-    return Buffer.from(bytes).toString('utf8');
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   #skip(size: number): void {
@@ -135,17 +149,18 @@ class TarScan {
 }
 
 /** Records `LENGTH KEY=VALUE LF`, the length in bytes and of the whole record. */
-function parsePax(content: string, name: string): { path?: string; size?: number } {
+function parsePax(bytes: Buffer, name: string): { path?: string; size?: number } {
   const found: { path?: string; size?: number } = {};
-  let rest = Buffer.from(content);
-  while (rest.length > 0) {
-    const match = /^(\d{1,6}) ([^=]+)=/.exec(rest.toString('utf8'));
-    const length = Number(match?.[1] ?? 0);
-    if (match === null || length > rest.length || rest[length - 1] !== 0x0a) throw invalid(name, 'a broken pax header');
-    const value = rest.subarray(Buffer.byteLength(match[0]), length - 1).toString('utf8');
-    if (match[2] === 'path') found.path = value;
-    if (match[2] === 'size' && /^\d{1,15}$/.test(value)) found.size = Number(value);
-    rest = rest.subarray(length);
+  for (let at = 0; at < bytes.length; ) {
+    const digits = /^(\d{1,6}) /.exec(bytes.toString('latin1', at, at + 7))?.[1] ?? '';
+    const end = at + Number(digits);
+    const [start, equals] = [at + digits.length + 1, bytes.indexOf('=', at)];
+    if (bytes[end - 1] !== 0x0a || equals <= start || equals >= end) throw invalid(name, 'a broken pax header');
+    const key = bytes.toString('utf8', start, equals);
+    const value = bytes.toString('utf8', equals + 1, end - 1);
+    if (key === 'path') found.path = value;
+    if (key === 'size' && /^\d{1,15}$/.test(value)) found.size = Number(value);
+    at = end;
   }
   return found;
 }

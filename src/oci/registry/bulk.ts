@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { trimOf } from '#core';
 import type { ByteStream } from '../ports.ts';
 import type { WireRequest, WireResponse } from './message.ts';
 
@@ -7,7 +8,8 @@ const BUFFERS = 4;
 const MAX_HEAD_BYTES = 32 * 1024;
 const MAX_CONNECT_MS = 20_000;
 const PLAIN_STATUS = /^HTTP\/1\.1 (200|206)(?: [^\r\n]*)?$/;
-const FIELD = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([^\0\r\n]*?)[ \t]*$/;
+const FIELD_NAME = /^[!#$%&'*+.^_`|~\w-]+$/;
+const NO_FIELD_VALUE = /[\0\r\n]/;
 
 /**
  * A GET over a connection of its own, whose body is read into a few buffers that are used again and again: with large
@@ -51,8 +53,17 @@ interface Head {
 function encodeHead(url: URL, headers: WireRequest['headers']): string | undefined {
   const fields = Object.entries({ host: url.host, connection: 'close', ...headers });
   const lines = fields.map(([name, value]) => `${name}: ${value}`);
-  if (!lines.every((line) => FIELD.test(line))) return undefined;
+  if (!lines.every((line) => parseField(line) !== undefined)) return undefined;
   return [`GET ${url.pathname}${url.search} HTTP/1.1`, ...lines, '', ''].join('\r\n');
+}
+
+/** A header by its name in small letters; undefined where the line is none. */
+function parseField(line: string): { readonly name: string; readonly value: string } | undefined {
+  const colon = line.indexOf(':');
+  const name = line.slice(0, Math.max(colon, 0));
+  const value = trimOf(line.slice(colon + 1), ' \t');
+  if (!FIELD_NAME.test(name) || NO_FIELD_VALUE.test(value)) return undefined;
+  return { name: name.toLowerCase(), value };
 }
 
 /** The head of an answer; undefined where it is not as plain as it should be here. */
@@ -62,9 +73,11 @@ function parseHead(text: string): Head | undefined {
   if (status === undefined) return undefined;
   const fields = new Map<string, string[]>();
   for (const line of lines) {
-    const [, name, value = ''] = FIELD.exec(line) ?? [];
-    if (name === undefined) return undefined;
-    fields.set(name.toLowerCase(), [...(fields.get(name.toLowerCase()) ?? []), value]);
+    const field = parseField(line);
+    if (field === undefined) return undefined;
+    const values = fields.get(field.name);
+    if (values === undefined) fields.set(field.name, [field.value]);
+    else values.push(field.value);
   }
   const [length = '', ...more] = fields.get('content-length') ?? [];
   if (!/^\d{1,15}$/.test(length) || more.length > 0 || fields.has('transfer-encoding')) return undefined;
@@ -117,7 +130,7 @@ class BulkBody {
       const piece = await this.#next();
       const before = text.length;
       text += Buffer.from(piece.bytes.subarray(0, MAX_HEAD_BYTES)).toString('latin1');
-      const end = text.indexOf('\r\n\r\n');
+      const end = text.indexOf('\r\n\r\n', Math.max(0, before - 3));
       if (end >= 0) {
         // The beginning of the body came along.
         this.#come.unshift({ bytes: Uint8Array.from(piece.bytes.subarray(end + 4 - before)) });

@@ -42,7 +42,6 @@ export function parseUploadRange(value: string | undefined): number | undefined 
   return match === null ? undefined : Number(match[1]) + 1;
 }
 
-const WARNING = /[\s,]*(\d{3}) +([^\s,"]+) +"((?:[^"\\]|\\[\s\S])*)"(?: +"[^"]*")?\s*(?:,|$)/y;
 const MAX_WARNING_CHARACTERS = 300;
 
 /**
@@ -52,7 +51,7 @@ const MAX_WARNING_CHARACTERS = 300;
 export function parseWarnings(values: readonly string[]): string[] {
   return values.flatMap((value) => {
     const texts: string[] = [];
-    const warning = new RegExp(WARNING);
+    const warning = /[\s,]*(\d{3}) +([^\s,"]+) +"((?:[^"\\]|\\[\s\S])*)"(?: +"[^"]*")?\s*(?:,|$)/y;
     for (let match = warning.exec(value); match !== null; match = warning.exec(value)) {
       const [, code, agent, quoted = ''] = match;
       const text = asShown(quoted.replace(/\\([\s\S])/g, '$1'));

@@ -17,7 +17,8 @@ function lastHopOf(header: string | undefined): string | undefined {
 
 /** The part of an address that stands for one client. @internal Tested by itself. */
 export function networkOf(address: string): string {
-  const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
+  const [unzoned = ''] = address.split('%', 1);
+  const plain = unzoned.replace(/^::ffff:(?=\d+\.)/i, '');
   if (isIP(plain) !== 6) return plain;
   const [head = '', tail] = plain.split('::');
   const groups = groupsOf(head);
