@@ -12,10 +12,12 @@ const LITERALS: Record<string, boolean | null> = { true: true, false: false, nul
  * Several times slower, and exact about the place: it reads only texts with an escaped member name, and those in which
  * the native reader and the counts of parseJson do not agree.
  *
+ * @param tolerant lets pass what JSON.parse lets pass: duplicate members, of which the last counts, lone surrogates, and
+ *   numbers that a double cannot hold
  * @throws CodedError ERR_EXPORT_JSON_INVALID with `pointer` (RFC 6901) and `offset` in its details
  */
-export function readExactJson(text: string, name: string, maxDepth: number): JsonValue {
-  const reader = new Reader(text, name, maxDepth);
+export function readExactJson(text: string, name: string, maxDepth: number, tolerant = false): JsonValue {
+  const reader = new Reader(text, name, maxDepth, tolerant);
   const value = reader.readValue();
   reader.expectEnd();
   return value;
@@ -25,13 +27,15 @@ class Reader {
   readonly #text: string;
   readonly #name: string;
   readonly #maxDepth: number;
+  readonly #tolerant: boolean;
   readonly #path: (string | number)[] = [];
   #at = 0;
 
-  constructor(text: string, name: string, maxDepth: number) {
+  constructor(text: string, name: string, maxDepth: number, tolerant: boolean) {
     this.#text = text;
     this.#name = name;
     this.#maxDepth = maxDepth;
+    this.#tolerant = tolerant;
   }
 
   readValue(): JsonValue {
@@ -69,7 +73,7 @@ class Reader {
       if (this.#text[this.#at] !== '"') this.#fail('expected a member name');
       const key = this.#readString();
       this.#path.push(key);
-      if (Object.hasOwn(object, key)) this.#fail(`duplicate member ${JSON.stringify(key)}`);
+      if (!this.#tolerant && Object.hasOwn(object, key)) this.#fail(`duplicate member ${JSON.stringify(key)}`);
       if (!this.#take(':')) this.#fail('expected a colon');
       const value = this.readValue();
       Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
@@ -97,14 +101,15 @@ class Reader {
     this.#at = at;
     if (!valid) this.#fail('unterminated string, bad escape or control character');
     const value = decodeJsonString(this.#text.slice(start, at));
-    if (!value.isWellFormed()) this.#fail('lone surrogate in a string');
-    return ownCopy(value);
+    if (value.isWellFormed()) return ownCopy(value);
+    return this.#tolerant ? value : this.#fail('lone surrogate in a string');
   }
 
   #readNumber(): number {
     const token = this.#match(NUMBER);
     if (token === undefined) this.#fail('not a JSON number');
     const value = Number(token);
+    if (this.#tolerant) return value;
     if (!Number.isFinite(value)) this.#fail(`number ${token.slice(0, 40)} is beyond a double`);
     if (/^-?\d+$/.test(token) && !Number.isSafeInteger(value)) {
       this.#fail(`integer ${token.slice(0, 40)} is beyond 2^53 - 1`);

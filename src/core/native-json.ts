@@ -11,20 +11,20 @@ const [QUOTE, COLON, BACKSLASH] = [0x22, 0x3a, 0x5c];
  * a backslash in a member name is for readExactJson, and never for JSON.parse.
  */
 
-/** How deep a text that parseKnownJson reads strictly may nest. */
+/** How deep a text with an escaped member name may nest for parseKnownJson. */
 const MAX_DEPTH = 512;
 
 /**
  * The value of a JSON text, read as tolerantly as JSON.parse reads it (duplicate members, rounded numbers): for texts
  * that the strict reader has accepted or this program has written, and for answers of which only a message is shown.
- * Everything else is for parseJson. Texts with a backslash in a member name are read strictly.
+ * Everything else is for parseJson.
  *
  * @throws SyntaxError or CodedError ERR_EXPORT_JSON_INVALID where the text is not JSON
  */
 export function parseKnownJson(source: Uint8Array | string): JsonValue {
   const bytes = typeof source === 'string' ? Buffer.from(source, 'utf8') : bufferOf(source);
   const text = typeof source === 'string' ? source : bytes.toString('utf8');
-  if (hasEscapedName(bytes)) return readExactJson(text, 'JSON text', MAX_DEPTH);
+  if (hasEscapedName(bytes)) return readExactJson(text, 'JSON text', MAX_DEPTH, true);
   // biome-ignore lint/plugin: no name in it is escaped
   return JSON.parse(text) as JsonValue;
 }
