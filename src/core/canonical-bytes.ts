@@ -52,6 +52,7 @@ export class CanonicalReader {
   #top = 0;
   #i = 0;
   #o = 0;
+  #keepNumbers = false;
 
   /**
    * A JSON text in canonical form.
@@ -60,7 +61,8 @@ export class CanonicalReader {
    * @throws CodedError ERR_EXPORT_JSON_INVALID, as parseJson
    */
   read(bytes: Uint8Array, name: string, limits: JsonLimits = {}): CanonicalJson {
-    const { maxDepth, maxBytes } = resolveLimits(limits);
+    const { maxDepth, maxBytes, keepNumbers } = resolveLimits(limits);
+    this.#keepNumbers = keepNumbers;
     if (bytes.byteLength <= maxBytes && isUtf8(bytes) && this.#write(bytes, maxDepth)) {
       return new CanonicalJson(this.#out.subarray(0, this.#o));
     }
@@ -257,10 +259,12 @@ export class CanonicalReader {
   #writeUnusual(whole: boolean, from: number): void {
     let end = from;
     while (!whole && isNumberByte(this.#in[end])) end++;
-    const token = String.fromCharCode(...this.#in.subarray(this.#i, end));
-    const value = NUMBER.test(token) ? Number(token) : Number.NaN;
-    const text = String(value);
-    if (!Number.isFinite(value) || (whole && !Number.isSafeInteger(value))) throw NOT_PLAIN;
+    const token = Buffer.from(this.#in.buffer, this.#i, end - this.#i).toString('latin1');
+    if (!NUMBER.test(token)) throw NOT_PLAIN;
+    const value = Number(token);
+    const isOutOfRange = !Number.isFinite(value) || (whole && !Number.isSafeInteger(value));
+    if (isOutOfRange && !this.#keepNumbers) throw NOT_PLAIN;
+    const text = isOutOfRange ? token : String(value);
     if (text.length > token.length) throw NOT_PLAIN;
     for (let n = 0; n < text.length; n++) this.#out[this.#o++] = text.charCodeAt(n);
     this.#i = end;

@@ -4,6 +4,18 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
 /** A JSON object. */
 export type JsonObject = { readonly [key: string]: JsonValue };
 
+/**
+ * A number that a double does not hold, spelt as it came: RFC 8785 has no form for it, and to round it would change
+ * what the text says. It stands where a JsonValue stands, and only for texts that were read with `keepNumbers`.
+ */
+export class OutOfRangeNumber {
+  readonly spelling: string;
+
+  constructor(spelling: string) {
+    this.spelling = spelling;
+  }
+}
+
 const ARRAY_INDEX = /^(?:0|[1-9]\d{0,9})$/;
 
 /**
@@ -32,6 +44,7 @@ function sortMembers(value: JsonValue): Sorted {
   if (typeof value === 'number') return checkNumber(value);
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value !== 'object') throw new TypeError(`no JSON value: ${typeof value}`);
+  if (value instanceof OutOfRangeNumber) return UNSORTABLE;
   return Array.isArray(value) ? sortItems(value) : sortObject(value as JsonObject);
 }
 
@@ -71,6 +84,7 @@ function write(value: JsonValue): string {
   if (typeof value === 'number') return JSON.stringify(checkNumber(value));
   if (value === null || typeof value === 'boolean') return String(value);
   if (typeof value !== 'object') throw new TypeError(`no JSON value: ${typeof value}`);
+  if (value instanceof OutOfRangeNumber) return value.spelling;
   if (Array.isArray(value)) return `[${value.map(write).join(',')}]`;
   const object = value as JsonObject;
   const members = Object.keys(object)

@@ -1,4 +1,4 @@
-import type { JsonValue } from './canonical-json.ts';
+import { type JsonValue, OutOfRangeNumber } from './canonical-json.ts';
 import { CodedError } from './errors.ts';
 import { decodeJsonString, endOfJsonString } from './json-string.ts';
 
@@ -8,16 +8,21 @@ const LITERAL = /true|false|null/y;
 const LITERALS: Record<string, boolean | null> = { true: true, false: false, null: null };
 
 /**
+ * `keepNumbers`: numbers that a double does not hold, an integer beyond 2^53 - 1 or one out of range, are kept as
+ * OutOfRangeNumber. `tolerant`: all passes that JSON.parse lets pass: duplicate members, of which the last counts, lone
+ * surrogates, and such numbers, rounded.
+ */
+export type ReadMode = 'strict' | 'keepNumbers' | 'tolerant';
+
+/**
  * Reads a JSON text token by token, in linear time and without JSON.parse, and refuses what JSON.parse lets pass.
  * Several times slower, and exact about the place: it reads only texts with an escaped member name, and those in which
  * the native reader and the counts of parseJson do not agree.
  *
- * @param tolerant lets pass what JSON.parse lets pass: duplicate members, of which the last counts, lone surrogates, and
- *   numbers that a double cannot hold
  * @throws CodedError ERR_EXPORT_JSON_INVALID with `pointer` (RFC 6901) and `offset` in its details
  */
-export function readExactJson(text: string, name: string, maxDepth: number, tolerant = false): JsonValue {
-  const reader = new Reader(text, name, maxDepth, tolerant);
+export function readExactJson(text: string, name: string, maxDepth: number, mode: ReadMode = 'strict'): JsonValue {
+  const reader = new Reader(text, name, maxDepth, mode);
   const value = reader.readValue();
   reader.expectEnd();
   return value;
@@ -27,15 +32,15 @@ class Reader {
   readonly #text: string;
   readonly #name: string;
   readonly #maxDepth: number;
-  readonly #tolerant: boolean;
+  readonly #mode: ReadMode;
   readonly #path: (string | number)[] = [];
   #at = 0;
 
-  constructor(text: string, name: string, maxDepth: number, tolerant: boolean) {
+  constructor(text: string, name: string, maxDepth: number, mode: ReadMode) {
     this.#text = text;
     this.#name = name;
     this.#maxDepth = maxDepth;
-    this.#tolerant = tolerant;
+    this.#mode = mode;
   }
 
   readValue(): JsonValue {
@@ -73,7 +78,7 @@ class Reader {
       if (this.#text[this.#at] !== '"') this.#fail('expected a member name');
       const key = this.#readString();
       this.#path.push(key);
-      if (!this.#tolerant && Object.hasOwn(object, key)) this.#fail(`duplicate member ${JSON.stringify(key)}`);
+      if (this.#mode !== 'tolerant' && Object.hasOwn(object, key)) this.#fail(`duplicate member ${JSON.stringify(key)}`);
       if (!this.#take(':')) this.#fail('expected a colon');
       const value = this.readValue();
       Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
@@ -102,19 +107,21 @@ class Reader {
     if (!valid) this.#fail('unterminated string, bad escape or control character');
     const value = decodeJsonString(this.#text.slice(start, at));
     if (value.isWellFormed()) return ownCopy(value);
-    return this.#tolerant ? value : this.#fail('lone surrogate in a string');
+    return this.#mode === 'tolerant' ? value : this.#fail('lone surrogate in a string');
   }
 
-  #readNumber(): number {
+  #readNumber(): JsonValue {
     const token = this.#match(NUMBER);
     if (token === undefined) this.#fail('not a JSON number');
     const value = Number(token);
-    if (this.#tolerant) return value;
-    if (!Number.isFinite(value)) this.#fail(`number ${token.slice(0, 40)} is beyond a double`);
-    if (/^-?\d+$/.test(token) && !Number.isSafeInteger(value)) {
-      this.#fail(`integer ${token.slice(0, 40)} is beyond 2^53 - 1`);
-    }
-    return value;
+    const isInteger = /^-?\d+$/.test(token);
+    if (Number.isFinite(value) && (!isInteger || Number.isSafeInteger(value))) return value;
+    if (this.#mode === 'keepNumbers') return new OutOfRangeNumber(token) as unknown as JsonValue;
+    if (this.#mode === 'tolerant') return value;
+    const what = isInteger
+      ? `integer ${token.slice(0, 40)} is beyond 2^53 - 1`
+      : `number ${token.slice(0, 40)} is beyond a double`;
+    this.#fail(what);
   }
 
   #skipSpace(): void {

@@ -24,7 +24,7 @@ const MAX_DEPTH = 512;
 export function parseKnownJson(source: Uint8Array | string): JsonValue {
   const bytes = typeof source === 'string' ? Buffer.from(source, 'utf8') : bufferOf(source);
   const text = typeof source === 'string' ? source : bytes.toString('utf8');
-  if (hasEscapedName(bytes)) return readExactJson(text, 'JSON text', MAX_DEPTH, true);
+  if (hasEscapedName(bytes)) return readExactJson(text, 'JSON text', MAX_DEPTH, 'tolerant');
   // biome-ignore lint/plugin: no name in it is escaped
   return JSON.parse(text) as JsonValue;
 }

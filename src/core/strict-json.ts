@@ -9,6 +9,8 @@ export interface JsonLimits {
   readonly maxDepth?: number;
   /** Size of the text in bytes; 16 MiB unless told. */
   readonly maxBytes?: number;
+  /** Let numbers pass that a double does not hold, as OutOfRangeNumber; they are refused unless told. */
+  readonly keepNumbers?: boolean;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface JsonLimits {
  * @throws CodedError ERR_EXPORT_JSON_INVALID with `pointer` (RFC 6901) and `offset` (in UTF-16 units) in its details
  */
 export function parseJson(bytes: Uint8Array, name: string, limits: JsonLimits = {}): JsonValue {
-  const { maxDepth, maxBytes } = resolveLimits(limits);
+  const { maxDepth, maxBytes, keepNumbers } = resolveLimits(limits);
   if (bytes.byteLength > maxBytes) {
     throw new CodedError(
       'ERR_EXPORT_JSON_INVALID',
@@ -38,12 +40,16 @@ export function parseJson(bytes: Uint8Array, name: string, limits: JsonLimits = 
   const written = countMemberNames(bytes);
   const value = written === undefined ? undefined : parseNative(text);
   if (value !== undefined && countMembers(value, maxDepth) === written) return value;
-  return readExactJson(text, name, maxDepth);
+  return readExactJson(text, name, maxDepth, keepNumbers ? 'keepNumbers' : 'strict');
 }
 
 /** The limits with their defaults filled in. */
 export function resolveLimits(limits: JsonLimits): Required<JsonLimits> {
-  return { maxDepth: limits.maxDepth ?? 128, maxBytes: limits.maxBytes ?? 16 * 1024 * 1024 };
+  return {
+    maxDepth: limits.maxDepth ?? 128,
+    maxBytes: limits.maxBytes ?? 16 * 1024 * 1024,
+    keepNumbers: limits.keepNumbers ?? false,
+  };
 }
 
 /** parseJson for a text whose top must be an object. */

@@ -61,7 +61,7 @@ export class ClassCheck {
 
   #takeRecord(line: Uint8Array, path: string): void {
     const place = `${path}: record ${this.#count - (this.#starts.at(-1) ?? 0) + 1}`;
-    const { value, bytes } = this.#reader.read(line, place);
+    const { value, bytes } = this.#reader.read(line, place, { keepNumbers: true });
     if (Buffer.compare(bytes, line) !== 0) throw this.#mismatch(place, 'not in canonical form');
     const hex = hexOf(digestOf(line));
     const key = this.#class === 'advisories' ? idOf(value) : `openvex/${hex}`;
