@@ -25,6 +25,15 @@ export function overLimit(archive: string, what: string, entry?: string): CodedE
   });
 }
 
+/** A frame of zstd whose reader would have to hold more of what it unpacks than the limit allows. */
+export function windowTooLarge(archive: string, windowBytes: number, maxBytes: number): CodedError {
+  return new CodedError(
+    'ERR_EXPORT_ARCHIVE_LIMIT',
+    `${archive}: its zstd window of ${windowBytes} bytes is larger than the ${maxBytes} that are read`,
+    { hint: 'repack it with zstd --long=27 or less', details: { archive, windowBytes, maxBytes } },
+  );
+}
+
 /** An entry that is larger than a record may be. */
 export function tooLarge(archive: string, entry: string, size: number, maxEntryBytes: number): CodedError {
   const what = `${size} bytes, more than the ${maxEntryBytes} that a record may have`;

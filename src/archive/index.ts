@@ -1,7 +1,8 @@
 export { assertCodecs, codecVersions } from './codec-check.ts';
 export { decodeGzip } from './gzip-decode.ts';
 export { encodeGzip } from './gzip-encode.ts';
-export { type ArchiveLimits, defaultLimits } from './limits.ts';
+export { type ArchiveLimits, Budget, defaultLimits } from './limits.ts';
+export { headBytes, type Packing, packingOf } from './magic.ts';
 export { openArchive } from './open.ts';
 export type { ArchiveEntry, ArchiveFormat, ArchiveReader } from './reader.ts';
 export { encodeTar, type TarEntry, type TarOptions } from './tar/encode.ts';

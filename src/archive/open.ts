@@ -3,8 +3,9 @@ import { fileError } from '#core';
 import { ByteReader } from './byte-reader.ts';
 import { decodeGzip } from './gzip-decode.ts';
 import { type ArchiveLimits, Budget, defaultLimits } from './limits.ts';
+import { headBytes, packingOf } from './magic.ts';
 import type { ArchiveReader } from './reader.ts';
-import { BLOCK, isHeader, isZero } from './tar/header.ts';
+import { isZero } from './tar/header.ts';
 import { TarReader, type TarSource } from './tar/reader.ts';
 import { ZipReader } from './zip/reader.ts';
 import { decodeZstd } from './zstd-decode.ts';
@@ -42,33 +43,31 @@ export async function openArchive(
 }
 
 async function recognise(file: FileHandle, path: string, limits: ArchiveLimits): Promise<ArchiveReader | undefined> {
-  const start = Buffer.alloc(BLOCK);
-  const { bytesRead } = await file.read(start, 0, BLOCK, 0);
-  const magic = bytesRead < 4 ? 0 : start.readUInt32BE(0);
+  const head = Buffer.alloc(headBytes);
+  const { bytesRead } = await file.read(head, 0, headBytes, 0);
+  const packing = packingOf(head.subarray(0, bytesRead))?.name;
   const { size } = await file.stat();
-  if (magic === 0x504b0304 || magic === 0x504b0506) return await ZipReader.open(file, path, size, limits);
-  const source = tarSource(file, path, limits, magic);
+  if (packing === 'zip') return await ZipReader.open(file, path, size, limits);
+  const source = tarSource(file, path, limits, packing);
   if (!(await startsAsTar(source.chunks()))) return undefined;
   if (source.format === 'tar') new Budget(path, limits).checkTotal(size, size);
   return new TarReader(source, path, limits);
 }
 
-function tarSource(file: FileHandle, path: string, limits: ArchiveLimits, magic: number): TarSource {
+function tarSource(file: FileHandle, path: string, limits: ArchiveLimits, packing: string | undefined): TarSource {
   const raw = () => readChunks(file, path);
   const close = () => file.close();
-  if (magic >>> 8 === 0x1f8b08) return { format: 'tar.gz', chunks: () => decodeGzip(raw(), path, limits), close };
-  // A skippable frame (0x184d2a50 to …5f, little-endian) may come first.
-  if (magic === 0x28b52ffd || (magic & 0xf0ffffff) >>> 0 === 0x502a4d18) {
-    return { format: 'tar.zst', chunks: () => decodeZstd(raw(), path, limits), close };
-  }
+  if (packing === 'gzip') return { format: 'tar.gz', chunks: () => decodeGzip(raw(), path, limits), close };
+  if (packing === 'zstd') return { format: 'tar.zst', chunks: () => decodeZstd(raw(), path, limits), close };
   return { format: 'tar', chunks: raw, close };
 }
 
 async function startsAsTar(chunks: AsyncIterable<Uint8Array>): Promise<boolean> {
   const bytes = new ByteReader(chunks);
   try {
-    const block = await bytes.take(BLOCK);
-    return block.length === BLOCK && (isZero(block) || isHeader(block));
+    const head = await bytes.take(headBytes);
+    const isEmptyTar = head.length === headBytes && isZero(head);
+    return isEmptyTar || packingOf(head)?.name === 'tar';
   } finally {
     await bytes.close();
   }

@@ -1,4 +1,4 @@
-import { invalid } from './faults.ts';
+import { invalid, windowTooLarge } from './faults.ts';
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
@@ -27,7 +27,7 @@ export class ZstdFrames {
     this.#name = name;
   }
 
-  /** @throws CodedError ERR_EXPORT_ARCHIVE_INVALID where the bytes are no zstd frames */
+  /** @throws CodedError ERR_EXPORT_ARCHIVE_INVALID where the bytes are no zstd frames, …_LIMIT for a larger window */
   update(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; ) {
       if (this.#state === 'content' || this.#state === 'skip' || this.#state === 'checksum') {
@@ -86,9 +86,8 @@ export class ZstdFrames {
   }
 
   #decodeHeader(): void {
-    if (this.#windowBytes() > MAX_WINDOW_BYTES) {
-      throw invalid(this.#name, `a zstd frame that asks for more than ${MAX_WINDOW_BYTES} bytes of memory`);
-    }
+    const window = this.#windowBytes();
+    if (window > MAX_WINDOW_BYTES) throw windowTooLarge(this.#name, window, MAX_WINDOW_BYTES);
     this.#expect('block', 3);
   }
 
