@@ -78,7 +78,8 @@ class Reader {
       if (this.#text[this.#at] !== '"') this.#fail('expected a member name');
       const key = this.#readString();
       this.#path.push(key);
-      if (this.#mode !== 'tolerant' && Object.hasOwn(object, key)) this.#fail(`duplicate member ${JSON.stringify(key)}`);
+      if (this.#mode !== 'tolerant' && Object.hasOwn(object, key))
+        this.#fail(`duplicate member ${JSON.stringify(key)}`);
       if (!this.#take(':')) this.#fail('expected a colon');
       const value = this.readValue();
       Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });

@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { CodedError } from '#core';
 import { Intake } from './intake.ts';
-import type { RecordSet } from './record.ts';
+import type { IgnoredFile, RecordSet } from './record.ts';
 import type { Selector } from './select/selector.ts';
 import { openSource } from './sources/open.ts';
 import type { Source } from './sources/source.ts';
+import { readTexts } from './sources/texts.ts';
 
 /** What to collect, and how. */
 export interface CollectOptions {
@@ -45,26 +46,21 @@ export async function collectRecords(options: CollectOptions): Promise<RecordSet
 }
 
 async function readSource(path: string, intake: Intake, options: CollectOptions): Promise<void> {
-  const before = intake.records;
+  const [before, ignoredBefore] = [intake.records, intake.ignored.length];
   const source = await openSource(path);
   try {
-    await readFiles(source, intake, options);
+    await takeTexts(source, intake, options);
   } finally {
     await source.close();
   }
-  if (intake.records === before) {
-    throw new CodedError('ERR_EXPORT_SOURCE_EMPTY', `${path}: holds no OSV or OpenVEX record`, {
-      hint: 'check that this is the folder or archive that you meant',
-      details: { source: path },
-    });
-  }
+  if (intake.records === before) throw sourceEmpty(path, intake.ignored.slice(ignoredBefore));
 }
 
-async function readFiles(source: Source, intake: Intake, { signal, onProgress }: CollectOptions): Promise<void> {
+async function takeTexts(source: Source, intake: Intake, { signal, onProgress }: CollectOptions): Promise<void> {
   let pauseAt = intake.bytes + PAUSE_EVERY;
-  for await (const file of source.files()) {
-    if ('reason' in file) intake.ignore(source, file.name, file.reason);
-    else await intake.take(source, file);
+  for await (const text of readTexts(source)) {
+    if ('reason' in text) intake.ignore(source, text.name, text.reason);
+    else await intake.take(source, text);
     if (intake.bytes < pauseAt) continue;
     pauseAt = intake.bytes + PAUSE_EVERY;
     await setImmediate();
@@ -73,4 +69,21 @@ async function readFiles(source: Source, intake: Intake, { signal, onProgress }:
   }
   signal?.throwIfAborted();
   onProgress?.(intake.records, intake.bytes);
+}
+
+/** Files that an error names: enough to see what kind of source it is. */
+const NAMED = 5;
+/** Files in the details of an error. */
+const LISTED = 100;
+/** Characters of a name; names in archives are hostile text, and may be long. */
+const NAME = 100;
+
+function sourceEmpty(path: string, ignored: readonly IgnoredFile[]): CodedError {
+  const shown = ignored.slice(0, NAMED).map(({ name, reason }) => `${JSON.stringify(name.slice(0, NAME))}: ${reason}`);
+  if (ignored.length > NAMED) shown.push(`${ignored.length - NAMED} more`);
+  const found = shown.length === 0 ? 'it is empty' : `ignored ${shown.join('; ')}`;
+  return new CodedError('ERR_EXPORT_SOURCE_EMPTY', `${path}: holds no OSV or OpenVEX record: ${found}`, {
+    hint: 'check that this is the folder or archive that you meant',
+    details: { source: path, ignored: ignored.slice(0, LISTED), ignoredCount: ignored.length },
+  });
 }

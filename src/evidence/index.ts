@@ -1,5 +1,7 @@
 export { type CollectOptions, collectRecords } from './collect.ts';
 export { describeSource, type SourceDescription } from './describe.ts';
+export { type Departure, departuresOfAdvisory } from './formats/recognise.ts';
+export { readTime } from './formats/timestamp.ts';
 export { idsOfAdvisory } from './ids.ts';
 export { canonicalPypiName } from './pypi-name.ts';
 export type {

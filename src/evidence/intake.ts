@@ -5,19 +5,23 @@ import {
   CodedError,
   compareInstants,
   type Instant,
-  instantFrom,
   isCoded,
   type JsonObject,
+  type JsonValue,
 } from '#core';
-import type { Fault } from './formats/check.ts';
-import { beginsAsObject, type Format, recognise } from './formats/recognise.ts';
+import type { Fault } from './formats/fault.ts';
+import { type Format, recognise } from './formats/recognise.ts';
+import { readTime } from './formats/timestamp.ts';
+import { isObject } from './formats/value.ts';
 import type { IgnoredFile, RecordClass, RecordSet, WithheldFile, WithheldRecord } from './record.ts';
 import { SortedRecordSet } from './record-set.ts';
 import { compileSelector, type Judge, verdicts } from './select/compile.ts';
 import type { Selector } from './select/selector.ts';
 import { Sorter } from './sort/sorter.ts';
-import { holdsLines } from './sources/open.ts';
-import { maxRecordBytes, type Source, type SourceFile } from './sources/source.ts';
+import { encodingFault, wrongEncoding } from './sources/encoding.ts';
+import type { Source } from './sources/source.ts';
+import { isOneObjectPerLine } from './sources/split-lines.ts';
+import { itemsWithin, linesWithin, type SourceText } from './sources/texts.ts';
 import type { Subject } from './subject.ts';
 import { withhold } from './withhold.ts';
 
@@ -30,7 +34,7 @@ export interface IntakeOptions {
 
 const NOTHING = new Uint8Array(0);
 
-/** Takes files in, one by one, and sorts out what they are. */
+/** Takes JSON texts in, one by one, and sorts out what they are. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #judge: Judge;
@@ -59,23 +63,22 @@ export class Intake {
     return this.#bytes;
   }
 
+  /** What was passed over so far. */
+  get ignored(): readonly IgnoredFile[] {
+    return this.#ignored;
+  }
+
   /** Notes something that is no record. */
   ignore(source: Source, name: string, reason: string): void {
     this.#ignored.push({ source: source.path, name, reason });
   }
 
-  /** Reads a file, and keeps, leaves out, withholds or ignores it. */
-  async take(source: Source, file: SourceFile): Promise<void> {
-    if (holdsLines(file.name))
-      return this.ignore(source, file.name, 'JSON lines: name the file as a source of its own');
-    if (file.size > maxRecordBytes) {
-      if (file.isJson) throw tooLarge(placeOf(source, file), file.size);
-      return this.ignore(source, file.name, 'no JSON by its name, and too large for a record');
-    }
-    const bytes = await file.read();
-    this.#bytes += bytes.byteLength;
-    if (!file.isJson && !beginsAsObject(bytes)) return this.ignore(source, file.name, 'no JSON');
-    await this.#takeJson(source, file, bytes);
+  /** Reads a text, and keeps, leaves out, withholds or ignores it. */
+  async take(source: Source, text: SourceText): Promise<void> {
+    this.#bytes += text.bytes.byteLength;
+    const json = this.#readJson(source, text);
+    if (json !== undefined) await this.#takeJson(source, text, json);
+    else for await (const line of linesWithin(text)) await this.take(source, line);
   }
 
   /** Sorts what was taken. After that only `close` of the set may be called. */
@@ -96,30 +99,38 @@ export class Intake {
     for (const sorter of this.#sorters.values()) await sorter.close();
   }
 
-  async #takeJson(source: Source, file: SourceFile, bytes: Uint8Array): Promise<void> {
-    const place = placeOf(source, file);
-    const json = this.#readJson(source, file, bytes);
-    if (json === undefined) return;
+  async #takeJson(source: Source, text: SourceText, json: CanonicalJson | 'withheld'): Promise<void> {
+    if (json === 'withheld') return;
     const recognised = recognise(json);
-    if (recognised === undefined) return this.ignore(source, file.name, 'JSON, but neither OSV nor OpenVEX');
+    if (recognised === undefined) return await this.#takeUnrecognised(source, text, json.value);
     this.#records++;
     const { format, fault } = recognised;
     const hex = hash('sha256', json.bytes, 'hex');
     if (fault !== undefined) {
       const key = format.keyOfUnsound(json.value, hex);
-      return this.#refuse(source, file, unsound(place, key, fault), key ?? nameOf(bytes));
+      return this.#refuse(source, text, unsound(text.place, key, fault), key ?? nameOf(text.bytes));
     }
-    await this.#sortIn(format, json, hex, place);
+    await this.#sortIn(format, json, hex, text.place);
   }
 
-  /** The canonical text; undefined when it was withheld. */
-  #readJson(source: Source, file: SourceFile, bytes: Uint8Array): CanonicalJson | undefined {
+  /** JSON that is no record may still be a list of records. */
+  async #takeUnrecognised(source: Source, text: SourceText, value: JsonValue): Promise<void> {
+    const isList = isObject(value) && Array.isArray(value['vulns']) && !text.isPart;
+    if (!isList) return this.ignore(source, text.name, 'JSON, but neither OSV nor OpenVEX');
+    for await (const item of itemsWithin(text)) await this.take(source, item);
+  }
+
+  /** The canonical text; `withheld` when it was that, undefined where the text is several, one on each line. */
+  #readJson(source: Source, text: SourceText): CanonicalJson | 'withheld' | undefined {
     try {
-      return this.#reader.read(bytes, placeOf(source, file));
+      const fault = encodingFault(text.bytes);
+      if (fault !== undefined) throw wrongEncoding(text.place, fault);
+      return this.#reader.read(text.bytes, text.place, { keepNumbers: true });
     } catch (error) {
+      if (!text.isPart && isOneObjectPerLine(text.bytes)) return undefined;
       this.#records++;
-      this.#refuse(source, file, error, nameOf(bytes));
-      return undefined;
+      this.#refuse(source, text, error, nameOf(text.bytes));
+      return 'withheld';
     }
   }
 
@@ -132,7 +143,7 @@ export class Intake {
         subject ??= format.subjectOf(json.value as JsonObject);
         return subject;
       },
-      () => instantFrom(modified) as Instant,
+      () => readTime(modified) as Instant,
     );
     const kept = verdict === 'kept' || verdict === 'unscored';
     if (kept) this.#noteModified(modified);
@@ -142,9 +153,9 @@ export class Intake {
 
   #noteModified(modified: string): void {
     // UTC times that are older in their first 19 characters need no closer look.
-    if (this.#newest !== undefined && modified.endsWith('Z') && modified.slice(0, 19) < this.#newest.slice(0, 19))
-      return;
-    const instant = instantFrom(modified) as Instant;
+    const isPlain = modified.length >= 20 && modified[10] === 'T' && modified.endsWith('Z');
+    if (this.#newest !== undefined && isPlain && modified.slice(0, 19) < this.#newest.slice(0, 19)) return;
+    const instant = readTime(modified) as Instant;
     if (this.#newest === undefined || compareInstants(instant, this.#newest) > 0) this.#newest = instant;
   }
 
@@ -158,22 +169,18 @@ export class Intake {
     return sorter;
   }
 
-  #refuse(source: Source, file: SourceFile, error: unknown, record: string): void {
+  #refuse(source: Source, text: SourceText, error: unknown, record: string): void {
     if (!this.#options.skipInvalid || !isCoded(error, 'ERR_EXPORT_JSON_INVALID', 'ERR_EXPORT_RECORD_INVALID'))
       throw error;
     const withheld = withhold(error, record);
     this.#withheld.set(JSON.stringify(withheld), withheld);
-    this.#withheldFiles.push({ source: source.path, name: file.name, record });
+    this.#withheldFiles.push({ source: source.path, name: text.name, record });
   }
 }
 
 /** What a record without an id is called. */
 function nameOf(bytes: Uint8Array): string {
   return `sha256:${hash('sha256', bytes, 'hex')}`;
-}
-
-function placeOf(source: Source, file: SourceFile): string {
-  return source.isFile ? source.path : `${source.path}: ${file.name}`;
 }
 
 function unsound(place: string, key: string | undefined, { pointer, what }: Fault): CodedError {
@@ -183,15 +190,4 @@ function unsound(place: string, key: string | undefined, { pointer, what }: Faul
     hint: 'correct the record, or leave it out with --skip-invalid',
     details: { file: place, record: key, pointer },
   });
-}
-
-function tooLarge(place: string, size: number): CodedError {
-  return new CodedError(
-    'ERR_EXPORT_RECORD_TOO_LARGE',
-    `${place}: ${size} bytes, more than the ${maxRecordBytes} of a record`,
-    {
-      hint: 'split the record, or take it out of the source',
-      details: { file: place, sizeBytes: size, maxBytes: maxRecordBytes },
-    },
-  );
 }

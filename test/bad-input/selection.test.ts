@@ -48,7 +48,7 @@ test('a selector that keeps nothing says what left how many out', async () => {
 });
 
 test('--skip-invalid that withholds all of them is no export', async () => {
-  const folder = await standing.desk.folder({ 'a.json': advisory('A-1', { aliases: 1 }), 'b.json': '{' });
+  const folder = await standing.desk.folder({ 'a.json': advisory('A-1', { affected: 1 }), 'b.json': '{' });
   await standing.refuses([folder], nothingLeft(/2 withheld/), ['--skip-invalid']);
 });
 

@@ -136,11 +136,11 @@ describe('collectRecords', () => {
 
   test('names file, record and pointer of what cannot be parsed', async () => {
     await using work = await Work.make();
-    const folder = await work.folder({ 'a.json': advisory('A', { affected: [{ package: { ecosystem: 'npm' } }] }) });
+    const folder = await work.folder({ 'a.json': advisory('A', { affected: [{ ranges: [{ type: 'SEMVER' }] }] }) });
     await expect(work.collect([folder])).rejects.toMatchObject({
       code: 'ERR_EXPORT_RECORD_INVALID',
-      message: expect.stringMatching(/a\.json: record A: .*"name".*\/affected\/0\/package/),
-      details: { file: `${folder}: a.json`, record: 'A', pointer: '/affected/0/package' },
+      message: expect.stringMatching(/a\.json: record A: .*"events".*\/affected\/0\/ranges\/0/),
+      details: { file: `${folder}: a.json`, record: 'A', pointer: '/affected/0/ranges/0' },
       hint: expect.stringContaining('--skip-invalid'),
     });
   });
@@ -170,10 +170,10 @@ describe('collectRecords', () => {
 
   test('withholds an unsound record by its id, a VEX document by its key, and one without a usable id by its bytes', async () => {
     await using work = await Work.make();
-    const nameless = '{"id":"has space","modified":"2026-01-01T00:00:00Z"}';
+    const nameless = '{"id":"","modified":"2026-01-01T00:00:00Z"}';
     const vex = vexDocument('https://example.com/1', { version: 0 });
     const folder = await work.folder({
-      'a.json': advisory('A', { extra: 1 }),
+      'a.json': advisory('A', { affected: 1 }),
       'b.json': nameless,
       'v.json': vex,
       'good.json': advisory('G'),
@@ -181,7 +181,7 @@ describe('collectRecords', () => {
     const set = await work.collect([folder], { skipInvalid: true });
     const hexOf = (text: string) => createHash('sha256').update(text).digest('hex');
     expect(set.withheld).toEqual([
-      { record: 'A', code: 'ERR_EXPORT_RECORD_INVALID', pointer: '/extra' },
+      { record: 'A', code: 'ERR_EXPORT_RECORD_INVALID', pointer: '/affected' },
       {
         record: `openvex/${hexOf(canonicalText(vex as JsonValue))}`,
         code: 'ERR_EXPORT_RECORD_INVALID',
@@ -236,9 +236,18 @@ describe('collectRecords', () => {
   });
 
   test.each([
-    ['an empty folder', {}],
-    ['a folder without records', { 'package.json': { name: 'x' }, 'notes.txt': 'x', 'list.json': [1, 2] }],
-  ])('refuses %s, also beside a good source', async (_what, files) => {
+    ['an empty folder', {}, 'it is empty'],
+    [
+      'a folder without records',
+      { 'package.json': { name: 'x' }, 'notes.txt': 'x', 'list.json': [1, 2] },
+      'ignored "list.json: item 1": JSON, but neither OSV nor OpenVEX; "list.json: item 2": ',
+    ],
+    [
+      'a folder of many other files',
+      Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`${n}`.padStart(3, '0'), 'x'])),
+      '"004": not JSON; 195 more',
+    ],
+  ])('refuses %s, also beside a good source, and says what it ignored', async (_what, files, said) => {
     await using work = await Work.make();
     const [good, empty] = [await work.folder({ 'a.json': advisory('A') }), await work.folder(files)];
     for (const sources of [[empty], [good, empty]]) {
@@ -247,6 +256,13 @@ describe('collectRecords', () => {
         message: expect.stringContaining(empty),
         hint: expect.any(String),
       });
+      const refused = await work.collect(sources).catch((error: unknown) => error as Error);
+      expect(refused).toHaveProperty('message', expect.stringContaining(said));
+      expect(refused).toHaveProperty(
+        'details.ignoredCount',
+        Object.keys(files).length + ('list.json' in files ? 1 : 0),
+      );
+      expect((refused as unknown as { details: { ignored: [] } }).details.ignored.length).toBeLessThanOrEqual(100);
     }
   });
 
@@ -359,11 +375,11 @@ describe('collectRecords', () => {
     await set.close();
   });
 
-  test('passes over version control and lines within a folder, and says so', async () => {
+  test('passes over version control and says so', async () => {
     await using work = await Work.make();
-    const folder = await work.folder({ 'a.json': advisory('A'), '.git/x.json': 'broken {', 'more.jsonl': '{"id":' });
+    const folder = await work.folder({ 'a.json': advisory('A'), '.git/x.json': 'broken {' });
     const set = await work.collect([folder]);
-    expect(set.ignored.map(({ name }) => name)).toEqual(['.git', 'more.jsonl']);
+    expect(set.ignored).toEqual([{ source: folder, name: '.git', reason: expect.any(String) }]);
     await set.close();
   });
 

@@ -73,7 +73,7 @@ export class AffectedReader {
     const ranges: VersionRange[] = [];
     const patched: string[] = [];
     for (const { item, index } of objectsOf(entry, 'ranges')) {
-      if (item['type'] === 'GIT') continue;
+      if (textOf(item, 'type').toUpperCase() === 'GIT') continue;
       const read = (text: string, event: number, name: string): Spelled<unknown> =>
         bounds.get(text) ?? rangeInvalid(id, text, `${pointer}/ranges/${index}/events/${event}/${name}`, osv);
       const found = readRanges(objectsOf(item, 'events'), grammar, read);

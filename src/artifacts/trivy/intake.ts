@@ -1,13 +1,12 @@
+import { type CodedError, compareInstants, type Instant, isCoded, type JsonObject, parseKnownJson } from '#core';
 import {
-  type CodedError,
-  compareInstants,
-  type Instant,
-  instantFrom,
-  isCoded,
-  type JsonObject,
-  parseKnownJson,
-} from '#core';
-import type { EvidenceRecord, PackageFilter, RecordSet, WithheldRecord } from '#evidence';
+  departuresOfAdvisory,
+  type EvidenceRecord,
+  type PackageFilter,
+  type RecordSet,
+  readTime,
+  type WithheldRecord,
+} from '#evidence';
 import type { BuildOptions } from '../layer.ts';
 import type { RowSorter } from '../row-sorter.ts';
 import { AffectedReader } from './affected.ts';
@@ -66,7 +65,9 @@ export class Intake {
   #take({ key, bytes }: EvidenceRecord, maker: RowMaker): boolean {
     const record = parseKnownJson(bytes) as JsonObject;
     try {
-      return this.#place(record, maker);
+      if (!this.#place(record, maker)) return false;
+      for (const { pointer } of departuresOfAdvisory(bytes)) this.#losses.add('memberInvalid', key, pointer);
+      return true;
     } catch (error) {
       if (!this.#isToWithhold(error)) throw error;
       const pointer = error.details['pointer'];
@@ -90,10 +91,11 @@ export class Intake {
     if (isRejected(record)) return this.#leave('rejected', id);
     const packages = this.#affected.read(record);
     if (packages.length === 0) return this.#leave('nothingCarried', id);
-    maker.add(
+    const unusable = maker.add(
       record,
       packages.map((affected) => ({ affected, source: this.#sources.of(id, affected.ecosystem) })),
     );
+    for (let i = 0; i < unusable; i++) this.#losses.add('memberInvalid', id, '/aliases');
     return true;
   }
 
@@ -104,6 +106,6 @@ export class Intake {
 }
 
 function isWithdrawn(record: JsonObject, asOf: Instant): boolean {
-  const withdrawn = instantFrom(textOf(record, 'withdrawn'));
+  const withdrawn = readTime(textOf(record, 'withdrawn'));
   return withdrawn !== undefined && compareInstants(withdrawn, asOf) <= 0;
 }

@@ -16,6 +16,8 @@ export const trivyDbLosses = {
   affectedWithoutVersions: 'part',
   /** A listed version that trivy could not parse as an installed one, so that no scan could meet it. */
   versionNotComparable: 'part',
+  /** A member that is not as OSV says: what cannot be read of it is left out. */
+  memberInvalid: 'part',
   /** A row in whose place a later record says something else of the same package and id. */
   rowSuperseded: 'part',
 } as const satisfies Readonly<Record<string, LossScope>>;

@@ -1,4 +1,4 @@
-import { CodedError, type JsonObject } from '#core';
+import type { JsonObject } from '#core';
 import { idsOfAdvisory } from '#evidence';
 import type { Row } from '../row-run.ts';
 import type { RowSorter } from '../row-sorter.ts';
@@ -39,10 +39,10 @@ export class RowMaker {
    * what the source says of the vulnerability.
    *
    * @param packages what the record affects; not empty
-   * @throws CodedError ERR_EXPORT_RECORD_INVALID for an id that cannot be a key, before any row is added
+   * @returns how many aliases are left out, since they could be no key
    */
-  add(record: JsonObject, packages: readonly SourcedPackage[]): void {
-    const { ids, vendorIds } = idsOf(record);
+  add(record: JsonObject, packages: readonly SourcedPackage[]): number {
+    const { ids, vendorIds, unusable } = idsOf(record);
     for (const { affected, source } of packages) {
       const bucket = this.#bucketOf(affected, source);
       const value = textOf(record, 'id') + SEPARATOR + encodeAdvisory(affected, vendorIds);
@@ -55,6 +55,7 @@ export class RowMaker {
         this.#rows.add(rowKey(rootBuckets.vulnerability, id, source), value);
       }
     }
+    return unusable;
   }
 
   /** The root bucket of an ecosystem's advisories; the first time, with a row that says whose they are. */
@@ -74,23 +75,34 @@ export function decodeAdvisoryRow({ value }: Row): { readonly record: string; re
   return { record: Buffer.from(value.subarray(0, end)).toString('utf8'), advisory: value.subarray(end + 1) };
 }
 
+interface RecordIds {
+  readonly ids: readonly string[];
+  readonly vendorIds: readonly string[];
+  /** How many aliases are left out, since they begin as a CVE id and could be no key. */
+  readonly unusable: number;
+}
+
 /**
  * The ids under which trivy shows a record, and those that it shows beside them: CVE ids where there are any, all of
  * them, else the record's own.
  */
-function idsOf(record: JsonObject): { readonly ids: readonly string[]; readonly vendorIds: readonly string[] } {
+function idsOf(record: JsonObject): RecordIds {
   const own = textOf(record, 'id');
   const others = idsOfAdvisory(record).slice(1);
   const ids: string[] = [];
   const vendorIds: string[] = [];
+  let unusable = 0;
   for (const id of others) {
     if (!isCve(id)) vendorIds.push(id);
     else if (CVE_ID.test(id)) ids.push(id);
-    else throw idInvalid(own, id);
+    else unusable++;
   }
   if (!isCve(own)) vendorIds.push(own);
   else ids.push(own);
-  return ids.length === 0 ? { ids: [own], vendorIds: others } : { ids, vendorIds };
+  const isNamed = ids.length > 0;
+  return isNamed
+    ? { ids, vendorIds, unusable }
+    : { ids: [own], vendorIds: vendorIds.filter((id) => id !== own), unusable };
 }
 
 function isCve(id: string): boolean {
@@ -99,13 +111,6 @@ function isCve(id: string): boolean {
 
 /** No tighter than what can be a key: who numbers vulnerabilities may change the form. */
 const CVE_ID = /^[!-~]{5,256}$/;
-
-function idInvalid(record: string, id: string): CodedError {
-  return new CodedError('ERR_EXPORT_RECORD_INVALID', `${record}: no CVE id: ${JSON.stringify(id.slice(0, 100))}`, {
-    hint: 'correct the record, or withhold such records with --skip-invalid',
-    details: { record, pointer: '/aliases' },
-  });
-}
 
 /** An advisory as trivy-db writes it: it decodes its own struct into a map first, so members are in byte order. */
 function encodeAdvisory({ patched, vulnerable }: AffectedPackage, vendorIds: readonly string[]): string {

@@ -80,7 +80,11 @@ function withRequestOptions(command: Command): Command {
         .argParser((name) => resolveProfile(name).name)
         .makeOptionMandatory(),
     )
-    .requiredOption('--source <path>', 'a folder, archive or file of OSV or OpenVEX records (repeats)', collect)
+    .requiredOption(
+      '--source <path>',
+      'a folder, archive, file or pulled bundle of OSV or OpenVEX records (repeats)',
+      collect,
+    )
     .option('--as-of <time>', "the bundle's one point in time (default: the newest record's)", parsing(parseInstant))
     .option(
       '--valid-for <duration>',

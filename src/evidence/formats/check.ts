@@ -1,27 +1,11 @@
 import { CLOSE_BRACKET, COMMA, type Cursor, LOWER_N, OPEN_BRACE, OPEN_BRACKET, QUOTE } from './cursor.ts';
-
-/** What is wrong with a value, and where in it (RFC 6901; empty for the whole). */
-export interface Fault {
-  readonly pointer: string;
-  readonly what: string;
-}
+import { type Fault, fault, within } from './fault.ts';
 
 /**
  * Looks at the value at the cursor. Undefined when it is as it should be: the cursor then stands behind it. Nothing
  * is allocated on that way, since a feed has hundreds of thousands of records with dozens of members each.
  */
 export type Check = (cursor: Cursor) => Fault | undefined;
-
-/** A fault of the value itself. */
-export function fault(what: string): Fault {
-  return { pointer: '', what };
-}
-
-/** The same fault seen from one level up. */
-export function within(step: string | number, inner: Fault): Fault {
-  const name = String(step).replaceAll('~', '~0').replaceAll('/', '~1');
-  return { pointer: `/${name}${inner.pointer}`, what: inner.what };
-}
 
 /** Checks every item of an array. */
 export function array(item: Check, minimum = 0): Check {
@@ -30,8 +14,10 @@ export function array(item: Check, minimum = 0): Check {
     cursor.at++;
     let count = 0;
     while (cursor.peek() !== CLOSE_BRACKET) {
+      const before = cursor.departures.length;
       const found = item(cursor);
       if (found !== undefined) return within(count, found);
+      if (cursor.departures.length > before) cursor.placeDepartures(before, count);
       count++;
       if (cursor.peek() === COMMA) cursor.at++;
     }
@@ -44,6 +30,34 @@ export function array(item: Check, minimum = 0): Check {
 export function nullable(check: Check): Check {
   return (cursor) => {
     if (cursor.peek() !== LOWER_N) return check(cursor);
+    cursor.at += 'null'.length;
+    return undefined;
+  };
+}
+
+/**
+ * Lets a value pass that is not as it should be, and notes that: one that readers can do without, and leave out of what
+ * they read.
+ */
+export function tolerated(check: Check): Check {
+  return (cursor) => {
+    const start = cursor.at;
+    const before = cursor.departures.length;
+    const found = check(cursor);
+    if (found === undefined) return undefined;
+    cursor.departures.length = before;
+    cursor.depart(found);
+    cursor.at = start;
+    cursor.skip();
+    return undefined;
+  };
+}
+
+/** Lets null pass for a value that is not there, and notes that. */
+export function nullAsAbsent(check: Check): Check {
+  return (cursor) => {
+    if (cursor.peek() !== LOWER_N) return check(cursor);
+    cursor.depart(fault('null'));
     cursor.at += 'null'.length;
     return undefined;
   };

@@ -1,9 +1,14 @@
 import { decodeJsonString, parseKnownJson } from '#core';
 
+import { type Fault, within } from './fault.ts';
+
 /** Bytes that mean something in JSON. */
 export const [SPACE, QUOTE, COMMA, BACKSLASH] = [0x20, 0x22, 0x2c, 0x5c];
 export const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 export const LOWER_N = 0x6e;
+
+/** So many departures of a record are kept: hostile ones have millions. */
+const MAX_DEPARTURES = 100;
 
 /** Walks over canonical JSON, which has no white space and needs no doubt. */
 export class Cursor {
@@ -11,6 +16,8 @@ export class Cursor {
   bytes: Uint8Array = new Uint8Array(0);
   /** Where the next value begins. */
   at = 0;
+  /** What departs from the format and is let pass, with places as seen from the value that is being checked. */
+  departures: Fault[] = [];
   /** All of the memory that `bytes` is a part of, in the form that can be made into strings. */
   #memory: Buffer = Buffer.alloc(0);
 
@@ -18,7 +25,19 @@ export class Cursor {
   load(bytes: Uint8Array): void {
     this.bytes = bytes;
     this.at = 0;
+    if (this.departures.length > 0) this.departures = [];
     if (this.#memory.buffer !== bytes.buffer) this.#memory = Buffer.from(bytes.buffer);
+  }
+
+  /** Notes a departure of the value that is being checked. */
+  depart(departure: Fault): void {
+    if (this.departures.length < MAX_DEPARTURES) this.departures.push(departure);
+  }
+
+  /** Makes the places of the departures from index `from` on those as seen from one level up. */
+  placeDepartures(from: number, step: string | number): void {
+    const { departures } = this;
+    for (let i = from; i < departures.length; i++) departures[i] = within(step, departures[i] as Fault);
   }
 
   /** The byte at the cursor. */

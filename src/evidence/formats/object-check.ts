@@ -1,11 +1,16 @@
-import { type Check, type Fault, fault, matches, spell, unexpected, within } from './check.ts';
-import { CLOSE_BRACE, COMMA, type Cursor, OPEN_BRACE } from './cursor.ts';
+import { type Check, matches, spell, unexpected } from './check.ts';
+import { CLOSE_BRACE, COMMA, type Cursor, OPEN_BRACE, QUOTE } from './cursor.ts';
+import { type Fault, fault, within } from './fault.ts';
 
 /** The members of an object that were there. */
 export interface Found {
   has(name: string): boolean;
-  /** The string that a member holds; its check has seen that it is one. Undefined when it is not there. */
+  /** Whether a member is there and holds a string. */
+  hasText(name: string): boolean;
+  /** The string that a member holds; undefined where it is not there, or holds something else. */
   text(name: string): string | undefined;
+  /** The name of the first member that is none of those named; undefined where there is none. */
+  unknown(): string | undefined;
 }
 
 /** What holds for an object beyond the checks of its members. */
@@ -39,6 +44,8 @@ export class ObjectCheck implements Found {
   readonly #whole: ((found: Found) => Fault | undefined) | undefined;
   /** Where each member's value begins; 0 for none. */
   readonly #places: Int32Array;
+  /** Where the name of the first unknown member begins; 0 for none. */
+  #unknown = 0;
   #cursor: Cursor | undefined;
 
   constructor(members: Readonly<Record<string, Check>>, rules: ObjectRules) {
@@ -55,6 +62,7 @@ export class ObjectCheck implements Found {
     if (cursor.peek() !== OPEN_BRACE) return unexpected('an object', cursor);
     this.#cursor = cursor;
     this.#places.fill(0);
+    this.#unknown = 0;
     cursor.at++;
     // Members come in order, so a known one is never before one that was seen.
     let next = 0;
@@ -76,9 +84,17 @@ export class ObjectCheck implements Found {
     return this.#places[this.#indexOf(name)] !== 0;
   }
 
-  text(name: string): string | undefined {
+  hasText(name: string): boolean {
     const place = this.#places[this.#indexOf(name)] as number;
-    return place === 0 ? undefined : this.#cursor?.textAt(place);
+    return place !== 0 && this.#cursor?.bytes[place] === QUOTE;
+  }
+
+  text(name: string): string | undefined {
+    return this.hasText(name) ? this.#cursor?.textAt(this.#places[this.#indexOf(name)] as number) : undefined;
+  }
+
+  unknown(): string | undefined {
+    return this.#unknown === 0 ? undefined : this.#cursor?.textAt(this.#unknown);
   }
 
   /** The member whose name is next, from `start` on; -1 for none. */
@@ -95,12 +111,16 @@ export class ObjectCheck implements Found {
     const { name, spelt, check } = this.#members[index] as Member;
     cursor.at += spelt.length;
     this.#places[index] = cursor.at;
+    const before = cursor.departures.length;
     const found = check(cursor);
-    return found === undefined ? undefined : within(name, found);
+    if (found !== undefined) return within(name, found);
+    if (cursor.departures.length > before) cursor.placeDepartures(before, name);
+    return undefined;
   }
 
   #passUnknown(cursor: Cursor): Fault | undefined {
     if (!this.#open) return within(cursor.textAt(cursor.at), fault('unknown member'));
+    if (this.#unknown === 0) this.#unknown = cursor.at;
     cursor.skipString();
     cursor.at++;
     cursor.skip();

@@ -29,7 +29,7 @@ function* idsOf(value: JsonObject): Iterable<string> {
     const vulnerability = statement['vulnerability'] as JsonObject;
     yield vulnerability['name'] as string;
     if (typeof vulnerability['@id'] === 'string') yield vulnerability['@id'];
-    yield* itemsOf(vulnerability, 'aliases') as readonly string[];
+    yield* itemsOf(vulnerability, 'aliases').filter((name) => typeof name === 'string');
   }
 }
 
@@ -37,7 +37,7 @@ function* packagesOf(value: JsonObject): Iterable<AffectedPackage> {
   for (const statement of itemsOf(value, 'statements') as readonly JsonObject[]) {
     for (const product of itemsOf(statement, 'products') as readonly JsonObject[]) {
       yield* packagesOfComponent(product);
-      for (const part of itemsOf(product, 'subcomponents') as readonly JsonObject[]) yield* packagesOfComponent(part);
+      for (const part of itemsOf(product, 'subcomponents').filter(isObject)) yield* packagesOfComponent(part);
     }
   }
 }

@@ -1,91 +1,97 @@
 import type { JsonObject } from '#core';
-import { array, type Check, type Fault, fault, filled, oneOf, positive, text, textThat } from './check.ts';
+import {
+  anyObject,
+  array,
+  type Check,
+  filled,
+  nullAsAbsent,
+  oneOf,
+  positive,
+  text,
+  textThat,
+  tolerated,
+} from './check.ts';
+import { type Fault, fault } from './fault.ts';
 import { type Found, ObjectCheck, object } from './object-check.ts';
 import { timestamp } from './timestamp.ts';
 
 const CONTEXT = 'https://openvex.dev/ns';
 const VERSION = 'https://openvex.dev/ns/v0.2.0';
 
-const identifiers = object({ purl: filled, cpe22: filled, cpe23: filled, '@cpe22': filled, '@cpe23': filled });
-
-const hashes = object({
-  md5: filled,
-  sha1: filled,
-  'sha-256': filled,
-  'sha-384': filled,
-  'sha-512': filled,
-  'sha3-224': filled,
-  'sha3-256': filled,
-  'sha3-384': filled,
-  'sha3-512': filled,
-  'blake2s-256': filled,
-  'blake2b-256': filled,
-  'blake2b-512': filled,
-});
-
-const subcomponent = object({ '@id': filled, identifiers, hashes });
-const product = object({ '@id': filled, identifiers, hashes, subcomponents: array(subcomponent) });
+const name = tolerated(filled);
+const identifiers = tolerated(
+  object({ purl: name, cpe22: name, cpe23: name, '@cpe22': name, '@cpe23': name }, { open: true }),
+);
+const component = { '@id': name, identifiers, hashes: tolerated(anyObject) };
+const subcomponents = tolerated(array(tolerated(object(component, { open: true }))));
+const product = object({ ...component, subcomponents }, { open: true });
 
 const vulnerability = object(
-  { '@id': filled, name: filled, description: text, aliases: array(filled) },
-  { required: ['name'] },
+  { '@id': name, name: filled, description: tolerated(text), aliases: tolerated(array(name)) },
+  { required: ['name'], open: true },
 );
 
 const statement = object(
   {
-    '@id': filled,
-    version: positive,
+    '@id': name,
+    version: tolerated(positive),
     vulnerability,
-    timestamp,
-    last_updated: timestamp,
-    products: array(product),
+    timestamp: tolerated(timestamp),
+    last_updated: tolerated(timestamp),
+    products: nullAsAbsent(array(product)),
     status: oneOf('not_affected', 'affected', 'fixed', 'under_investigation'),
-    supplier: text,
-    status_notes: text,
-    justification: oneOf(
-      'component_not_present',
-      'vulnerable_code_not_present',
-      'vulnerable_code_not_in_execute_path',
-      'vulnerable_code_cannot_be_controlled_by_adversary',
-      'inline_mitigations_already_exist',
+    supplier: tolerated(text),
+    status_notes: tolerated(text),
+    justification: tolerated(
+      oneOf(
+        'component_not_present',
+        'vulnerable_code_not_present',
+        'vulnerable_code_not_in_execute_path',
+        'vulnerable_code_cannot_be_controlled_by_adversary',
+        'inline_mitigations_already_exist',
+      ),
     ),
-    impact_statement: filled,
-    action_statement: filled,
-    action_statement_timestamp: timestamp,
+    impact_statement: name,
+    action_statement: name,
+    action_statement_timestamp: tolerated(timestamp),
   },
-  { required: ['vulnerability', 'status'], whole: checkReason },
+  { required: ['vulnerability', 'status'], open: true, whole: checkReason },
 );
 
 /**
  * not_affected needs a justification or an impact statement, affected an action statement. The JSON Schema of 0.2.0
  * wants exactly one of the first two, but its specification wants at least one, and most published documents have both.
+ * A word for a justification that 0.2.0 does not know is a reason as well.
  */
 function checkReason(found: Found): Fault | undefined {
   const status = found.text('status');
-  if (status === 'not_affected' && !found.has('justification') && !found.has('impact_statement')) {
+  if (status === 'not_affected' && !found.hasText('justification') && !found.hasText('impact_statement')) {
     return fault('"not_affected" needs "justification" or "impact_statement"');
   }
-  return status === 'affected' && !found.has('action_statement')
+  return status === 'affected' && !found.hasText('action_statement')
     ? fault('"affected" needs "action_statement"')
     : undefined;
 }
 
 const context: Check = textThat((value) => value === VERSION, `context of OpenVEX 0.2.0, ${VERSION}`);
 
-/** Checks a document against OpenVEX 0.2.0. Unknown members are refused, as its schema does. */
+/**
+ * Checks a document against OpenVEX 0.2.0. Strict where it says who states what of which vulnerability and why; all
+ * else may depart from it, and unknown members are ignored.
+ */
 export const openVexDocument = new ObjectCheck(
   {
     '@context': context,
     '@id': filled,
     author: filled,
-    role: text,
+    role: tolerated(text),
     timestamp,
-    last_updated: timestamp,
+    last_updated: tolerated(timestamp),
     version: positive,
-    tooling: text,
+    tooling: tolerated(text),
     statements: array(statement, 1),
   },
-  { required: ['@context', '@id', 'author', 'timestamp', 'version', 'statements'] },
+  { required: ['@context', '@id', 'author', 'timestamp', 'version', 'statements'], open: true },
 );
 
 /** Whether an object means to be an OpenVEX document, of any version. */

@@ -3,6 +3,7 @@ import { idsOfAdvisory } from '../ids.ts';
 import { severityOfAdvisory } from '../severity.ts';
 import type { AffectedPackage, Subject } from '../subject.ts';
 import type { Found } from './object-check.ts';
+import { readTime } from './timestamp.ts';
 import { isObject, itemsOf } from './value.ts';
 
 /** Go's zero time: what a publisher writes who has no date. The Go database's own source does, in every record. */
@@ -15,9 +16,12 @@ const NO_DATE = '0001-01-01T00:00:00Z';
 export function modifiedOfOsv(found: Found): string {
   const modified = found.text('modified') as string;
   if (modified !== NO_DATE) return modified;
-  const dates = [modified, found.text('published'), found.text('withdrawn')].filter((date) => date !== undefined);
+  const dates = [modified, found.text('published'), found.text('withdrawn')].map((date) => readTime(date ?? ''));
   // All are in UTC and of one form but for their fractions, which decide nothing but a tie within a second.
-  return dates.sort().at(-1) as string;
+  return dates
+    .filter((date) => date !== undefined)
+    .sort()
+    .at(-1) as string;
 }
 
 /** What a selector asks of an advisory. */
@@ -25,14 +29,15 @@ export function subjectOfOsv(value: JsonObject): Subject {
   return {
     ids: () => idsOfAdvisory(value),
     packages: () => packagesOf(value),
-    isWithdrawn: () => value['withdrawn'] !== undefined,
+    isWithdrawn: () => typeof value['withdrawn'] === 'string' && readTime(value['withdrawn']) !== undefined,
     severity: () => severityOfAdvisory(value),
   };
 }
 
 function* packagesOf(value: JsonObject): Iterable<AffectedPackage> {
-  for (const affected of itemsOf(value, 'affected') as readonly JsonObject[]) {
+  for (const affected of itemsOf(value, 'affected').filter(isObject)) {
     const found = affected['package'];
-    if (isObject(found)) yield { ecosystem: found['ecosystem'] as string, name: found['name'] as string };
+    const { ecosystem, name } = isObject(found) ? found : {};
+    if (typeof ecosystem === 'string' && typeof name === 'string') yield { ecosystem, name };
   }
 }

@@ -5,14 +5,14 @@ import { isObject } from './value.ts';
 
 const MAX_ID = 256;
 /** What a key of ours may be: it stands in lists, in names of files, and before a NUL in a digest. */
-const ID = /^[^\s\p{Cc}\p{Zl}\p{Zp}]{1,256}$/u;
+const ID = /^(?=.*\S)[^\p{Cc}\p{Zl}\p{Zp}]{1,256}$/u;
 const URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s\p{Cc}]+$/u;
 const SCHEME_END = 0x3a;
 
 /** Checks the id of an advisory. */
 export const id: Check = textThat(
   (value) => ID.test(value),
-  'id: 1 to 256 characters, no white space',
+  'id: 1 to 256 characters, no control characters',
   (bytes, from) => {
     const length = asciiRun(bytes, from);
     return length > 0 && length <= MAX_ID && bytes[from + length] === QUOTE;

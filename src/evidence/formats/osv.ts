@@ -1,9 +1,10 @@
 import type { JsonObject } from '#core';
-import { anyObject, array, type Check, type Fault, fault, filled, nullable, oneOf, text } from './check.ts';
+import { anyObject, array, type Check, filled, nullAsAbsent, nullable, oneOf, text, tolerated } from './check.ts';
+import { type Fault, fault, within } from './fault.ts';
 import { type Found, ObjectCheck, object } from './object-check.ts';
 import { id, uri } from './osv-text.ts';
 import { severityEntry } from './severity-entry.ts';
-import { utcTimestamp } from './timestamp.ts';
+import { recordTime } from './timestamp.ts';
 
 const REFERENCE_TYPES = [
   'ADVISORY',
@@ -34,20 +35,22 @@ const CREDIT_TYPES = [
 
 const EVENTS = ['introduced', 'fixed', 'last_affected', 'limit'] as const;
 
-/** The events of a range: one thing each, the rules about all of them together on top. */
+/** The events of a range: one known thing each at most, the rules about all of them together on top. */
 function eventsCheck(): Check {
   const kinds = new Set<string>();
+  const version = nullable(filled);
   const event = object(
-    { introduced: filled, fixed: filled, last_affected: filled, limit: filled },
+    { introduced: version, fixed: version, last_affected: version, limit: version },
     {
+      open: true,
       whole: (found) => {
         let count = 0;
         for (const kind of EVENTS) {
-          if (!found.has(kind)) continue;
+          if (!found.hasText(kind)) continue;
           kinds.add(kind);
           count++;
         }
-        return count === 1 ? undefined : fault('expected exactly one member in an event');
+        return count <= 1 ? undefined : fault('expected one of introduced, fixed, last_affected and limit in an event');
       },
     },
   );
@@ -65,59 +68,77 @@ function eventsCheck(): Check {
 
 const range = object(
   {
-    type: oneOf('GIT', 'SEMVER', 'ECOSYSTEM'),
-    repo: filled,
+    type: tolerated(oneOf('GIT', 'SEMVER', 'ECOSYSTEM')),
+    repo: tolerated(filled),
     events: eventsCheck(),
-    database_specific: anyObject,
+    database_specific: tolerated(anyObject),
   },
-  { required: ['type', 'events'], open: true, whole: checkRange },
+  { required: ['events'], open: true },
 );
 
-function checkRange(found: Found): Fault | undefined {
-  return !found.has('repo') && found.text('type') === 'GIT' ? fault('a range of type GIT needs "repo"') : undefined;
-}
+const severities = tolerated(nullable(array(tolerated(severityEntry))));
+const texts = tolerated(array(tolerated(text)));
 
 const affected = object(
   {
-    package: object({ ecosystem: filled, name: filled, purl: text }, { required: ['ecosystem', 'name'], open: true }),
-    severity: nullable(array(severityEntry)),
-    ranges: array(range),
-    versions: array(filled),
-    ecosystem_specific: anyObject,
-    database_specific: anyObject,
+    package: tolerated(
+      object(
+        { ecosystem: filled, name: filled, purl: tolerated(text) },
+        { required: ['ecosystem', 'name'], open: true },
+      ),
+    ),
+    severity: severities,
+    ranges: nullAsAbsent(array(nullAsAbsent(range))),
+    versions: tolerated(array(tolerated(filled))),
+    ecosystem_specific: tolerated(anyObject),
+    database_specific: tolerated(anyObject),
   },
   { open: true },
 );
 
-/**
- * Checks an advisory against OSV 1.7 (schema 1.7.5). Closed where the schema is closed. Two of its lists stay open,
- * since they grow with every release and private advisories have names of their own: prefixes of ids and ecosystems.
- * Commits of GIT ranges need not be full hashes: published databases hold shortened ones, and nothing here reads them.
- */
-export const osvRecord = new ObjectCheck(
-  {
-    schema_version: text,
-    id,
-    modified: utcTimestamp,
-    published: utcTimestamp,
-    withdrawn: utcTimestamp,
-    aliases: nullable(array(text)),
-    related: array(text),
-    upstream: array(text),
-    summary: text,
-    details: text,
-    severity: nullable(array(severityEntry)),
-    affected: nullable(array(affected)),
-    references: nullable(
-      array(object({ type: oneOf(...REFERENCE_TYPES), url: uri }, { required: ['type', 'url'], open: true })),
-    ),
-    credits: array(
-      object({ name: text, contact: array(text), type: oneOf(...CREDIT_TYPES) }, { required: ['name'], open: true }),
-    ),
-    database_specific: anyObject,
-  },
-  { required: ['id', 'modified'] },
+const reference = object({ type: oneOf(...REFERENCE_TYPES), url: uri }, { required: ['type', 'url'], open: true });
+const credit = object(
+  { name: text, contact: array(text), type: oneOf(...CREDIT_TYPES) },
+  { required: ['name'], open: true },
 );
+
+/** What every record has, and records of other formats may have too. */
+const COMMON = ['id', 'modified'] as const;
+
+const members = {
+  schema_version: tolerated(text),
+  id,
+  modified: recordTime,
+  published: tolerated(recordTime),
+  withdrawn: tolerated(recordTime),
+  aliases: tolerated(nullable(array(tolerated(text)))),
+  related: texts,
+  upstream: texts,
+  summary: tolerated(text),
+  details: tolerated(text),
+  severity: severities,
+  affected: nullable(array(nullAsAbsent(affected))),
+  references: tolerated(nullable(array(tolerated(reference)))),
+  credits: tolerated(array(tolerated(credit))),
+  database_specific: tolerated(anyObject),
+};
+
+const OWN = Object.keys(members).filter((name) => !COMMON.some((common) => common === name));
+
+/** Of a record with nothing that only OSV has, an unknown member says that it is of another format. */
+function checkOwn(found: Found): Fault | undefined {
+  const unknown = found.unknown();
+  if (unknown === undefined || OWN.some((name) => found.has(name))) return undefined;
+  return within(unknown, fault('unknown member, and none of those that only OSV has'));
+}
+
+/**
+ * Checks an advisory against OSV 1 (schema 1.7.5). What has to be as the schema says is what no reader can do without:
+ * `id`, `modified`, and the ranges. Everything else may depart from it, which is noted, and members that it does not
+ * name are ignored, as OSV wants it of clients (schema, "schema_version"). Prefixes of ids and ecosystems are open lists;
+ * commits of GIT ranges need not be full hashes, since published databases hold shortened ones.
+ */
+export const osvRecord = new ObjectCheck(members, { required: COMMON, open: true, whole: checkOwn });
 
 const SIGNS = ['id', 'modified', 'schema_version', 'affected', 'published', 'withdrawn', 'aliases'] as const;
 

@@ -1,8 +1,8 @@
 import type { CanonicalJson, JsonObject, JsonValue } from '#core';
 import type { RecordClass, RecordFormat } from '../record.ts';
 import type { Subject } from '../subject.ts';
-import type { Fault } from './check.ts';
-import { Cursor, OPEN_BRACE, SPACE } from './cursor.ts';
+import { Cursor } from './cursor.ts';
+import type { Fault } from './fault.ts';
 import type { Found, ObjectCheck } from './object-check.ts';
 import { looksLikeOpenVex, openVexDocument } from './openvex.ts';
 import { modifiedOfOpenVex, subjectOfOpenVex } from './openvex-subject.ts';
@@ -72,9 +72,16 @@ function check({ schema }: Format, { bytes }: CanonicalJson): Fault | undefined 
   return schema.check(cursor);
 }
 
-/** Whether the first byte that is neither white space nor control is the brace that a record begins with. */
-export function beginsAsObject(bytes: Uint8Array): boolean {
-  let at = 0;
-  while (at < bytes.length && (bytes[at] as number) <= SPACE) at++;
-  return bytes[at] === OPEN_BRACE;
+/** A member of a record that departs from its format, and that readers leave out. */
+export interface Departure {
+  /** RFC 6901. */
+  readonly pointer: string;
+  readonly what: string;
+}
+
+/** The departures of an advisory in canonical bytes that was collected: none of nearly all. */
+export function departuresOfAdvisory(bytes: Uint8Array): readonly Departure[] {
+  cursor.load(bytes);
+  osv.schema.check(cursor);
+  return cursor.departures;
 }

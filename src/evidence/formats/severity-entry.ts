@@ -1,5 +1,6 @@
 import { parseVector } from '../cvss.ts';
-import { type Fault, fault, oneOf, quote, text, within } from './check.ts';
+import { oneOf, quote, text } from './check.ts';
+import { type Fault, fault, within } from './fault.ts';
 import { type Found, object } from './object-check.ts';
 
 /** Versions of CVSS under each type of an OSV severity. */

@@ -1,14 +1,33 @@
-import { instantFrom } from '#core';
+import { addSeconds, type Instant, instantFrom } from '#core';
 import { type Check, textThat } from './check.ts';
 import { QUOTE } from './cursor.ts';
 
 const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 const [HYPHEN, DOT, ZERO, COLON, LETTER_T, LETTER_Z] = [0x2d, 0x2e, 0x30, 0x3a, 0x54, 0x5a];
 
-/** An OSV timestamp: RFC 3339 in UTC with `Z`, any number of fraction digits. */
-export const utcTimestamp: Check = textThat(
-  () => false,
-  'RFC 3339 time in UTC, such as 2026-08-22T00:00:00Z',
+/** What publishers write for a time beside RFC 3339: no seconds, no offset, no time of day, a space for the `T`. */
+const LOOSE = /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(?::(\d\d)(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?$/;
+
+/**
+ * The instant that a text means: RFC 3339, or a looser form of it, which is taken for UTC where it names no offset. A
+ * leap second is the second that follows it. Undefined for text that means no time.
+ */
+export function readTime(text: string): Instant | undefined {
+  const strict = instantFrom(text);
+  if (strict !== undefined) return strict;
+  const match = LOOSE.exec(text);
+  if (match === null) return undefined;
+  const [, day = '', time = '00:00', second = '00', fraction = '', offset = 'Z'] = match;
+  const zone = offset.length === 5 ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset;
+  if (second !== '60') return instantFrom(`${day}T${time}:${second}${fraction}${zone}`);
+  const before = instantFrom(`${day}T${time}:59${zone}`);
+  return before && addSeconds(before, 1);
+}
+
+/** The time of an OSV record: RFC 3339 in UTC with `Z` by its schema, and any form that can be read in the wild. */
+export const recordTime: Check = textThat(
+  (value) => readTime(value) !== undefined,
+  'time, such as 2026-08-22T00:00:00Z',
   isUtcTimestamp,
 );
 

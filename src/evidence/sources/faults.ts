@@ -1,4 +1,6 @@
+import type { Packing } from '#archive';
 import { CodedError, isCoded, isSystemError } from '#core';
+import { maxRecordBytes } from './source.ts';
 
 const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   ENOENT: ['there is no such file or folder', 'check the path'],
@@ -30,5 +32,34 @@ function notText(path: string, cause: unknown): CodedError {
     hint: 'rename it, or pack the records into an archive under other names',
     details: { source: path },
     cause,
+  });
+}
+
+/** A record over the limit; its size is undefined where nobody read to its end. */
+export function recordTooLarge(place: string, size: number | undefined): CodedError {
+  const found = size === undefined ? '' : `${size} bytes, `;
+  return new CodedError(
+    'ERR_EXPORT_RECORD_TOO_LARGE',
+    `${place}: ${found}more than the ${maxRecordBytes} of a record`,
+    {
+      hint: 'split the record, or take it out of the source; unpack an archive that holds a large list of records',
+      details: { file: place, sizeBytes: size, maxBytes: maxRecordBytes },
+    },
+  );
+}
+
+/** A file that is packed in a way that has no reader here. */
+export function unreadPacking(place: string, { name, command }: Packing): CodedError {
+  return new CodedError('ERR_EXPORT_SOURCE_UNREADABLE', `${place}: ${name} data, which are not read`, {
+    hint: `unpack it first${command === undefined ? '' : `, for example with ${command}`}, or repack it as zip, tar.gz or tar.zst`,
+    details: { source: place, packing: name },
+  });
+}
+
+/** A folder with the files of a bundle, which are not those that its checksums.txt lists. */
+export function bundleDamaged(path: string, what: string): CodedError {
+  return new CodedError('ERR_EXPORT_DIGEST_MISMATCH', `${path}: ${what}`, {
+    hint: 'pull the bundle again into an empty folder',
+    details: { file: path },
   });
 }

@@ -1,7 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { BundleFiles } from './bundle-files.ts';
 import { unreadable } from './faults.ts';
-import { isJsonName, maxRecordBytes, type PassedOver, type Source, type SourceFile } from './source.ts';
+import { readChunks } from './read-file.ts';
+import { maxRecordBytes, type PassedOver, type Source, type SourceFile } from './source.ts';
 import { walkFolder } from './walk.ts';
 
 /**
@@ -18,10 +20,23 @@ export class FolderSource implements Source {
   }
 
   async *files(): AsyncIterable<SourceFile | PassedOver> {
-    for (const found of walkFolder(this.path)) yield typeof found === 'string' ? this.#open(found) : found;
+    const bundle = BundleFiles.in(this.path);
+    for (const found of walkFolder(this.path)) {
+      if (typeof found !== 'string') yield found;
+      else yield bundle === undefined ? this.#open(found) : await this.#openListed(found, bundle);
+    }
+    bundle?.end();
   }
 
   async close(): Promise<void> {}
+
+  /** A file of a pulled bundle, once it is known to be the one that the bundle lists. */
+  async #openListed(name: string, bundle: BundleFiles): Promise<SourceFile | PassedOver> {
+    const reason = bundle.reasonToPassOver(name);
+    if (reason !== undefined) return { name, reason };
+    await bundle.check(name);
+    return { ...this.#open(name), isListed: true };
+  }
 
   #open(name: string): SourceFile {
     const path = join(this.path, name);
@@ -33,11 +48,11 @@ export class FolderSource implements Source {
         return {
           name,
           size,
-          isJson: isJsonName(name),
           read: async () => {
             if (content === undefined) throw new RangeError(`${name}: too large to be read whole`);
             return content;
           },
+          chunks: () => readChunks(path, constants.O_RDONLY | constants.O_NOFOLLOW),
         };
       } finally {
         closeSync(descriptor);

@@ -2,15 +2,17 @@
 export interface SourceFile {
   /** Relative to the source, with forward slashes; the base name when the source is one file. */
   readonly name: string;
-  /** Size in bytes. */
+  /** Size in bytes, as it lies there. */
   readonly size: number;
-  /** Whether it has to be JSON by its name or its place; if not, its content tells. */
-  readonly isJson: boolean;
   /** The content; call it at most once, before asking for the next file. Valid only until then. */
   read(): Promise<Uint8Array>;
+  /** The content in pieces, in place of `read` and under the same rules; undefined where it can be had whole only. */
+  chunks?(): AsyncIterable<Uint8Array>;
+  /** Whether its digest was compared with a list that lies beside it. */
+  readonly isListed?: boolean;
 }
 
-/** Something in a source that is no file and is passed over. */
+/** Something in a source that is passed over. */
 export interface PassedOver {
   readonly name: string;
   readonly reason: string;
@@ -22,16 +24,11 @@ export interface Source {
   readonly path: string;
   /** Whether it is one file, which then needs no name within it. */
   readonly isFile: boolean;
+  /** Size in bytes of the archive that its files lie in; undefined where they lie in a folder. */
+  readonly archiveBytes?: number;
   /** Files in an order that the source fixes, with what is passed over among them. */
   files(): AsyncIterable<SourceFile | PassedOver>;
   close(): Promise<void>;
-}
-
-const JSON_NAME = /\.json$/i;
-
-/** Whether a file has to be JSON by its name. */
-export function isJsonName(name: string): boolean {
-  return JSON_NAME.test(name);
 }
 
 /** Largest record in bytes. */
