@@ -283,9 +283,11 @@ test('--ca-cert: an authority of the file is trusted, and no other', async () =>
   await writeFile(join(dir, 'ca.pem'), serverIdentity.cert);
   const secure = await RegistryDouble.start({ tls: serverIdentity });
   try {
-    const args = ['copy', `${place}:v1`, `${secure.host}/team/app`, '--plain-http=false'] as const;
-    const { status, err } = await cli(...args);
+    const args = ['copy', `${place}:v1`, `${secure.host}/team/app`] as const;
+    const { status, err } = await cli(...args, '--no-plain-http');
     expect([status, err]).toEqual([75, expect.stringContaining('--ca-cert')]);
+    const both = await cli(...args, '--plain-http', '--ca-cert', join(dir, 'ca.pem'));
+    expect([both.status, both.err]).toEqual([2, expect.stringContaining("--plain-http can't be used with --ca-cert")]);
     expect(await cliJson(...args, '--ca-cert', join(dir, 'ca.pem'))).toMatchObject({ fidelity: { complete: true } });
   } finally {
     await secure.close();

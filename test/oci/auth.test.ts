@@ -364,7 +364,7 @@ test('helpers: the one for the registry, then the general one, then the file', a
 
 test.each([
   ['is not there', undefined, 'cannot be run'],
-  ['fails', 'echo "the secret is x"; exit 3', 'status 3'],
+  ['fails with what looks like an answer', `echo '{"Username":"u","Secret":"s3cret"}'; exit 3`, 'status 3'],
   ['speaks no JSON', 'echo s3cret', 'no JSON'],
   ['gives no login', 'echo {}', 'no login'],
 ])('helpers: one that %s is an error without what it said', async (_, script, what) => {
@@ -377,6 +377,45 @@ test.each([
     hint: expect.stringMatching(/./),
   });
   expect((error as Error).message).not.toMatch(/secret|s3cret/);
+});
+
+test.each([
+  [
+    'on stdout',
+    'echo "You do not have an active account selected."',
+    'status 1: You do not have an active account selected.',
+  ],
+  ['on stderr', 'echo "gcloud: command not found" >&2', 'status 1: gcloud: command not found'],
+  ['on both', 'echo "the store is locked"; echo noise >&2', 'status 1: the store is locked'],
+  ['in several lines', "printf 'no \\033login\\nrun gcloud auth login\\n'", 'login run gcloud auth login'],
+  ['of paths and hosts', 'echo "cannot read /home/user1234567890abc/x of registry1.example.com/team"', '/home/user'],
+])('helpers: one that fails says why, %s', async (_, script, words) => {
+  await helper('bad', `${script}; exit 1`);
+  await dockerConfig({ credsStore: 'bad' });
+  const error = await withHelpers(() => source()('a.io', 'x').catch((fault: unknown) => fault));
+  expect(error).toMatchObject({ code: 'ERR_EXPORT_USAGE', message: expect.stringContaining(words) });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: none may be shown
+  expect((error as Error).message).not.toMatch(/[\x00-\x1f]/);
+});
+
+test.each([
+  ['a named token', 'echo "bad token: s3cr3t"'],
+  ['a password', 'echo "login failed for u, password=s3cr3t, try again"'],
+  ['a header', 'echo "401 for Authorization: Bearer s3cr3t"'],
+  ['a URL with a login', 'echo "cannot reach https://u:s3cr3t@h.io/x"'],
+  ['a long token', 'echo "rejected: s3cr3tABCDEFGHIJKLMNOPQRSTU0123"'],
+  ['a JSON web token', 'echo "expired eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJzM2NyM3QifQ.s3cr3ts3cr3ts3cr3t"'],
+  ['an answer cut short', `printf '{"ServerURL":"a.io","Secret":"s3cr3t'`],
+  ['a token after two kilobytes of words', `head -c 3000 /dev/zero | tr '\\0' x; echo s3cr3t`],
+])('helpers: of what one says when it fails, %s is not shown', async (_, script) => {
+  for (const where of ['', '>&2']) {
+    await helper('bad', `{ ${script}; } ${where}; exit 1`);
+    await dockerConfig({ credsStore: 'bad' });
+    const error = await withHelpers(() => source()('a.io', 'x').catch((fault: unknown) => fault));
+    expect((error as Error).message).toContain('status 1');
+    expect((error as Error).message).not.toMatch(/s3cr3t/);
+    expect((error as Error).message.length).toBeLessThan(600);
+  }
 });
 
 test('files: podman keeps logins by repository, the most specific counts', async () => {

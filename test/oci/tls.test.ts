@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type OpenOptions, openRepository, parseReference, type Repository } from '#oci';
 import { describe, noise, pushArtifact, readAll } from './content.ts';
-import { clientIdentity, serverIdentity } from './identities.ts';
+import { clientIdentity, expiredIdentity, farIdentity, serverIdentity } from './identities.ts';
 import { type DoubleOptions, RegistryDouble, send } from './registry-double.ts';
 
 let double: RegistryDouble;
@@ -47,6 +47,70 @@ test('tls: a certificate that nobody vouches for is refused, with the next step'
     hint: expect.stringContaining('--ca-cert'),
   });
   expect(double.seen).toEqual([]);
+});
+
+test('tls: a certificate for another host name says which names it is for', async () => {
+  await restart(farIdentity);
+  await expect((await open({ tls: { ca: farIdentity.cert } })).resolve('v1')).rejects.toMatchObject({
+    code: 'ERR_EXPORT_NETWORK',
+    message: expect.stringMatching(/is for DNS:registry\.example\.com, not for 127\.0\.0\.1/),
+    hint: expect.stringMatching(/^(?!.*--ca-cert).*host name/),
+  });
+});
+
+test('tls: an expired certificate is said to be that', async () => {
+  await restart(expiredIdentity);
+  await expect((await open({ tls: { ca: expiredIdentity.cert } })).resolve('v1')).rejects.toMatchObject({
+    code: 'ERR_EXPORT_NETWORK',
+    message: expect.stringContaining('has expired'),
+    hint: expect.stringMatching(/^(?!.*--ca-cert).*clock/),
+  });
+});
+
+test('tls: a client certificate that the registry does not accept', async () => {
+  await restart({ ...serverIdentity, clientCa: farIdentity.cert });
+  const tls = { ca: serverIdentity.cert, client: clientIdentity };
+  await expect((await open({ tls })).resolve('v1')).rejects.toMatchObject({
+    code: 'ERR_EXPORT_NETWORK',
+    hint: expect.stringContaining('--client-cert'),
+  });
+});
+
+test('tls: certificates, named or in certs.d, mean https on this machine too', async () => {
+  const named = await open({ plainHttp: undefined, tls: { ca: serverIdentity.cert } });
+  expect(await named.resolve('v1')).toBeUndefined();
+  await certs({ 'ca.crt': serverIdentity.cert });
+  const found = await open({ plainHttp: undefined });
+  expect(await found.resolve('v1')).toBeUndefined();
+  expect(double.seen.length).toBe(2);
+});
+
+test('tls: named certificates that are for another registry leave this machine at http', async () => {
+  await restart(undefined);
+  const repository = await open({ plainHttp: undefined, tls: { ca: serverIdentity.cert, onLoopback: false } });
+  expect(await repository.resolve('v1')).toBeUndefined();
+});
+
+test('tls: plain http to a registry that speaks TLS says so', async () => {
+  await expect((await open({ plainHttp: true })).resolve('v1')).rejects.toMatchObject({
+    code: 'ERR_EXPORT_NETWORK',
+    hint: expect.stringContaining('--no-plain-http'),
+  });
+  await restart(undefined);
+  for (const words of [
+    'Client sent an HTTP request to an HTTPS server.\n',
+    '<center>The plain HTTP request was sent to HTTPS port</center>',
+  ]) {
+    double.fault = (_, response) => {
+      response.writeHead(400, { 'content-type': 'text/plain' }).end(words);
+      return true;
+    };
+    await expect((await open({ plainHttp: true })).resolve('v1')).rejects.toMatchObject({
+      code: 'ERR_EXPORT_REGISTRY_PROTOCOL',
+      message: expect.stringContaining('speaks TLS'),
+      hint: expect.stringContaining('--no-plain-http'),
+    });
+  }
 });
 
 test('tls: an authority that the user names', async () => {

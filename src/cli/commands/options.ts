@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CodedError } from '#core';
-import type { OpenOptions, Reference } from '#oci';
+import { isLoopbackHost, type OpenOptions, type Reference } from '#oci';
 import type { OutputFormat } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { readPasswordFromStdin } from '../password.ts';
@@ -37,7 +37,7 @@ export interface TransportOptions extends TlsFiles {
 /** Adds the options of whatever names a registry. */
 export function withTransportOptions(command: Command): Command {
   return command
-    .option('--plain-http', 'http instead of https; the default for loopback addresses')
+    .option('--plain-http', 'http instead of https; the default for loopback addresses without --ca-cert')
     .option('--no-plain-http', 'https, for loopback addresses too')
     .option('--username <name>', 'log in to the registry as this user; otherwise what docker and podman keep')
     .option('--password-stdin', 'read the password of --username from standard input', false)
@@ -59,14 +59,21 @@ export async function openOptions(
   options: TransportOptions & { readonly quiet?: boolean },
   progress: ProgressLine = createNotes(io, options.quiet ?? false),
 ): Promise<OpenOptions> {
-  const { plainHttp, username, passwordStdin, clientCert } = options;
+  const { plainHttp, username, passwordStdin, caCert, clientCert } = options;
   if ((username === undefined) === passwordStdin) {
     const hint = 'give both: the password is read from standard input, and nowhere else it would stay secret';
     throw new CodedError('ERR_EXPORT_USAGE', '--username and --password-stdin belong together', { hint });
   }
   if (username !== undefined) refuseSeveral(references, '--username');
   if (clientCert !== undefined) refuseSeveral(references, '--client-cert');
-  const tls = await readTlsFiles(options);
+  if (plainHttp === true && (caCert ?? clientCert) !== undefined) {
+    const named = caCert === undefined ? '--client-cert' : '--ca-cert';
+    throw new CodedError('ERR_EXPORT_USAGE', `--plain-http can't be used with ${named}`, {
+      hint: 'omit --plain-http: certificates are for https',
+    });
+  }
+  const files = await readTlsFiles(options);
+  const tls = files === undefined ? undefined : { ...files, onLoopback: isForLoopback(references) };
   const credential = username === undefined ? undefined : await readLogin(io, references, username);
   return {
     plainHttp,
@@ -82,6 +89,11 @@ export async function openOptions(
     ...(credential === undefined ? {} : { credential }),
     ...(tls === undefined ? {} : { tls }),
   };
+}
+
+/** Certificates are for the registry that is not on this machine, where one is named; that one speaks http beside it. */
+function isForLoopback(references: readonly Reference[]): boolean {
+  return references.every((place) => place.kind !== 'registry' || isLoopbackHost(place.registry));
 }
 
 /** What tells one registry who the user is, is no other's business. */

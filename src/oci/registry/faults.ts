@@ -3,12 +3,13 @@ import { collectUpTo } from '../content.ts';
 import { redactUrl } from '../origin.ts';
 import { parseRetryAfter } from './headers.ts';
 import type { WireResponse } from './message.ts';
+import { describeTlsFault, isCertificateFault } from './tls.ts';
 
 /** The error of a connection that could not be made or broke. */
 export function networkError(error: unknown, url: URL, method: string): CodedError {
   if (error instanceof CodedError) return error;
   const system = systemCode(error);
-  const [what, hint] = describe(system, url);
+  const [what, hint] = describeTlsFault(error, system, url) ?? describe(system, url);
   return new CodedError('ERR_EXPORT_NETWORK', `${method} ${redactUrl(url)}: ${what}`, {
     hint,
     details: { url: redactUrl(url), system },
@@ -35,20 +36,11 @@ function describe(system: string, url: URL): [string, string] {
   if (system === 'ECONNREFUSED') return ['connection refused', 'check that the registry runs there, and the port'];
   if (system === 'ENOTFOUND' || system === 'EAI_AGAIN') return [`no address of ${url.hostname}`, 'check the host name'];
   if (/TIMEOUT|ETIMEDOUT/.test(system)) return ['no answer in time', 'check the network, then run it again'];
-  if (isCertificateFault(system)) {
-    return [`its certificate is not trusted (${system})`, 'name its authority with --ca-cert or in certs.d/HOST'];
-  }
-  if (system === 'EPROTO' || system === 'ERR_SSL_WRONG_VERSION_NUMBER') {
-    return ['it does not speak TLS', 'if it speaks plain http, add --plain-http'];
-  }
   const again = 'run it again; what has arrived is not sent again';
   // A registry that lets nobody in without one closes the connection, and says no more.
   const client = '; if it asks for a client certificate, name that with --client-cert or in certs.d/HOST';
-  return [`the connection broke (${system})`, `${again}${url.protocol === 'https:' ? client : ''}`];
-}
-
-function isCertificateFault(system: string): boolean {
-  return /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ALTNAME/.test(system);
+  const tls = '; if it speaks TLS, add --no-plain-http';
+  return [`the connection broke (${system})`, `${again}${url.protocol === 'https:' ? client : tls}`];
 }
 
 function systemCode(error: unknown): string {
@@ -82,6 +74,7 @@ function saysDamaged(status: number, code: string | undefined): boolean {
 export async function refusal(response: WireResponse, method: string): Promise<CodedError> {
   const { status, url } = response;
   const said = method === 'HEAD' ? undefined : await readSaid(response);
+  if (said?.wantsTls && url.protocol === 'http:') return wantsTls(url, method);
   const [code, hint] = saysDamaged(status, said?.code) ? DAMAGED : (BY_STATUS[status] ?? byClass(status));
   const what = said === undefined ? `${status}` : `${status} ${said.text}`.trim();
   const registryCode = said?.code === undefined ? {} : { registryCode: said.code };
@@ -110,7 +103,22 @@ function byClass(status: number): readonly [ErrorCode, string] {
   return ['ERR_EXPORT_REGISTRY_PROTOCOL', 'check that this is a registry, and what lies before it'];
 }
 
-async function readSaid(response: WireResponse): Promise<{ code: string | undefined; text: string } | undefined> {
+/** What a registry says of a failure. */
+interface Said {
+  readonly code: string | undefined;
+  readonly text: string;
+  /** It says that it speaks TLS, as servers in Go and nginx do when they are spoken to in plain http. */
+  readonly wantsTls?: boolean;
+}
+
+function wantsTls(url: URL, method: string): CodedError {
+  return new CodedError('ERR_EXPORT_REGISTRY_PROTOCOL', `${method} ${redactUrl(url)}: the registry speaks TLS`, {
+    hint: 'add --no-plain-http, and --ca-cert for an authority of its own',
+    details: { url: redactUrl(url) },
+  });
+}
+
+async function readSaid(response: WireResponse): Promise<Said> {
   // The status says enough where the rest breaks off.
   const bytes = await collectUpTo(response.body, MAX_BODY_BYTES).catch(() => new Uint8Array());
   try {
@@ -120,7 +128,12 @@ async function readSaid(response: WireResponse): Promise<{ code: string | undefi
     const known = typeof code === 'string' ? clip(code) : undefined;
     return { code: known, text: [known, typeof message === 'string' ? clip(message) : ''].filter(Boolean).join(': ') };
   } catch {
-    return { code: undefined, text: '' };
+    const text = Buffer.from(bytes.subarray(0, MAX_SHOWN)).toString('latin1');
+    return {
+      code: undefined,
+      text: '',
+      wantsTls: /\bHTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)\b/.test(text),
+    };
   }
 }
 

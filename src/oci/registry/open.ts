@@ -6,11 +6,11 @@ import type { RetryOptions } from './backoff.ts';
 import { RegistryRepository } from './registry.ts';
 import { Remote } from './remote.ts';
 import { Session, type WarningHook } from './session.ts';
-import type { TlsOptions } from './tls.ts';
+import { meansTls, type TlsOptions } from './tls.ts';
 
 /** How registries are talked to. */
 export interface RegistryOptions {
-  /** Plain http; unless told, for hosts on this machine only. */
+  /** Plain http; unless told, for hosts on this machine only, and for these only without certificates (TlsOptions). */
   readonly plainHttp?: boolean | undefined;
   /** For the registry of the reference; unless given, what docker and podman keep. */
   readonly credential?: Credential | undefined;
@@ -37,7 +37,7 @@ export function openRegistry(reference: RegistryReference, options: RegistryOpti
     hub && !reference.repository.includes('/') ? `library/${reference.repository}` : reference.repository;
   const source: CredentialSource =
     options.credential === undefined ? storedCredentials({ env }) : fixedCredential(registry, options.credential);
-  const plain = options.plainHttp ?? isLoopbackHost(registry);
+  const plain = options.plainHttp ?? (isLoopbackHost(registry) && !meansTls(registry, options.tls ?? {}));
   const session = new Session(new URL(`${plain ? 'http' : 'https'}://${hub ? 'registry-1.docker.io' : registry}`), {
     wire: {
       env,

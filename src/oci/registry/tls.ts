@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,8 @@ export interface TlsOptions {
   readonly ca?: string | undefined;
   /** PEM of a client certificate and its key, for the registry of the reference only. */
   readonly client?: { readonly cert: string; readonly key: string } | undefined;
+  /** Whether it is for registries on this machine too, which are then spoken to in https; so unless told. */
+  readonly onLoopback?: boolean | undefined;
   /** Folders with a folder `HOST[:PORT]` each; those of docker and podman unless told. */
   readonly certsFolders?: readonly string[] | undefined;
 }
@@ -50,6 +53,12 @@ export async function readCertificates(
   return { ca: [], client: undefined };
 }
 
+/** Whether https is meant for a registry on this machine: somebody has named or laid down certificates for it. */
+export function meansTls(host: string, { ca, client, onLoopback, certsFolders: folders }: TlsOptions): boolean {
+  if ((ca !== undefined || client !== undefined) && onLoopback !== false) return true;
+  return (folders ?? certsFolders()).some((folder) => existsSync(join(folder, host)));
+}
+
 function certsFolders(): string[] {
   return [join(homedir(), '.config/containers/certs.d'), '/etc/containers/certs.d', '/etc/docker/certs.d'];
 }
@@ -70,4 +79,64 @@ async function readPem(path: string): Promise<string> {
   } catch (error) {
     throw fileError(error, path);
   }
+}
+
+/** Longest list of names that is shown of a certificate. */
+const MAX_SHOWN = 200;
+
+/** Whether a connection failed for a certificate, so that trying again does not help. */
+export function isCertificateFault(system: string): boolean {
+  return /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ALTNAME/.test(system);
+}
+
+/**
+ * What is wrong with a certificate, and the next step.
+ *
+ * @param error as Node gives it, with the certificate where it is for another host
+ * @returns undefined where the fault is another one
+ */
+export function describeTlsFault(error: unknown, system: string, url: URL): readonly [string, string] | undefined {
+  const { hostname } = url;
+  if (system === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const what = `its certificate is for ${hostsOf(error)}, not for ${hostname}`;
+    return [what, `use a host name that the certificate is for, or have one issued for ${hostname}`];
+  }
+  if (system === 'CERT_HAS_EXPIRED' || system === 'CERT_NOT_YET_VALID') {
+    const what = system === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet';
+    return [`its certificate ${what}`, 'check the clock of this machine, or ask who runs the registry to renew it'];
+  }
+  // An alert is what the other side says of this one.
+  if (/ALERT/.test(system) && /CERT|UNKNOWN_CA|ACCESS_DENIED/.test(system)) {
+    const hint = 'name a client certificate that it trusts with --client-cert and --client-key, or in certs.d/HOST';
+    return [`it did not accept the client certificate (${system})`, hint];
+  }
+  if (isCertificateFault(system)) {
+    return [`its certificate is not trusted (${system})`, 'name its authority with --ca-cert or in certs.d/HOST'];
+  }
+  if (
+    url.protocol === 'https:' &&
+    (system === 'EPROTO' || /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/.test(system))
+  ) {
+    return ['it does not speak TLS', 'if it speaks plain http, add --plain-http'];
+  }
+  if (url.protocol === 'http:' && system.startsWith('HPE_')) {
+    return [
+      'it does not speak http',
+      'if it speaks TLS, add --no-plain-http, and --ca-cert for an authority of its own',
+    ];
+  }
+  return undefined;
+}
+
+/** The names of the certificate in an error: `DNS:registry.example.com`. */
+function hostsOf(error: unknown): string {
+  for (let fault = error; fault instanceof Error; fault = fault.cause) {
+    const { cert } = fault as { readonly cert?: { readonly subjectaltname?: unknown; readonly subject?: unknown } };
+    if (cert === undefined) continue;
+    const { subjectaltname } = cert;
+    if (typeof subjectaltname !== 'string' || subjectaltname === '') return 'no host name';
+    const shown = subjectaltname.replace(/[\p{Cc}\p{Cf}]/gu, ' ');
+    return shown.length > MAX_SHOWN ? `${shown.slice(0, MAX_SHOWN)}…` : shown;
+  }
+  return 'another host';
 }
