@@ -74,6 +74,16 @@ export function inlineData(descriptor: Descriptor, place: string): Uint8Array | 
   return bytes;
 }
 
+/** As inlineData, and undefined too where what it carries is not what it says. */
+export function usableInlineData(descriptor: Descriptor): Uint8Array | undefined {
+  try {
+    return inlineData(descriptor, descriptor.digest);
+  } catch (error) {
+    if (error instanceof CodedError) return undefined;
+    throw error;
+  }
+}
+
 /** A descriptor without what belongs to one mention of it: annotations, inline data, platform. */
 export function bareDescriptor(descriptor: Descriptor): Descriptor {
   return { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size };

@@ -33,7 +33,7 @@ async function age(): Promise<void> {
 
 test('fsck: unreachable is no fault, missing is: exit status 3', async () => {
   const stray = { place, kind: 'unreachable', object: 'blob', name: describe(noise(1000)).digest };
-  const counts = { missing: 0, damaged: 0, unreachable: 1, leftover: 0 };
+  const counts = { missing: 0, damaged: 0, unreadable: 0, wrongSize: 0, unreachable: 1, leftover: 0 };
   expect(await cliJson('fsck', place)).toEqual({ places: [place], counts, findings: [stray] });
   const lost = describe(Buffer.from('artifact')).digest;
   await rm(join(blobs(), lost.slice(7)));

@@ -20,7 +20,7 @@ export function fsckCommand(command: Command, io: Io): void {
   command.option('--quiet', 'no progress on stderr', false).addHelpText(
     'after',
     `
-Nothing is changed. Exit status 3 if anything is missing or damaged; what is unreachable or left over is no fault,
+Nothing is changed. Exit status 3 if anything is missing, damaged, unreadable or named with a wrong size; what is unreachable or left over is no fault,
 and gc takes it in time.
 
 Examples:
@@ -36,7 +36,7 @@ async function fsck(io: Io, text: string | undefined, options: FsckOptions): Pro
   const { output } = options;
   const places = await openPlaces(text, options);
   const progress = createProgressLine(io, options.quiet);
-  const counts = { missing: 0, damaged: 0, unreachable: 0, leftover: 0 };
+  const counts = { missing: 0, damaged: 0, unreadable: 0, wrongSize: 0, unreachable: 0, leftover: 0 };
   const findings: Finding[] = [];
   let done = 0;
   const onBytes = (sizeBytes: number) => {
@@ -59,16 +59,30 @@ async function fsck(io: Io, text: string | undefined, options: FsckOptions): Pro
   }
   const names = places.map(({ name }) => name);
   if (output === 'json') await writeText(io.stdout, `${JSON.stringify({ places: names, counts, findings })}\n`);
-  const faults = counts.missing + counts.damaged;
-  const what = `${names.join(', ')}: ${counts.missing} missing, ${counts.damaged} damaged`;
+  const faults = counts.missing + counts.damaged + counts.unreadable + counts.wrongSize;
+  const rare = [
+    ...(counts.unreadable === 0 ? [] : [`, ${counts.unreadable} unreadable`]),
+    ...(counts.wrongSize === 0 ? [] : [`, ${counts.wrongSize} named with a wrong size`]),
+  ];
+  const what = `${names.join(', ')}: ${counts.missing} missing, ${counts.damaged} damaged${rare.join('')}`;
   if (output === 'text') {
     await writeText(io.stdout, `${what}, ${counts.unreachable} unreachable, ${plural(counts.leftover, 'leftover')}\n`);
   }
   if (faults === 0) return;
   throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', what, {
-    hint: 'take away what is damaged, then copy or push again the artifacts that lack something',
+    hint: nextStep(counts),
     details: counts,
   });
+}
+
+function nextStep(counts: Readonly<Record<Finding['kind'], number>>): string {
+  const steps = [
+    ...(counts.unreadable === 0 ? [] : ['make what is unreadable readable for this user, and run it again']),
+    ...(counts.wrongSize === 0 ? [] : ['have the manifests that name a wrong size made again']),
+    ...(counts.damaged === 0 ? [] : ['remove what is damaged']),
+    ...(counts.missing + counts.damaged === 0 ? [] : ['copy or push again the artifacts that lack something']),
+  ];
+  return steps.join('; ');
 }
 
 function findingsOf(
@@ -81,5 +95,9 @@ function findingsOf(
 function describe(finding: Finding): string {
   const { place, kind, object, name, namedBy } = finding;
   const repository = 'repository' in finding && finding.repository !== undefined ? ` in ${finding.repository}` : '';
-  return asRow([place, kind, `${object} ${name}${repository}${namedBy === undefined ? '' : `, named by ${namedBy}`}`]);
+  return asRow([
+    place,
+    kind === 'wrongSize' ? 'wrong size' : kind,
+    `${object} ${name}${repository}${namedBy === undefined ? '' : `, named by ${namedBy}`}`,
+  ]);
 }

@@ -12,10 +12,11 @@ import { checkIsLayout } from './layout.ts';
 /** Something in a layout that is not as it should be. */
 export interface LayoutFinding {
   /**
-   * `missing`: named and not there; `damaged`: not what its name says; `unreachable`: there, and named by nothing;
-   * `leftover`: of a process that has ended, or no part of a layout.
+   * `missing`: named and not there; `damaged`: not what its digest says; `unreadable`: there, and this user or the disk
+   * does not let it be read; `wrongSize`: right, and named with another size; `unreachable`: there, and named by
+   * nothing; `leftover`: of a process that has ended, or no part of a layout.
    */
-  readonly kind: 'missing' | 'damaged' | 'unreachable' | 'leftover';
+  readonly kind: 'missing' | 'damaged' | 'unreadable' | 'wrongSize' | 'unreachable' | 'leftover';
   readonly object: 'blob' | 'manifest' | 'file';
   /** A digest, or a path below the layout. */
   readonly name: string;
@@ -42,33 +43,33 @@ export async function* checkLayout(root: string, options: LayoutCheckOptions = {
   const { index, fault } = await readIndex(files);
   if (fault !== undefined) yield { kind: fault, object: 'file', name: indexPath };
   const { blobs, strangers } = await listBlobs(root);
-  const damaged = new Set<Digest>();
+  const faulty = new Set<Digest>();
   for (const digest of blobs.keys()) {
-    if ((await hash(files, digest, options)) === digest) continue;
-    damaged.add(digest);
-    yield { kind: 'damaged', object: 'blob', name: digest };
+    const kind = await faultOf(files, digest, options);
+    if (kind === undefined) continue;
+    faulty.add(digest);
+    yield { kind, object: 'blob', name: digest };
   }
   const graph = new LayoutGraph(root, blobs, options.signal);
   await graph.follow(index?.entries ?? []);
-  yield* misled(graph, damaged);
+  yield* misled(graph, faulty);
   // Without an index nothing leads anywhere, which says nothing of what is there.
   for (const digest of index === undefined ? [] : blobs.keys()) {
-    if (graph.reached.has(digest) || damaged.has(digest)) continue;
+    if (graph.reached.has(digest) || faulty.has(digest)) continue;
     yield { kind: 'unreachable', object: 'blob', name: digest };
   }
   for (const name of [...strangers, ...(await leftovers(root))]) yield { kind: 'leftover', object: 'file', name };
 }
 
-/** Who names what is not there, or with another size than it has. */
-function* misled({ absent, misnamed }: LayoutGraph, damaged: ReadonlySet<Digest>): Generator<LayoutFinding> {
+/** What is named and not there, or named with another size than it has. */
+function* misled({ absent, misnamed }: LayoutGraph, faulty: ReadonlySet<Digest>): Generator<LayoutFinding> {
   for (const { digest, isManifest, namedBy } of absent) {
     yield { kind: 'missing', object: isManifest ? 'manifest' : 'blob', name: digest, ...(namedBy && { namedBy }) };
   }
-  for (const { digest, namedBy } of misnamed) {
-    // Where the content is sound, it is the one who names it with another size that errs.
-    if (damaged.has(digest)) continue;
-    if (namedBy === undefined) yield { kind: 'damaged', object: 'file', name: indexPath };
-    else yield { kind: 'damaged', object: 'manifest', name: namedBy };
+  for (const { digest, isManifest, namedBy } of misnamed) {
+    // Of what is damaged that has been said.
+    if (faulty.has(digest)) continue;
+    yield { kind: 'wrongSize', object: isManifest ? 'manifest' : 'blob', name: digest, ...(namedBy && { namedBy }) };
   }
 }
 
@@ -84,12 +85,27 @@ export async function leftovers(root: string): Promise<string[]> {
 
 async function readIndex(
   files: FolderFiles,
-): Promise<{ readonly index?: LayoutIndex; readonly fault?: 'missing' | 'damaged' }> {
+): Promise<{ readonly index?: LayoutIndex; readonly fault?: 'missing' | 'damaged' | 'unreadable' }> {
   if (await lacksIndex(files)) return { fault: 'missing' };
   try {
     return { index: await new IndexSource(files, `oci:${files.root}`).current() };
   } catch (error) {
     if (isCoded(error, 'ERR_EXPORT_LAYOUT_INVALID')) return { fault: 'damaged' };
+    if (isCoded(error, 'ERR_EXPORT_SOURCE_UNREADABLE')) return { fault: 'unreadable' };
+    throw error;
+  }
+}
+
+/** What is wrong with a blob by itself; undefined where nothing is. */
+async function faultOf(
+  files: FolderFiles,
+  digest: Digest,
+  options: LayoutCheckOptions,
+): Promise<'damaged' | 'unreadable' | undefined> {
+  try {
+    return (await hash(files, digest, options)) === digest ? undefined : 'damaged';
+  } catch (error) {
+    if (isCoded(error, 'ERR_EXPORT_SOURCE_UNREADABLE', 'ERR_EXPORT_IO')) return 'unreadable';
     throw error;
   }
 }

@@ -50,8 +50,8 @@ export interface LayoutGarbageReport {
 const LEGACY_TAG = /^(sha256|sha512)-([0-9a-f]+)(?:\.[a-z]+)?$/;
 
 /**
- * Deletes what nothing needs any more, under the layout's lock. What refers to a manifest that is kept is kept, listed
- * or not. A blob goes only when its time is older than the beginning of the run less the grace, which is looked at
+ * Deletes what nothing needs any more, under the layout's lock; a dry run takes none. What refers to a manifest that is
+ * kept is kept, listed or not. A blob goes only when its time is older than the beginning of the run less the grace, which is looked at
  * once more when the file has been moved aside, where no push can come to rely on it. A layout with a symbolic link
  * in it is refused before anything goes: the blobs behind it may be another layout's.
  *
@@ -68,9 +68,12 @@ export async function collectLayoutGarbage(
   await refuseLinks(root, true);
   const { signal } = options;
   const guard = new FolderGuard(root);
+  const collect = () => new Collector(files, guard, cutoffMs, options).run();
+  // It changes nothing, so it needs no lock, and goes where nothing can be written.
+  if (options.dryRun) return await collect();
   const lock = join(root, tempFolder, 'lock');
   try {
-    return await withLock(lock, { signal, guard }, () => new Collector(files, guard, cutoffMs, options).run());
+    return await withLock(lock, { signal, guard }, collect);
   } finally {
     // It goes where it is empty.
     await guard.at(join(root, tempFolder), (own) => rmdir(own)).catch(() => undefined);

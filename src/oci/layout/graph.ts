@@ -10,7 +10,7 @@ import {
   type JsonValue,
   parseKnownJson,
 } from '#core';
-import { collect, maxManifestBytes } from '../content.ts';
+import { collect, maxManifestBytes, usableInlineData } from '../content.ts';
 import { detectManifestType, isForeign, parseManifest } from '../manifest.ts';
 import { verifyBytes } from '../verify-stream.ts';
 import { blobPath, FolderFiles } from './files.ts';
@@ -30,6 +30,8 @@ interface Mention {
   /** The manifest that names it; undefined for the index. */
   readonly namedBy: Digest | undefined;
   readonly isManifest: boolean;
+  /** The content, where the one who names it carries it (image-spec v1.1.1 descriptor.md#embedded-content). */
+  readonly inline: Uint8Array | undefined;
 }
 
 /** A manifest, and the one that it belongs to. */
@@ -54,12 +56,11 @@ export async function listBlobs(root: string): Promise<{ blobs: Map<Digest, Blob
 /** What an index leads to: manifests, what these name, and what refers to any of it, listed or not. */
 export class LayoutGraph {
   readonly reached = new Set<Digest>();
-  /** Named and not there, each once. */
-  readonly absent: Mention[] = [];
   /** There, and of another size than it is named with. */
   readonly misnamed: Mention[] = [];
   /** Digests of manifests that are damaged, or of a kind that is not known: what they need is not known either. */
   readonly unreadable: string[] = [];
+  readonly #absent = new Map<Digest, Mention>();
   readonly #files: FolderFiles;
   readonly #blobs: ReadonlyMap<Digest, BlobEntry>;
   readonly #signal: AbortSignal | undefined;
@@ -68,6 +69,11 @@ export class LayoutGraph {
     this.#files = new FolderFiles(root);
     this.#blobs = blobs;
     this.#signal = signal;
+  }
+
+  /** Named and not there, neither as a blob nor inline, each once. */
+  get absent(): Iterable<Mention> {
+    return this.#absent.values();
   }
 
   /**
@@ -79,7 +85,8 @@ export class LayoutGraph {
     const mentions = entries.flatMap((entry): Mention[] => {
       const digest = digestIn(entry);
       const size = typeof entry['size'] === 'number' ? entry['size'] : undefined;
-      if (digest !== undefined) return [{ digest, size, namedBy: undefined, isManifest: true }];
+      const data = typeof entry['data'] === 'string' ? entry['data'] : undefined;
+      if (digest !== undefined) return [mention({ digest, size, data }, undefined, true)];
       this.unreadable.push(String(entry['digest']));
       return [];
     });
@@ -89,7 +96,7 @@ export class LayoutGraph {
       grown = false;
       for (const [digest, subject] of ties) {
         if (this.reached.has(digest) || !this.reached.has(subject)) continue;
-        await this.#reach([{ digest, size: undefined, namedBy: undefined, isManifest: true }]);
+        await this.#reach([mention({ digest }, undefined, true)]);
         grown = true;
       }
     }
@@ -102,15 +109,18 @@ export class LayoutGraph {
       const held = this.#blobs.get(mention.digest);
       if (held !== undefined && mention.size !== undefined && mention.size !== held.sizeBytes)
         this.misnamed.push(mention);
-      if (this.reached.has(mention.digest)) continue;
-      this.reached.add(mention.digest);
-      if (held === undefined) this.absent.push(mention);
-      else if (mention.isManifest) waiting.push(...(await this.#mentionsIn(mention.digest)));
+      const { digest, isManifest, inline } = mention;
+      // Another mention of it may carry what is not there.
+      const isFound = inline !== undefined && this.#absent.delete(digest);
+      if (this.reached.has(digest) && !isFound) continue;
+      this.reached.add(digest);
+      if (held === undefined && inline === undefined) this.#absent.set(digest, mention);
+      else if (isManifest) waiting.push(...(await this.#mentionsIn(digest, held === undefined ? inline : undefined)));
     }
   }
 
-  async #mentionsIn(digest: Digest): Promise<Mention[]> {
-    const bytes = await this.#read(digest);
+  async #mentionsIn(digest: Digest, inline: Uint8Array | undefined): Promise<Mention[]> {
+    const bytes = inline ?? (await this.#read(digest));
     if (bytes === 'damaged') this.unreadable.push(digest);
     if (bytes === undefined || bytes === 'damaged') return [];
     const type = detectManifestType(bytes);
@@ -142,23 +152,28 @@ export class LayoutGraph {
   async #read(digest: Digest): Promise<Uint8Array | 'damaged' | undefined> {
     const size = this.#blobs.get(digest)?.sizeBytes ?? 0;
     if (size === 0 || size > maxManifestBytes) return undefined;
-    const bytes = await collect(this.#files.read(blobPath(digest)), maxManifestBytes, digest);
     try {
+      const bytes = await collect(this.#files.read(blobPath(digest)), maxManifestBytes, digest);
       verifyBytes({ mediaType: '', digest, size }, bytes, digest);
+      return bytes;
     } catch (error) {
       if (error instanceof CodedError) return 'damaged';
       throw error;
     }
-    return bytes;
   }
 }
 
 function mention(
-  { digest, size }: { readonly digest: Digest; readonly size?: number },
-  namedBy: Digest,
+  {
+    digest,
+    size,
+    data,
+  }: { readonly digest: Digest; readonly size?: number | undefined; readonly data?: string | undefined },
+  namedBy: Digest | undefined,
   isManifest: boolean,
 ): Mention {
-  return { digest, size, namedBy, isManifest };
+  const inline = data === undefined ? undefined : usableInlineData({ mediaType: '', digest, size: size ?? -1, data });
+  return { digest, size, namedBy, isManifest, inline };
 }
 
 /** Whatever a manifest of an unknown kind names by a member `digest`: what it needs is among that. */

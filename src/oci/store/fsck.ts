@@ -1,4 +1,5 @@
-import { algorithmOf, CodedError, type Digest, Digester } from '#core';
+import { algorithmOf, CodedError, type Digest, Digester, isSystemError } from '#core';
+import { usableInlineData } from '../content.ts';
 import { type Manifest, parseManifest, successorsOf } from '../manifest.ts';
 import { BlobFile } from './blob-file.ts';
 import { neededBy } from './manifests.ts';
@@ -7,8 +8,11 @@ import { digestFiles, repositoryNames } from './walk.ts';
 
 /** Something in a store that is not as it should be. */
 export interface StoreFinding {
-  /** `missing`: named and not there; `damaged`: not what its name says; `unreachable`: there, and named by nothing. */
-  readonly kind: 'missing' | 'damaged' | 'unreachable';
+  /**
+   * `missing`: named and not there; `damaged`: not what its digest says; `unreadable`: there, and this user or the disk
+   * does not let it be read; `wrongSize`: right, and named with another size; `unreachable`: there, and named by nothing.
+   */
+  readonly kind: 'missing' | 'damaged' | 'unreadable' | 'wrongSize' | 'unreachable';
   readonly object: 'blob' | 'manifest' | 'tag' | 'referrer';
   /** What it is about: a digest, or a tag. */
   readonly name: string;
@@ -30,37 +34,39 @@ export interface CheckOptions {
  * a push under way looks like that, and garbage collection takes it in time.
  */
 export async function* checkStore(store: Store, options: CheckOptions = {}): AsyncGenerator<StoreFinding> {
-  const sound = new Set<Digest>();
-  const damaged = new Set<Digest>();
+  const sound = new Map<Digest, number>();
+  const faulty = new Map<Digest, Fault>();
   for await (const { digest, path } of digestFiles(store.paths.blobs)) {
     options.signal?.throwIfAborted();
-    if ((await hashFile(path, digest, options)) === digest) sound.add(digest);
-    else damaged.add(digest);
+    const found = await readFileOf(path, digest, options);
+    if (typeof found === 'number') sound.set(digest, found);
+    else faulty.set(digest, found);
   }
-  for (const name of damaged) yield { kind: 'damaged', object: 'blob', name };
+  for (const [name, kind] of faulty) yield { kind, object: 'blob', name };
   const had = new Set<Digest>();
   for await (const name of repositoryNames(store.paths)) {
     options.signal?.throwIfAborted();
-    const check = new RepositoryCheck(store.repository(name), sound, damaged);
+    const check = new RepositoryCheck(store.repository(name), sound, faulty);
     yield* check.run();
     for (const digest of check.had) had.add(digest);
   }
-  for (const name of sound) if (!had.has(name)) yield { kind: 'unreachable', object: 'blob', name };
+  for (const name of sound.keys()) if (!had.has(name)) yield { kind: 'unreachable', object: 'blob', name };
 }
 
 class RepositoryCheck {
   /** What the repository has, by its links. */
   readonly had = new Set<Digest>();
   readonly #repository: StoredRepository;
-  readonly #sound: ReadonlySet<Digest>;
-  readonly #damaged: ReadonlySet<Digest>;
+  /** Sizes of what is right, in bytes. */
+  readonly #sound: ReadonlyMap<Digest, number>;
+  readonly #faulty: ReadonlyMap<Digest, Fault>;
   readonly #blobs = new Set<Digest>();
   readonly #manifests = new Map<Digest, Manifest | undefined>();
 
-  constructor(repository: StoredRepository, sound: ReadonlySet<Digest>, damaged: ReadonlySet<Digest>) {
+  constructor(repository: StoredRepository, sound: ReadonlyMap<Digest, number>, faulty: ReadonlyMap<Digest, Fault>) {
     this.#repository = repository;
     this.#sound = sound;
-    this.#damaged = damaged;
+    this.#faulty = faulty;
   }
 
   async *run(): AsyncGenerator<StoreFinding> {
@@ -71,7 +77,8 @@ class RepositoryCheck {
     for (const digest of this.#manifests.keys()) {
       const manifest = await this.#read(digest);
       this.#manifests.set(digest, manifest);
-      if (manifest === undefined) yield this.#finding(this.#isLost(digest) ? 'missing' : 'damaged', 'manifest', digest);
+      const fault = this.#isLost(digest) ? 'missing' : (this.#faulty.get(digest) ?? 'damaged');
+      if (manifest === undefined) yield this.#finding(fault, 'manifest', digest);
       else yield* this.#checkManifest(digest, manifest);
     }
     yield* this.#checkBlobs();
@@ -80,7 +87,9 @@ class RepositoryCheck {
 
   async *#checkManifest(digest: Digest, manifest: Manifest): AsyncGenerator<StoreFinding> {
     for (const child of neededBy(manifest)) {
-      if (this.had.has(child.digest)) continue;
+      const size = this.#sound.get(child.digest) ?? child.size;
+      if (size !== child.size) yield { ...this.#finding('wrongSize', 'blob', child.digest), namedBy: digest };
+      if (this.had.has(child.digest) || usableInlineData(child) !== undefined) continue;
       yield { ...this.#finding('missing', 'blob', child.digest), namedBy: digest };
     }
     const { subject } = manifest;
@@ -131,11 +140,30 @@ class RepositoryCheck {
   }
 
   #isLost(digest: Digest): boolean {
-    return !this.#sound.has(digest) && !this.#damaged.has(digest);
+    return !this.#sound.has(digest) && !this.#faulty.has(digest);
   }
 
   #finding(kind: StoreFinding['kind'], object: StoreFinding['object'], name: string): StoreFinding {
     return { kind, object, name, repository: this.#repository.name };
+  }
+}
+
+/** What can be wrong with bytes by themselves. */
+type Fault = 'damaged' | 'unreadable';
+
+/** The size of a file whose bytes are right, or what is wrong with it. */
+async function readFileOf(path: string, digest: Digest, options: CheckOptions): Promise<number | Fault> {
+  let size = 0;
+  const onBytes = (sizeBytes: number) => {
+    size += sizeBytes;
+    options.onBytes?.(sizeBytes);
+  };
+  try {
+    return (await hashFile(path, digest, { ...options, onBytes })) === digest ? size : 'damaged';
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (error instanceof CodedError || isSystemError(error, 'EACCES', 'EPERM', 'EIO')) return 'unreadable';
+    throw error;
   }
 }
 

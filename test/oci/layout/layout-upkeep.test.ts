@@ -92,7 +92,7 @@ test('fsck: an index that nobody can read, a size that is a lie, and no layout a
   const artifact = await tagged('v1');
   const index = await readFile(join(root, 'index.json'), 'utf8');
   await writeFile(join(root, 'index.json'), index.replace(`"size":${artifact.size}`, '"size":7'));
-  expect(await find()).toEqual([{ kind: 'damaged', object: 'file', name: 'index.json' }]);
+  expect(await find()).toEqual([{ kind: 'wrongSize', object: 'manifest', name: artifact.digest }]);
   await writeFile(join(root, 'index.json'), 'oops');
   expect(await find()).toEqual([{ kind: 'damaged', object: 'file', name: 'index.json' }]);
   await writeFile(join(root, 'index.json'), index);
