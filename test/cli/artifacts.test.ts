@@ -2,7 +2,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Descriptor } from '#core';
+import { contentOf, openLayout } from '#oci';
 import { readJson } from '../core/read-json.ts';
+import { describe, pushArtifact } from '../oci/content.ts';
 import { cli, cliJson as json } from './command-line.ts';
 
 let dir: string;
@@ -72,6 +75,42 @@ test('inspect: --raw gives the manifest byte for byte', async () => {
   expect(await readFile(join(dir, 'source', 'blobs', ...digest.split(':')), 'utf8')).toBe(out);
   expect((await cli('inspect', `${source}:1`)).out).toContain('export.json');
 });
+
+test('inspect: of an index shows the platforms', async () => {
+  const layout = await openLayout(join(dir, 'multi'), { create: true });
+  const platforms = [
+    { architecture: 'amd64', os: 'linux' },
+    { architecture: 'arm64', os: 'linux', variant: 'v8' },
+    { architecture: 'amd64', os: 'windows', 'os.version': '10.0.20348.1' },
+    { architecture: 7, os: null },
+    undefined,
+  ];
+  const children = [];
+  for (const [i, platform] of platforms.entries()) {
+    const child = await pushArtifact(layout, `child ${i}`);
+    children.push({ ...child, ...(platform === undefined ? {} : { platform }) });
+  }
+  const { bytes, descriptor } = describedIndex(children);
+  await layout.push(descriptor, contentOf(bytes));
+  await layout.tag(descriptor, 'v1');
+  await layout.close();
+  const { out } = await cli('inspect', `oci:${dir}/multi:v1`);
+  const lines = children.map(({ digest }) => out.split('\n').find((line) => line.includes(digest)) ?? '');
+  expect(lines.map((line) => line.trim().split('  ').slice(2, -1))).toEqual([
+    ['linux/amd64'],
+    ['linux/arm64/v8'],
+    ['windows/amd64:10.0.20348.1'],
+    ['unknown/unknown'],
+    [],
+  ]);
+});
+
+/** Written here, as hostile as a maker may be. */
+function describedIndex(manifests: readonly object[]): { bytes: Buffer; descriptor: Descriptor } {
+  const mediaType = 'application/vnd.oci.image.index.v1+json';
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests }));
+  return { bytes, descriptor: describe(bytes, mediaType) };
+}
 
 test('discover: shows both forms of signature and provenance', async () => {
   const tree = await json('discover', `${source}:1`);

@@ -48,9 +48,18 @@ function describe(place: string, manifest: Manifest): string {
   if (manifest.subject !== undefined) lines.push(`  subject ${manifest.subject.digest}`);
   for (const [key, value] of Object.entries(manifest.annotations)) lines.push(`  ${key}: ${value}`);
   const entries = manifest.kind === 'index' ? manifest.manifests : manifest.layers;
-  for (const { digest, size, mediaType, annotations } of entries) {
-    const title = annotations?.[annotationKeys.title] ?? mediaType;
-    lines.push(`  ${digest}  ${formatBytes(size)}  ${title}`);
+  for (const { digest, size, mediaType, artifactType: type, annotations, platform } of entries) {
+    const title = annotations?.[annotationKeys.title] ?? type ?? mediaType;
+    const of = platform === undefined ? [] : [platformOf(platform)];
+    lines.push(`  ${[digest, formatBytes(size), ...of, title].join('  ')}`);
   }
   return asLines(lines);
+}
+
+/** A platform as docker and crane write it: `linux/arm64/v8`, with the version of the system where one is given. */
+function platformOf(platform: Readonly<Record<string, unknown>>): string {
+  const textOf = (key: string) => (typeof platform[key] === 'string' ? platform[key] : '');
+  const parts = [textOf('os') || 'unknown', textOf('architecture') || 'unknown', textOf('variant')];
+  const version = textOf('os.version');
+  return `${parts.filter(Boolean).join('/')}${version === '' ? '' : `:${version}`}`;
 }
