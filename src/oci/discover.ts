@@ -8,11 +8,13 @@ export interface ReferrerTree {
   readonly descriptor: Descriptor;
   /** How it was found: `subject` for the root, `referrer` by the referrers list, a tag for cosign's older form. */
   readonly found: 'subject' | 'referrer' | string;
+  /** `missing`: listed, and not there; `cut`: what refers to it is too far from the root to be looked for. */
+  readonly state?: 'missing' | 'cut' | undefined;
   /** In byte order of digest, tags last. */
   readonly children: readonly ReferrerTree[];
 }
 
-/** Referrers of referrers of referrers: nobody goes further, and a loop must end. */
+/** Referrers of referrers of referrers: nobody goes further, and a chain must end. */
 const MAX_DEPTH = 16;
 
 /** All that hangs on a manifest, by referrers and by cosign's tags, each manifest once. */
@@ -33,7 +35,7 @@ async function childrenOf(
   depth: number,
   options: OperationOptions,
 ): Promise<ReferrerTree[]> {
-  if (depth > MAX_DEPTH || !isManifestType(subject.mediaType)) return [];
+  if (!isManifestType(subject.mediaType)) return [];
   const found: { descriptor: Descriptor; found: string }[] = [];
   for await (const descriptor of repository.referrers(subject.digest, options)) {
     found.push({ descriptor, found: 'referrer' });
@@ -47,7 +49,12 @@ async function childrenOf(
   for (const child of found) {
     if (seen.has(child.descriptor.digest)) continue;
     seen.add(child.descriptor.digest);
-    children.push({ ...child, children: await childrenOf(repository, child.descriptor, seen, depth + 1, options) });
+    // A tag was resolved just now; a list may name what was deleted since.
+    const isMissing = child.found === 'referrer' && !(await repository.exists(child.descriptor, options));
+    const isCut = depth === MAX_DEPTH;
+    const state = isMissing ? 'missing' : isCut ? 'cut' : undefined;
+    const below = isCut ? [] : await childrenOf(repository, child.descriptor, seen, depth + 1, options);
+    children.push({ ...child, ...(state === undefined ? {} : { state }), children: below });
   }
   return children;
 }

@@ -29,7 +29,7 @@ async function show(
   await writeText(io.stdout, text);
 }
 
-function asJson({ descriptor, found, children }: ReferrerTree): object {
+function asJson({ descriptor, found, state, children }: ReferrerTree): object {
   const { digest, mediaType, size, artifactType, annotations } = descriptor;
   return {
     digest,
@@ -38,9 +38,12 @@ function asJson({ descriptor, found, children }: ReferrerTree): object {
     artifactType: artifactType ?? null,
     annotations: annotations ?? {},
     found,
+    ...(state === undefined ? {} : { state }),
     children: children.map(asJson),
   };
 }
+
+const STATES = { missing: 'missing', cut: 'not followed further' } as const;
 
 function branches({ children }: ReferrerTree, indent: string): string[] {
   return children.flatMap((child, i) => {
@@ -48,7 +51,8 @@ function branches({ children }: ReferrerTree, indent: string): string[] {
     const { digest, artifactType, mediaType, annotations } = child.descriptor;
     const kind = child.found === 'referrer' ? (artifactType ?? mediaType) : `tag ${child.found.replace(/^.*\./, '.')}`;
     const predicate = annotations?.['dev.sigstore.bundle.predicateType'];
-    const line = `${indent}${last ? '└─' : '├─'} ${kind}${predicate === undefined ? '' : ` ${predicate}`}  ${digest}`;
+    const what = `${kind}${predicate === undefined ? '' : ` ${predicate}`}  ${digest}`;
+    const line = `${indent}${last ? '└─' : '├─'} ${what}${child.state === undefined ? '' : `  ${STATES[child.state]}`}`;
     return [line, ...branches(child, `${indent}${last ? '   ' : '│  '}`)];
   });
 }
