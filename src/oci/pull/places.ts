@@ -7,7 +7,7 @@ const MAX_NAME_BYTES = 255;
 const MAX_PATH_BYTES = 4096;
 const MAX_DEPTH = 128;
 /** Files and folders of one artifact; what it takes to tell them apart is held in memory. */
-const MAX_PLACES = 1_000_000;
+const MAX_PLACES = 300_000;
 const SHOWN_CHARS = 100;
 const CLASH_HINT = 'have the artifact made again: each of its files needs a place of its own';
 const PORTABLE_HINT =
