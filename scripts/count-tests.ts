@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** What vitest's JSON reporter writes, as far as it is counted here. */
 interface TestReport {
@@ -21,23 +22,37 @@ export interface TestCount {
 
 /**
  * Counts a run so that nothing that went wrong is missing: a file of tests that did not load, a step that failed
- * although each test passed, and a run in which no test took place count as one failure each.
+ * although each of its tests passed, and a step of tests in which no test took place count as one failure each.
  *
- * @param report the text of the report, undefined where there is none
+ * @param reports the text of the report of each step that runs tests; undefined where there is none
  * @param failedSteps the steps of the run that ended with another status than 0
  */
-export function countTests(report: string | undefined, failedSteps: readonly string[]): TestCount {
+export function countTests(
+  reports: ReadonlyMap<string, string | undefined>,
+  failedSteps: readonly string[],
+): TestCount {
+  const total = { passed: 0, failed: failedSteps.filter((step) => !reports.has(step)).length, skipped: 0 };
+  for (const [step, text] of reports) {
+    const count = countReport(text);
+    const isSilent = count.failed === 0 && (count.passed === 0 || failedSteps.includes(step));
+    total.passed += count.passed;
+    total.failed += isSilent ? 1 : count.failed;
+    total.skipped += count.skipped;
+  }
+  return total;
+}
+
+function countReport(text: string | undefined): TestCount {
   // biome-ignore lint/plugin: counts must come even where the product is broken, and names in a report are fixed
-  const run = report === undefined ? undefined : (JSON.parse(report) as TestReport);
-  const passed = run?.numPassedTests ?? 0;
+  const run = text === undefined ? undefined : (JSON.parse(text) as TestReport);
   const unloaded = (run?.testResults ?? []).filter(
     (file) => file.status === 'failed' && !file.assertionResults.some((result) => result.status === 'failed'),
   );
-  const failedTests = (run?.numFailedTests ?? 0) + unloaded.length;
-  const silentSteps = failedSteps.filter((step) => step !== 'tests' || failedTests === 0);
-  const failed = failedTests + silentSteps.length;
-  const skipped = (run?.numPendingTests ?? 0) + (run?.numTodoTests ?? 0);
-  return { passed, failed: passed + failed === 0 ? 1 : failed, skipped };
+  return {
+    passed: run?.numPassedTests ?? 0,
+    failed: (run?.numFailedTests ?? 0) + unloaded.length,
+    skipped: (run?.numPendingTests ?? 0) + (run?.numTodoTests ?? 0),
+  };
 }
 
 function readReport(path: string): string | undefined {
@@ -48,9 +63,12 @@ function readReport(path: string): string | undefined {
   }
 }
 
+// count-tests.ts REPORT... -- FAILED-STEP...; a report is called after its step, STEP.json.
 if (import.meta.main) {
-  const [path = '', ...failedSteps] = process.argv.slice(2);
-  const { passed, failed, skipped } = countTests(readReport(path), failedSteps);
+  const args = process.argv.slice(2);
+  const end = args.includes('--') ? args.indexOf('--') : args.length;
+  const reports = new Map(args.slice(0, end).map((path) => [basename(path, '.json'), readReport(path)]));
+  const { passed, failed, skipped } = countTests(reports, args.slice(end + 1));
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
   process.exitCode = failed === 0 ? 0 : 1;
 }

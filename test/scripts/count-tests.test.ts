@@ -25,26 +25,49 @@ function report(passed: number, failed: number, skipped: number, unloaded = 0): 
   });
 }
 
+const good = report(9, 0, 2);
+
 test.each([
-  ['all is well', report(9, 0, 2), [], { passed: 9, failed: 0, skipped: 2 }],
-  ['a test failed', report(9, 1, 0), ['tests'], { passed: 9, failed: 1, skipped: 0 }],
-  ['a file of tests did not load', report(9, 0, 0, 1), ['tests'], { passed: 9, failed: 1, skipped: 0 }],
-  ['the runner failed though no test did', report(9, 0, 0), ['tests'], { passed: 9, failed: 1, skipped: 0 }],
-  ['the checks failed', report(9, 0, 0), ['checks'], { passed: 9, failed: 1, skipped: 0 }],
-  ['everything failed', report(9, 2, 0), ['peers', 'tests', 'checks'], { passed: 9, failed: 4, skipped: 0 }],
-  ['there is no report', undefined, ['tests'], { passed: 0, failed: 1, skipped: 0 }],
-  ['no test ran', report(0, 0, 0), [], { passed: 0, failed: 1, skipped: 0 }],
-  ['all were skipped', report(0, 0, 5), [], { passed: 0, failed: 1, skipped: 5 }],
-])('%s', (_, text, failedSteps, count) => {
-  expect(countTests(text, failedSteps)).toEqual(count);
+  ['all is well', good, good, [], { passed: 18, failed: 0, skipped: 4 }],
+  ['a test failed', report(9, 1, 0), good, ['tests'], { passed: 18, failed: 1, skipped: 2 }],
+  [
+    'a test of each step failed',
+    report(9, 1, 0),
+    report(5, 2, 0),
+    ['tests', 'long'],
+    { passed: 14, failed: 3, skipped: 0 },
+  ],
+  ['a file of tests did not load', good, report(9, 0, 0, 1), ['long'], { passed: 18, failed: 1, skipped: 2 }],
+  ['the runner failed though no test did', good, good, ['tests'], { passed: 18, failed: 1, skipped: 4 }],
+  ['the checks failed', good, good, ['checks'], { passed: 18, failed: 1, skipped: 4 }],
+  [
+    'everything failed',
+    report(9, 2, 0),
+    undefined,
+    ['peers', 'tests', 'long', 'checks'],
+    { passed: 9, failed: 5, skipped: 0 },
+  ],
+  ['a report is absent', good, undefined, [], { passed: 9, failed: 1, skipped: 2 }],
+  ['no test ran', report(0, 0, 0), good, [], { passed: 9, failed: 1, skipped: 2 }],
+  ['all were skipped', good, report(0, 0, 5), [], { passed: 9, failed: 1, skipped: 7 }],
+])('%s', (_, tests, long, failedSteps, count) => {
+  expect(
+    countTests(
+      new Map([
+        ['tests', tests],
+        ['long', long],
+      ]),
+      failedSteps,
+    ),
+  ).toEqual(count);
 });
 
 test('the line stands alone, and the exit status agrees with it', async () => {
   await using scratch = await makeScratch('count');
-  const path = join(scratch.path, 'report.json');
+  const path = join(scratch.path, 'tests.json');
   const script = join(root, 'scripts/count-tests.ts');
   writeFileSync(path, report(3, 0, 1));
   expect(execFileSync(process.execPath, [script, path], { encoding: 'utf8' })).toBe('3 passed, 0 failed, 1 skipped\n');
-  const { status, stdout } = spawnSync(process.execPath, [script, path, 'checks'], { encoding: 'utf8' });
+  const { status, stdout } = spawnSync(process.execPath, [script, path, '--', 'checks'], { encoding: 'utf8' });
   expect([status, stdout]).toEqual([1, '3 passed, 1 failed, 1 skipped\n']);
 });

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isCoded } from '#core';
 import { noise } from '../oci/content.ts';
+import { RequestGate } from '../server/kill/request-gate.ts';
 import { advisory, Desk } from './desk.ts';
 import { prove } from './proof.ts';
 
@@ -109,27 +110,35 @@ describe('killed while it writes a layout', () => {
 });
 
 describe('killed while it sends to a registry', () => {
-  test('at any moment: a reader finds the old bundle, the new one, or none; the next run repairs', async () => {
+  test('before its n-th request: a reader finds the old bundle, the new one, or none; the next run repairs', async () => {
     const server = desk.start(['serve', '--data', 'served', '--listen', '127.0.0.1:0']);
-    const [, host] = await server.said(/http:\/\/(127\.0\.0\.1:\d+)/);
-    const reference = `${host}/killed/feed:1`;
-    const from = performance.now();
-    await expectRepair(`${host}/other/feed:1`, 0);
-    const wholeMs = performance.now() - from;
-    const reader = keepReading(reference);
-    let killed = 0;
-    for (let round = 0; round < 10; round++) {
-      const running = desk.start(exporting(reference, round));
-      // From the middle of the work to its very end, where sending, signing and tagging are.
-      await sleep(wholeMs * (0.35 + 0.065 * round));
-      running.child.kill('SIGKILL');
-      if ((await running.outcome()).exit === null) killed++;
-      await readBundle(reference);
-      if (round % 4 === 3) await expectRepair(reference, round);
+    const [, host = '', port] = await server.said(/http:\/\/(127\.0\.0\.1:(\d+))/);
+    const gate = await RequestGate.start(Number(port));
+    // The registry has the contents already; each repository still has to be told of them.
+    for (const round of [0, 1]) await expectRepair(`${host}/earlier/feed:1`, round);
+    await expectRepair(`${gate.host}/counted/feed:1`, 0);
+    const first = gate.takeCount();
+    await expectRepair(`${gate.host}/counted/feed:1`, 1);
+    const second = gate.takeCount();
+    const ends = [];
+    for (let round = 0; round < 8; round++) {
+      // In every other round an older bundle is there. From the first requests to the very end, where tags are set.
+      const feed = `killed/feed-${round}:1`;
+      if (round % 2 === 1) await expectRepair(`${host}/${feed}`, 0);
+      const reader = keepReading(`${host}/${feed}`);
+      const running = desk.start(exporting(`${gate.host}/${feed}`, round));
+      const count = Math.ceil((round % 2 === 0 ? first : second) * (0.1 + 0.12 * round));
+      gate.act = { count, run: () => running.child.kill('SIGKILL') };
+      ends.push((await running.outcome()).exit);
+      gate.act = undefined;
+      gate.takeCount();
+      await readBundle(`${host}/${feed}`);
+      await reader.stop();
+      if (round % 4 >= 2) await expectRepair(`${host}/${feed}`, round);
     }
-    expect(killed).toBeGreaterThan(2);
-    await expectRepair(reference, 1);
-    expect(await reader.stop()).toBeGreaterThan(0);
+    // A run may need fewer requests than the one that was counted, and end before the last of them.
+    expect(ends.filter((exit) => exit === null).length, String(ends)).toBeGreaterThan(4);
+    gate.close();
     server.child.kill('SIGTERM');
     expect(await server.outcome(15_000)).toMatchObject({ exit: 0, stderr: '' });
   }, 180_000);
@@ -137,17 +146,12 @@ describe('killed while it sends to a registry', () => {
   test('the registry is killed instead: the export fails, and with the registry back it goes through', async () => {
     const serve = () => desk.start(['serve', '--data', 'killed', '--listen', '127.0.0.1:0']);
     const first = serve();
-    const [, host] = await first.said(/http:\/\/(127\.0\.0\.1:\d+)/);
-    const running = desk.start(exporting(`${host}/feed:1`, 0));
-    for (
-      let wait = 0;
-      wait < 2000 && (await desk.made()).filter((name) => /killed\/.*blobs\//.test(name)).length < 12;
-      wait++
-    )
-      await sleep(10);
-    first.child.kill('SIGKILL');
+    const [, , port] = await first.said(/http:\/\/(127\.0\.0\.1:(\d+))/);
+    const gate = await RequestGate.start(Number(port));
+    gate.act = { count: 12, run: () => first.child.kill('SIGKILL') };
+    const { exit, stderr } = await desk.run(exporting(`${gate.host}/feed:1`, 0));
     await first.outcome();
-    const { exit, stderr } = await running.outcome();
+    gate.close();
     expect(stderr).toMatch(/error ERR_EXPORT_NETWORK: /);
     expect(exit).toBe(75);
     const second = serve();

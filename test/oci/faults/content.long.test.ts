@@ -108,7 +108,8 @@ function lieAbout({ digest }: Descriptor, give: Give): void {
   faulty.misbehave('GET', new RegExp(digest), (response) => give(response, bytes, type));
 }
 
-const impatient = { idleTimeoutMs: 100, retry: { attempts: 2, firstMs: 1 } };
+/** Waits a second for what may never come, longer than a busy machine keeps a double from answering. */
+const impatient = { idleTimeoutMs: 1000, retry: { attempts: 2, firstMs: 1 } };
 
 group.each(['a large layer', 'a small layer', 'a manifest', 'an index'])('%s is given away with', (what) => {
   const victimOf = (tree: Awaited<ReturnType<typeof pushTree>>): Descriptor => {

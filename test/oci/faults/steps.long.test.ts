@@ -40,8 +40,11 @@ function misbehave(double: RegistryDouble, act: Act, at: (step: number) => boole
   return seen;
 }
 
+/** How long a silent registry is waited for: longer than a busy machine keeps one that answers from doing so. */
+const SILENCE_MS = 1000;
+
 /** Steps that are tried at a time, each with registries of its own. */
-const AT_ONCE = 6;
+const AT_ONCE = 8;
 
 /** Runs `run` for each step of a copy at the one registry and then at the other, until a copy has no such step. */
 async function atEachStep(
@@ -78,7 +81,7 @@ test.each<[string, Act]>([
 ])('copy: %s at each step is got over', { timeout: 180_000 }, async (what, act) => {
   await atEachStep(async (journey, side, step) => {
     const seen = misbehave(side, act, (at) => at === step);
-    await journey.copy(what === 'silence' ? { idleTimeoutMs: 150 } : {});
+    await journey.copy(what === 'silence' ? { idleTimeoutMs: SILENCE_MS } : {});
     journey.checkTarget('moved');
     const list = journey.target.tags.get(`t ${journey.root.digest.replace(':', '-')}`);
     expect(journey.target.manifests.get(`t ${list}`)?.bytes.toString()).toContain(journey.signature.digest);
@@ -94,8 +97,9 @@ test.each<[string, Act, string]>([
   ['401s', answer(401, { 'www-authenticate': 'Basic realm="x"' }), 'ERR_EXPORT_UNAUTHORIZED'],
   ['403s', answer(403), 'ERR_EXPORT_FORBIDDEN'],
   ['silence', stall, 'ERR_EXPORT_NETWORK'],
-])('copy: %s from any step on end in an error, and no tag has moved', { timeout: 180_000 }, async (_, act, code) => {
-  const options = { retry: { attempts: 2, firstMs: 1, budgetMs: 2000 }, idleTimeoutMs: 100 };
+])('copy: %s from any step on end in an error, and no tag has moved', { timeout: 180_000 }, async (what, act, code) => {
+  const retry = { attempts: 2, firstMs: 1, budgetMs: 2000 };
+  const options = what === 'silence' ? { retry, idleTimeoutMs: SILENCE_MS } : { retry };
   await atEachStep(async (journey, side, step) => {
     const seen = misbehave(side, act, (at) => at >= step);
     const failure = await journey.copy(options).catch((error: unknown) => error);
