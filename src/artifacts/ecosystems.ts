@@ -4,7 +4,7 @@ import { mavenGrammar } from './versions/maven.ts';
 import { npmGrammar } from './versions/npm.ts';
 import { pep440Grammar } from './versions/pep440.ts';
 
-export type { Spelled, VersionGrammar } from './versions/grammar.ts';
+export { MAX_VERSION_LENGTH, type NearestBounds, type Spelled, type VersionGrammar } from './versions/grammar.ts';
 
 /** An ecosystem that trivy.db carries. */
 export interface Ecosystem {

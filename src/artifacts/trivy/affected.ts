@@ -1,23 +1,27 @@
 import { CodedError, type JsonObject } from '#core';
 import type { PackageFilter } from '#evidence';
-import { type Ecosystem, ecosystemOf, type Spelled, type VersionGrammar } from '../ecosystems.ts';
+import { type Ecosystem, ecosystemOf, MAX_VERSION_LENGTH, type Spelled, type VersionGrammar } from '../ecosystems.ts';
+import { adviseVersions, exceedsComparisons } from './advisory-versions.ts';
 import { listOf, objectOf, objectsOf, textOf } from './json.ts';
-import type { TrivyDbLosses } from './losses.ts';
-import { endRange, isInAnyRange, readRanges, spellRange, type VersionRange } from './ranges.ts';
+import type { TrivyDbLoss, TrivyDbLosses } from './losses.ts';
+import { type Bound, endRange, readRanges } from './ranges.ts';
+import { type Comparison, isSurelyInAnyRange, type VersionRange } from './version-range.ts';
 
 /** What a record says of one package. */
 export interface AffectedPackage {
   readonly ecosystem: Ecosystem;
   /** Normalised. */
   readonly name: string;
-  readonly vulnerable: string[];
-  readonly patched: string[];
+  readonly vulnerable: readonly string[];
+  readonly patched: readonly string[];
 }
 
 /** Reads the `affected` of one record after another; keeps the versions that it has met. */
 export class AffectedReader {
   readonly #losses: TrivyDbLosses;
   readonly #wants: PackageFilter | undefined;
+  /** What the record under way loses: it counts once the whole record is read. */
+  readonly #lost: { readonly reason: TrivyDbLoss; readonly pointer: string }[] = [];
   readonly #versions = new Map<VersionGrammar, VersionCaches>();
 
   /** @param wants which packages are read; the others are not left out, since nobody asked for them */
@@ -33,33 +37,39 @@ export class AffectedReader {
    *   name that no bucket can have
    */
   read(record: JsonObject): AffectedPackage[] {
-    const packages = new Map<string, AffectedPackage>();
+    const id = textOf(record, 'id');
+    this.#lost.length = 0;
+    const packages = new Map<string, PackageStatements>();
     for (const { item, index } of objectsOf(record, 'affected')) {
-      const found = this.#readEntry(textOf(record, 'id'), item, `/affected/${index}`);
+      const found = this.#readEntry(id, item, `/affected/${index}`);
       if (found === undefined) continue;
       const key = `${found.ecosystem.trivy}\0${found.name}`;
       const known = packages.get(key);
-      known?.vulnerable.push(...found.vulnerable);
-      known?.patched.push(...found.patched);
       if (known === undefined) packages.set(key, found);
+      else addAll(known, found);
     }
-    return [...packages.values()];
+    for (const statements of packages.values()) {
+      if (exceedsComparisons(statements)) this.#lost.push({ reason: 'fixesNotShown', pointer: '/affected' });
+    }
+    for (const { reason, pointer } of this.#lost) this.#losses.add(reason, id, pointer);
+    return [...packages.values()].map(({ ecosystem, name, ranges, fixes }) => {
+      return { ecosystem, name, ...adviseVersions(ecosystem.grammar, { ranges, fixes }) };
+    });
   }
 
-  #readEntry(id: string, entry: JsonObject, pointer: string): AffectedPackage | undefined {
+  #readEntry(id: string, entry: JsonObject, pointer: string): PackageStatements | undefined {
     const { ecosystem, name } = packageOf(entry);
     if (!this.#isWanted(entry)) return undefined;
     if (ecosystem === undefined || name === '') {
-      this.#losses.add('affectedNotCarried', id, pointer);
+      this.#lost.push({ reason: 'affectedNotCarried', pointer });
       return undefined;
     }
     if (name.includes('\0') || Buffer.byteLength(name) > MAX_NAME)
       throw nameInvalid(id, name, `${pointer}/package/name`);
-    const { ranges, patched } = this.#readRanges(id, entry, pointer, ecosystem);
-    const listed = this.#listed(id, entry, pointer, ranges, ecosystem.grammar);
-    const vulnerable = [...ranges.map(spellRange), ...listed];
-    if (vulnerable.length > 0) return { ecosystem, name: ecosystem.normalise(name), vulnerable, patched };
-    this.#losses.add('affectedWithoutVersions', id, pointer);
+    const { ranges, fixes } = this.#readRanges(id, entry, pointer, ecosystem);
+    const all = ranges.concat(this.#listed(entry, pointer, ranges, ecosystem.grammar));
+    if (all.length > 0) return { ecosystem, name: ecosystem.normalise(name), ranges: all, fixes };
+    this.#lost.push({ reason: 'affectedWithoutVersions', pointer });
     return undefined;
   }
 
@@ -68,39 +78,65 @@ export class AffectedReader {
     return this.#wants?.({ ecosystem: textOf(found, 'ecosystem'), name: textOf(found, 'name') }) ?? true;
   }
 
-  #readRanges(id: string, entry: JsonObject, pointer: string, { osv, grammar }: Ecosystem): RangesOfEntry {
-    const { bounds } = this.#cachesOf(grammar);
+  #readRanges(id: string, entry: JsonObject, pointer: string, ecosystem: Ecosystem): EntryStatements {
     const ranges: VersionRange[] = [];
-    const patched: string[] = [];
+    const fixes: Spelled<unknown>[] = [];
     for (const { item, index } of objectsOf(entry, 'ranges')) {
       if (textOf(item, 'type').toUpperCase() === 'GIT') continue;
-      const read = (text: string, event: number, name: string): Spelled<unknown> =>
-        bounds.get(text) ?? rangeInvalid(id, text, `${pointer}/ranges/${index}/events/${event}/${name}`, osv);
-      const found = readRanges(objectsOf(item, 'events'), grammar, read);
-      ranges.push(...found.vulnerable);
-      patched.push(...found.patched);
+      const found = readRanges(objectsOf(item, 'events'), ecosystem.grammar, (text, event, name) => {
+        const place = `${pointer}/ranges/${index}/events/${event}/${name}`;
+        return this.#readBound(text, place, ecosystem.grammar) ?? rangeInvalid(id, text, place, ecosystem.osv);
+      });
+      for (const range of found.vulnerable) ranges.push(range);
+      for (const fix of found.fixes) fixes.push(fix);
     }
+    return { ranges: this.#endOpenRanges(entry, pointer, ranges, ecosystem.grammar), fixes };
+  }
+
+  #readBound(text: string, pointer: string, grammar: VersionGrammar): Bound | undefined {
+    const { bounds } = this.#cachesOf(grammar);
+    const near = bounds.get(text);
+    if (near !== undefined) return { near };
+    const nearest = grammar.nearest(text);
+    if (nearest === undefined) return undefined;
+    this.#lost.push({ reason: 'boundWidened', pointer });
+    return { near: nearest.near, nearest };
+  }
+
+  /** Ends the ranges that have no end where GitHub knows how far versions are affected. */
+  #endOpenRanges(entry: JsonObject, pointer: string, ranges: VersionRange[], grammar: VersionGrammar): VersionRange[] {
+    const text = textOf(objectOf(entry, 'database_specific'), LAST_KNOWN);
+    const known = readLastKnown(text);
+    if (known === undefined) return ranges;
     const place = `${pointer}/database_specific/${LAST_KNOWN}`;
-    return {
-      ranges: endOpenRanges(entry, ranges, (text) => bounds.get(text) ?? rangeInvalid(id, text, place, osv)),
-      patched,
-    };
+    const bound = this.#readBound(known.version, place, grammar);
+    if (bound === undefined) {
+      this.#lost.push({ reason: 'boundWidened', pointer: place });
+      return ranges;
+    }
+    const end: Comparison = bound.nearest?.to ?? { operator: known.operator, bound: bound.near };
+    return ranges.map((range) => endRange(range, end, grammar));
   }
 
   /** The listed versions that no range takes in. */
   #listed(
-    id: string,
     entry: JsonObject,
     pointer: string,
     ranges: readonly VersionRange[],
     grammar: VersionGrammar,
-  ): string[] {
-    const result: string[] = [];
+  ): VersionRange[] {
+    const result: VersionRange[] = [];
     const { installed } = this.#cachesOf(grammar);
-    for (const [index, text] of listOf(entry, 'versions').entries()) {
-      const found = typeof text === 'string' ? installed.get(text) : undefined;
-      if (found === undefined) this.#losses.add('versionNotComparable', id, `${pointer}/versions/${index}`);
-      else if (!isInAnyRange(grammar, ranges, found.version)) result.push(`=${found.text}`);
+    const versions = listOf(entry, 'versions');
+    // They may be written beside a range that takes them in: it is only longer.
+    const known = versions.length * ranges.length > MAX_COMPARISONS ? [] : ranges;
+    for (const [index, text] of versions.entries()) {
+      const bound = typeof text === 'string' ? installed.get(text) : undefined;
+      if (bound === undefined) {
+        this.#lost.push({ reason: 'versionNotComparable', pointer: `${pointer}/versions/${index}` });
+      } else if (!isSurelyInAnyRange(grammar, known, bound.version)) {
+        result.push([{ operator: '=', bound }]);
+      }
     }
     return result;
   }
@@ -117,9 +153,20 @@ export class AffectedReader {
   }
 }
 
-interface RangesOfEntry {
-  readonly ranges: readonly VersionRange[];
-  readonly patched: string[];
+interface EntryStatements {
+  readonly ranges: VersionRange[];
+  readonly fixes: Spelled<unknown>[];
+}
+
+/** What a record says of a package, in the order in which it does. */
+interface PackageStatements extends EntryStatements {
+  readonly ecosystem: Ecosystem;
+  readonly name: string;
+}
+
+function addAll(to: EntryStatements, { ranges, fixes }: EntryStatements): void {
+  for (const range of ranges) to.ranges.push(range);
+  for (const fix of fixes) to.fixes.push(fix);
 }
 
 interface VersionCaches {
@@ -137,6 +184,7 @@ class VersionCache {
   }
 
   get(text: string): Spelled<unknown> | undefined {
+    if (text.length > MAX_VERSION_LENGTH) return undefined;
     const known = this.#known.get(text);
     if (known !== undefined || this.#known.has(text)) return known;
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
@@ -148,23 +196,22 @@ class VersionCache {
 
 const MAX_KNOWN = 20_000;
 
+/** A package may take so many comparisons of listed versions with ranges; published records need a hundredth of it. */
+const MAX_COMPARISONS = 200_000;
+
 /** Far below what a key of bbolt's may have, far above any real name. */
 const MAX_NAME = 4096;
 
 /** GitHub's own member: how far versions are known to be affected where there is no fix. */
 const LAST_KNOWN = 'last_known_affected_version_range';
 
-function endOpenRanges(
-  entry: JsonObject,
-  ranges: readonly VersionRange[],
-  read: (text: string) => Spelled<unknown>,
-): readonly VersionRange[] {
-  const text = textOf(objectOf(entry, 'database_specific'), LAST_KNOWN);
-  const match = /^ *(<=?) *([^ ].*?) *$/.exec(text);
-  if (match === null) return ranges;
-  const bound = read(match[2] as string);
-  const isOpen = (range: VersionRange): boolean => range.length === 1 && range[0]?.operator === '>=';
-  return ranges.map((range) => (isOpen(range) ? endRange(range, match[1] as '<' | '<=', bound) : range));
+/** `<= 1.2.3` or `< 1.2.3`; undefined for any other form. */
+function readLastKnown(text: string): { operator: '<' | '<='; version: string } | undefined {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith('<')) return undefined;
+  const operator = trimmed.startsWith('<=') ? '<=' : '<';
+  const version = trimmed.slice(operator.length).trim();
+  return version === '' ? undefined : { operator, version };
 }
 
 function packageOf(entry: JsonObject): { ecosystem: Ecosystem | undefined; name: string } {
@@ -176,7 +223,7 @@ function rangeInvalid(record: string, version: string, pointer: string, ecosyste
   const shown = JSON.stringify(version.slice(0, 100));
   throw new CodedError(
     'ERR_EXPORT_RANGE_INVALID',
-    `${record}: ${shown} at ${pointer} is no version that trivy can compare for ${ecosystem}`,
+    `${record}: ${shown} at ${pointer} is not a version that Trivy can compare for ${ecosystem}`,
     {
       hint: 'correct the record, or withhold such records with --skip-invalid: trivy would ignore the whole advisory',
       details: { record, pointer, version, ecosystem },

@@ -18,6 +18,10 @@ export const trivyDbLosses = {
   versionNotComparable: 'part',
   /** A member that is not as OSV says: what cannot be read of it is left out. */
   memberInvalid: 'part',
+  /** A bound that trivy could not parse; in its place is the nearest one that takes in more versions, or none. */
+  boundWidened: 'part',
+  /** The fixed versions of a package with hundreds of ranges: telling which of them are affected would take too long. */
+  fixesNotShown: 'part',
   /** A row in whose place a later record says something else of the same package and id. */
   rowSuperseded: 'part',
 } as const satisfies Readonly<Record<string, LossScope>>;

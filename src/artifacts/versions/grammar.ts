@@ -7,6 +7,18 @@ export interface Spelled<V> {
   readonly version: V;
 }
 
+/** The nearest bounds that trivy can parse, for a text that it could not parse as a bound. */
+export interface NearestBounds<V> {
+  /** Where the text stands among other bounds. */
+  readonly near: Spelled<V>;
+  /** For a range that begins with the text: no version that may be in the range lies below. */
+  readonly from: Spelled<V>;
+  /** For a range that ends with the text, itself in or not: no version that may be in the range lies beyond. */
+  readonly to: { readonly operator: '<' | '<='; readonly bound: Spelled<V> };
+  /** The text itself, where trivy parses it after `=` and `!=`. */
+  readonly exact?: Spelled<V> | undefined;
+}
+
 /**
  * How trivy 0.74 reads the versions and constraints of one ecosystem. Trivy drops a whole advisory when one of its
  * constraints cannot be parsed, so nothing is written that has not passed through here.
@@ -14,6 +26,8 @@ export interface Spelled<V> {
 export interface VersionGrammar<V = unknown> {
   /** A version that may follow `<`, `<=`, `>=` or stand alone; undefined where trivy could not parse it there. */
   bound(text: string): Spelled<V> | undefined;
+  /** What to write for a text that is no bound; undefined where it does not begin with a version's numbers. */
+  nearest(text: string): NearestBounds<V> | undefined;
   /**
    * A version that may be installed and may follow `=`; undefined where trivy could not parse it as either, so that
    * listing it would find nothing.
@@ -21,8 +35,18 @@ export interface VersionGrammar<V = unknown> {
   installed(text: string): Spelled<V> | undefined;
   /** Less than, equal to or greater than 0, as trivy orders the two. */
   compare(a: V, b: V): number;
-  /** Whether `<bound` takes in the version, where that is not simply the order. */
+  /** Whether `<bound` surely takes in the version, where that is not simply the order. */
   isBelow?(version: V, bound: V): boolean;
+  /** Whether `=constraint` takes in the version, where that is not simply the order. */
+  isEqual?(version: V, constraint: V): boolean;
+}
+
+/** Longer texts are no versions: each grammar looks at the length first. */
+export const MAX_VERSION_LENGTH = 256;
+
+/** A text without the white space around it, which nobody means; empty where it is too long for a version. */
+export function trimVersion(text: string): string {
+  return text.length > MAX_VERSION_LENGTH ? '' : text.trim();
 }
 
 const MAX_UINT64 = 2n ** 64n - 1n;
@@ -46,7 +70,7 @@ export function parseNumbers(dotted: string): VersionNumber[] | undefined {
   return numbers;
 }
 
-/** Takes away zeros at the end, which do not count where versions are compared. */
+/** Removes zeros at the end, which do not count where versions are compared. */
 export function trimZeros(numbers: VersionNumber[]): VersionNumber[] {
   while (numbers.at(-1) === 0) numbers.pop();
   return numbers;
@@ -60,38 +84,4 @@ export function compareNumbers(a: readonly VersionNumber[], b: readonly VersionN
     if (x !== y) return x < y ? -1 : 1;
   }
   return a.length - b.length;
-}
-
-/** A part of a pre-release: a number, or text, which is greater than any number. */
-type PreReleasePart = VersionNumber | string;
-
-/** A pre-release by its parts; `any` where a part is a wildcard, which trivy finds equal to everything. */
-export type PreRelease = readonly PreReleasePart[] | 'any';
-
-/** The parts of a pre-release; none for a release. */
-export function parsePreRelease(text: string): PreRelease {
-  if (text === '') return [];
-  const parts = text.split('.');
-  if (parts.some((part) => part === 'x' || part === 'X' || part === '*')) return 'any';
-  return parts.map((part) => (/^[0-9]+$/.test(part) ? (parseNumber(part) ?? part) : part));
-}
-
-/** Compares pre-releases of one version: a release is greater than any pre-release. */
-export function comparePreReleases(a: PreRelease, b: PreRelease): number {
-  if (a === 'any' || b === 'any') return 0;
-  if (a.length === 0 || b.length === 0) return b.length - a.length;
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const order = compareParts(a[i] as PreReleasePart, b[i] as PreReleasePart);
-    if (order !== 0) return order;
-  }
-  return a.length - b.length;
-}
-
-function compareParts(a: PreReleasePart, b: PreReleasePart): number {
-  if (a === b) return 0;
-  if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : 1;
-  if (typeof a === 'string') return 1;
-  if (typeof b === 'string') return -1;
-  return a < b ? -1 : 1;
 }

@@ -1,4 +1,12 @@
-import type { Spelled, VersionGrammar, VersionNumber } from './grammar.ts';
+import {
+  MAX_VERSION_LENGTH,
+  type NearestBounds,
+  type Spelled,
+  trimVersion,
+  type VersionGrammar,
+  type VersionNumber,
+} from './grammar.ts';
+import { nearestBounds } from './nearest.ts';
 
 /** A number, a qualifier, or the list that a hyphen or a change between digits and letters opens. */
 type MavenItem = VersionNumber | string | MavenVersion;
@@ -20,10 +28,28 @@ const LETTERS: Readonly<Record<string, string>> = { a: 'alpha', b: 'beta', m: 'm
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /** Maven: masahiro331/go-mvn-version as trivy 0.74 pins it, which follows Maven's ComparableVersion. */
-export const mavenGrammar: VersionGrammar<MavenVersion> = { bound: parse, installed: parse, compare: compareLists };
+export const mavenGrammar: VersionGrammar<MavenVersion> = {
+  bound: (text) => parse(trimVersion(text)),
+  nearest,
+  installed: parse,
+  compare: compareLists,
+};
 
 function parse(text: string): Spelled<MavenVersion> | undefined {
-  return FORM.test(text) ? { text, version: parseItems(text.toLowerCase()) } : undefined;
+  if (text.length > MAX_VERSION_LENGTH || !FORM.test(text)) return undefined;
+  return { text, version: parseItems(text.toLowerCase()) };
+}
+
+/** A qualifier after a dot comes before the same one after a hyphen, and `alpha` before all others. */
+function nearest(text: string): NearestBounds<MavenVersion> | undefined {
+  return nearestBounds(trimVersion(text), {
+    prefix: /^/,
+    maxNumbers: Number.POSITIVE_INFINITY,
+    isLimited: false,
+    least: '.alpha',
+    hasPreReleases: false,
+    bound: parse,
+  });
 }
 
 /** Cuts a version into items; each hyphen, and each change between digits and letters, opens a list in the list. */

@@ -1,12 +1,15 @@
 import {
   compareNumbers,
+  type NearestBounds,
   parseNumber,
   parseNumbers,
   type Spelled,
+  trimVersion,
   trimZeros,
   type VersionGrammar,
   type VersionNumber,
 } from './grammar.ts';
+import { nearestBounds, only } from './nearest.ts';
 
 /** A version as numbers that order it (PEP 440, "Summary of permitted suffixes and relative ordering"). */
 export interface Pep440Version {
@@ -16,7 +19,8 @@ export interface Pep440Version {
   /** Kind and number of the pre-release, number of the post-release, number of the development release. */
   readonly suffix: readonly VersionNumber[];
   readonly isPreRelease: boolean;
-  readonly hasLocal: boolean;
+  /** The local label, as it is compared; empty without one. */
+  readonly local: string;
 }
 
 const VERSION =
@@ -32,28 +36,50 @@ const IN_CONSTRAINT = new RegExp(`^${VERSION}`);
 const KINDS: Readonly<Record<string, number>> = { a: 0, alpha: 0, b: 1, beta: 1, c: 2, rc: 2, pre: 2, preview: 2 };
 const [BEFORE_ALL, AFTER_ALL] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 
-/** What Go's regular expressions call white space, which its PEP 440 library lets stand around a version. */
-const OUTER_SPACE = /^[\t\n\f\r ]+|[\t\n\f\r ]+$/g;
-
 /** PyPI: aquasecurity/go-pep440-version as trivy 0.74 pins it, without local labels in bounds. */
 export const pep440Grammar: VersionGrammar<Pep440Version> = {
   bound(text) {
     const parsed = parse(text);
-    return parsed?.version.hasLocal === true ? undefined : parsed;
+    return parsed === undefined || parsed.version.local === '' ? parsed : undefined;
   },
+  nearest,
   installed: parse,
   compare,
   isBelow(version, bound) {
     if (compare(version, bound) >= 0) return false;
-    // PEP 440, "Exclusive ordered comparison": `<3.8` does not take in 3.8a1.
+    // PEP 440, "Exclusive ordered comparison": `<3.8` does not take in 3.8a1. Trivy lets that be, but not for 3.8a1+x.
     if (bound.isPreRelease || !version.isPreRelease) return true;
     return version.epoch !== bound.epoch || compareNumbers(version.release, bound.release) !== 0;
   },
+  /** A constraint with a local label is equal to that version alone, one without to each label. */
+  isEqual: (version, constraint) =>
+    compare(version, constraint) === 0 && (constraint.local === '' || version.local === constraint.local),
 };
+
+/** Labels are refused after `<`, `<=` and `>=`, and ignored in what is compared with these. */
+function nearest(raw: string): NearestBounds<Pep440Version> | undefined {
+  const text = plain(raw);
+  const plus = text.indexOf('+');
+  const isPublic = plus < 0 || parse(text.slice(0, plus)) === undefined;
+  if (!isPublic) return only(pep440Grammar, text.slice(0, plus), parse(text));
+  return nearestBounds(text, {
+    prefix: /^v?(?:[0-9]+!)?/,
+    maxNumbers: Number.POSITIVE_INFINITY,
+    isLimited: true,
+    least: '.dev0',
+    hasPreReleases: false,
+    bound: parse,
+  });
+}
+
+/** Trimmed, and in the case that trivy reads in a constraint. */
+function plain(raw: string): string {
+  return trimVersion(raw).toLowerCase();
+}
 
 /** Trivy reads capitals in an installed version but not in a constraint, so versions are spelled without. */
 function parse(raw: string): Spelled<Pep440Version> | undefined {
-  const text = raw.replace(OUTER_SPACE, '').toLowerCase();
+  const text = plain(raw);
   const match = FORM.exec(text);
   if (match === null) return undefined;
   const [, epochText = '0', releaseText = '', kind, preText = '0', post1, postWord, post2 = '0', dev, devText = '0'] =
@@ -73,7 +99,7 @@ function parse(raw: string): Spelled<Pep440Version> | undefined {
   ];
   const version = { epoch, release: trimZeros(release), suffix, isPreRelease: kind !== undefined || isDev };
   const isReadWhole = IN_CONSTRAINT.exec(text)?.[0] === text;
-  return { text: isReadWhole ? text : normalForm(match), version: { ...version, hasLocal: match[10] !== undefined } };
+  return { text: isReadWhole ? text : normalForm(match), version: { ...version, local: match[10] ?? '' } };
 }
 
 /** The one spelling that PEP 440 recommends, except that the numbers stay as they are. */

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { genericGrammar } from '../../../src/artifacts/versions/generic.ts';
 import type { VersionGrammar } from '../../../src/artifacts/versions/grammar.ts';
@@ -43,8 +44,20 @@ const tables: Readonly<Record<string, Table>> = {
       ['9007199254740993'],
       [MAX],
     ],
-    bounds: ['0', 'v1.2.3', '1.2.3.4.5', '1.7rc2', '1.0-', '1.0.0-x.Y.0+metadata~dist', '1.2-5'],
-    noBounds: ['', 'foo', '1.2.', '1.2.beta', '1.0 2.0', ' 1.0', '1.0\n', '1.2,3', '^1.2', '1.x', BEYOND, '1.0||2.0'],
+    bounds: [
+      '0',
+      'v1.2.3',
+      '1.2.3.4.5',
+      '1.7rc2',
+      '1.0-',
+      '1.0.0-w.Y.0+metadata~dist',
+      '1.2-5',
+      ' 1.0',
+      '1.0\n',
+      'V1.0',
+      '1.0+a_b',
+    ],
+    noBounds: ['', 'foo', '1.2.', '1.2.beta', '1.0 2.0', '1.0.0-x.1', '1.2,3', '^1.2', '1.x', BEYOND, '1.0||2.0'],
     notInstalled: ['', 'latest', '1.0.0 ', BEYOND],
   },
   npm: {
@@ -63,7 +76,7 @@ const tables: Readonly<Record<string, Table>> = {
     ],
     bounds: ['0', '1.2', 'v1.2.3', '1.2.3-rc.1+sha.5', '01.2.3'],
     noBounds: ['', '*', '1.x', '1.2.3.4', '1.2.3-x', '1.2.3-rc.*', '1|2', '1.2.3 || 2', '1.2.3 2.0.0', `${BEYOND}.0.0`],
-    notInstalled: ['1.2', 'v1.2.3', '01.2.3', '1.2.3-01', '1.2.3-x', 'latest'],
+    notInstalled: ['1.2', 'v1.2.3', '01.2.3', '1.2.3-01', ' 1.2.3', 'latest'],
   },
   PyPI: {
     grammar: pep440Grammar,
@@ -148,6 +161,39 @@ describe.each(Object.entries(tables))('%s', (_, { grammar, ascending, bounds, no
     expect(grammar.bound(text)).toBeUndefined();
   });
 
+  it('takes no text longer than 256 characters, however it begins', () => {
+    for (const text of [
+      '1'.repeat(257),
+      ' '.repeat(160_000),
+      `1.0-${'a'.repeat(160_000)}`,
+      `1.0+${'-'.repeat(160_000)}`,
+    ]) {
+      expect([grammar.bound(text), grammar.nearest(text), grammar.installed(text)]).toEqual(Array(3).fill(undefined));
+    }
+    expect(grammar.bound(`1.${'0'.repeat(14)}.1`)).toBeDefined();
+  });
+
+  it.each(['', 'latest', '^1.0', '[1.0,2.0)', 'x', '.1'])('knows nothing near %j', (text) => {
+    expect(grammar.nearest(text)).toBeUndefined();
+  });
+
+  it('finds bounds that it takes near every text that begins with a version', () => {
+    fc.assert(
+      fc.property(fc.constantFrom('1', '1.2', 'v0.10.3', '3.0.1'), fc.string({ unit: 'grapheme' }), (begin, rest) => {
+        const text = `${begin}${rest}`;
+        const nearest = grammar.bound(text) === undefined ? grammar.nearest(text) : undefined;
+        if (nearest === undefined) return;
+        const { near, from, to } = nearest;
+        for (const { text: spelled, version } of [near, from, to.bound]) {
+          const read = grammar.bound(spelled);
+          expect([read?.text, grammar.compare(read?.version, version)]).toEqual([spelled, 0]);
+        }
+        expect(grammar.compare(from.version, near.version)).toBeLessThanOrEqual(0);
+        expect(grammar.compare(near.version, to.bound.version)).toBeLessThanOrEqual(0);
+      }),
+    );
+  });
+
   it.each(notInstalled)('knows that %j cannot be installed, or not be named', (text) => {
     expect(grammar.installed(text)).toBeUndefined();
   });
@@ -181,6 +227,24 @@ describe('spelling', () => {
   ])('of npm: %j is written %j, since npm would take the short form for a pattern', (text, spelled) => {
     expect(npmGrammar.bound(text)?.text).toBe(spelled);
   });
+});
+
+it('PEP 440: a constraint with a local label is equal to that version alone', () => {
+  const isEqual = (version: string, constraint: string): boolean | undefined => {
+    const [a, b] = [pep440Grammar.installed(version), pep440Grammar.installed(constraint)];
+    if (a === undefined || b === undefined) throw new Error('no version');
+    return pep440Grammar.isEqual?.(a.version, b.version);
+  };
+  expect(isEqual('2.0+cu118', '2.0+CU118')).toBe(true);
+  expect(isEqual('2.0+cu117', '2.0+cu118')).toBe(false);
+  expect(isEqual('2.0', '2.0+cu118')).toBe(false);
+  expect(isEqual('2.0+cu118', '2.0.0')).toBe(true);
+  expect(isEqual('2.1', '2.0')).toBe(false);
+});
+
+it('a listed version with a wildcard in its pre-release is spelled without', () => {
+  expect(npmGrammar.installed('1.2.3-rc.x')?.text).toBe('1.2.3-rc.x-');
+  expect(genericGrammar.installed('v1.2.3-X+meta')?.text).toBe('v1.2.3-X-');
 });
 
 it('PEP 440: a bound that is no pre-release leaves its own pre-releases out', () => {
