@@ -1,3 +1,4 @@
+import type { Difference } from './findings.ts';
 import type { OsvRecord } from './records.ts';
 
 /**
@@ -50,6 +51,43 @@ export const explained: Readonly<Record<string, Reason>> = {
   'PYSEC-2023-17': { unreadable: '0.7.1.fix1' },
   'PYSEC-2023-22': { unreadable: '3.0.0b3-' },
 };
+
+/**
+ * Packages and ids of which one range fixes a version that another range, or the list, says is affected. The reference
+ * writes it as fixed, so that trivy shows it as such and never reports it.
+ */
+export const fixesAffected: readonly string[] = [
+  'antrea.io/antrea CVE-2026-34992',
+  'apache-iotdb CVE-2022-43766',
+  'gevent CVE-2023-41419',
+  'github.com/CosmWasm/wasmvm/v2 GO-2025-3448',
+  'github.com/argoproj/argo-workflows/v3 CVE-2026-40886',
+  'github.com/cometbft/cometbft CVE-2025-24371',
+  'github.com/goharbor/harbor CVE-2025-32019',
+  'github.com/mattermost/mattermost-plugin-playbooks CVE-2025-35965',
+  'github.com/mattermost/mattermost-plugin-playbooks CVE-2025-41395',
+  'github.com/mattermost/mattermost-plugin-playbooks CVE-2025-41423',
+  'github.com/mattermost/mattermost/server/v8 CVE-2025-35965',
+  'github.com/mattermost/mattermost/server/v8 CVE-2025-41395',
+  'github.com/mattermost/mattermost/server/v8 CVE-2025-41423',
+  'github.com/rancher/steve CVE-2023-32198',
+  'github.com/redis/go-redis/v9 CVE-2025-29923',
+  'github.com/zitadel/zitadel CVE-2026-27840',
+  'github.com/zitadel/zitadel CVE-2026-54693',
+  'pyspark CVE-2022-33891',
+  'pyspark CVE-2023-32007',
+  'stdlib CVE-2023-45283',
+  'wagtail CVE-2021-29434',
+];
+
+/**
+ * Whether a difference is that the reference shows an affected version as fixed, or that it writes "from the beginning"
+ * as `>=0`, which takes in no version that sorts below 0.
+ */
+export function isOfRanges({ what, finding: { name, id, installed } }: Difference): boolean {
+  if (what === 'only ours' && installed.startsWith('v0.0.0-')) return true;
+  return (what === 'only ours' || what === 'fixed') && fixesAffected.includes(`${name} ${id}`);
+}
 
 /** Why the reference lacks findings of a record: CVE ids that it loses, or a version at which trivy gives up. */
 export type Reason = { readonly lost: readonly string[] } | { readonly unreadable: string };
