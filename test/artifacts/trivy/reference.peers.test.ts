@@ -190,10 +190,9 @@ describe.runIf(present)('the same records', () => {
 
     it('differ in an advisory only by ranges that theirs repeats, by fixes that are affected, and by listed versions', () => {
       const [repeated, affected, listed]: [string[], string[], Record<string, string[]>] = [[], [], {}];
-      for (const key of differing(false)) {
+      for (const key of differing(false).filter((each) => !WIDENED.some((name) => each.includes(name)))) {
         const [raw, all] = both<Advisory>(key);
         const [our, their] = withoutFixes(asTheirs(raw), all);
-        if (WIDENED.some((name) => key.includes(name))) continue;
         if (their !== all) {
           affected.push(key.split(' | ').slice(1).join(' '));
         }
