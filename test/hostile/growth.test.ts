@@ -1,0 +1,150 @@
+import { expect, test } from 'vitest';
+import { CanonicalReader, instantFrom, parseDigest, parseDuration, parseJson, parseKnownJson, trimOf } from '#core';
+import { parseSelector } from '#evidence';
+import { parseReference } from '#oci';
+import { parseStatement } from '#signing';
+import { decodePax } from '../../src/archive/tar/pax.ts';
+import { canonicalReference } from '../../src/artifacts/trivy/reference-url.ts';
+import { genericGrammar } from '../../src/artifacts/versions/generic.ts';
+import type { VersionGrammar } from '../../src/artifacts/versions/grammar.ts';
+import { mavenGrammar } from '../../src/artifacts/versions/maven.ts';
+import { npmGrammar } from '../../src/artifacts/versions/npm.ts';
+import { oneLine } from '../../src/cli/one-line.ts';
+import { parseVector } from '../../src/evidence/cvss/vector.ts';
+import { packageOfPurl } from '../../src/evidence/formats/purl.ts';
+import { compileGlob } from '../../src/evidence/select/glob.ts';
+import { parseChecksums } from '../../src/export/checksums.ts';
+import { parseChallenges } from '../../src/oci/auth/challenge.ts';
+import { redactUrl } from '../../src/oci/origin.ts';
+import { isPartialName } from '../../src/oci/pull/partial.ts';
+import { nextLink, parseRetryAfter, parseWarnings } from '../../src/oci/registry/headers.ts';
+import { parseRepositoryName, parseTag } from '../../src/oci/store/names.ts';
+import { networkOf } from '../../src/server/access/client-address.ts';
+import { parseCredentials } from '../../src/server/access/credentials.ts';
+import { parseHtpasswd } from '../../src/server/access/htpasswd.ts';
+import { parseChunkRange, parseRange } from '../../src/server/range.ts';
+import { base64From } from '../../src/signing/base64.ts';
+import { memberSpans } from '../../src/signing/json-text.ts';
+
+const bytesOf = (text: string) => Buffer.from(text);
+const canonical = new CanonicalReader();
+
+const GRAMMARS: readonly (readonly [string, VersionGrammar])[] = [
+  ['generic', genericGrammar],
+  ['Maven', mavenGrammar],
+  ['npm', npmGrammar],
+] as const;
+
+type Parser = readonly [name: string, parse: (text: string) => unknown, prefixes?: readonly string[]];
+
+/** Every parser of text from outside, and what has to stand before the text so that it looks at all of it. */
+const PARSERS: readonly Parser[] = [
+  ['parseJson', (text) => parseJson(bytesOf(text), 'x'), ['', '{"', '"', '[1', '{"\\u0061":[']],
+  ['parseKnownJson', (text) => parseKnownJson(text), ['', '{"', '"', '{"\\u0061":"']],
+  ['CanonicalReader', (text) => canonical.read(bytesOf(text), 'x'), ['', '{"', '[1']],
+  ['memberSpans', (text) => memberSpans(JSON.stringify({ [text]: text, a: [text] }))],
+  ['parseStatement', (text) => parseStatement(bytesOf(JSON.stringify({ _type: text, subject: text })), 'x')],
+  ['trimOf', (text) => trimOf(text, ' \0\t')],
+  ['instantFrom', instantFrom, ['', '2026-01-01T00:00:00.', '2026-01-01T00:00:00.1']],
+  ['parseDuration', parseDuration, ['', '1', 'P1']],
+  ['parseDigest', parseDigest, ['', 'sha256:', 'a:']],
+  ['parseReference', parseReference, ['', 'oci:', 'a/b', 'a.b/c:', 'a.b/c@', 'oci-archive:a:', 'a.b/c/']],
+  ['redactUrl', redactUrl, ['', 'http://', 'http://a:b@c/']],
+  ['parseChallenges', (text) => parseChallenges([text]), ['', 'Bearer ', 'Bearer a="', 'Bearer a=b,', 'Basic a']],
+  ['nextLink', nextLink, ['', '<', '<a>;', '<a>; rel="', '<a>; rel=']],
+  ['parseWarnings', (text) => parseWarnings([text]), ['', '299 ', '299 - "', '299 - "a"', '299 - "a" "']],
+  ['parseRetryAfter', (text) => parseRetryAfter(text, new Date(0)), ['', 'Mon, ']],
+  ['isPartialName', isPartialName, ['', '.', `.${'a'.repeat(64)}.`]],
+  ['parseRepositoryName', parseRepositoryName, ['', 'a']],
+  ['parseTag', parseTag, ['', 'a']],
+  ['parseRange', (text) => parseRange(text, 10), ['', 'bytes=', 'bytes=1-', 'bytes=1']],
+  ['parseChunkRange', parseChunkRange, ['', '1-', '1']],
+  ['parseCredentials', parseCredentials, ['', 'Basic ', 'Basic YQ==']],
+  ['networkOf', networkOf, ['', '::1%', '::ffff:']],
+  ['parseHtpasswd', (text) => parseHtpasswd(text, 'x'), ['', 'a:']],
+  ['base64From', base64From, ['', 'YQ']],
+  ['parseChecksums', parseChecksums, ['', `${'a'.repeat(64)}  `]],
+  ['decodePax', (text) => decodePax(bytesOf(text), 'x'), ['', '9 a=', '8 ']],
+  ['oneLine', oneLine],
+  ['parseVector', parseVector, ['', 'CVSS:3.1/', 'AV:N/']],
+  ['packageOfPurl', packageOfPurl, ['', 'pkg:', 'pkg:npm/', 'pkg:npm/a@', 'pkg:npm/a?']],
+  ['canonicalReference', canonicalReference, ['', 'https://', 'https://a/', 'https://a/?']],
+  ['compileGlob', (text) => compileGlob('*a*b?c')(text)],
+  ['parseSelector', (text) => parseSelector({ packages: [text], modifiedSince: text })],
+  ...GRAMMARS.flatMap(([name, grammar]): Parser[] => {
+    const prefixes = ['', '1.0', '1.0-', '1.0.0-a', '1.0+a'];
+    return [
+      [`a bound for ${name}`, (text) => grammar.bound(text), prefixes],
+      [`a version of ${name}`, (text) => grammar.installed(text), prefixes],
+    ];
+  }),
+];
+
+/** What hostile text is made of: characters that mean something in one of the grammars, alone and side by side. */
+const UNITS = [...' \t\n\0a0A.,:;=-_+*/\\"<([{@%!?&|é'].concat(
+  ['. ', 'a.', '0.', '-a', 'a,', '=a ', '\\"', 'a/', '%2', '[{', 'a:', '\r\n', '= '],
+  ['"a":1,', '{"a":', '-----', 'a="b", ', '<a>,', '299 - "a",'],
+);
+
+const [LESS, MORE] = [4 * 1024, 16 * 1024];
+/** Between the 4 of linear work and the 16 of quadratic work. */
+const MAX_GROWTH = 9;
+
+function hostile(prefix: string, unit: string, length: number): string {
+  return `${prefix}${unit.repeat(length / unit.length)}!`;
+}
+
+/** Milliseconds that a parser takes over a text so many times: the least of three runs. */
+function costOf(parse: (text: string) => unknown, text: string, times: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < 3; run++) {
+    const started = performance.now();
+    for (let i = 0; i < times; i++) {
+      try {
+        parse(text);
+      } catch {
+        // Refused, which is an answer as good as any.
+      }
+    }
+    least = Math.min(least, performance.now() - started);
+  }
+  return least;
+}
+
+/**
+ * How many times as much work four times the text is: 4 for linear parsers, 16 for quadratic ones. 1 where even the
+ * longer text is little work, far less than a quadratic parser would need: 16,384 characters are more than a hundred
+ * million pairs.
+ */
+function growthOf(parse: (text: string) => unknown, prefix: string, unit: string): number {
+  const [less, more] = [hostile(prefix, unit, LESS), hostile(prefix, unit, MORE)];
+  if (costOf(parse, more, 1) < 3) return 1;
+  const times = Math.ceil(10 / Math.max(costOf(parse, less, 1), 0.1));
+  let growth = Number.POSITIVE_INFINITY;
+  // Work of others on the machine makes either of the two longer, so the best of some comparisons counts.
+  for (let i = 0; i < 5 && growth > MAX_GROWTH; i++) {
+    growth = Math.min(growth, costOf(parse, more, times) / costOf(parse, less, times));
+  }
+  return growth;
+}
+
+for (const [name, parse, prefixes = ['']] of PARSERS) {
+  test(`${name} takes time linear in the length of hostile text`, () => {
+    const faults: string[] = [];
+    for (const prefix of prefixes) {
+      for (const unit of UNITS) {
+        const growth = growthOf(parse, prefix, unit);
+        if (growth > MAX_GROWTH)
+          faults.push(`${JSON.stringify(prefix)}, many ${JSON.stringify(unit)}: ${growth.toFixed(1)} times`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+}
+
+test('the measurement finds quadratic work', () => {
+  expect(growthOf((text) => text.replace(/a+$/, ''), '', 'a')).toBeGreaterThan(MAX_GROWTH);
+  expect(
+    growthOf((text) => text.split('').every((_, i) => text.slice(i).length >= 0 && text.indexOf('#', i) < 0), '', 'a'),
+  ).toBeGreaterThan(MAX_GROWTH);
+});
