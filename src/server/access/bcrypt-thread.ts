@@ -4,7 +4,7 @@ import { compareSync } from 'bcryptjs';
 interface Question {
   readonly id: number;
   readonly password: string;
-  readonly hash: string;
+  readonly hashes: readonly string[];
 }
 
 interface Answer {
@@ -16,8 +16,11 @@ interface Answer {
 const ROLE = 'export-center/bcrypt';
 
 if (!isMainThread && workerData === ROLE) {
-  parentPort?.on('message', ({ id, password, hash }: Question) => {
-    parentPort?.postMessage({ id, matches: compareSync(password, hash) } satisfies Answer);
+  parentPort?.on('message', ({ id, password, hashes }: Question) => {
+    const [first = '', ...others] = hashes;
+    const matches = compareSync(password, first);
+    if (!matches) for (const hash of others) compareSync(password, hash);
+    parentPort?.postMessage({ id, matches } satisfies Answer);
   });
 }
 
@@ -32,13 +35,13 @@ export class BcryptThread {
     return this.#waiting.size;
   }
 
-  /** Whether a password is the one of a hash. */
-  async matches(password: string, hash: string): Promise<boolean> {
+  /** Whether a password is the one of the first hash; where it is not, the others are compared as well. */
+  async matches(password: string, hashes: readonly string[]): Promise<boolean> {
     this.#worker ??= this.#start();
     const id = this.#asked++;
     const answer = Promise.withResolvers<boolean>();
     this.#waiting.set(id, answer);
-    this.#worker.postMessage({ id, password, hash } satisfies Question);
+    this.#worker.postMessage({ id, password, hashes } satisfies Question);
     return await answer.promise;
   }
 

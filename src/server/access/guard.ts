@@ -19,8 +19,8 @@ export interface Access {
 
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="export-center", charset="UTF-8"' };
 const READS = ['GET', 'HEAD'];
-/** Answers to anybody, under any name: those who watch over a process know neither. */
-const OPEN = '/healthz';
+/** Answer to anybody, under any name: those who watch over a process know neither. */
+const OPEN = ['/healthz', '/readyz'];
 /** A client asks here whether it has to log in, so the answer goes by what it may do after that. */
 const PING = /^\/v2\/?$/;
 const HOST = /^(\[[0-9a-f:.]+\]|[^:[\]]+?)\.?(?::\d+)?$/i;
@@ -28,7 +28,7 @@ const HOST = /^(\[[0-9a-f:.]+\]|[^:[\]]+?)\.?(?::\d+)?$/i;
 /** Puts the checks of who may do what before all routes that are added after it. */
 export function addGuard(app: RegistryApp, access: Access): void {
   app.use('*', async (c, next) => {
-    if (c.req.path !== OPEN) {
+    if (!OPEN.includes(c.req.path)) {
       refuseOtherHosts(c, access);
       refuseOtherSites(c, access);
       if (access.logins !== undefined) await authenticate(c, access.logins, access);
@@ -46,7 +46,7 @@ async function authenticate(c: RegistryRequest, logins: Logins, access: Access):
   }
   const client = clientOf(c, behindProxy);
   if (credentials === 'unusable') {
-    logins.countUnusable(client);
+    await logins.refuseUnusable(client);
     throw unauthorized('expected a user and a password by the Basic scheme');
   }
   if (!(await logins.verify(client, credentials))) throw unauthorized('wrong user or password');

@@ -1,8 +1,14 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { CodedError, fileError } from '#core';
-import { parseHtpasswd } from './htpasswd.ts';
+import { costOf, parseHtpasswd } from './htpasswd.ts';
 
-type Users = ReadonlyMap<string, string>;
+/** The users of a file. */
+export interface Users {
+  /** Each user's hash. */
+  readonly hashes: ReadonlyMap<string, string>;
+  /** The cost of the hash that takes longest. */
+  readonly highestCost: number;
+}
 
 /** Tens of thousands of users. */
 const MOST_BYTES = 4 * 1024 * 1024;
@@ -53,7 +59,11 @@ export class HtpasswdFile {
     try {
       file = await open(this.#path, 'r');
       const { buffer, bytesRead } = await file.read(Buffer.alloc(MOST_BYTES + 1));
-      if (bytesRead <= MOST_BYTES) return parseHtpasswd(buffer.toString('utf8', 0, bytesRead), this.#path);
+      if (bytesRead <= MOST_BYTES) {
+        const hashes = parseHtpasswd(buffer.toString('utf8', 0, bytesRead), this.#path);
+        const highestCost = hashes.values().reduce((highest, hash) => Math.max(highest, costOf(hash)), 0);
+        return { hashes, highestCost };
+      }
     } catch (error) {
       throw fileError(error, this.#path);
     } finally {

@@ -1,40 +1,41 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import { RegistryProblem } from '../problem.ts';
 import { BcryptThread } from './bcrypt-thread.ts';
 import type { Credentials } from './credentials.ts';
 import { costOf } from './htpasswd.ts';
 import { HtpasswdFile } from './htpasswd-file.ts';
-import { LoginPace } from './login-pace.ts';
+import { type LoginSource, LoginThrottle } from './login-throttle.ts';
+import { RecentSet } from './recent-set.ts';
 
-/** A client that goes on sending the same credentials costs one bcrypt in so long. */
-const VERIFIED_FOR_MS = 300_000;
-const MOST_VERIFIED = 1000;
-/** More comparisons than this do not wait. */
-const MOST_WAITING = 100;
+/** How many outcomes are remembered of each kind. */
+const MOST_REMEMBERED = 1000;
+/** Stands for a user where a header holds none. Names of users hold no colon. */
+const NO_USER = ':';
 
 /** How logins are checked. */
 export interface LoginOptions {
   /** Told what an operator wants to know; never a password, nor a user name, which may be one typed in the wrong place. */
   readonly notice?: (text: string) => void;
-  readonly pace?: LoginPace;
+  readonly throttle?: LoginThrottle;
 }
 
 /** Checks credentials against an htpasswd file. */
 export class Logins {
   readonly #file: HtpasswdFile;
   readonly #notice: (text: string) => void;
-  readonly #pace: LoginPace;
+  readonly #throttle: LoginThrottle;
   readonly #thread = new BcryptThread();
   readonly #secret = randomBytes(32);
-  /** When each has been verified, by fingerprint; the oldest first. */
-  readonly #verified = new Map<string, number>();
+  /** Fingerprints, which change with the file: bcrypt would say the same of them again. */
+  readonly #right = new RecentSet(MOST_REMEMBERED);
+  readonly #wrong = new RecentSet(MOST_REMEMBERED);
+  readonly #noticed = new RecentSet(MOST_REMEMBERED);
   readonly #running = new Map<string, Promise<boolean>>();
 
-  private constructor(file: HtpasswdFile, { notice = () => undefined, pace = new LoginPace() }: LoginOptions) {
+  private constructor(file: HtpasswdFile, { notice = () => undefined, throttle = new LoginThrottle() }: LoginOptions) {
     this.#file = file;
     this.#notice = notice;
-    this.#pace = pace;
+    this.#throttle = throttle;
   }
 
   /** @throws CodedError where the file cannot be used */
@@ -43,65 +44,67 @@ export class Logins {
   }
 
   /**
-   * Whether there is such a user with such a password.
+   * Whether there is such a user with such a password. Failures make the answers of that user to that address slower,
+   * and of nobody else.
    *
-   * @param address of the client, which is slowed down after failures
-   * @throws RegistryProblem TOOMANYREQUESTS where the client must wait, UNKNOWN while the file cannot be used
+   * @param address of the client
+   * @throws RegistryProblem TOOMANYREQUESTS where too many logins wait, UNKNOWN while the file cannot be used
    */
   async verify(address: string, credentials: Credentials): Promise<boolean> {
-    const hash = await this.#hashOf(credentials.user);
-    const fingerprint = this.#fingerprint(credentials, hash.known);
-    if (this.#isVerified(fingerprint)) return true;
+    const hashes = await this.#hashesOf(credentials.user);
+    const fingerprint = this.#fingerprint(credentials, hashes.known);
+    if (this.#right.has(fingerprint)) return true;
+    // In a lane of its own: a client that goes on with an old password holds nobody up who has the right one.
+    if (this.#wrong.has(fingerprint)) return await this.#refuse({ address, user: fingerprint });
     // The many connections that a client opens at once are one login.
     const key = `${address} ${fingerprint}`;
-    const running = this.#running.get(key) ?? this.#try(address, credentials, hash);
+    const running = this.#running.get(key) ?? this.#check({ address, user: credentials.user }, credentials, hashes);
     this.#running.set(key, running);
     try {
-      const succeeded = await running;
-      if (succeeded) this.#remember(fingerprint);
-      return succeeded;
+      const matches = await running;
+      (matches ? this.#right : this.#wrong).add(fingerprint);
+      return matches;
     } finally {
       this.#running.delete(key);
     }
   }
 
-  /**
-   * Counts a header that holds no credentials as a failed login.
-   *
-   * @throws RegistryProblem TOOMANYREQUESTS where the client must wait
-   */
-  countUnusable(address: string): void {
-    this.#pace.begin(address);
-    this.#pace.ended(address, false);
+  /** Counts a header that holds no credentials as a failed login, and resolves when it may be answered. */
+  async refuseUnusable(address: string): Promise<void> {
+    await this.#refuse({ address, user: NO_USER });
   }
 
   async close(): Promise<void> {
     await this.#thread.close();
   }
 
-  async #try(address: string, { password }: Credentials, hash: UserHash): Promise<boolean> {
-    this.#pace.begin(address);
-    let succeeded: boolean | undefined;
-    try {
-      if (this.#thread.waiting >= MOST_WAITING) {
-        throw new RegistryProblem('TOOMANYREQUESTS', 'too many logins at once', { headers: { 'Retry-After': '2' } });
-      }
-      const matches = await this.#thread.matches(password, hash.known ?? hash.likeOthers);
-      succeeded = matches && hash.known !== undefined;
-      return succeeded;
-    } finally {
-      const failures = this.#pace.ended(address, succeeded);
-      if (succeeded === false && failures === this.#pace.free) {
-        this.#notice(`${address}: ${failures} failed logins; it is slowed down from here on`);
-      }
-    }
+  async #check(source: LoginSource, { password }: Credentials, hashes: UserHashes): Promise<boolean> {
+    const { known, decoys } = hashes;
+    const check = async (): Promise<boolean> => {
+      const all = known === undefined ? decoys : [known, ...decoys];
+      return (await this.#thread.matches(password, all)) && known !== undefined;
+    };
+    const { matches, failures } = await this.#throttle.check(source, check);
+    if (!matches) this.#note(source, failures);
+    return matches;
   }
 
-  async #hashOf(user: string): Promise<UserHash> {
+  async #refuse(source: LoginSource): Promise<false> {
+    this.#note(source, await this.#throttle.fail(source));
+    return false;
+  }
+
+  #note({ address }: LoginSource, failures: number): void {
+    if (failures !== this.#throttle.free || this.#noticed.has(address)) return;
+    this.#noticed.add(address);
+    this.#notice(`${address}: ${failures} failed logins; more of them are answered slowly`);
+  }
+
+  async #hashesOf(user: string): Promise<UserHashes> {
     try {
-      const users = await this.#file.users();
-      const [first = ''] = users.values();
-      return { known: users.get(user), likeOthers: hashOfNobody(costOf(first)) };
+      const { hashes, highestCost } = await this.#file.users();
+      const known = hashes.get(user);
+      return { known, decoys: decoysOf(known, highestCost) };
     } catch (cause) {
       throw new RegistryProblem('UNKNOWN', 'passwords cannot be checked at present', {
         status: 503,
@@ -116,28 +119,26 @@ export class Logins {
     const text = JSON.stringify([user, password, hash ?? null]);
     return createHmac('sha256', this.#secret).update(text).digest('base64');
   }
-
-  #isVerified(fingerprint: string): boolean {
-    const at = this.#verified.get(fingerprint);
-    return at !== undefined && performance.now() - at < VERIFIED_FOR_MS;
-  }
-
-  #remember(fingerprint: string): void {
-    this.#verified.delete(fingerprint);
-    this.#verified.set(fingerprint, performance.now());
-    const [oldest] = this.#verified.keys();
-    if (this.#verified.size > MOST_VERIFIED && oldest !== undefined) this.#verified.delete(oldest);
-  }
 }
 
-interface UserHash {
+interface UserHashes {
   /** The user's; undefined where there is no such user. */
   readonly known: string | undefined;
-  /** Takes as long to compare with, so that the time does not tell who is a user. */
-  readonly likeOthers: string;
+  /** To be compared with as well where the first does not match, so that the time does not tell who is a user. */
+  readonly decoys: readonly string[];
+}
+
+/**
+ * What makes a failed login take as long as one of the user whose hash costs most. Costs are logarithms: after a hash
+ * of cost 5 decoys of 5, 6 and 7 make it a cost of 8.
+ */
+function decoysOf(known: string | undefined, highest: number): string[] {
+  if (known === undefined) return [decoy(highest)];
+  const cost = costOf(known);
+  return Array.from({ length: highest - cost }, (_, i) => decoy(cost + i));
 }
 
 /** No password has this hash, as far as anybody knows. */
-function hashOfNobody(cost: number): string {
+function decoy(cost: number): string {
   return `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`;
 }
