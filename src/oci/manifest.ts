@@ -10,6 +10,7 @@ import {
   parseJsonObject,
 } from '#core';
 import { maxManifestBytes } from './content.ts';
+import { findFraction, foldName, lookOver } from './manifest-text.ts';
 
 /** An image manifest (image-spec v1.1.1 manifest.md). */
 export interface ImageManifest {
@@ -37,6 +38,10 @@ export type Manifest = ImageManifest | ImageIndex;
 
 /** Most descriptors that one manifest may list. */
 const MAX_ENTRIES = 100_000;
+
+const COMMON_MEMBERS = ['mediaType', 'artifactType', 'annotations'];
+const MANIFEST_MEMBERS = [...COMMON_MEMBERS, 'schemaVersion', 'config', 'layers', 'manifests', 'subject'];
+const DESCRIPTOR_MEMBERS = [...COMMON_MEMBERS, 'digest', 'size', 'data', 'urls', 'platform'];
 
 /**
  * The manifest in `bytes`. Fields that we do not know are let be; those that we act on must be of the right form.
@@ -111,6 +116,7 @@ export function parseDescriptor(value: JsonValue | undefined, name: string, fiel
   if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalid(name, field, 'no descriptor');
   const fields = value as JsonObject;
   const { mediaType, digest, size, data, urls, platform } = fields;
+  refuseOtherCase(fields, DESCRIPTOR_MEMBERS, name, `${field}.`);
   if (typeof mediaType !== 'string' || mediaType === '') throw invalid(name, `${field}.mediaType`, 'no media type');
   if (typeof digest !== 'string' || !isDigest(digest)) {
     throw invalid(name, `${field}.digest`, 'no sha256 or sha512 digest, so the content could not be checked');
@@ -132,14 +138,32 @@ export function parseDescriptor(value: JsonValue | undefined, name: string, fiel
 }
 
 function readFields(bytes: Uint8Array, name: string): JsonObject {
+  const { tooManyValues, hasFractions } = lookOver(bytes);
+  if (tooManyValues) throw invalid(name, '', 'more JSON values than any manifest needs');
+  let fields: JsonObject;
   try {
-    return parseJsonObject(bytes, name, { maxBytes: maxManifestBytes, maxDepth: 64 });
+    fields = parseJsonObject(bytes, name, { maxBytes: maxManifestBytes, maxDepth: 64 });
   } catch (cause) {
     throw new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: no manifest that all readers understand alike`, {
       hint: 'the cause below says where; have it pushed again by its maker',
       details: { name, field: '' },
       cause,
     });
+  }
+  const fraction = hasFractions ? findFraction(Buffer.from(bytes).toString('utf8')) : undefined;
+  if (fraction !== undefined)
+    throw invalid(name, fraction, 'written with a fraction or an exponent, not as a whole number');
+  refuseOtherCase(fields, MANIFEST_MEMBERS, name, '');
+  return fields;
+}
+
+/** Readers in Go take a member for another whose name differs in case alone, and the last of them counts. */
+function refuseOtherCase(fields: JsonObject, members: readonly string[], name: string, field: string): void {
+  for (const key of Object.keys(fields)) {
+    if (members.includes(key)) continue;
+    const folded = foldName(key);
+    if (!members.some((member) => member.toLowerCase() === folded)) continue;
+    throw invalid(name, `${field}${key}`, 'the name of another member in other letters');
   }
 }
 

@@ -225,3 +225,83 @@ test.each([
   await expect(reading()).rejects.toMatchObject({ code, message: expect.stringContaining('here') });
   expect(seen).toBeLessThan(100);
 });
+
+test.each(['5.0', '5e0', '5E+0', '50e-1', '-5', '-0.0', '9007199254740993', '1e400', '"5"', 'null'])(
+  'parseManifest: a size written as %s is refused, wherever a descriptor stands',
+  (size) => {
+    const descriptor = JSON.stringify(blob('a')).replace('"size":1', `"size":${size}`);
+    const { digest } = blob('{}');
+    const sound = JSON.stringify(blob('{}'));
+    for (const text of [
+      `{"schemaVersion":2,"mediaType":"${MANIFEST}","config":${descriptor},"layers":[]}`,
+      `{"schemaVersion":2,"mediaType":"${MANIFEST}","config":${sound},"layers":[${sound},${descriptor}]}`,
+      `{"schemaVersion":2,"mediaType":"${MANIFEST}","config":${sound},"layers":[],"subject":${descriptor}}`,
+      `{"schemaVersion":2,"mediaType":"${INDEX}","manifests":[${descriptor}]}`,
+      `{"schemaVersion":2,"mediaType":"${INDEX}","manifests":[{"size":1,"digest":"${digest}","mediaType":"x","s\\u0069ze":${size}}]}`,
+    ]) {
+      expect(() => parseManifest(Buffer.from(text), undefined, 'm'), text).toThrow(
+        expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID' }),
+      );
+      // It is the size that is refused.
+      if (text.includes(descriptor))
+        expect(parseManifest(Buffer.from(text.replace(descriptor, sound)), undefined, 'm')).toBeDefined();
+    }
+  },
+);
+
+test.each(['2.0', '2e0', '20e-1'])('parseManifest: a schemaVersion written as %s is refused', (version) => {
+  const text = Buffer.from(manifestOf({})).toString().replace('"schemaVersion":2', `"schemaVersion":${version}`);
+  expect(() => parseManifest(Buffer.from(text), undefined, 'm')).toThrow(/schemaversion/);
+});
+
+test('parseManifest: fractions in members that readers do not look at are let be', () => {
+  const bytes = manifestOf({
+    extra: { size: 5.5, list: [1.5, { size: 2.5 }], config: { size: 0.5 } },
+    annotations: { a: '5.0 e' },
+  });
+  expect(parseManifest(bytes, MANIFEST, 'm').kind).toBe('manifest');
+});
+
+test.each([
+  ['Layers', []],
+  ['CONFIG', blob('b')],
+  ['mediatype', INDEX],
+  ['schemaversion', 2],
+  ['Subject', blob('s', MANIFEST)],
+  ['Annotation\u017f', {}],
+])('parseManifest: a member %s, which Go takes for another, is refused', (name, value) => {
+  expect(() => parseManifest(manifestOf({ [name]: value }), undefined, 'm')).toThrow(
+    expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID' }),
+  );
+});
+
+test.each(['Size', 'DIGEST', 'mediaTYPE', '\u017fize', 'Urls', 'Data'])(
+  'parseManifest: a member %s of a descriptor is refused',
+  (name) => {
+    const layer = { ...blob('a'), [name]: 7 };
+    expect(() => parseManifest(manifestOf({ layers: [layer] }), undefined, 'm')).toThrow(
+      expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID' }),
+    );
+  },
+);
+
+test.each(['[]', '{}', '1', '"a"', '{"a":1}', '1e5', '[[[[[[[[]]]]]]]]'])(
+  'parseManifest: a text of 4 MB of %s is refused before it is read',
+  (value) => {
+    const count = Math.floor(4_000_000 / (value.length + 1));
+    const bomb = Buffer.from(`{"schemaVersion":2,"manifests":[],"x":[${Array(count).fill(value).join(',')}]}`);
+    expect(() => parseManifest(bomb, undefined, 'm')).toThrow(/more JSON values than any manifest needs/);
+    expect(detectManifestType(bomb)).toBeUndefined();
+  },
+);
+
+test('parseManifest: an index of 4 MiB is read', () => {
+  const child = { ...blob('a', MANIFEST), annotations: { a: 'b' } };
+  const count = Math.floor((4 * 1024 * 1024 - 100) / (JSON.stringify(child).length + 1));
+  const index = parseManifest(
+    encode({ schemaVersion: 2, mediaType: INDEX, manifests: Array(count).fill(child) }),
+    undefined,
+    'm',
+  );
+  expect(index.kind === 'index' && index.manifests.length).toBe(count);
+});
