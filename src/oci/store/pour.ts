@@ -3,7 +3,10 @@ import { CodedError, type Digester, fileError } from '#core';
 import type { ByteStream } from '../ports.ts';
 
 /** Bytes gathered before they are written: fewer, larger writes, that overlap with receiving and hashing. */
-const BATCH_SIZE_BYTES = 1024 * 1024;
+const BATCH_SIZE_BYTES = { largest: 1024 * 1024, smallest: 64 * 1024 };
+/** What all of a process may gather, while so much is enough for the smallest batches. */
+const GATHERED_BYTES = 64 * 1024 * 1024;
+let pouring = 0;
 
 /** What pouring into a file needs beside the file and the bytes. */
 export interface PourOptions {
@@ -17,6 +20,8 @@ export interface PourOptions {
   readonly maxSizeBytes: number;
   /** Ends the pouring at once; what has come by then is written. */
   readonly signal: AbortSignal;
+  /** Called whenever bytes have come. */
+  readonly moved: () => void;
 }
 
 /**
@@ -27,7 +32,7 @@ export interface PourOptions {
  * @throws CodedError ERR_EXPORT_TOO_LARGE, ERR_EXPORT_INTERRUPTED by the signal, and what the stream throws
  */
 export async function pour(chunks: ByteStream, file: FileHandle, options: PourOptions): Promise<number> {
-  const { path, digester, maxSizeBytes, signal } = options;
+  const { path, digester, maxSizeBytes, signal, moved } = options;
   let written = options.position;
   let batch: Uint8Array[] = [];
   let gathered = 0;
@@ -42,6 +47,7 @@ export async function pour(chunks: ByteStream, file: FileHandle, options: PourOp
     batch = [];
     gathered = 0;
   };
+  pouring++;
   try {
     for await (const chunk of interruptible(chunks, signal)) {
       if (written + gathered + chunk.byteLength > maxSizeBytes) {
@@ -49,16 +55,24 @@ export async function pour(chunks: ByteStream, file: FileHandle, options: PourOp
           hint: 'raise the limit of the server, or split the content',
         });
       }
+      moved();
       digester?.update(chunk);
       batch.push(chunk);
       gathered += chunk.byteLength;
-      if (gathered >= BATCH_SIZE_BYTES) await flush();
+      if (gathered >= batchSize()) await flush();
     }
   } finally {
+    pouring--;
     await flush();
     await writing;
   }
   return written;
+}
+
+/** One batch is gathered while another is written. */
+function batchSize(): number {
+  const share = GATHERED_BYTES / pouring / 2;
+  return Math.max(BATCH_SIZE_BYTES.smallest, Math.min(BATCH_SIZE_BYTES.largest, share));
 }
 
 async function writeAll(file: FileHandle, path: string, buffers: Uint8Array[], position: number): Promise<void> {
@@ -94,7 +108,7 @@ async function* interruptible(chunks: ByteStream, signal: AbortSignal): AsyncGen
   interrupted.promise.catch(() => undefined);
   const onAbort = (): void =>
     interrupted.reject(
-      new CodedError('ERR_EXPORT_INTERRUPTED', 'another request went on with this upload', {
+      new CodedError('ERR_EXPORT_INTERRUPTED', 'no more bytes came, and another request has taken this upload over', {
         hint: 'ask for the state of the upload and go on from there',
       }),
     );

@@ -16,7 +16,7 @@ import type { Blobs } from './blobs.ts';
 import { isMissing, sizeOf } from './files.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
 import { pour } from './pour.ts';
-import type { Session, Sessions } from './sessions.ts';
+import type { Session, Sessions, Turn } from './sessions.ts';
 
 /** How an upload takes bytes in. */
 export interface AppendOptions {
@@ -74,27 +74,32 @@ export class Uploads {
   }
 
   /**
-   * Adds bytes at the end. A call that finds another at work on the same upload ends that one and goes on where
-   * it stopped: it belongs to a connection that its client has given up. When the bytes stop coming early, those
-   * that came stay.
+   * Adds bytes at the end. A call that finds another at work on the same upload waits for it for a while, and ends it
+   * when no more bytes come to it. One without an offset is not accepted when the other has added bytes. When the bytes
+   * stop coming early, those that came stay.
    *
-   * @throws CodedError ERR_EXPORT_NOT_FOUND where there is no such upload
+   * @throws CodedError ERR_EXPORT_NOT_FOUND where there is no such upload, ERR_EXPORT_LOCKED where another goes on
    */
   async append(id: string, chunks: ByteStream, options: AppendOptions = {}): Promise<AppendResult> {
+    const passed = await this.#sizePassed(id, options);
+    if (passed !== undefined) return { accepted: false, size: passed };
     return await this.#enter(id, async (upload) => await this.#take(upload, chunks, options));
   }
 
   /**
    * Adds the last bytes, if any, and makes the upload a blob of the repository, whole and durable. Where the digest
-   * is wrong the upload is gone: a stream that is wrong cannot be mended by more of it.
+   * is wrong the upload is gone: a stream that is wrong cannot be repaired by more of it. An upload that has become
+   * this blob already is accepted again: its client may not have got the answer.
    *
-   * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_DIGEST_MISMATCH
+   * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_LOCKED, ERR_EXPORT_DIGEST_MISMATCH
    */
   async commit(id: string, digest: Digest, chunks?: ByteStream, options: AppendOptions = {}): Promise<AppendResult> {
     const algorithm = algorithmOf(digest);
-    return await this.#enter(id, async (upload) => {
+    const passed = await this.#sizePassed(id, options);
+    if (passed !== undefined) return { accepted: false, size: passed };
+    const commit = this.#enter(id, async (upload) => {
       const { path } = upload;
-      const result = await this.#take(upload, chunks ?? nothing(), { ...options, algorithm });
+      const result = await this.#take(upload, chunks, { ...options, algorithm });
       if (!result.accepted) return result;
       const actual = await digestOfUpload(upload, result.size, algorithm);
       if (actual !== digest) {
@@ -106,15 +111,21 @@ export class Uploads {
       }
       await this.#publish(upload, digest);
       this.#sessions.forget(path);
+      this.#sessions.publish(path, digest);
       return result;
+    });
+    return await commit.catch(async (error: unknown) => {
+      const size = isCoded(error, 'ERR_EXPORT_NOT_FOUND') ? await this.#publishedSize(id, digest) : undefined;
+      if (size === undefined) throw error;
+      return { accepted: true, size };
     });
   }
 
-  /** Gives an upload up. False when there is no such upload. */
+  /** Ends an upload, and the request at work on it. False when there is no such upload. */
   async cancel(id: string): Promise<boolean> {
     if (!ID.test(id)) return false;
     const path = this.#repository.upload(id);
-    return await this.#sessions.enter(path, async () => await this.#drop(path));
+    return await this.#sessions.enter(path, async () => await this.#drop(path), { endOther: true });
   }
 
   /** Takes in a whole blob at once. @returns its size in bytes */
@@ -131,7 +142,8 @@ export class Uploads {
   async #enter<T>(id: string, action: (upload: OpenUpload) => Promise<T>): Promise<T> {
     const path = this.#repository.upload(id);
     if (!ID.test(id)) throw noUpload(id);
-    return await this.#sessions.enter(path, async (session, signal) => {
+    const sizeBefore = await sizeOf(path);
+    return await this.#sessions.enter(path, async (session, turn) => {
       let file: FileHandle;
       try {
         file = await this.#tenant.files.open(path, constants.O_RDWR);
@@ -140,7 +152,7 @@ export class Uploads {
         throw isMissing(error) ? noUpload(id) : fileError(error, path);
       }
       try {
-        return await action({ path, file, session, signal });
+        return await action({ path, file, session, turn, sizeBefore: turn.waited ? sizeBefore : undefined });
       } catch (error) {
         // Left there, it would keep the disk full.
         if (isCoded(error, 'ERR_EXPORT_DISK_FULL')) await this.#drop(path);
@@ -151,20 +163,37 @@ export class Uploads {
     });
   }
 
+  /** The size of an upload that has grown beyond an offset, which then is wrong whatever another request does. */
+  async #sizePassed(id: string, { offset }: AppendOptions): Promise<number | undefined> {
+    const size = offset === undefined ? undefined : await this.size(id);
+    return offset !== undefined && size !== undefined && size > offset ? size : undefined;
+  }
+
+  /** The size of the blob that an upload has become, if it is this one. */
+  async #publishedSize(id: string, digest: Digest): Promise<number | undefined> {
+    const isSame = this.#sessions.published(this.#repository.upload(id)) === digest;
+    return isSame ? await this.#blobs.size(digest) : undefined;
+  }
+
   async #drop(path: string): Promise<boolean> {
     this.#sessions.forget(path);
     return await this.#tenant.files.remove(path);
   }
 
-  async #take(upload: OpenUpload, chunks: ByteStream, options: TakeOptions): Promise<AppendResult> {
-    const { path, file, session, signal } = upload;
+  async #take(upload: OpenUpload, chunks: ByteStream | undefined, options: TakeOptions): Promise<AppendResult> {
+    const { path, file, session, turn, sizeBefore } = upload;
     const { offset, maxSizeBytes = Number.MAX_SAFE_INTEGER, algorithm } = options;
     const { size: position } = await file.stat();
-    if (offset !== undefined && offset !== position) return { accepted: false, size: position };
+    // Bytes without an offset were meant for the end that the upload had when they were sent.
+    const expected = offset ?? (chunks === undefined ? undefined : sizeBefore);
+    if (expected !== undefined && expected !== position) return { accepted: false, size: position };
     if (position === 0) session.digester = new Digester(algorithm ?? session.digester?.algorithm);
     else if (session.digester?.size !== position) session.digester = undefined;
     const { digester } = session;
-    return { accepted: true, size: await pour(chunks, file, { path, position, digester, maxSizeBytes, signal }) };
+    if (chunks === undefined) return { accepted: true, size: position };
+    const { signal, moved } = turn;
+    const size = await pour(chunks, file, { path, position, digester, maxSizeBytes, signal, moved });
+    return { accepted: true, size };
   }
 
   async #publish({ path, file }: OpenUpload, digest: Digest): Promise<void> {
@@ -189,7 +218,9 @@ interface OpenUpload {
   readonly path: string;
   readonly file: FileHandle;
   readonly session: Session;
-  readonly signal: AbortSignal;
+  readonly turn: Turn;
+  /** The size in bytes before another request was waited for; undefined where there was none. */
+  readonly sizeBefore: number | undefined;
 }
 
 /** The digest of an upload: as it was taken while the bytes came, or, after a restart, from the file. */
@@ -215,5 +246,3 @@ function noUpload(id: string): CodedError {
     hint: 'begin a new upload',
   });
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

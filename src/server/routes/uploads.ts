@@ -36,7 +36,8 @@ export function addUploadRoutes(app: RegistryApp, context: RegistryContext): voi
     const id = c.req.param('id');
     const digest = digestFrom(c.req.query('digest'));
     const { chunks, options } = chunkOf(c, context);
-    const result = await known(id, repository.uploads.commit(id, digest, chunks, options));
+    const added = contentLengthOf(c) === 0 ? undefined : chunks;
+    const result = await known(id, repository.uploads.commit(id, digest, added, options));
     if (!result.accepted) throw outOfOrder(repository, id, result.size);
     return created(repository, digest);
   });

@@ -123,6 +123,74 @@ test('a newer request takes an upload over from one that hangs', async () => {
   expect(await blobs.size(digest)).toBe(300_000);
 });
 
+/** A stream whose end the test brings about. */
+function held(from: number, to: number) {
+  const begun = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<void>();
+  const chunks = (async function* () {
+    yield* pieces(from, to);
+    begun.resolve();
+    await end.promise;
+  })();
+  return { chunks, begun: begun.promise, end: end.resolve };
+}
+
+test('a request for an offset that has passed is told so, and the one under way goes on', async () => {
+  const { uploads, blobs } = (await open(await tempFolder())).repository('a');
+  const id = await uploads.start();
+  await uploads.append(id, pieces(0, 50_000));
+  const first = held(50_000, 300_000);
+  const running = uploads.append(id, first.chunks, { offset: 50_000 });
+  await first.begun;
+  const refused = { accepted: false, size: 50_000 };
+  expect(await uploads.append(id, pieces(0, 50_000), { offset: 0 })).toEqual(refused);
+  expect(await uploads.commit(id, digest, pieces(0, 300_000), { offset: 10 })).toEqual(refused);
+  first.end();
+  expect(await running).toEqual({ accepted: true, size: 300_000 });
+  await uploads.commit(id, digest);
+  expect(await blobs.size(digest)).toBe(300_000);
+});
+
+test('a request without an offset that comes while another adds bytes is not accepted after it', async () => {
+  const { uploads, blobs } = (await open(await tempFolder())).repository('a');
+  const id = await uploads.start();
+  const first = held(0, 300_000);
+  const running = uploads.append(id, first.chunks);
+  await first.begun;
+  const second = uploads.append(id, pieces(0, 300_000));
+  const ending = uploads.commit(id, digest);
+  first.end();
+  expect(await running).toEqual({ accepted: true, size: 300_000 });
+  const [late] = await Promise.allSettled([second]);
+  if (late.status === 'fulfilled') expect(late.value).toEqual({ accepted: false, size: 300_000 });
+  else expect(late.reason).toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+  // One that adds nothing ends the upload as it is by then.
+  expect(await ending).toEqual({ accepted: true, size: 300_000 });
+  expect(await blobs.size(digest)).toBe(300_000);
+});
+
+test('eight identical commits at once all succeed, and one for another digest does not', async () => {
+  const { uploads, blobs } = (await open(await tempFolder())).repository('a');
+  const id = await uploads.start();
+  const commits = Array.from({ length: 8 }, () => uploads.commit(id, digest, pieces(0, 300_000)));
+  expect(await Promise.all(commits)).toEqual(commits.map(() => ({ accepted: true, size: 300_000 })));
+  const other = describe(Buffer.from('other')).digest;
+  await expect(uploads.commit(id, other)).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+  await blobs.delete(digest);
+  await expect(uploads.commit(id, digest)).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+});
+
+test('cancelling ends the request at work', async () => {
+  const { uploads } = (await open(await tempFolder())).repository('a');
+  const id = await uploads.start();
+  const { chunks, waiting } = stuckAfter(50_000);
+  const running = expect(uploads.append(id, chunks)).rejects.toMatchObject({ code: 'ERR_EXPORT_INTERRUPTED' });
+  await waiting;
+  expect(await uploads.cancel(id)).toBe(true);
+  await running;
+  expect(await uploads.size(id)).toBeUndefined();
+});
+
 test('an upload cannot grow beyond the limit', async () => {
   const { uploads } = (await open(await tempFolder())).repository('a');
   const id = await uploads.start();
