@@ -3,9 +3,11 @@ import { Hono } from 'hono';
 import type { Store } from '#oci';
 import { type Access, addGuard } from './access/guard.ts';
 import { API_VERSION, type RegistryApp, type RegistryContext, type RegistryEnv } from './context.ts';
+import { type LimitOptions, Limits } from './limits.ts';
 import { problemOf, RegistryProblem, refusal } from './problem.ts';
 import { addBlobRoutes } from './routes/blobs.ts';
-import { addHealthRoute } from './routes/health.ts';
+import { addCatalogRoute } from './routes/catalog.ts';
+import { addHealthRoutes } from './routes/health.ts';
 import { addManifestRoutes } from './routes/manifests.ts';
 import { addPingRoute } from './routes/ping.ts';
 import { addReferrerRoutes } from './routes/referrers.ts';
@@ -23,17 +25,25 @@ export interface AppOptions {
   readonly deletes?: boolean;
   /** The largest blob that is taken in, in bytes; 1 TiB unless told. */
   readonly maxBlobBytes?: number;
+  /** What clients may take up of this process. */
+  readonly limits?: LimitOptions;
   /** Told of every fault of this side, with what the client is not told. */
   readonly report?: (error: unknown) => void;
+}
+
+/** Of those somebody has been told already, and every request until they are over would say it again. */
+function isKnownOutage({ status, code }: RegistryProblem): boolean {
+  return status === 503 && code === 'UNKNOWN';
 }
 
 const READS = ['GET', 'HEAD'];
 const LARGEST_BLOB_BYTES = 2 ** 40;
 
-/** The `/v2/` API (distribution-spec v1.1.1) over a store, and `/healthz`. */
+/** The `/v2/` API (distribution-spec v1.1.1) over a store, `/healthz` and `/readyz`. */
 export function createApp(options: AppOptions): RegistryApp {
   const { store, access = {}, readOnly = false, deletes = true, maxBlobBytes = LARGEST_BLOB_BYTES, report } = options;
-  const context: RegistryContext = { store, readOnly, deletes, maxBlobBytes };
+  const limits = new Limits(options.limits ?? {}, access.behindProxy ?? false);
+  const context: RegistryContext = { store, readOnly, deletes, maxBlobBytes, limits };
   const app = new Hono<RegistryEnv>();
 
   app.use('/v2/*', async (c, next) => {
@@ -47,7 +57,8 @@ export function createApp(options: AppOptions): RegistryApp {
     await next();
   });
   addPingRoute(app);
-  addHealthRoute(app, context);
+  addHealthRoutes(app, context);
+  addCatalogRoute(app, context);
   addUploadRoutes(app, context);
   addBlobRoutes(app, context);
   addManifestRoutes(app, context);
@@ -60,8 +71,7 @@ export function createApp(options: AppOptions): RegistryApp {
   });
   app.onError((error) => {
     const problem = problemOf(error);
-    // 503: somebody has been told already, and every request until it is put right would say it again.
-    if (problem.status >= 500 && problem.status !== 503) report?.(error);
+    if (problem.status >= 500 && !isKnownOutage(problem)) report?.(error);
     return problem.toResponse();
   });
   return app;

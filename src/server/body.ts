@@ -1,6 +1,7 @@
 import { CodedError } from '#core';
 import type { ByteStream } from '#oci';
-import { type RegistryRequest, socketsOf } from './context.ts';
+import { clientOf } from './access/client-address.ts';
+import { type RegistryContext, type RegistryRequest, socketsOf } from './context.ts';
 import { Pace } from './pace.ts';
 import { RegistryProblem } from './problem.ts';
 
@@ -53,19 +54,61 @@ export async function* exactly(sizeBytes: number, body: ByteStream): ByteStream 
   if (left > 0) throw wrongLength(sizeBytes, 'fewer');
 }
 
-/** A small body, in memory. @throws RegistryProblem SIZE_INVALID with status 413 */
-export async function readBody(c: RegistryRequest, maxBytes: number): Promise<Uint8Array> {
+/** A body in memory, counted until it is disposed of. */
+export interface HeldBody extends Disposable {
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * A small body, in memory. Its bytes are counted as they come: what a client announces costs nothing.
+ *
+ * @throws RegistryProblem SIZE_INVALID with status 413, or 408 where it has not come in time; TOOMANYREQUESTS
+ */
+export async function readBody(c: RegistryRequest, { limits }: RegistryContext, maxBytes: number): Promise<HeldBody> {
   const tooLarge = (): RegistryProblem =>
     new RegistryProblem('SIZE_INVALID', `expected ${maxBytes} bytes or fewer`, { status: 413 });
   if ((contentLengthOf(c) ?? 0) > maxBytes) throw tooLarge();
+  const client = clientOf(c, limits.behindProxy);
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of bodyOf(c)) {
-    size += chunk.byteLength;
-    if (size > maxBytes) throw tooLarge();
-    chunks.push(chunk);
+  const give = (): void => limits.bodies.give(client, size);
+  try {
+    for await (const chunk of inTime(bodyOf(c), limits.bodyDeadlineMs)) {
+      limits.bodies.take(client, chunk.byteLength);
+      size += chunk.byteLength;
+      if (size > maxBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+    return { bytes: Buffer.concat(chunks.splice(0), size), [Symbol.dispose]: give };
+  } catch (error) {
+    give();
+    throw error;
   }
-  return Buffer.concat(chunks, size);
+}
+
+/** The stream, which fails when it has not ended after so long. */
+async function* inTime(chunks: ByteStream, deadlineMs: number): ByteStream {
+  const late = Promise.withResolvers<never>();
+  late.promise.catch(() => undefined);
+  const tooSlow = (): void => {
+    const seconds = Math.round(deadlineMs / 1000);
+    late.reject(new RegistryProblem('SIZE_INVALID', `the body has not come in ${seconds} seconds`, { status: 408 }));
+  };
+  const timer = setTimeout(tooSlow, deadlineMs);
+  const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    while (true) {
+      const next = iterator.next();
+      next.catch(() => undefined);
+      const result = await Promise.race([next, late.promise]);
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    clearTimeout(timer);
+    // Not awaited: a stream that waits for bytes answers only when they come.
+    void iterator.return?.()?.catch(() => undefined);
+  }
 }
 
 async function nextOf(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {

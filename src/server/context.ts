@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
 import type { Store } from '#oci';
+import type { Limits } from './limits.ts';
 
 /** What the routes work with. */
 export interface RegistryContext {
@@ -11,6 +12,8 @@ export interface RegistryContext {
   readonly deletes: boolean;
   /** The largest blob that is taken in. */
   readonly maxBlobBytes: number;
+  /** What is held in memory for clients. */
+  readonly limits: Limits;
 }
 
 /** What Hono is told of a request beside the request. */

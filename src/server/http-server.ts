@@ -3,6 +3,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { CodedError, isSystemError } from '#core';
+import { type ConnectionLimits, limitConnections } from './connections.ts';
 import type { RegistryApp } from './context.ts';
 import type { Identity } from './identity.ts';
 import { RegistryProblem } from './problem.ts';
@@ -22,8 +23,19 @@ const LONGEST_HANDSHAKE_MS = 20_000;
 /** Twice what the longest name and the longest digest need, escaped. Routing takes the square of a path's length. */
 const LONGEST_PATH = 1024;
 
-/** A server for an app, over TLS where it has an identity. No byte in either direction for `idleMs` ends a connection. */
-export function serverFor(app: RegistryApp, idleMs: number, identity: Identity | undefined): Server {
+/** How a server treats its connections. */
+export interface ConnectionOptions {
+  /** No byte in either direction for so long ends a connection. */
+  readonly idleMs: number;
+  readonly limits: ConnectionLimits;
+}
+
+/** A server for an app, over TLS where it has an identity. */
+export function serverFor(
+  app: RegistryApp,
+  identity: Identity | undefined,
+  { idleMs, limits }: ConnectionOptions,
+): Server {
   const answer = getRequestListener(
     (request, env) => (isTooLong(env.incoming.url) ? tooLong() : app.fetch(request, env)),
     { overrideGlobalObjects: false },
@@ -37,6 +49,7 @@ export function serverFor(app: RegistryApp, idleMs: number, identity: Identity |
           listener,
         );
   server.timeout = idleMs;
+  limitConnections(server, limits);
   return server;
 }
 

@@ -68,6 +68,7 @@ const OF_OURS: Partial<Record<ErrorCode, { code: ProblemCode; status?: number }>
   ERR_EXPORT_MANIFEST_INVALID: { code: 'MANIFEST_INVALID' },
   ERR_EXPORT_TOO_LARGE: { code: 'SIZE_INVALID', status: 413 },
   ERR_EXPORT_INTERRUPTED: { code: 'BLOB_UPLOAD_INVALID', status: 409 },
+  ERR_EXPORT_LOCKED: { code: 'BLOB_UPLOAD_INVALID', status: 409 },
   ERR_EXPORT_NETWORK: { code: 'BLOB_UPLOAD_INVALID', status: 408 },
   ERR_EXPORT_RATE_LIMITED: { code: 'TOOMANYREQUESTS' },
 };
@@ -88,7 +89,11 @@ export function problemOf(error: unknown): RegistryProblem {
     return new RegistryProblem('DIGEST_INVALID', `${digest}: damaged in the registry`, { status: 500, cause: error });
   }
   if (error.code === 'ERR_EXPORT_DISK_FULL') {
-    return new RegistryProblem('UNKNOWN', 'no space left in the registry', { status: 507, cause: error });
+    return new RegistryProblem('DENIED', 'no space left in the registry', { status: 507, cause: error });
+  }
+  if (error.code === 'ERR_EXPORT_NOT_WRITABLE') {
+    const message = 'the registry cannot write to its storage at present';
+    return new RegistryProblem('DENIED', message, { status: 503, cause: error });
   }
   const known = OF_OURS[error.code];
   if (known === undefined) return new RegistryProblem('UNKNOWN', undefined, { cause: error });

@@ -1,12 +1,15 @@
 import { join } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
-import { openStore, type Store } from '#oci';
+import { CodedError, isCoded } from '#core';
+import { openStore, type Store, type StoreOptions } from '#oci';
 import type { Access } from './access/guard.ts';
 import { Logins } from './access/logins.ts';
 import { createApp } from './app.ts';
+import type { ConnectionLimits } from './connections.ts';
 import { bracketed, isOnlyLocal, judgeExposure } from './exposure.ts';
 import { close, listen, serverFor } from './http-server.ts';
 import { followIdentity, type IdentityFiles, readIdentity } from './identity.ts';
+import type { LimitOptions } from './limits.ts';
 
 /** What is served, where, and to whom. */
 export interface ServerOptions {
@@ -31,6 +34,10 @@ export interface ServerOptions {
   readonly behindProxy?: boolean;
   /** No byte in either direction for so long ends a connection; a minute unless told. */
   readonly idleMs?: number;
+  /** How many connections are taken: 512 of one address, unless all come through a proxy, and 4096 of all. */
+  readonly connections?: Partial<ConnectionLimits>;
+  /** What clients may take up of the process's memory. */
+  readonly limits?: LimitOptions;
   /** Told of every fault of this side. */
   readonly report?: (error: unknown) => void;
   /** Told what an operator wants to know while it runs: files read again, clients slowed down. */
@@ -56,12 +63,14 @@ export interface RunningServer {
 
 const IDLE_MS = 60_000;
 const CLOSE_GRACE_MS = 5_000;
+/** Clients open some dozens; what is left over is for many of them behind one address. */
+const CONNECTIONS: ConnectionLimits = { perClient: 512, total: 4096 };
 
 /**
  * Starts the registry over `DATADIR/registry/TENANT`.
  *
  * @throws CodedError ERR_EXPORT_USAGE where anybody who is not on this machine could write, or the htpasswd file
- *   cannot be used; ERR_EXPORT_KEY_INVALID for a certificate; ERR_EXPORT_LISTEN when the port is taken or not allowed;
+ *   cannot be used; ERR_EXPORT_NOT_WRITABLE unless read-only; ERR_EXPORT_KEY_INVALID for a certificate; ERR_EXPORT_LISTEN when the port is taken or not allowed;
  *   the codes of openStore
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -69,9 +78,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const warnings = judgeExposure({ ...options, host });
   const identity = tls === undefined ? undefined : await readIdentity(tls);
   const access = await accessOf(options, host);
-  const store = await openStore(join(dataDir, 'registry'), { tenant, readOnly });
+  const { store, faults } = await openWritable(join(dataDir, 'registry'), { tenant, readOnly });
+  warnings.push(...faults);
   const app = createApp({ ...options, store, access });
-  const server = serverFor(app, options.idleMs ?? IDLE_MS, identity);
+  const server = serverFor(app, identity, {
+    idleMs: options.idleMs ?? IDLE_MS,
+    limits: {
+      ...CONNECTIONS,
+      ...(options.behindProxy === true ? { perClient: undefined } : {}),
+      ...options.connections,
+    },
+  });
   const port = await listen(server, host, options.port);
   const unfollow =
     tls !== undefined && server instanceof TlsServer ? await followIdentity(server, tls, notice) : () => undefined;
@@ -90,6 +107,37 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await access.logins?.close();
     },
   };
+}
+
+/**
+ * Opens a store, and tries to write to it unless it is to be read only.
+ *
+ * @returns with it what an operator must be told of the disk
+ * @throws CodedError ERR_EXPORT_NOT_WRITABLE where no push could succeed
+ */
+async function openWritable(root: string, options: StoreOptions): Promise<{ store: Store; faults: string[] }> {
+  try {
+    const store = await openStore(root, options);
+    const full = options.readOnly === true ? undefined : await fullDisk(store);
+    return { store, faults: full === undefined ? [] : [full] };
+  } catch (error) {
+    if (!isCoded(error, 'ERR_EXPORT_NOT_WRITABLE')) throw error;
+    throw new CodedError(error.code, error.message, {
+      hint: 'make the folder writable for this user, or serve it with --read-only',
+      details: error.details,
+      cause: error,
+    });
+  }
+}
+
+async function fullDisk(store: Store): Promise<string | undefined> {
+  try {
+    await store.checkWritable();
+    return undefined;
+  } catch (error) {
+    if (!isCoded(error, 'ERR_EXPORT_DISK_FULL')) throw error;
+    return `${error.message}: pushes are refused until there is room; export-center gc --data DIR may make some`;
+  }
 }
 
 async function accessOf(options: ServerOptions, host: string): Promise<Access> {

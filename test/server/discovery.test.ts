@@ -79,3 +79,34 @@ test('referrers: a list too large for one answer comes in pages', async () => {
   expect(found.length).toBeGreaterThan(1);
   expect(found.flatMap(({ manifests }) => manifests).map(({ digest }) => digest)).toEqual(digests.sort());
 });
+
+test('tags: a number of entries that no list reaches is clamped', async () => {
+  await registry.pushImage('layer', { tag: 'v0' });
+  for (const n of ['10001', '2147483648', '9007199254740993', '9'.repeat(400)]) {
+    expect(await pages(`/v2/a/b/tags/list?n=${n}`)).toEqual([{ name: 'a/b', tags: ['v0'] }]);
+  }
+});
+
+test('catalog: all repositories in byte order, in pages of n, from last on, each once', async () => {
+  expect(await pages('/v2/_catalog')).toEqual([{ repositories: [] }]);
+  const names = ['a', 'a-b', 'a/b', 'a/b/c', 'a.c/x', 'a0', 'ab', 'b/c/d', 'z__y'];
+  for (const name of names) await registry.pushBlob(name, name);
+  // Nothing was ever pushed here.
+  await registry.request('/v2/begun/blobs/uploads/', { method: 'POST' });
+  const all = [...names].sort();
+  expect(await pages('/v2/_catalog')).toEqual([{ repositories: all }]);
+  for (const n of [1, 2, 3, 9, 100, 2147483648]) {
+    const found = await pages<{ repositories: string[] }>(`/v2/_catalog?n=${n}`);
+    expect(found.every(({ repositories }) => repositories.length <= n)).toBe(true);
+    expect(found.flatMap(({ repositories }) => repositories)).toEqual(all);
+  }
+  expect(await pages('/v2/_catalog?n=0')).toEqual([{ repositories: [] }]);
+  for (const last of ['', 'a', 'a-', 'a/', 'a/b/', 'a/b/c', 'a1', '~', '../..', 'a/b/c/d/e']) {
+    const found = await pages<{ repositories: string[] }>(`/v2/_catalog?n=2&last=${encodeURIComponent(last)}`);
+    expect(
+      found.flatMap(({ repositories }) => repositories),
+      last,
+    ).toEqual(all.filter((name) => name > last));
+  }
+  expect((await registry.request('/v2/_catalog?n=x')).status).toBe(400);
+});

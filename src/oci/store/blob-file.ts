@@ -5,8 +5,15 @@ import { isMissing } from './files.ts';
 
 /** Bytes read at a time: large enough that the calls cost little beside the copying. */
 const READ_SIZE_BYTES = 256 * 1024;
-/** Pieces on their way at once when a blob is sent: one is read while others are written. */
-const PIECES = 3;
+
+/** The memory that a blob is sent with. */
+export interface SendMemory {
+  readonly pieceBytes: number;
+  /** Pieces on their way at once: one is read while others are written. */
+  readonly pieces: number;
+}
+
+const SEND_MEMORY: SendMemory = { pieceBytes: READ_SIZE_BYTES, pieces: 3 };
 
 /** An open blob. It stays readable when its file is deleted or replaced; whoever opened it closes it. */
 export class BlobFile {
@@ -64,16 +71,20 @@ export class BlobFile {
    * Gives the bytes, or some of them, to `write`, and closes the blob. The memory of a piece is used again as soon as
    * its promise has resolved: that is what makes it twice as fast as `read`, whose chunks are the reader's to keep.
    */
-  async send(range: ByteRange, write: (piece: Uint8Array) => Promise<void>): Promise<void> {
+  async send(
+    range: ByteRange,
+    write: (piece: Uint8Array) => Promise<void>,
+    { pieceBytes, pieces }: SendMemory = SEND_MEMORY,
+  ): Promise<void> {
     const sent: Promise<Buffer>[] = [];
     try {
       for (let position = range.start, i = 0; position <= range.end; i++) {
-        const wanted = Math.min(READ_SIZE_BYTES, range.end - position + 1);
-        const buffer = (i < PIECES ? undefined : await sent.shift()) ?? Buffer.allocUnsafeSlow(wanted);
+        const wanted = Math.min(pieceBytes, range.end - position + 1);
+        const buffer = (i < pieces ? undefined : await sent.shift()) ?? Buffer.allocUnsafeSlow(wanted);
         const piece = await this.#fill(buffer.subarray(0, wanted), position);
         position += piece.byteLength;
         const done = write(piece).then(() => buffer);
-        // Awaited three pieces later; without this a failure in between would count as unhandled.
+        // Awaited some pieces later; without this a failure in between would count as unhandled.
         done.catch(() => undefined);
         sent.push(done);
       }

@@ -1,11 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type FileHandle, lutimes, mkdir, open, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import {
+  constants,
+  type FileHandle,
+  lutimes,
+  open,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FolderGuard, fileError, isSystemError, linkRefused, syncFolder, systemClock } from '#core';
 import { isMissing } from './files.ts';
 
 /** A file used within this time counts as just used, so that using it often costs no writes. */
 const FRESH_MS = 60_000;
+/** A block of most file systems: a disk without room for it is full. */
+const PROBE_BYTES = 4096;
 
 /** All that is written and deleted in a store; nothing of it goes through a link below the store's root. */
 export class StoreFiles {
@@ -147,12 +160,15 @@ export class StoreFiles {
     }
   }
 
-  /** Whether a new file can be made; it is removed again. @throws CodedError that says why not */
+  /** Writes a file of a few bytes, and removes it. @throws CodedError that says why not */
   async checkWritable(): Promise<void> {
     const name = `.${randomBytes(9).toString('hex')}.probe`;
     await this.inFolder(this.#tempDir, async (own) => {
-      await mkdir(join(own, name));
-      await rmdir(join(own, name));
+      try {
+        await writeFile(join(own, name), Buffer.alloc(PROBE_BYTES), { flag: 'wx' });
+      } finally {
+        await rm(join(own, name), { force: true });
+      }
     });
   }
 }

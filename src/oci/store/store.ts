@@ -8,8 +8,9 @@ import { parseRepositoryName, parseTenant } from './names.ts';
 import { type RepositoryPaths, TenantPaths } from './paths.ts';
 import { Referrers } from './referrers.ts';
 import { Sessions } from './sessions.ts';
-import { Tags } from './tags.ts';
+import { type Page, Tags } from './tags.ts';
 import { Uploads } from './uploads.ts';
+import { listRepositories } from './walk.ts';
 
 /** How a store is opened. */
 export interface StoreOptions {
@@ -63,6 +64,19 @@ export class Store {
       () => true,
       () => false,
     );
+  }
+
+  /** The names of repositories that something was pushed to, in byte order, those after `after` only. */
+  async listRepositories(query: {
+    readonly after?: string | undefined;
+    readonly limit: number;
+  }): Promise<Page<string>> {
+    return await listRepositories(this.paths, query);
+  }
+
+  /** @throws CodedError that says why nothing can be written: ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_DISK_FULL, ERR_EXPORT_IO */
+  async checkWritable(): Promise<void> {
+    await this.paths.files.checkWritable();
   }
 
   /** A repository, which need not be there yet. @throws CodedError ERR_EXPORT_REFERENCE_INVALID for a name that is none */

@@ -36,7 +36,7 @@ export function addBlobRoutes(app: RegistryApp, context: RegistryContext): void 
       await blob.close();
       return new Response(null, { status: 304, headers });
     }
-    return await sendRange(c, blob, headers);
+    return await sendRange(c, context, blob, headers);
   });
 
   app.delete(path, async (c) => {
@@ -48,7 +48,12 @@ export function addBlobRoutes(app: RegistryApp, context: RegistryContext): void 
   });
 }
 
-async function sendRange(c: RegistryRequest, blob: BlobFile, headers: Record<string, string>): Promise<Response> {
+async function sendRange(
+  c: RegistryRequest,
+  context: RegistryContext,
+  blob: BlobFile,
+  headers: Record<string, string>,
+): Promise<Response> {
   const { size } = blob;
   const condition = c.req.header('if-range');
   const wanted = condition === undefined || condition === headers['ETag'] ? c.req.header('range') : undefined;
@@ -64,7 +69,7 @@ async function sendRange(c: RegistryRequest, blob: BlobFile, headers: Record<str
   const { start, end } = range ?? { start: 0, end: size - 1 };
   headers['Content-Length'] = String(end - start + 1);
   if (range !== undefined) headers['Content-Range'] = `bytes ${start}-${end}/${size}`;
-  return await sendBlob(c, blob, { status: range === undefined ? 200 : 206, headers, range: { start, end } });
+  return await sendBlob(c, context, blob, { status: range === undefined ? 200 : 206, headers, range: { start, end } });
 }
 
 function unknown(digest: string): RegistryProblem {

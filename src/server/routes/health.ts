@@ -1,10 +1,43 @@
+import type { Store } from '#oci';
 import type { RegistryApp, RegistryContext } from '../context.ts';
 
-/** `GET /healthz`: whether the process answers and its store can be read. */
-export function addHealthRoute(app: RegistryApp, { store, readOnly }: RegistryContext): void {
-  app.get('/healthz', async (c) => {
+/** So often at most the store is asked: anybody may ask us. */
+const ASKED_EVERY_MS = 1000;
+
+/**
+ * `GET /healthz`: the process answers. `GET /readyz`: its store can be read and, unless the registry is read-only, be
+ * written; 503 while it cannot.
+ */
+export function addHealthRoutes(app: RegistryApp, { store, readOnly }: RegistryContext): void {
+  const isReady = remembered(async () => (await store.isReadable()) && (readOnly || (await isWritable(store))));
+  app.get('/healthz', (c) => {
     c.header('Cache-Control', 'no-store');
-    const ok = await store.isReadable();
+    return c.json({ status: 'ok', readOnly });
+  });
+  app.get('/readyz', async (c) => {
+    c.header('Cache-Control', 'no-store');
+    const ok = await isReady();
     return c.json({ status: ok ? 'ok' : 'unavailable', readOnly }, ok ? 200 : 503);
   });
+}
+
+async function isWritable(store: Store): Promise<boolean> {
+  return await store.checkWritable().then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Gives the same answer for a while. */
+function remembered(ask: () => Promise<boolean>): () => Promise<boolean> {
+  let answer: Promise<boolean> | undefined;
+  let askedAt = 0;
+  return () => {
+    const now = performance.now();
+    if (answer === undefined || now - askedAt >= ASKED_EVERY_MS) {
+      askedAt = now;
+      answer = ask();
+    }
+    return answer;
+  };
 }

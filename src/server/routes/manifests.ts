@@ -2,11 +2,15 @@ import type { Descriptor, Digest } from '#core';
 import { maxManifestBytes, type StoredRepository } from '#oci';
 import { readBody } from '../body.ts';
 import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
+import { holdAnswer } from '../hold.ts';
 import { RegistryProblem, refusal } from '../problem.ts';
 import { hasAlready, manifestNameOf, repositoryOf, tagFrom } from '../request.ts';
 
 /** Content types that say no more than that it is some text or bytes. */
 const SAYS_NOTHING = ['', 'application/json', 'application/octet-stream', 'text/plain'];
+
+/** How many tags a push may set. */
+const MOST_TAGS = 100;
 
 /** Reads, writes and deletes of manifests (spec.md#pulling-manifests, #pushing-manifests, #deleting-manifests). */
 export function addManifestRoutes(app: RegistryApp, context: RegistryContext): void {
@@ -26,6 +30,7 @@ export function addManifestRoutes(app: RegistryApp, context: RegistryContext): v
     const length = { 'Content-Length': String(descriptor.size) };
     // The type stored is sent whatever Accept says: the digest allows no other bytes.
     if (c.req.method === 'HEAD') return new Response(null, { headers: { ...headers, ...length } });
+    holdAnswer(c, context, descriptor.size);
     const bytes = await repository.manifests.read(descriptor);
     if (bytes === undefined) throw await unknown(repository, c);
     return new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { ...headers, ...length } });
@@ -36,9 +41,12 @@ export function addManifestRoutes(app: RegistryApp, context: RegistryContext): v
     const name = manifestNameOf(c);
     const more = (c.req.queries('tag') ?? []).map(tagFrom);
     const tags = 'tag' in name ? [name.tag, ...more] : more;
-    const bytes = await readBody(c, maxManifestBytes);
+    if (tags.length > MOST_TAGS) {
+      throw new RegistryProblem('UNSUPPORTED', `more than ${MOST_TAGS} tags at once`, { status: 400 });
+    }
+    using body = await readBody(c, context, maxManifestBytes);
     const digest = 'digest' in name ? name.digest : undefined;
-    const { descriptor, subject } = await repository.manifests.put(bytes, { mediaType: typeOf(c), digest, tags });
+    const { descriptor, subject } = await repository.manifests.put(body.bytes, { mediaType: typeOf(c), digest, tags });
     const headers = new Headers({
       Location: `/v2/${repository.name}/manifests/${descriptor.digest}`,
       'Docker-Content-Digest': descriptor.digest,

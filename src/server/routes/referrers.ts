@@ -1,6 +1,7 @@
 import { mediaTypes } from '#core';
 import { encodeDescriptor } from '#oci';
 import { REPOSITORY_PATH, type RegistryApp, type RegistryContext } from '../context.ts';
+import { holdAnswer } from '../hold.ts';
 import { RegistryProblem } from '../problem.ts';
 import { digestFrom, nextLink, repositoryOf } from '../request.ts';
 
@@ -25,6 +26,8 @@ export function addReferrerRoutes(app: RegistryApp, context: RegistryContext): v
       c.header('Link', nextLink(`/v2/${repository.name}/referrers/${subject}`, { artifactType, last: next }));
     }
     const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: items.map(encodeDescriptor) };
-    return c.body(JSON.stringify(index));
+    const body = JSON.stringify(index);
+    holdAnswer(c, context, body.length);
+    return c.body(body);
   });
 }

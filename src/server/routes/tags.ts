@@ -1,4 +1,5 @@
 import { REPOSITORY_PATH, type RegistryApp, type RegistryContext } from '../context.ts';
+import { holdAnswer } from '../hold.ts';
 import { RegistryProblem } from '../problem.ts';
 import { nextLink, pageSizeOf, repositoryOf } from '../request.ts';
 
@@ -19,6 +20,9 @@ export function addTagRoutes(app: RegistryApp, context: RegistryContext): void {
       const path = `/v2/${repository.name}/tags/list`;
       c.header('Link', nextLink(path, { n: String(limit), last: items.at(-1) }));
     }
-    return c.json({ name: repository.name, tags: items });
+    const body = JSON.stringify({ name: repository.name, tags: items });
+    holdAnswer(c, context, body.length);
+    c.header('Content-Type', 'application/json');
+    return c.body(body);
   });
 }

@@ -1,0 +1,142 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { expect, test, vi } from 'vitest';
+import { MemoryBudget } from '../../src/server/memory-budget.ts';
+import { SendBuffers } from '../../src/server/send-buffers.ts';
+import { describe, noise } from '../oci/content.ts';
+import { dial } from './raw.ts';
+import { problem } from './registry.ts';
+import { serving } from './serving.ts';
+
+const { start } = serving();
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+async function pushBlob(url: string, bytes: Uint8Array): Promise<string> {
+  const { digest } = describe(bytes);
+  const response = await fetch(`${url}/v2/a/blobs/uploads/?digest=${digest}`, {
+    method: 'POST',
+    body: Buffer.from(bytes),
+  });
+  expect(response.status).toBe(201);
+  return digest;
+}
+
+/** A manifest with a text in it that makes it large. */
+function largeManifest(sizeBytes: number): Buffer {
+  const { digest, size } = describe(Buffer.from('{}'));
+  const config = { mediaType: 'application/vnd.oci.empty.v1+json', digest, size };
+  return Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      config,
+      layers: [],
+      annotations: { text: 'x'.repeat(sizeBytes) },
+    }),
+  );
+}
+
+const put = (url: string, body: Buffer, tag = 'v1') => fetch(`${url}/v2/a/manifests/${tag}`, { method: 'PUT', body });
+
+/** A request for a manifest to be taken in, of which only so many bytes are sent. */
+async function halfSent(address: string, sentBytes: number): Promise<Socket> {
+  const socket = await dial(address);
+  socket.write(`PUT /v2/a/manifests/half HTTP/1.1\r\nHost: ${address}\r\nContent-Length: ${4 * MiB}\r\n\r\n`);
+  await new Promise((resolve) => socket.write(Buffer.alloc(sentBytes, 0x20), resolve));
+  return socket;
+}
+
+/** The status of the answer that comes on a socket. */
+async function statusOn(socket: Socket): Promise<number> {
+  const [head] = (await once(socket, 'data')) as [Buffer];
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(head.toString('latin1'))?.[1]);
+}
+
+test('the budget is kept for each client and for all, and given back', () => {
+  const budget = new MemoryBudget({ totalBytes: 100, clientBytes: 60 });
+  budget.take('a', 50);
+  expect(() => budget.take('a', 11)).toThrow(expect.objectContaining({ status: 429 }));
+  budget.take('b', 50);
+  expect(() => budget.take('c', 1)).toThrow(/at once/);
+  expect(budget.usedBytes).toBe(100);
+  budget.give('a', 50);
+  budget.take('c', 50);
+  for (const client of ['b', 'c']) budget.give(client, 50);
+  expect(budget.usedBytes).toBe(0);
+  budget.take('a', 60);
+});
+
+test('the more answers are sent, the less memory each gets', () => {
+  const buffers = new SendBuffers(10 * MiB);
+  const shares = Array.from({ length: 2000 }, () => buffers.begin());
+  expect(shares[0]).toMatchObject({ pieceBytes: 256 * KiB, pieces: 3 });
+  const all = shares.reduce((sum, { pieceBytes, pieces }) => sum + pieceBytes * pieces, 0);
+  // The smallest pieces of all of them, and what the first had.
+  expect(all).toBeLessThan(2000 * 16 * KiB + 10 * MiB * Math.log(2000));
+  for (const share of shares) share[Symbol.dispose]();
+  expect(buffers.active).toBe(0);
+  expect(buffers.begin().pieces).toBe(3);
+});
+
+test('manifests that are sent in part are counted, and what they hold is given back', async () => {
+  const limits = { bodies: { totalBytes: 3 * MiB, clientBytes: 2 * MiB } };
+  const { url, address } = await start({ limits });
+  await pushBlob(url, Buffer.from('{}'));
+  const sockets: Socket[] = [];
+  // One of those that come while another is read may be the one that is refused.
+  for (let status = 201; status === 201 && sockets.length < 20; ) {
+    sockets.push(await halfSent(address, 600 * KiB));
+    ({ status } = await put(url, largeManifest(300 * KiB)));
+  }
+  expect(await problem(put(url, largeManifest(300 * KiB)))).toBe('429 TOOMANYREQUESTS');
+  // What others hold, costs nobody the small ones.
+  expect((await put(url, largeManifest(10))).status).toBe(201);
+  for (const socket of sockets) socket.destroy();
+  await vi.waitFor(async () => expect((await put(url, largeManifest(1 * MiB))).status).toBe(201), { timeout: 10_000 });
+});
+
+test('a manifest that does not come in time is refused', async () => {
+  const { address } = await start({ limits: { bodyDeadlineMs: 50 } });
+  expect(await statusOn(await halfSent(address, 1000))).toBe(408);
+});
+
+test('answers that nobody takes are counted, and what they hold is given back', async () => {
+  const limits = { answers: { totalBytes: 20 * MiB, clientBytes: 12 * MiB } };
+  const { url, address } = await start({ limits });
+  await pushBlob(url, Buffer.from('{}'));
+  expect((await put(url, largeManifest(4_000_000))).status).toBe(201);
+  const get = async () => {
+    const response = await fetch(`${url}/v2/a/manifests/v1`);
+    await response.arrayBuffer();
+    return response.status;
+  };
+  const stalled: Socket[] = [];
+  // The system takes some megabytes for each connection before a reader that takes nothing is noticed.
+  for (let status = 200; status === 200 && stalled.length < 20; status = await get()) {
+    const socket = await dial(address);
+    socket.pause();
+    socket.write(`GET /v2/a/manifests/v1 HTTP/1.1\r\nHost: ${address}\r\n\r\n`.repeat(3));
+    stalled.push(socket);
+  }
+  expect(await get()).toBe(429);
+  for (const socket of stalled) socket.destroy();
+  await vi.waitFor(async () => expect(await get()).toBe(200), { timeout: 10_000 });
+});
+
+test('a client has so many connections and no more, and gets another for each that it gives back', async () => {
+  const { address, url } = await start({ connections: { perClient: 4 } });
+  const sockets = await Promise.all(Array.from({ length: 4 }, () => dial(address)));
+  const fifth = await dial(address);
+  await new Promise((resolve) => fifth.once('close', resolve).resume());
+  for (const socket of sockets) socket.destroy();
+  await vi.waitFor(async () => expect((await fetch(`${url}/v2/`)).status).toBe(200), { timeout: 10_000 });
+});
+
+test('a large blob is sent whole however small the pieces are', async () => {
+  const { url } = await start({ limits: { sendBytes: 1 } });
+  const bytes = noise(1_000_000);
+  const digest = await pushBlob(url, bytes);
+  const bodies = Array.from({ length: 8 }, async () => (await fetch(`${url}/v2/a/blobs/${digest}`)).arrayBuffer());
+  for (const body of await Promise.all(bodies)) expect(Buffer.compare(Buffer.from(body), bytes)).toBe(0);
+});
