@@ -45,6 +45,7 @@ export class Intake {
   readonly #withheldFiles: WithheldFile[] = [];
   readonly #ignored: IgnoredFile[] = [];
   #newest: Instant | undefined;
+  #newestRecord = '';
   #records = 0;
   #bytes = 0;
 
@@ -91,6 +92,7 @@ export class Intake {
       withheldFiles: this.#withheldFiles,
       ignored: this.#ignored,
       newest: this.#newest,
+      newestRecord: this.#newestRecord,
     });
   }
 
@@ -146,17 +148,20 @@ export class Intake {
       () => readTime(modified) as Instant,
     );
     const kept = verdict === 'kept' || verdict === 'unscored';
-    if (kept) this.#noteModified(modified);
-    const row = { key: format.keyOf(found, hex), hex, place, verdict: verdicts.indexOf(verdict) };
+    const key = format.keyOf(found, hex);
+    if (kept) this.#noteModified(modified, key);
+    const row = { key, hex, place, verdict: verdicts.indexOf(verdict) };
     await this.#sorterOf(format).add(row, kept ? json.bytes : NOTHING);
   }
 
-  #noteModified(modified: string): void {
+  #noteModified(modified: string, record: string): void {
     // UTC times that are older in their first 19 characters need no closer look.
     const isPlain = modified.length >= 20 && modified[10] === 'T' && modified.endsWith('Z');
     if (this.#newest !== undefined && isPlain && modified.slice(0, 19) < this.#newest.slice(0, 19)) return;
     const instant = readTime(modified) as Instant;
-    if (this.#newest === undefined || compareInstants(instant, this.#newest) > 0) this.#newest = instant;
+    const order = this.#newest === undefined ? 1 : compareInstants(instant, this.#newest);
+    if (order > 0 || (order === 0 && record < this.#newestRecord)) this.#newestRecord = record;
+    if (order > 0) this.#newest = instant;
   }
 
   #sorterOf(format: Format): Sorter {

@@ -36,6 +36,7 @@ export interface Taken {
   readonly ignored: readonly IgnoredFile[];
   /** Newest change among the kept; undefined when nothing was kept. */
   readonly newest: Instant | undefined;
+  readonly newestRecord: string;
 }
 
 /** Counts over all classes. */
@@ -55,6 +56,7 @@ export class SortedRecordSet implements RecordSet {
   readonly withheldFiles: readonly WithheldFile[];
   readonly ignored: readonly IgnoredFile[];
   readonly newest: Instant;
+  readonly newestRecord: string;
   readonly classes: Readonly<Partial<Record<RecordClass, ClassSummary>>>;
   readonly #taken: Taken;
 
@@ -67,6 +69,7 @@ export class SortedRecordSet implements RecordSet {
     this.withheldFiles = taken.withheldFiles;
     this.ignored = taken.ignored;
     this.newest = newest;
+    this.newestRecord = taken.newestRecord;
     this.#taken = taken;
   }
 

@@ -65,6 +65,8 @@ export interface RecordSet {
   readonly ignored: readonly IgnoredFile[];
   /** The newest `modified` (OSV), `last_updated` or `timestamp` (OpenVEX) among the kept records. */
   readonly newest: Instant;
+  /** The key of the record that has it, the first in byte order where there are several. */
+  readonly newestRecord: string;
   readonly classes: Readonly<Partial<Record<RecordClass, ClassSummary>>>;
   /** Batches of a quarter of a mebibyte or so, in byte order of key; can be read several times, one after the other. */
   batches(recordClass: RecordClass): AsyncIterable<readonly EvidenceRecord[]>;

@@ -36,7 +36,7 @@ export interface TrivyDbOptions extends BuildOptions {
  *   with a range that trivy could not parse is withheld in any case), ERR_EXPORT_TOO_LARGE, and those of files
  */
 export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): Build {
-  checkTimes(options);
+  checkTimes(set, options);
   const sources = new DataSources(options.dataSources);
   let finished: BuildReport | undefined;
   return {
@@ -124,12 +124,15 @@ function secondsOf(asOf: string): number {
 /** Times that a tar header holds; trivy would take 0 for the present. */
 const MAX_SECONDS = 2 ** 31 - 1;
 
-function checkTimes({ asOf, validForSeconds }: TrivyDbOptions): void {
+function checkTimes(set: RecordSet, { asOf, validForSeconds }: TrivyDbOptions): void {
   const seconds = secondsOf(asOf);
   if (!(seconds > 0 && seconds <= MAX_SECONDS)) {
-    throw new CodedError('ERR_EXPORT_USAGE', `a trivy.db cannot be dated ${asOf}`, {
-      hint: 'choose a time after 1970-01-01T00:00:00Z and before 2038-01-19T03:14:08Z with --as-of',
-      details: { asOf },
+    const range = 'between 1970-01-01T00:00:01Z and 2038-01-19T03:14:07Z';
+    const isOfRecord = asOf === set.newest;
+    const subject = isOfRecord ? `${set.newestRecord}: last changed ${asOf}` : `--as-of ${asOf}`;
+    throw new CodedError('ERR_EXPORT_USAGE', `${subject}: a Trivy database cannot have this time`, {
+      hint: isOfRecord ? `correct the record, or specify a time ${range} with --as-of` : `specify a time ${range}`,
+      details: { asOf, ...(isOfRecord ? { record: set.newestRecord } : {}) },
     });
   }
   if (!Number.isSafeInteger(validForSeconds) || validForSeconds <= 0) {

@@ -39,6 +39,7 @@ export function recordSetOf(records: readonly EvidenceRecord[], batchSizes: read
     withheldFiles: [],
     ignored: [],
     newest: '2026-01-01T00:00:00Z' as Instant,
+    newestRecord: '',
     classes,
     async *batches(name) {
       const items = byClass.get(name) ?? [];

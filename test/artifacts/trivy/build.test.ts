@@ -281,6 +281,15 @@ describe('files and times', () => {
     },
   );
 
+  it('name the record whose time cannot be that of a database', async () => {
+    const asOf = '2206-10-01T00:00:00Z' as Instant;
+    const set = { ...recordSetOf(osvRecords(...sample)), newest: asOf, newestRecord: 'GO-2' };
+    expect(() => buildTrivyDb(set, { ...options(), asOf })).toThrow(/^GO-2: last changed 2206-10-01T00:00:00Z: /);
+    expect(() => buildTrivyDb({ ...set, newest: '2026-01-01T00:00:00Z' as Instant }, { ...options(), asOf })).toThrow(
+      '--as-of 2206-10-01T00:00:00Z: ',
+    );
+  });
+
   it('refuse a validity that is none', async () => {
     await expect(buildOf(sample, { validForSeconds: 0 })).rejects.toThrow(RangeError);
   });
