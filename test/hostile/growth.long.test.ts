@@ -9,6 +9,7 @@ import { genericGrammar } from '../../src/artifacts/versions/generic.ts';
 import type { VersionGrammar } from '../../src/artifacts/versions/grammar.ts';
 import { mavenGrammar } from '../../src/artifacts/versions/maven.ts';
 import { npmGrammar } from '../../src/artifacts/versions/npm.ts';
+import { pep440Grammar } from '../../src/artifacts/versions/pep440.ts';
 import { oneLine } from '../../src/cli/one-line.ts';
 import { parseVector } from '../../src/evidence/cvss/vector.ts';
 import { packageOfPurl } from '../../src/evidence/formats/purl.ts';
@@ -33,6 +34,7 @@ const GRAMMARS: readonly (readonly [string, VersionGrammar])[] = [
   ['generic', genericGrammar],
   ['Maven', mavenGrammar],
   ['npm', npmGrammar],
+  ['PyPI', pep440Grammar],
 ] as const;
 
 type Parser = readonly [name: string, parse: (text: string) => unknown, prefixes?: readonly string[]];
