@@ -1,3 +1,5 @@
+import { canonicalPypiName } from '#evidence';
+import { crateKeys, pypiKeys } from './package-keys.ts';
 import { genericGrammar } from './versions/generic.ts';
 import type { VersionGrammar } from './versions/grammar.ts';
 import { mavenGrammar } from './versions/maven.ts';
@@ -13,18 +15,26 @@ export interface Ecosystem {
   /** As trivy spells it: the first half of a bucket's name. */
   readonly trivy: string;
   readonly grammar: VersionGrammar;
-  /** The name under which trivy looks a package up. */
+  /** One name for all spellings of a package. */
   normalise(name: string): string;
+  /** The keys under which trivy may look up a package that a record spells so; where absent, the one normalised name. */
+  keys?(name: string): readonly string[];
 }
 
 const lower = (name: string): string => name.toLowerCase();
 
 const ECOSYSTEMS: readonly Ecosystem[] = [
   { osv: 'Go', trivy: 'go', grammar: genericGrammar, normalise: (name) => name },
-  { osv: 'PyPI', trivy: 'pip', grammar: pep440Grammar, normalise: (name) => lower(name).replaceAll('_', '-') },
+  { osv: 'PyPI', trivy: 'pip', grammar: pep440Grammar, normalise: canonicalPypiName, keys: pypiKeys },
   { osv: 'npm', trivy: 'npm', grammar: npmGrammar, normalise: lower },
   { osv: 'Maven', trivy: 'maven', grammar: mavenGrammar, normalise: lower },
-  { osv: 'crates.io', trivy: 'cargo', grammar: genericGrammar, normalise: lower },
+  {
+    osv: 'crates.io',
+    trivy: 'cargo',
+    grammar: genericGrammar,
+    normalise: (name) => lower(name).replaceAll('_', '-'),
+    keys: crateKeys,
+  },
 ];
 
 const BY_NAME: ReadonlyMap<string, Ecosystem> = new Map(ECOSYSTEMS.map((each) => [lower(each.osv), each]));
@@ -33,4 +43,11 @@ const BY_NAME: ReadonlyMap<string, Ecosystem> = new Map(ECOSYSTEMS.map((each) =>
 export function ecosystemOf(name: string): Ecosystem | undefined {
   const colon = name.indexOf(':');
   return BY_NAME.get(lower(colon < 0 ? name : name.slice(0, colon)));
+}
+
+/** The ecosystem that trivy spells so. */
+export function ecosystemOfTrivy(name: string): Ecosystem {
+  const found = ECOSYSTEMS.find(({ trivy }) => trivy === name);
+  if (found === undefined) throw new RangeError(`no ecosystem ${name}`);
+  return found;
 }

@@ -31,7 +31,7 @@ export interface Loss {
 /** So many records are listed for each reason; the digest covers the others. */
 export const maxListed = 1000;
 
-const MEMORY = 1024 * 1024;
+const MEMORY = 4 * 1024 * 1024;
 
 /**
  * Collects what a builder leaves out, in flat memory and in any order: entries are sorted through files in a folder of

@@ -10,8 +10,10 @@ import { type Comparison, isSurelyInAnyRange, type VersionRange } from './versio
 /** What a record says of one package. */
 export interface AffectedPackage {
   readonly ecosystem: Ecosystem;
-  /** Normalised. */
+  /** Normalised: one for all spellings. */
   readonly name: string;
+  /** The keys under which trivy may look the package up. */
+  readonly keys: readonly string[];
   readonly vulnerable: readonly string[];
   readonly patched: readonly string[];
 }
@@ -52,8 +54,8 @@ export class AffectedReader {
       if (exceedsComparisons(statements)) this.#lost.push({ reason: 'fixesNotShown', pointer: '/affected' });
     }
     for (const { reason, pointer } of this.#lost) this.#losses.add(reason, id, pointer);
-    return [...packages.values()].map(({ ecosystem, name, ranges, fixes }) => {
-      return { ecosystem, name, ...adviseVersions(ecosystem.grammar, { ranges, fixes }) };
+    return [...packages.values()].map(({ ecosystem, name, keys, ranges, fixes }) => {
+      return { ecosystem, name, keys: [...keys], ...adviseVersions(ecosystem.grammar, { ranges, fixes }) };
     });
   }
 
@@ -68,7 +70,11 @@ export class AffectedReader {
       throw nameInvalid(id, name, `${pointer}/package/name`);
     const { ranges, fixes } = this.#readRanges(id, entry, pointer, ecosystem);
     const all = ranges.concat(this.#listed(entry, pointer, ranges, ecosystem.grammar));
-    if (all.length > 0) return { ecosystem, name: ecosystem.normalise(name), ranges: all, fixes };
+    if (all.length > 0) {
+      const normalised = ecosystem.normalise(name);
+      const keys = new Set(ecosystem.keys?.(name) ?? [normalised]);
+      return { ecosystem, name: normalised, keys, ranges: all, fixes };
+    }
     this.#lost.push({ reason: 'affectedWithoutVersions', pointer });
     return undefined;
   }
@@ -162,9 +168,11 @@ interface EntryStatements {
 interface PackageStatements extends EntryStatements {
   readonly ecosystem: Ecosystem;
   readonly name: string;
+  readonly keys: Set<string>;
 }
 
-function addAll(to: EntryStatements, { ranges, fixes }: EntryStatements): void {
+function addAll(to: PackageStatements, { keys, ranges, fixes }: PackageStatements): void {
+  for (const key of keys) to.keys.add(key);
   for (const range of ranges) to.ranges.push(range);
   for (const fix of fixes) to.fixes.push(fix);
 }

@@ -7,6 +7,7 @@ import type { PackageFilter, RecordSet } from '#evidence';
 import type { Build, BuildOptions, BuildReport, LayerDraft } from '../layer.ts';
 import { LossCollector } from '../losses.ts';
 import { RowSorter } from '../row-sorter.ts';
+import { uniteAdvisories } from './advisory-union.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
 import { databaseEntries } from './database.ts';
 import { Intake } from './intake.ts';
@@ -61,11 +62,11 @@ async function* draftsOf(
   });
   try {
     const rows = new RowSorter(folder);
-    const lossFolder = join(folder, 'losses');
-    await mkdir(lossFolder);
-    const losses = new LossCollector(lossFolder, trivyDbLosses);
+    const advisories = new RowSorter(await subfolder(folder, 'advisories'));
+    const losses = new LossCollector(await subfolder(folder, 'losses'), trivyDbLosses);
     const intake = new Intake(sources, losses, options);
-    const records = await intake.read(set, rows);
+    const records = await intake.read(set, rows, advisories);
+    await uniteAdvisories(advisories, rows, losses);
     const path = join(folder, layerFiles.database);
     const { sizeBytes } = await writeBbolt(path, databaseEntries(rows.read(), losses));
     const chunks = encodeGzip(tarOf(path, sizeBytes, options));
@@ -74,6 +75,12 @@ async function* draftsOf(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function subfolder(folder: string, name: string): Promise<string> {
+  const path = join(folder, name);
+  await mkdir(path);
+  return path;
 }
 
 function tarOf(database: string, size: number, { asOf, validForSeconds }: TrivyDbOptions): AsyncIterable<Uint8Array> {

@@ -3,73 +3,88 @@ import { compareText, parseKnownJson } from '#core';
 import type { Row } from '../row-run.ts';
 import { compareSources } from './data-sources.ts';
 import type { TrivyDbLosses } from './losses.ts';
-import { decodeAdvisoryRow, rootBuckets, SEPARATOR } from './rows.ts';
-import { encodeVulnerability, mergeVulnerabilities, type Vulnerability } from './vulnerability.ts';
+import { decodeVulnerabilityRow, rootBuckets, SEPARATOR } from './rows.ts';
+import {
+  encodeVulnerability,
+  mergeVulnerabilities,
+  uniteVulnerabilities,
+  type Vulnerability,
+} from './vulnerability.ts';
+
+/** In bytes. */
+const MAX_VIEWS = 8 * 1024 * 1024;
 
 /**
- * The entries of a trivy.db from its rows in order: of rows with one key the last counts, and what several sources say
- * of a vulnerability becomes one value.
+ * The entries of a trivy.db from its rows in order: what several records say of a vulnerability becomes one value.
+ *
+ * @param maxViews beyond so many bytes, what further records say of one id is left out
  */
 export async function* databaseEntries(
   rows: AsyncIterable<readonly Row[]>,
   losses: TrivyDbLosses,
+  maxViews: number = MAX_VIEWS,
 ): AsyncGenerator<readonly BboltEntry[]> {
-  const entries = new EntryMaker(losses);
+  const entries = new EntryMaker(losses, maxViews);
   for await (const batch of rows) {
     for (const row of batch) entries.add(row);
     yield entries.take();
+    await losses.relieve();
   }
   entries.finish();
   yield entries.take();
 }
 
-/** Turns rows into entries, one row behind, since the next may replace it. */
+/** Turns rows into entries; those of one vulnerability together. */
 class EntryMaker {
   readonly #losses: TrivyDbLosses;
+  readonly #maxViews: number;
   #entries: BboltEntry[] = [];
-  #last: Row | undefined;
   #views: SourceView[] = [];
+  #viewBytes = 0;
+  /** How many of the views lie in memory of their own. */
+  #copied = 0;
   #vulnerability = '';
   #bucket: { readonly key: string; readonly path: readonly Uint8Array[] } = { key: '', path: [] };
   #hasVulnerabilities = false;
 
-  constructor(losses: TrivyDbLosses) {
+  constructor(losses: TrivyDbLosses, maxViews: number) {
     this.#losses = losses;
+    this.#maxViews = maxViews;
   }
 
   add(row: Row): void {
-    const last = this.#last;
-    this.#last = row;
-    if (last === undefined) return;
-    if (last.key !== row.key) this.#put(last);
-    else if (!isVulnerability(row.key)) this.#losses.add('rowSuperseded', decodeAdvisoryRow(last).record);
+    if (isVulnerability(row.key)) this.#addView(row);
+    else this.#entries.push({ bucket: this.#pathOf(row.key), key: lastName(row.key), value: row.value });
   }
 
   /** What has become of the rows so far; what is still to come of them is kept in memory of its own. */
   take(): readonly BboltEntry[] {
     const entries = this.#entries;
     this.#entries = [];
-    if (this.#last !== undefined) this.#last = { key: this.#last.key, value: new Uint8Array(this.#last.value) };
-    this.#views = this.#views.map(({ source, value }) => ({ source, value: new Uint8Array(value) }));
+    for (; this.#copied < this.#views.length; this.#copied++) {
+      const { source, value } = this.#views[this.#copied] as SourceView;
+      this.#views[this.#copied] = { source, value: new Uint8Array(value) };
+    }
     return entries;
   }
 
   finish(): void {
-    if (this.#last !== undefined) this.#put(this.#last);
     this.#closeVulnerability();
     // Trivy crashes at its first finding where this bucket is missing. No other bucket comes after it: see rows.ts.
     if (!this.#hasVulnerabilities) this.#entries.push({ bucket: [Buffer.from(rootBuckets.vulnerability)] });
   }
 
-  #put(row: Row): void {
-    if (!isVulnerability(row.key)) {
-      this.#entries.push({ bucket: this.#pathOf(row.key), key: lastName(row.key), value: storedValue(row) });
-      return;
-    }
+  #addView(row: Row): void {
     const [, id = '', source = ''] = row.key.split(SEPARATOR);
     if (id !== this.#vulnerability) this.#closeVulnerability();
     this.#vulnerability = id;
-    this.#views.push({ source, value: row.value });
+    const { record, value } = decodeVulnerabilityRow(row);
+    if (this.#views.length > 0 && this.#viewBytes + value.byteLength > this.#maxViews) {
+      this.#losses.add('descriptionTooLarge', record);
+      return;
+    }
+    this.#views.push({ source, value });
+    this.#viewBytes += value.byteLength;
   }
 
   #closeVulnerability(): void {
@@ -79,6 +94,8 @@ class EntryMaker {
     const path = this.#pathOf(`${rootBuckets.vulnerability}${SEPARATOR}`);
     this.#entries.push({ bucket: path, key: Buffer.from(this.#vulnerability, 'latin1'), value });
     this.#views = [];
+    this.#viewBytes = 0;
+    this.#copied = 0;
     this.#hasVulnerabilities = true;
   }
 
@@ -98,19 +115,20 @@ interface SourceView {
   readonly value: Uint8Array;
 }
 
+/** What all sources say, each once, in the order in which trivy-db asks them. */
 function merged(views: readonly SourceView[]): Uint8Array {
-  const ordered = views.toSorted((a, b) => compareSources(a.source, b.source) || compareText(a.source, b.source));
-  const decoded = ordered.map(({ value }) => parseKnownJson(value) as unknown as Vulnerability);
-  return Buffer.from(encodeVulnerability(mergeVulnerabilities(decoded)), 'utf8');
+  const bySource = Map.groupBy(views, ({ source }) => source);
+  const ordered = [...bySource].sort(([a], [b]) => compareSources(a, b) || compareText(a, b));
+  const united = ordered.map(([, found]) => uniteVulnerabilities(found.map(decodeView)));
+  return Buffer.from(encodeVulnerability(mergeVulnerabilities(united)), 'utf8');
+}
+
+function decodeView({ value }: SourceView): Vulnerability {
+  return parseKnownJson(Buffer.from(value).toString('utf8')) as unknown as Vulnerability;
 }
 
 function isVulnerability(key: string): boolean {
   return key.startsWith(rootBuckets.vulnerability + SEPARATOR);
-}
-
-/** What trivy.db holds at the key of a row. */
-function storedValue(row: Row): Uint8Array {
-  return row.key.startsWith(rootBuckets.dataSource + SEPARATOR) ? row.value : decodeAdvisoryRow(row).advisory;
 }
 
 function lastName(key: string): Uint8Array {

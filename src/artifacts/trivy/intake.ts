@@ -38,8 +38,8 @@ export class Intake {
   }
 
   /** Adds the rows of all advisories of a set. @returns how many records have rows */
-  async read(set: RecordSet, rows: RowSorter): Promise<number> {
-    const maker = new RowMaker(rows);
+  async read(set: RecordSet, rows: RowSorter, advisories: RowSorter): Promise<number> {
+    const maker = new RowMaker(rows, advisories);
     let records = 0;
     for await (const batch of set.batches('advisories')) {
       this.#options.signal?.throwIfAborted();
@@ -47,6 +47,7 @@ export class Intake {
         if (this.#take(record, maker)) records++;
       }
       await rows.relieve();
+      await advisories.relieve();
       await this.#losses.relieve();
     }
     await this.#leaveStatements(set);

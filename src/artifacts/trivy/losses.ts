@@ -22,8 +22,13 @@ export const trivyDbLosses = {
   boundWidened: 'part',
   /** The fixed versions of a package with hundreds of ranges: telling which of them are affected would take too long. */
   fixesNotShown: 'part',
-  /** A row in whose place a later record says something else of the same package and id. */
-  rowSuperseded: 'part',
+  /**
+   * What a record says of a package and id on which others have said so much already that no row could hold all; the
+   * first of those others is named too.
+   */
+  unionTooLarge: 'part',
+  /** What a record says of an id, where other records of its source have said too much already. */
+  descriptionTooLarge: 'part',
 } as const satisfies Readonly<Record<string, LossScope>>;
 
 /** A reason of trivyDbLosses. */

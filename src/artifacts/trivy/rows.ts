@@ -2,6 +2,7 @@ import type { JsonObject } from '#core';
 import { idsOfAdvisory } from '#evidence';
 import type { Row } from '../row-run.ts';
 import type { RowSorter } from '../row-sorter.ts';
+import type { AdvisoryVersions } from './advisory-versions.ts';
 import type { AffectedPackage } from './affected.ts';
 import type { DataSource } from './data-sources.ts';
 import { goJson, textOf } from './json.ts';
@@ -14,7 +15,7 @@ export const rootBuckets = { vulnerability: 'vulnerability', dataSource: 'data-s
 export const SEPARATOR = '\0';
 
 /** The key of a row, from the names of the buckets that lead to it and its own. */
-function rowKey(...names: readonly string[]): string {
+export function rowKey(...names: readonly string[]): string {
   const text = names.join(SEPARATOR);
   return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
@@ -28,30 +29,36 @@ export interface SourcedPackage {
 /** Turns records into rows of a database. */
 export class RowMaker {
   readonly #rows: RowSorter;
+  readonly #advisories: RowSorter;
   readonly #buckets = new Set<string>();
 
-  constructor(rows: RowSorter) {
+  /** @param advisories where what records say of packages goes, for uniteAdvisories */
+  constructor(rows: RowSorter, advisories: RowSorter) {
     this.#rows = rows;
+    this.#advisories = advisories;
   }
 
   /**
-   * Adds what a record comes to: for each package and each id a row of the package's bucket; for each id and source
-   * what the source says of the vulnerability.
+   * Adds what a record comes to: for each key of a package and each id an advisory; for each id and source what the
+   * source says of the vulnerability.
    *
    * @param packages what the record affects; not empty
    * @returns how many aliases are left out, since they could be no key
    */
   add(record: JsonObject, packages: readonly SourcedPackage[]): number {
     const { ids, vendorIds, unusable } = idsOf(record);
+    const own = textOf(record, 'id');
     for (const { affected, source } of packages) {
       const bucket = this.#bucketOf(affected, source);
-      const value = textOf(record, 'id') + SEPARATOR + encodeAdvisory(affected, vendorIds);
-      for (const id of ids) this.#rows.add(rowKey(bucket, affected.name, id), value);
+      const value = encodeAdvisoryRow({ bucket, record: own, advisory: encodeAdvisory(affected, vendorIds) });
+      for (const key of affected.keys) {
+        for (const id of ids) this.#advisories.add(rowKey(affected.ecosystem.trivy, key, id), value);
+      }
     }
     const detail = new RecordDetail(record);
     for (const source of new Set(packages.map((each) => each.source.id))) {
       for (const id of ids) {
-        const value = encodeVulnerability(detail.vulnerability(id, source));
+        const value = own + SEPARATOR + encodeVulnerability(detail.vulnerability(id, source));
         this.#rows.add(rowKey(rootBuckets.vulnerability, id, source), value);
       }
     }
@@ -69,10 +76,29 @@ export class RowMaker {
   }
 }
 
-/** The row of an advisory: the record that it comes from, and what trivy.db holds. */
-export function decodeAdvisoryRow({ value }: Row): { readonly record: string; readonly advisory: Uint8Array } {
+/** What a record says of a package, on its way to uniteAdvisories. */
+export interface AdvisoryRow {
+  /** The root bucket of the record's source. */
+  readonly bucket: string;
+  readonly record: string;
+  /** As trivy.db holds it. */
+  readonly advisory: string;
+}
+
+function encodeAdvisoryRow({ bucket, record, advisory }: AdvisoryRow): string {
+  return bucket + SEPARATOR + record + SEPARATOR + advisory;
+}
+
+/** Reads the value of a row of advisories. */
+export function decodeAdvisoryRow(value: string): AdvisoryRow {
+  const [bucket = '', record = ''] = value.split(SEPARATOR, 2);
+  return { bucket, record, advisory: value.slice(bucket.length + record.length + 2 * SEPARATOR.length) };
+}
+
+/** Reads the value of a row of the bucket `vulnerability`: the record, and what it says of the vulnerability. */
+export function decodeVulnerabilityRow({ value }: Row): { readonly record: string; readonly value: Uint8Array } {
   const end = value.indexOf(0);
-  return { record: Buffer.from(value.subarray(0, end)).toString('utf8'), advisory: value.subarray(end + 1) };
+  return { record: Buffer.from(value.subarray(0, end)).toString('utf8'), value: value.subarray(end + 1) };
 }
 
 interface RecordIds {
@@ -112,8 +138,15 @@ function isCve(id: string): boolean {
 /** No tighter than what can be a key: who numbers vulnerabilities may change the form. */
 const CVE_ID = /^[!-~]{5,256}$/;
 
+/** What trivy.db holds of a package under an id. */
+export interface Advisory {
+  readonly PatchedVersions?: readonly string[];
+  readonly VendorIDs?: readonly string[];
+  readonly VulnerableVersions?: readonly string[];
+}
+
 /** An advisory as trivy-db writes it: it decodes its own struct into a map first, so members are in byte order. */
-function encodeAdvisory({ patched, vulnerable }: AffectedPackage, vendorIds: readonly string[]): string {
+export function encodeAdvisory({ patched, vulnerable }: AdvisoryVersions, vendorIds: readonly string[]): string {
   return goJson({
     PatchedVersions: patched.length > 0 ? patched : undefined,
     VendorIDs: vendorIds.length > 0 ? vendorIds : undefined,

@@ -68,7 +68,10 @@ describe('buildTrivyDb', () => {
       'go::The Go Vulnerability Database | stdlib | CVE-2024-1002',
       'maven::GitHub Security Advisory Maven | org.example:lib | CVE-2024-1003',
       'npm::GitHub Security Advisory npm | @scope/name | CVE-2024-1003',
+      'pip::Python Packaging Advisory Database | my-pkg-x | PYSEC-2024-1',
       'pip::Python Packaging Advisory Database | my-pkg.x | PYSEC-2024-1',
+      'pip::Python Packaging Advisory Database | my.pkg-x | PYSEC-2024-1',
+      'pip::Python Packaging Advisory Database | my.pkg.x | PYSEC-2024-1',
       'vulnerability | CVE-2024-1001',
       'vulnerability | CVE-2024-1002',
       'vulnerability | CVE-2024-1003',
@@ -82,9 +85,9 @@ describe('buildTrivyDb', () => {
     const { layer, members } = await buildOf(sample);
     // Change these together with the adapter's version, or not at all.
     expect(digestOf(members[1]?.bytes ?? '')).toBe(
-      'sha256:08c4d46dd533c105919a864ecc793cd24861c5e2b1fd4458ae0930c326ac2318',
+      'sha256:b5d507c1b8343760b0db092357336c760a5da706230758dd180d5950828c1e0d',
     );
-    expect(digestOf(layer)).toBe('sha256:d3f0131f84c2e9befd4f0eda51121efc11a7c628579b8d0c9f05385bb8c3071a');
+    expect(digestOf(layer)).toBe('sha256:aacd8bf11641bf5d2137f9983915afa5bd8793e5c5c50b2c9cc13e1f0e6423d2');
   });
 
   it('gives the same bytes however the records come in', async () => {
@@ -176,7 +179,7 @@ describe('what is left out', () => {
     expect(lossesOf(report)).toEqual({ vexStatement: `2: ${keys.join(', ')}` });
   });
 
-  it('takes in rows that a later record replaces', async () => {
+  it('takes in nothing of two records on one package and id: the row says what both do', async () => {
     const { report, dump } = await buildOf([
       {
         id: 'GO-1',
@@ -185,9 +188,35 @@ describe('what is left out', () => {
       },
       { id: 'GO-2', aliases: ['CVE-1-1'], affected: [affected('Go', 'm', upTo('2.0.0'))] },
     ]);
-    expect(lossesOf(report)).toEqual({ rowSuperseded: '1: GO-1 1' });
     const row = rowOf(dump, 'go::The Go Vulnerability Database | m | CVE-1-1');
-    expect(row).toEqual({ PatchedVersions: ['2.0.0'], VendorIDs: ['GO-2'], VulnerableVersions: ['<2.0.0'] });
+    expect(row).toEqual({
+      PatchedVersions: ['2.0.0'],
+      VendorIDs: ['GO-1', 'GO-2'],
+      VulnerableVersions: ['<=1.0.0 <1.0.0', '<2.0.0'],
+    });
+    expect(report.losses).toEqual([]);
+  });
+});
+
+describe('several records on one package and id', () => {
+  const of = (id: string, fixed: string) => ({
+    id,
+    aliases: ['CVE-2026-1'],
+    affected: [affected('npm', 'p', upTo(fixed))],
+  });
+
+  it('give one row, in the bucket of each source', async () => {
+    const { dump, report } = await buildOf([of('ACME-1', '1.4.0'), of('GHSA-1', '1.2.0'), of('ACME-2', '1.4.0')]);
+    const row = JSON.stringify({
+      PatchedVersions: ['1.4.0'],
+      VendorIDs: ['ACME-1', 'ACME-2', 'GHSA-1'],
+      VulnerableVersions: ['<1.4.0', '<=1.2.0 <1.2.0'],
+    }).replaceAll('<', '\\u003c');
+    expect([...dump].filter(([key]) => key.startsWith('npm::'))).toEqual([
+      ['npm::GitHub Security Advisory npm | p | CVE-2026-1', row],
+      ['npm::Open Source Vulnerabilities | p | CVE-2026-1', row],
+    ]);
+    expect(report.losses).toEqual([]);
   });
 });
 

@@ -1,0 +1,93 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { JsonObject } from '#core';
+import { readJson } from '../../core/read-json.ts';
+import { runPeer } from '../../peers/peers.ts';
+import { buildOf } from './scene.ts';
+
+/** What trivy reports of an installed package. */
+export interface StockFinding {
+  /** `name version`. */
+  readonly installed: string;
+  readonly id: string;
+  readonly vendorIds: readonly string[];
+  readonly severity: string;
+  /** Versions that fix it, as trivy shows them. */
+  readonly fixed: string;
+  readonly source: string;
+}
+
+/** What is scanned: an SBOM with these packages (`ecosystem/name@version` of a purl), or files of a project. */
+export type Inventory = readonly string[] | Readonly<Record<string, string>>;
+
+interface Reported {
+  readonly PkgName: string;
+  readonly InstalledVersion: string;
+  readonly VulnerabilityID: string;
+  readonly VendorIDs?: readonly string[];
+  readonly Severity: string;
+  readonly FixedVersion?: string;
+  readonly DataSource?: { readonly ID: string };
+}
+
+/** Builds a database of OSV objects, and lets trivy scan with it, without any network. */
+export async function scanWithStockTrivy(
+  records: readonly JsonObject[],
+  inventory: Inventory,
+  command: 'fs' | 'rootfs' = 'fs',
+): Promise<StockFinding[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'stock-trivy-'));
+  try {
+    const { members } = await buildOf(records);
+    for (const { header, bytes } of members) await write(join(folder, 'cache/db', header.name), bytes);
+    const [mode, target] = await writeInventory(join(folder, 'target'), inventory, command);
+    const { code, stdout, stderr } = await runPeer('trivy', [...options(mode, join(folder, 'cache')), target]);
+    if (code !== 0) throw new Error(`trivy exited with ${code}: ${stderr.slice(-2000)}`);
+    const { Results = [] } = readJson(stdout) as unknown as { Results?: { Vulnerabilities?: Reported[] }[] };
+    return Results.flatMap(({ Vulnerabilities = [] }) => Vulnerabilities.map(findingOf));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function options(mode: string, cache: string): string[] {
+  const offline = ['--skip-db-update', '--skip-java-db-update', '--offline-scan', '--skip-version-check'];
+  return [mode, '--cache-dir', cache, ...offline, '--disable-telemetry', '--scanners', 'vuln', '-q', '-f', 'json'];
+}
+
+function findingOf(found: Reported): StockFinding {
+  return {
+    installed: `${found.PkgName} ${found.InstalledVersion}`,
+    id: found.VulnerabilityID,
+    vendorIds: found.VendorIDs ?? [],
+    severity: found.Severity,
+    fixed: found.FixedVersion ?? '',
+    source: found.DataSource?.ID ?? '',
+  };
+}
+
+async function writeInventory(folder: string, inventory: Inventory, command: string): Promise<[string, string]> {
+  if (Array.isArray(inventory)) {
+    const sbom = join(folder, 'bom.cdx.json');
+    await write(sbom, JSON.stringify(sbomOf(inventory as readonly string[])));
+    return ['sbom', sbom];
+  }
+  for (const [path, text] of Object.entries(inventory)) await write(join(folder, path), text);
+  return [command, folder];
+}
+
+function sbomOf(packages: readonly string[]): object {
+  const components = packages.map((each) => {
+    const at = each.lastIndexOf('@');
+    const [path, version] = [each.slice(0, at), each.slice(at + 1)];
+    const name = path.slice(path.indexOf('/') + 1);
+    return { type: 'library', 'bom-ref': each, name, version, purl: `pkg:${each}` };
+  });
+  return { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, components };
+}
+
+async function write(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content);
+}
