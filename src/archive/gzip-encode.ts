@@ -5,7 +5,7 @@ import { packPieces } from './pieces.ts';
 const deflate = promisify(deflateRaw);
 
 /** Input bytes of a member. Fixed, since it decides the bytes; large enough to cost nothing in ratio. */
-const MEMBER_BYTES = 1024 * 1024;
+export const MEMBER_BYTES = 1024 * 1024;
 
 /** As many as zlib's thread pool runs at once on small machines; each holds its input and its output. */
 const IN_FLIGHT = 3;
@@ -26,7 +26,7 @@ const OPTIONS = {
  * A member's header (RFC 1952 §2.3): magic, deflate, no flags, no time, no hint about the effort, system unknown.
  * zlib would name the operating system here, so the same input would give other bytes elsewhere.
  */
-const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
+export const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 
 /**
  * Packs a stream as gzip: members of 1 MiB of input each, one after the other, which every gzip reader takes as one.

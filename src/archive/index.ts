@@ -1,11 +1,13 @@
 export { assertCodecs, codecVersions } from './codec-check.ts';
 export { decodeGzip } from './gzip-decode.ts';
 export { encodeGzip } from './gzip-encode.ts';
+export { decodeFramedGzip } from './gzip-members.ts';
 export { type ArchiveLimits, Budget, defaultLimits } from './limits.ts';
 export { headBytes, type Packing, packingOf } from './magic.ts';
 export { openArchive } from './open.ts';
 export type { ArchiveEntry, ArchiveFormat, ArchiveReader } from './reader.ts';
 export { encodeTar, type TarEntry, type TarOptions } from './tar/encode.ts';
+export { type ExactTarFile, readExactTar } from './tar/exact.ts';
 export { decodeTar, decodeTarTree, type TarFile } from './tar/reader.ts';
-export { decodeZstd } from './zstd-decode.ts';
+export { decodeFramedZstd, decodeZstd } from './zstd-decode.ts';
 export { encodeZstd, type ZstdOptions } from './zstd-encode.ts';

@@ -5,7 +5,7 @@ import { packPieces } from './pieces.ts';
 const compress = promisify(zstdCompress);
 
 /** Input bytes of a frame. Fixed, since it decides the bytes; as large as the window of the highest common levels. */
-const FRAME_BYTES = 8 * 1024 * 1024;
+export const FRAME_BYTES = 8 * 1024 * 1024;
 const IN_FLIGHT = 2;
 
 /** How hard to pack. */

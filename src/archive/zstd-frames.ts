@@ -5,6 +5,12 @@ const SKIPPABLE = 0x184d2a50;
 /** Memory that a frame may ask of its reader, as the reference tool limits it without `--long`. */
 const MAX_WINDOW_BYTES = 128 * 1024 * 1024;
 
+/** Demands the one framing that encodeZstd writes. */
+export interface ZstdFraming {
+  /** Bytes of content in each frame; the last one may have fewer. */
+  readonly frameBytes: number;
+}
+
 /** What the walker is about to see. */
 type State = 'magic' | 'descriptor' | 'header' | 'block' | 'content' | 'checksum' | 'skipSize' | 'skip';
 
@@ -22,9 +28,14 @@ export class ZstdFrames {
   #descriptor = 0;
   #isLast = false;
   #frames = 0;
+  readonly #framing: ZstdFraming | undefined;
+  /** Bytes of content that the last frame promises; known where a framing is demanded. */
+  #contentBytes = 0;
 
-  constructor(name: string) {
+  /** @param framing demands this framing, and refuses others that zstd readers take alike */
+  constructor(name: string, framing?: ZstdFraming) {
     this.#name = name;
+    this.#framing = framing;
   }
 
   /** @throws CodedError ERR_EXPORT_ARCHIVE_INVALID where the bytes are no zstd frames, …_LIMIT for a larger window */
@@ -61,13 +72,16 @@ export class ZstdFrames {
 
   #decodeMagic(magic: number): void {
     if (magic === MAGIC) this.#expect('descriptor', 1);
-    else if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE) this.#expect('skipSize', 4);
+    else if (this.#framing === undefined && (magic & 0xfffffff0) >>> 0 === SKIPPABLE) this.#expect('skipSize', 4);
     else throw invalid(this.#name, this.#frames === 0 ? 'no zstd data' : 'bytes after the end of the zstd data');
   }
 
   #decodeDescriptor(descriptor: number): void {
     if ((descriptor & 0x08) !== 0) throw invalid(this.#name, 'a zstd frame of an unknown kind');
     if ((descriptor & 0x03) !== 0) throw invalid(this.#name, 'a zstd frame that needs a dictionary');
+    if (this.#framing !== undefined && ((descriptor & 0x04) === 0 || (descriptor & 0x10) !== 0)) {
+      throw invalid(this.#name, 'a zstd frame without a checksum, or with an unused bit set');
+    }
     this.#descriptor = descriptor;
     this.#expect('header', this.#windowField() + this.#sizeField());
   }
@@ -88,7 +102,20 @@ export class ZstdFrames {
   #decodeHeader(): void {
     const window = this.#windowBytes();
     if (window > MAX_WINDOW_BYTES) throw windowTooLarge(this.#name, window, MAX_WINDOW_BYTES);
+    if (this.#framing !== undefined) this.#checkFraming(this.#framing);
     this.#expect('block', 3);
+  }
+
+  /** The size is there and in its shortest form, the frame before is full, and this one is not empty unless alone. */
+  #checkFraming({ frameBytes }: ZstdFraming): void {
+    const length = this.#sizeField();
+    const size = length === 0 ? Number.NaN : this.#contentSize(length);
+    const shortest = size < 256 ? 1 : size < 65536 + 256 ? 2 : 4;
+    const follows = this.#frames === 0 || (this.#contentBytes === frameBytes && size > 0);
+    if (length !== shortest || size > frameBytes || this.#windowBytes() > frameBytes || !follows) {
+      throw invalid(this.#name, `zstd frames that are not cut after every ${frameBytes} bytes of content`);
+    }
+    this.#contentBytes = size;
   }
 
   #windowBytes(): number {
@@ -97,9 +124,13 @@ export class ZstdFrames {
       const base = 2 ** (10 + (field >>> 3));
       return base + (base / 8) * (field & 7);
     }
-    const length = this.#sizeField();
-    if (length === 8) return Number(this.#field.readBigUInt64LE(0));
-    return length === 2 ? this.#field.readUInt16LE(0) + 256 : this.#field.readUIntLE(0, length);
+    return this.#contentSize(this.#sizeField());
+  }
+
+  #contentSize(length: number): number {
+    const at = this.#windowField();
+    if (length === 8) return Number(this.#field.readBigUInt64LE(at));
+    return length === 2 ? this.#field.readUInt16LE(at) + 256 : this.#field.readUIntLE(at, length);
   }
 
   #decodeBlock(header: number): void {

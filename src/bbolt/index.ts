@@ -1,4 +1,5 @@
 export { type BboltCensus, checkBbolt } from './check.ts';
+export { checkOwnBbolt } from './compare.ts';
 export { bboltLimits } from './format.ts';
 export { BboltFile } from './reader.ts';
 export { type BboltEntry, type BboltSummary, writeBbolt } from './writer.ts';

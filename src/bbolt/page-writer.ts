@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import { MAGIC, META, metaChecksum, PAGE, PAGE_FLAG, PAGE_SIZE, VERSION } from './format.ts';
 
 const CHUNK_SIZE = 256 * PAGE_SIZE;
@@ -6,18 +5,30 @@ const CHUNK_SIZE = 256 * PAGE_SIZE;
 /** Pages 0 and 1 are metas, 2 is the list of free pages; the tree begins here. */
 const FIRST_TREE_PAGE = 3;
 
+/** Where pages go: a file, or something that compares them with one. */
+export interface PageSink {
+  /** Takes in some of these bytes, one at least. */
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }>;
+}
+
 /** Takes pages in the order of their numbers and writes them in large pieces. */
 export class PageWriter {
-  readonly #file: FileHandle;
+  readonly #file: PageSink;
   #chunk = new Uint8Array(CHUNK_SIZE);
-  #used = FIRST_TREE_PAGE * PAGE_SIZE;
+  #used = 0;
   #full: Uint8Array<ArrayBuffer>[] = [];
   /** Pieces that are written, to be filled again: what no longer holds memory need not be collected. */
   readonly #spare: Uint8Array<ArrayBuffer>[] = [];
-  #written = 0;
+  /** The pages at the front come last. */
+  #written = FIRST_TREE_PAGE * PAGE_SIZE;
   #next = FIRST_TREE_PAGE;
 
-  constructor(file: FileHandle) {
+  constructor(file: PageSink) {
     this.#file = file;
   }
 

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { fileError } from '#core';
 import { bboltLimits } from './format.ts';
-import { PageWriter } from './page-writer.ts';
+import { type PageSink, PageWriter } from './page-writer.ts';
 import { TreeWriter } from './tree-writer.ts';
 
 /** A key and its value in a bucket, or a bucket by itself where it may be empty. */
@@ -38,21 +38,30 @@ export async function writeBbolt(
     throw fileError(error, path);
   });
   try {
-    const pages = new PageWriter(file);
-    const tree = new BucketStack(pages);
-    for await (const batch of batches) {
-      for (const entry of batch) tree.add(entry);
-      tree.endBatch();
-      await pages.flush();
-    }
-    await pages.finish(tree.finish());
+    const pages = await writePages(file, batches);
     const sizeBytes = (await file.stat()).size;
-    return { pages: pages.pageCount, sizeBytes };
+    return { pages, sizeBytes };
   } catch (error) {
     throw error instanceof TypeError || error instanceof RangeError ? error : fileError(error, path);
   } finally {
     await file.close();
   }
+}
+
+/** Writes the pages of writeBbolt wherever they are to go. @returns how many there are */
+export async function writePages(
+  sink: PageSink,
+  batches: AsyncIterable<readonly BboltEntry[]> | Iterable<readonly BboltEntry[]>,
+): Promise<number> {
+  const pages = new PageWriter(sink);
+  const tree = new BucketStack(pages);
+  for await (const batch of batches) {
+    for (const entry of batch) tree.add(entry);
+    tree.endBatch();
+    await pages.flush();
+  }
+  await pages.finish(tree.finish());
+  return pages.pageCount;
 }
 
 const NO_KEY = new Uint8Array(0);

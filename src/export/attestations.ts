@@ -1,24 +1,11 @@
-import { CodedError, type Descriptor, type Digest, type ErrorCode, isCoded, mediaTypes } from '#core';
-import { fetchBytes, type OperationOptions, type Repository } from '#oci';
-import {
-  attestationTagOf,
-  keyidAnnotation,
-  parseSigstoreBundleManifest,
-  parseTagManifest,
-  predicateTypes,
-  type SimpleSigning,
-  type Statement,
-  signatureTagOf,
-  type TagLayer,
-  type VerifiedStatement,
-  type Verifier,
-  verifyAttestationLayer,
-  verifySignatureLayer,
-  verifySigstoreBundle,
-} from '#signing';
+import { CodedError, type Descriptor, type Digest } from '#core';
+import type { OperationOptions, Repository } from '#oci';
+import { predicateTypes, type Statement, type VerifiedStatement, type Verifier } from '#signing';
+import { readNamed } from './named-blob.ts';
+import { PayloadReader } from './signed/payload-reader.ts';
+import { type Form, findSignedObjects, type SearchContext, type SignedCandidate } from './signed/signed-objects.ts';
 
-/** cosign's two forms of the same thing. */
-export type Form = 'tag' | 'bundle';
+export type { Form } from './signed/signed-objects.ts';
 
 /** A signature or attestation of one key, in one form. */
 interface Attestation {
@@ -36,12 +23,20 @@ export interface Attestations {
   readonly provenances: readonly ProvenanceFound[];
   /** Objects signed by other keys; nothing is known of them. */
   readonly strangers: number;
+  /** How many of these were not read, since others had used up what is read at most. */
+  readonly unread: number;
 }
 
+/** As large as a JSON text may be here. */
+const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
+
 /**
- * Everything that the verifier's key signed of a manifest, in both of cosign's forms, each object proven.
+ * Everything that the verifier's key signed of a manifest, in both of cosign's forms, each object proven and the
+ * config of the manifest that holds it read. Each payload is read once, however many objects name it, and those of
+ * other keys only up to a limit.
  *
- * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID for an object of this key that is not sound
+ * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID for an object of this key that is not valid,
+ *   ERR_EXPORT_CONTENT_MISMATCH for one whose content is gone
  */
 export async function collectAttestations(
   repository: Repository,
@@ -49,123 +44,66 @@ export async function collectAttestations(
   verifier: Verifier,
   options: OperationOptions = {},
 ): Promise<Attestations> {
-  const found = { signatures: [] as Attestation[], provenances: [] as ProvenanceFound[], strangers: 0 };
   const context = { repository, subject, verifier, options };
-  for (const read of [readSignatureTag, readAttestationTag, readSigstoreBundles]) {
-    for await (const { digest, form, verified } of read(context)) {
-      if (verified === undefined) found.strangers++;
-      else if (!('statement' in verified)) found.signatures.push({ form, digest });
-      else sortStatement({ form, digest, ...verified }, found);
+  const reader = new PayloadReader(repository, options);
+  const collected = new Collector(context);
+  for (const group of byPayload(await findSignedObjects(context))) {
+    const payload = await reader.read(group);
+    for (const candidate of group) await collected.add(candidate, payload);
+  }
+  return { ...collected, unread: reader.unread };
+}
+
+/** Candidates with one payload together; payloads of which one names the key first. */
+function byPayload(candidates: readonly SignedCandidate[]): SignedCandidate[][] {
+  const groups = Map.groupBy(candidates, ({ payload }) => `${payload.digest} ${payload.size}`);
+  const isNamed = (group: readonly SignedCandidate[]) => group.some((candidate) => candidate.isNamed);
+  return [...groups.values()].toSorted((a, b) => Number(isNamed(b)) - Number(isNamed(a)));
+}
+
+class Collector {
+  readonly signatures: Attestation[] = [];
+  readonly provenances: ProvenanceFound[] = [];
+  strangers = 0;
+  readonly #context: SearchContext;
+  readonly #configs = new Set<Digest>();
+
+  constructor(context: SearchContext) {
+    this.#context = context;
+  }
+
+  async add(candidate: SignedCandidate, payload: Uint8Array | undefined): Promise<void> {
+    const { form, digest } = candidate;
+    const verified = payload && candidate.verify(payload);
+    if (verified === undefined) {
+      this.strangers++;
+      return;
     }
+    await this.#checkConfig(candidate);
+    if (!('statement' in verified)) this.signatures.push({ form, digest });
+    else this.#sortStatement({ form, digest, ...verified });
   }
-  return found;
-}
 
-function sortStatement(
-  item: ProvenanceFound,
-  found: { signatures: Attestation[]; provenances: ProvenanceFound[]; strangers: number },
-): void {
-  const { predicateType } = item.statement;
-  if (predicateType === predicateTypes.slsaProvenance) found.provenances.push(item);
-  else if (predicateType === predicateTypes.cosignSignature && item.form === 'bundle')
-    found.signatures.push({ form: item.form, digest: item.digest });
-}
-
-interface ReadContext {
-  readonly repository: Repository;
-  readonly subject: Descriptor;
-  readonly verifier: Verifier;
-  readonly options: OperationOptions;
-}
-
-interface ReadResult extends Attestation {
-  readonly verified: SimpleSigning | VerifiedStatement | undefined;
-}
-
-async function* readSignatureTag(context: ReadContext): AsyncIterable<ReadResult> {
-  for await (const { layer, payload, name } of readTagLayers(context, signatureTagOf(context.subject.digest))) {
-    const verified = payload && verifySignatureLayer(layer, payload, { ...about(context), name });
-    yield { form: 'tag', digest: layer.descriptor.digest, verified };
+  #sortStatement(item: ProvenanceFound): void {
+    const { predicateType } = item.statement;
+    if (predicateType === predicateTypes.slsaProvenance) this.provenances.push(item);
+    else if (predicateType === predicateTypes.cosignSignature && item.form === 'bundle')
+      this.signatures.push({ form: item.form, digest: item.digest });
   }
-}
 
-async function* readAttestationTag(context: ReadContext): AsyncIterable<ReadResult> {
-  for await (const { layer, payload, name } of readTagLayers(context, attestationTagOf(context.subject.digest))) {
-    const verified = payload && verifyAttestationLayer(layer, payload, { ...about(context), name });
-    yield { form: 'tag', digest: layer.descriptor.digest, verified };
+  /** Clients that copy or run an image fetch its config, so it has to be there. */
+  async #checkConfig({ config, name }: SignedCandidate): Promise<void> {
+    if (config === undefined) {
+      throw new CodedError('ERR_EXPORT_SIGNATURE_INVALID', `${name}: its manifest has no config`, {
+        hint: 'delete it and export again: what is missing is signed anew',
+        details: { name },
+      });
+    }
+    if (this.#configs.has(config.digest)) return;
+    const { repository, options } = this.#context;
+    await readNamed(repository, config, name, { signal: options.signal, maxBytes: MAX_CONFIG_BYTES });
+    this.#configs.add(config.digest);
   }
-}
-
-interface TagPayload {
-  readonly layer: TagLayer;
-  /** Absent where another key's layer has lost its blob, or has one that is damaged or huge. */
-  readonly payload: Uint8Array | undefined;
-  readonly name: string;
-}
-
-async function* readTagLayers(context: ReadContext, tag: string): AsyncIterable<TagPayload> {
-  const { repository, options } = context;
-  const manifest = await repository.resolve(tag, options);
-  if (manifest === undefined) return;
-  const place = `${repository.name}:${tag}`;
-  const bytes = await fetchBytes(repository, manifest, options);
-  for (const [i, layer] of parseTagManifest(bytes, place).layers.entries()) {
-    const payload = await fetchPayload(context, layer.descriptor, layer.keyid, place);
-    yield { layer, payload, name: `${place} layer ${i} (${layer.descriptor.digest})` };
-  }
-}
-
-async function* readSigstoreBundles(context: ReadContext): AsyncIterable<ReadResult> {
-  const { repository, subject, options } = context;
-  for await (const referrer of repository.referrers(subject.digest, options)) {
-    if (referrer.mediaType !== mediaTypes.ociManifest) continue;
-    const name = `${repository.name}@${referrer.digest}`;
-    const bytes = await fetchPayload(context, referrer, referrer.annotations?.[keyidAnnotation], name);
-    const manifest = bytes && parseSigstoreBundleManifest(bytes, name);
-    if (manifest === undefined) continue;
-    const blob = await fetchPayload(context, manifest.layer, manifest.keyid, name);
-    const verified = blob && verifySigstoreBundle(manifest, blob, { ...about(context), name });
-    yield { form: 'bundle', digest: referrer.digest, verified };
-  }
-}
-
-/** As large as a JSON text may be here; strangers attest documents of any size. */
-const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
-
-/** What may befall a stranger's content without being any business of ours. */
-const UNUSABLE: readonly ErrorCode[] = [
-  'ERR_EXPORT_NOT_FOUND',
-  'ERR_EXPORT_TOO_LARGE',
-  'ERR_EXPORT_DIGEST_MISMATCH',
-  'ERR_EXPORT_SIZE_MISMATCH',
-];
-
-/**
- * Content that is gone, damaged or huge can be nobody's signature; that is an error only where it names our key.
- *
- * @param within the manifest that it belongs to, for an error
- */
-async function fetchPayload(
-  { repository, verifier, options }: ReadContext,
-  descriptor: Descriptor,
-  keyid: string | undefined,
-  within: string,
-): Promise<Uint8Array | undefined> {
-  try {
-    return await fetchBytes(repository, descriptor, { signal: options.signal, maxBytes: MAX_PAYLOAD_BYTES });
-  } catch (error) {
-    if (!isCoded(error, ...UNUSABLE)) throw error;
-    if (!verifier.isNamedBy(keyid)) return undefined;
-    throw new CodedError(error.code, `${within}, which this key signed, cannot be read: ${error.message}`, {
-      hint: `delete ${within} and run the export again: it signs anew what is not there`,
-      details: { ...error.details, digest: descriptor.digest },
-      cause: error,
-    });
-  }
-}
-
-function about({ subject, verifier }: ReadContext): { subject: Digest; verifier: Verifier } {
-  return { subject: subject.digest, verifier };
 }
 
 /** Whether a statement is about all of these digests. */

@@ -1,18 +1,11 @@
 import type { Build, LayerDraft } from '#artifacts';
 import { CodedError, type Descriptor, digestOf, mediaTypes } from '#core';
-import { contentOf, type OperationOptions, type PackedManifest, packManifest, type Repository } from '#oci';
-import { checksumsPath, encodeChecksums } from './checksums.ts';
+import { contentOf, emptyConfig, type OperationOptions, type PackedManifest, type Repository } from '#oci';
+import { recordManifests, trivyManifests } from './bundle-manifests.ts';
 import type { Content, ExportManifest } from './export-manifest.generated.ts';
-import {
-  artifactAnnotations,
-  encodeExportManifest,
-  exportManifestPath,
-  makeExportManifest,
-  titled,
-} from './export-manifest.ts';
+import { encodeExportManifest, makeExportManifest } from './export-manifest.ts';
 import { watchFeeding } from './fed-records.ts';
 import type { Plan, WorkOptions } from './plan.ts';
-import type { Profile } from './profile.ts';
 
 /** A repository that takes content whose digest is known only once it is written. */
 export interface Staging extends Repository {
@@ -29,15 +22,6 @@ export interface Bundle {
   /** For artifacts that cannot hold export.json themselves: the referrer that does. */
   readonly exportReferrer?: Descriptor;
 }
-
-/** The annotation by which an artifact names its export.json, where that is not among its layers. */
-export const exportManifestAnnotation = 'io.stellaops.export.manifest-digest';
-
-/** What the artifacts of each kind of profile say they are. */
-export const artifactTypes: Readonly<Record<Profile['kind'], string>> = {
-  json: mediaTypes.exportBundle,
-  trivy: mediaTypes.trivyConfig,
-};
 
 /**
  * Builds the contents of a plan into a staging repository and puts the manifests over them.
@@ -72,42 +56,21 @@ async function stageDraft(draft: LayerDraft, staging: Staging, { signal }: WorkO
   return { path, digest, sizeBytes: size, records, mediaType };
 }
 
-/** design: the bundle explains itself, so export.json is its config and, under the same digest, one of its files. */
 async function packRecords(staging: Staging, manifest: ExportManifest, exportLayer: Descriptor): Promise<Bundle> {
-  const list = encodeChecksums([...manifest.contents, { path: exportManifestPath, digest: exportLayer.digest }]);
-  const checksums = await stageBytes(staging, mediaTypes.text, Buffer.from(list));
-  const config = titled(exportLayer, exportManifestPath);
-  const layers = [...contentLayers(manifest), titled(checksums, checksumsPath), config];
-  const packed = packManifest({
-    artifactType: artifactTypes.json,
-    config,
-    layers,
-    annotations: artifactAnnotations(manifest),
-  });
-  return { exportManifest: manifest, artifact: await stageManifest(staging, packed), layers };
+  const { checksums, artifact, layers } = recordManifests(manifest, exportLayer);
+  await stageBytes(staging, mediaTypes.text, checksums);
+  return { exportManifest: manifest, artifact: await stageManifest(staging, artifact), layers };
 }
 
-/** Stock Trivy takes one layer and nothing else; export.json hangs on the artifact, which names it by digest. */
 async function packTrivy(staging: Staging, manifest: ExportManifest, exportLayer: Descriptor): Promise<Bundle> {
-  const layers = contentLayers(manifest);
-  const annotations = { ...artifactAnnotations(manifest), [exportManifestAnnotation]: exportLayer.digest };
-  await stageBytes(staging, mediaTypes.ociEmpty, Buffer.from('{}'));
-  const packed = packManifest({ artifactType: artifactTypes.trivy, layers, annotations });
-  const artifact = await stageManifest(staging, packed);
-  const { mediaType, digest, size } = artifact;
-  const referrer = packManifest({
-    artifactType: mediaTypes.exportManifest,
-    layers: [titled(exportLayer, exportManifestPath)],
-    subject: { mediaType, digest, size },
-    annotations: artifactAnnotations(manifest),
-  });
-  return { exportManifest: manifest, artifact, layers, exportReferrer: await stageManifest(staging, referrer) };
-}
-
-function contentLayers(manifest: ExportManifest): Descriptor[] {
-  return manifest.contents.map(({ path, mediaType, digest, sizeBytes }) =>
-    titled({ mediaType, digest, size: sizeBytes }, path),
-  );
+  const { artifact, referrer, layers } = trivyManifests(manifest, exportLayer);
+  await stageBytes(staging, mediaTypes.ociEmpty, emptyConfig);
+  return {
+    exportManifest: manifest,
+    artifact: await stageManifest(staging, artifact),
+    layers,
+    exportReferrer: await stageManifest(staging, referrer),
+  };
 }
 
 async function stageBytes(staging: Staging, mediaType: string, bytes: Uint8Array): Promise<Descriptor> {

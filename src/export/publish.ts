@@ -3,7 +3,7 @@ import { type CopyOptions, copy, formatReference, type Reference, type Repositor
 import type { Bundle, Staging } from './pack.ts';
 import type { ProgressListener } from './progress.ts';
 import type { LayerReport, LayerState, Publication, ReferrerReport } from './report.ts';
-import { type BundleSigner, pushSignedObject } from './sign.ts';
+import { type BundleSigner, pushSignedObject } from './signed/sign.ts';
 
 /** One place that a bundle goes to. */
 export interface Destination {

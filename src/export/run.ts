@@ -14,7 +14,7 @@ import type { ProgressListener } from './progress.ts';
 import { type Destination, deliverBundle, plannedPublication, tagBundle } from './publish.ts';
 import type { ExportReport, Publication, RecordCounts } from './report.ts';
 import type { ExportRequest } from './request.ts';
-import { BundleSigner } from './sign.ts';
+import { BundleSigner } from './signed/sign.ts';
 import { withWorkDir } from './work-dir.ts';
 
 /** By what a run may be watched and stopped. */

@@ -76,6 +76,8 @@ export function encodeSigstoreBundle(envelope: Envelope): Uint8Array {
 export interface SigstoreBundleManifest {
   /** The blob to fetch. */
   readonly layer: Descriptor;
+  /** Undefined where the manifest has none. */
+  readonly config: Descriptor | undefined;
   readonly subject: Digest | undefined;
   /** The key that the manifest says it is of; only manifests of ours say so. Proves nothing. */
   readonly keyid?: string;
@@ -98,6 +100,7 @@ export function parseSigstoreBundleManifest(bytes: Uint8Array, name: string): Si
   }
   return {
     layer,
+    config: descriptorFrom(asObject(value['config'])),
     subject: descriptorFrom(asObject(value['subject']))?.digest,
     ...(keyid === undefined ? {} : { keyid }),
     ...(predicateType === undefined ? {} : { predicateType }),

@@ -52,17 +52,17 @@ export function verifySignatureLayer(
  * Verifies an attestation in the legacy form; undefined says that it is a stranger's.
  *
  * @param blob the layer's blob, checked against its digest
- * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is ours but not sound, or no JSON and so nobody's
+ * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is ours but not sound
  */
 export function verifyAttestationLayer(
   layer: TagLayer,
   blob: Uint8Array,
   context: VerifyContext,
 ): VerifiedStatement | undefined {
-  if (layer.descriptor.mediaType !== mediaTypes.dsseEnvelope) {
-    return strangers(context.verifier.isNamedBy(layer.keyid), context.name);
-  }
-  return verifyEnvelope(parseSignedJson(blob, context.name), layer, undefined, context);
+  const namesUs = context.verifier.isNamedBy(layer.keyid);
+  if (layer.descriptor.mediaType !== mediaTypes.dsseEnvelope) return strangers(namesUs, context.name);
+  const value = jsonOrStrangers(blob, namesUs, context.name);
+  return value && verifyEnvelope(value, layer, undefined, context);
 }
 
 /**
@@ -70,7 +70,7 @@ export function verifyAttestationLayer(
  * are not looked at: who holds the public key needs none.
  *
  * @param blob the manifest's layer, checked against its digest
- * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is ours but not sound, or no JSON and so nobody's
+ * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is ours but not sound
  */
 export function verifySigstoreBundle(
   manifest: SigstoreBundleManifest,
@@ -80,7 +80,8 @@ export function verifySigstoreBundle(
   const { verifier, name, subject } = context;
   const namesUs = verifier.isNamedBy(manifest.keyid);
   if (!isBundleType(manifest.layer.mediaType)) return strangers(namesUs, name);
-  const value = parseSignedJson(blob, name);
+  const value = jsonOrStrangers(blob, namesUs, name);
+  if (value === undefined) return undefined;
   const hint = asString(asObject(asObject(value['verificationMaterial'])?.['publicKey'])?.['hint']);
   const envelope = asObject(value['dsseEnvelope']);
   if (envelope === undefined) return strangers(namesUs || verifier.isNamedBy(hint), name);
@@ -146,6 +147,16 @@ function checkPredicateType(
 ): void {
   if (predicateType === signed || (predicateType === undefined && keyid === undefined)) return;
   throw signatureInvalid(name, `annotated as ${predicateType ?? 'no predicate type'}, but its statement is ${signed}`);
+}
+
+/** A text that is not strict JSON is a stranger's, unless it is labelled with our key. */
+function jsonOrStrangers(bytes: Uint8Array, namesUs: boolean, name: string): JsonObject | undefined {
+  try {
+    return parseSignedJson(bytes, name);
+  } catch (error) {
+    if (namesUs) throw error;
+    return undefined;
+  }
 }
 
 /** An envelope that cannot be decoded is a stranger's, who may follow other rules, unless it names our key. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { digestOf } from '#core';
-import { encodeChecksums, parseChecksums } from '../../src/export/checksums.ts';
+import { encodeChecksums } from '../../src/export/bundle-manifests.ts';
 
 const run = promisify(execFile);
 let dir: string;
@@ -26,22 +26,4 @@ test('encodeChecksums: sha256sum accepts the list strictly, and refuses a damage
   expect((await check()).stdout).toBe('a.txt: OK\nb.txt: OK\n');
   await writeFile(join(dir, 'a.txt'), 'A');
   await expect(check()).rejects.toMatchObject({ code: 1 });
-});
-
-test('parseChecksums: reads back what was written', () => {
-  const files = [
-    { path: 'data/raw/advisories/0.jsonl.zst', digest: digestOf('x') },
-    { path: 'export.json', digest: digestOf('y') },
-  ];
-  expect(parseChecksums(encodeChecksums(files))).toEqual(files);
-});
-
-test.each([
-  'abc',
-  `${'0'.repeat(64)}  a`,
-  `${'0'.repeat(64)} *a\n`,
-  `${'0'.repeat(63)}  a\n`,
-  `\\${'0'.repeat(64)}  a\\nb\n`,
-])('parseChecksums: refuses %j', (text) => {
-  expect(() => parseChecksums(text)).toThrowError(expect.objectContaining({ code: 'ERR_EXPORT_CONTENT_MISMATCH' }));
 });

@@ -4,13 +4,13 @@ import { annotationKeys, type Descriptor, digestOf, mediaTypes } from '#core';
 import type { ExportRequest } from '#export';
 import { contentOf, fetchBytes, type Layout, type ManifestParts, packManifest } from '#oci';
 import type { Provenance } from '#signing';
-import { encodeChecksums } from '../../src/export/checksums.ts';
+import { encodeChecksums, exportManifestAnnotation } from '../../src/export/bundle-manifests.ts';
 import type { ExportManifest } from '../../src/export/export-manifest.generated.ts';
 import { artifactAnnotations, encodeExportManifest, parametersOf, titled } from '../../src/export/export-manifest.ts';
 import { inputsHashOf, rerunHashOf } from '../../src/export/hashes.ts';
-import { type Bundle, exportManifestAnnotation, packBundle } from '../../src/export/pack.ts';
+import { type Bundle, packBundle } from '../../src/export/pack.ts';
 import { planExport } from '../../src/export/plan.ts';
-import { BundleSigner, pushSignedObject } from '../../src/export/sign.ts';
+import { BundleSigner, pushSignedObject } from '../../src/export/signed/sign.ts';
 import { builderId, type Party, type Scene } from './scene.ts';
 
 /** A file of a bundle. */
@@ -35,6 +35,8 @@ export interface Forgery {
   readonly checksums?: (text: string) => string;
   readonly layers?: (layers: readonly Descriptor[]) => readonly Descriptor[];
   readonly parts?: (parts: ManifestParts) => ManifestParts;
+  /** More annotations of the referrer with export.json. */
+  readonly referrerAnnotations?: Readonly<Record<string, string>>;
   readonly provenance?: (provenance: Provenance) => Provenance;
   /** Leaves the referrer with export.json out of the provenance. */
   readonly subjectAlone?: boolean;
@@ -83,7 +85,9 @@ async function forgeTrivy(layout: Layout, built: Bundle, forgery: Forgery): Prom
   const annotations = { ...artifactAnnotations(manifest), [exportManifestAnnotation]: exportLayer.digest };
   const parts = { artifactType: mediaTypes.trivyConfig, layers: contentLayers(manifest), annotations };
   const { artifact, layers } = await putArtifact(layout, parts, forgery);
-  const exportReferrer = await putExportReferrer(layout, artifact, exportLayer, artifactAnnotations(manifest));
+  const referrer = { ...artifactAnnotations(manifest), ...forgery.referrerAnnotations };
+  if (forgery.referrerAnnotations !== undefined) await layout.delete(built.exportReferrer as Descriptor);
+  const exportReferrer = await putExportReferrer(layout, artifact, exportLayer, referrer);
   return { exportManifest: manifest, artifact, layers, exportReferrer };
 }
 

@@ -200,11 +200,9 @@ test('an object of this key that lost its blob: the error names the manifest, an
     };
     await rm(blobFile(layout, layers[0]));
     const error: unknown = await run().catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND', details: { digest: layers[0].digest } });
+    expect(error).toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH', details: { digest: layers[0].digest } });
     const named = name.startsWith('sha256-') ? `${layout.name}:${name}` : `${layout.name}@${manifest.digest}`;
-    expect((error as CodedError).hint).toBe(
-      `delete ${named} and run the export again: it signs anew what is not there`,
-    );
+    expect((error as CodedError).hint).toBe(`delete ${named} and run the export again: it signs anew what is missing`);
     expect(await layout.delete(manifest)).toBe(true);
     expect((await run()).publications[0]?.signed).toBe('signed');
     await verifyArtifact(destinationIn(layout).reference, layout, party.verifier);

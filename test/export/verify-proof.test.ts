@@ -18,7 +18,7 @@ import {
   subjectOf,
 } from '#signing';
 import type { Bundle } from '../../src/export/pack.ts';
-import { pushSignedObject } from '../../src/export/sign.ts';
+import { pushSignedObject } from '../../src/export/signed/sign.ts';
 import { readJson } from '../core/read-json.ts';
 import { blobFile, type Forgery, forge, lose, provenanceOf, put, putExportReferrer } from './forge.ts';
 import { advisory, destinationIn, newParty, openScene, type Party, requestFor, type Scene } from './scene.ts';
@@ -291,7 +291,7 @@ test('an object that names this key and is lost or damaged is an error', async (
     );
     await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_DIGEST_MISMATCH' });
     await rm(file);
-    await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+    await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
     await writeFile(file, bytes);
   }
   await expect(verify()).resolves.toMatchObject({ digest: bundle.artifact.digest });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { decodeZstd } from '#archive';
+import { decodeFramedZstd } from '#archive';
 import { CanonicalReader, type CodedError, compareText, type Digest, digestOf, hexOf, type JsonValue } from '#core';
 import type { ClassSummary, RecordClass } from '#evidence';
 import type { Shard } from './export-index.generated.ts';
@@ -44,7 +44,7 @@ export class ClassCheck {
   async readShard({ path, digest, sizeBytes, records }: ListedFile, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const start = this.#count;
     let firstKey = '';
-    const unpacked = decodeZstd(chunks, path, { maxRatio: Number.MAX_SAFE_INTEGER });
+    const unpacked = decodeFramedZstd(chunks, path, { maxRatio: Number.MAX_SAFE_INTEGER });
     for await (const line of splitLines(unpacked, MAX_RECORD_BYTES, (what) => this.#mismatch(path, what))) {
       this.#takeRecord(line, path);
       if (firstKey === '') firstKey = this.#lastKey;

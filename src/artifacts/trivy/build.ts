@@ -11,7 +11,7 @@ import { uniteAdvisories } from './advisory-union.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
 import { databaseEntries } from './database.ts';
 import { Intake } from './intake.ts';
-import { encodeMetadata, layerFiles, layerPath } from './layer-files.ts';
+import { encodeMetadata, layerFiles, layerPath, layerTime } from './layer-files.ts';
 import { trivyDbLosses } from './losses.ts';
 
 /** Goes up when the same records give other bytes. */
@@ -90,7 +90,7 @@ function tarOf(database: string, size: number, { asOf, validForSeconds }: TrivyD
       { path: layerFiles.metadata, size: metadata.byteLength, content: metadata },
       { path: layerFiles.database, size, content: readDatabase(database) },
     ],
-    { mtime: secondsOf(asOf) },
+    { mtime: layerTime(asOf) },
   );
 }
 
@@ -124,15 +124,11 @@ async function fill(buffer: Buffer, file: FileHandle, path: string): Promise<num
   return filled;
 }
 
-function secondsOf(asOf: string): number {
-  return Math.floor(Date.parse(asOf) / 1000);
-}
-
 /** Times that a tar header holds; trivy would take 0 for the present. */
 const MAX_SECONDS = 2 ** 31 - 1;
 
 function checkTimes(set: RecordSet, { asOf, validForSeconds }: TrivyDbOptions): void {
-  const seconds = secondsOf(asOf);
+  const seconds = layerTime(asOf);
   if (!(seconds > 0 && seconds <= MAX_SECONDS)) {
     const range = 'between 1970-01-01T00:00:01Z and 2038-01-19T03:14:07Z';
     const isOfRecord = asOf === set.newest;

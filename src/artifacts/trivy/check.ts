@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeGzip, decodeTar, type TarFile } from '#archive';
-import { checkBbolt } from '#bbolt';
+import { decodeFramedGzip, type ExactTarFile, readExactTar } from '#archive';
+import { checkOwnBbolt } from '#bbolt';
 import { fileError, type Instant } from '#core';
 import { type ContentCheck, mismatch, readWhole } from '../content-check.ts';
-import { encodeMetadata, layerFiles, layerPath } from './layer-files.ts';
+import { encodeMetadata, layerFiles, layerPath, layerTime } from './layer-files.ts';
 
 /** What export.json says of a `trivy:db` artifact. */
 export interface TrivyDbExpectation {
@@ -16,10 +16,13 @@ export interface TrivyDbExpectation {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Far beyond any database, and a bound on what a hostile layer may unpack to. */
-const MAX_LAYER_BYTES = 64 * 1024 ** 3;
+/** The files of a layer, in their order. */
+const FILES: readonly string[] = [layerFiles.metadata, layerFiles.database];
 
-/** Checks the one layer of a `trivy:db` artifact: the two files in it, their dates, and every page of the database. */
+/**
+ * Checks the one layer of a `trivy:db` artifact, of which every byte must be as docs/FORMATS.md says: the framing of
+ * gzip and tar, the two files, their dates, and every page of the database.
+ */
 export function checkTrivyDb(expected: TrivyDbExpectation): ContentCheck {
   let seen = false;
   return {
@@ -39,28 +42,34 @@ async function checkLayer(
   chunks: AsyncIterable<Uint8Array>,
   expected: TrivyDbExpectation,
 ): Promise<void> {
-  const names: string[] = [];
-  const limits = { maxTotalBytes: MAX_LAYER_BYTES, maxRatio: 1100 };
-  for await (const file of decodeTar(decodeGzip(chunks, title, limits), title, limits)) {
-    names.push(file.path);
-    if (file.path === layerFiles.metadata) checkMetadata(await file.read(), expected);
-    else if (file.path === layerFiles.database) await checkDatabase(file, expected);
+  let count = 0;
+  const mtime = layerTime(expected.asOf);
+  for await (const file of readExactTar(decodeFramedGzip(chunks, title), title, mtime)) {
+    const wanted = FILES[count++];
+    if (file.path !== wanted)
+      throw mismatch(title, `it holds ${quoted(file.path)} where ${wanted ?? 'its end'} belongs`);
+    if (wanted === layerFiles.metadata) await checkMetadata(file, expected);
+    else await checkDatabase(file, expected);
   }
-  const wanted = [layerFiles.metadata, layerFiles.database];
-  if (names.join() !== wanted.join()) throw mismatch(title, `it holds ${names.join(', ')}, not ${wanted.join(', ')}`);
+  if (count < FILES.length) throw mismatch(title, `it does not hold ${FILES[count]}`);
 }
 
-function checkMetadata(bytes: Uint8Array, { asOf, validForSeconds }: TrivyDbExpectation): void {
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 300));
+}
+
+async function checkMetadata(file: ExactTarFile, { asOf, validForSeconds }: TrivyDbExpectation): Promise<void> {
   const wanted = encodeMetadata(asOf, validForSeconds);
-  if (!Buffer.from(wanted).equals(bytes))
+  const parts = file.size === wanted.byteLength ? await Array.fromAsync(file.chunks()) : [];
+  if (!Buffer.concat(parts).equals(wanted))
     throw mismatch(layerFiles.metadata, 'its dates do not follow from asOf and the time it is valid for');
 }
 
-async function checkDatabase(file: TarFile, { workDir, signal }: TrivyDbExpectation): Promise<void> {
+async function checkDatabase(file: ExactTarFile, { workDir, signal }: TrivyDbExpectation): Promise<void> {
   const path = join(workDir, `${randomBytes(8).toString('hex')}.db`);
   try {
     await writeChunks(path, file.chunks());
-    await checkBbolt(path, signal);
+    await checkOwnBbolt(path, signal);
   } finally {
     await rm(path, { force: true });
   }

@@ -7,6 +7,11 @@ export const layerPath = 'db.tar.gz';
 /** The files in the layer, in the order in which they stand there. */
 export const layerFiles = { metadata: 'metadata.json', database: 'trivy.db' } as const;
 
+/** The time of the files in the layer, in seconds since 1970. */
+export function layerTime(asOf: string): number {
+  return Math.floor(Date.parse(asOf) / 1000);
+}
+
 /** The version of trivy.db's content that trivy reads. */
 const SCHEMA_VERSION = 2;
 

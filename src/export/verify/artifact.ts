@@ -1,14 +1,21 @@
 import { annotationKeys, CodedError, type Descriptor, type Digest, mediaTypes } from '#core';
-import { fetchBytes, type ImageManifest, type OperationOptions, parseManifest, type Repository } from '#oci';
+import { type ImageManifest, type OperationOptions, parseManifest, type Repository } from '#oci';
+import { exportManifestAnnotation } from '../bundle-manifests.ts';
 import { type ExportManifest, parseExportManifest } from '../export-manifest.generated.ts';
 import { encodeExportManifest, exportManifestPath } from '../export-manifest.ts';
-import { exportManifestAnnotation } from '../pack.ts';
+import { readNamed } from '../named-blob.ts';
 import { contentMismatch } from './mismatch.ts';
 
 /** An artifact of ours with its export.json, both checked against their digests. */
 export interface ReadArtifact {
   readonly manifest: ImageManifest;
+  /** The bytes of the manifest, of which its digest is known to be right. */
+  readonly bytes: Uint8Array;
   readonly exportManifest: ExportManifest;
+  /** Where export.json is. */
+  readonly exportLayer: Descriptor;
+  /** The configs of the referrers with export.json. */
+  readonly referrerConfigs: readonly Descriptor[];
   /** All that the build made: the artifact, and the referrers with export.json where it does not hold it itself. */
   readonly subjects: readonly Descriptor[];
 }
@@ -23,15 +30,17 @@ export async function readArtifact(
   options: OperationOptions,
 ): Promise<ReadArtifact> {
   const place = `${repository.name}@${artifact.digest}`;
-  const manifest = parseImage(await fetchBytes(repository, artifact, options), place);
-  const { descriptor, referrers } =
+  const bytes = await readNamed(repository, artifact, place, options);
+  const manifest = parseImage(bytes, place);
+  const found =
     manifest.config.mediaType === mediaTypes.exportManifest
-      ? { descriptor: manifest.config, referrers: [] }
+      ? { exportLayer: manifest.config, referrers: [], referrerConfigs: [] }
       : await findReferrers(repository, artifact, manifest, options);
+  const { exportLayer, referrers, referrerConfigs } = found;
   const limits = { signal: options.signal, maxBytes: MAX_EXPORT_MANIFEST_BYTES };
-  const bytes = await fetchBytes(repository, descriptor, limits);
-  const exportManifest = parseManifestOfExport(bytes, `${place} ${exportManifestPath}`);
-  return { manifest, exportManifest, subjects: [artifact, ...referrers] };
+  const text = await readNamed(repository, exportLayer, `${place} ${exportManifestPath}`, limits);
+  const exportManifest = parseManifestOfExport(text, `${place} ${exportManifestPath}`);
+  return { manifest, bytes, exportManifest, exportLayer, referrerConfigs, subjects: [artifact, ...referrers] };
 }
 
 /** Every export.json that hangs on the artifact must be the one that the artifact names. */
@@ -40,22 +49,25 @@ async function findReferrers(
   artifact: Descriptor,
   manifest: ImageManifest,
   options: OperationOptions,
-): Promise<{ descriptor: Descriptor; referrers: readonly Descriptor[] }> {
+): Promise<Pick<ReadArtifact, 'exportLayer' | 'referrerConfigs'> & { referrers: readonly Descriptor[] }> {
   const place = `${repository.name}@${artifact.digest}`;
   const named = manifest.annotations?.[exportManifestAnnotation];
   if (named === undefined) throw notOurs(place, 'it neither holds nor names an export.json');
   const filter = { ...options, artifactType: mediaTypes.exportManifest };
-  let descriptor: Descriptor | undefined;
+  let exportLayer: Descriptor | undefined;
   const referrers: Descriptor[] = [];
+  const referrerConfigs: Descriptor[] = [];
   for await (const referrer of repository.referrers(artifact.digest, filter)) {
-    const bytes = await fetchBytes(repository, referrer, options);
-    const layer = parseImage(bytes, `${repository.name}@${referrer.digest}`).layers[0];
+    const bytes = await readNamed(repository, referrer, place, options);
+    const { layers, config } = parseImage(bytes, `${repository.name}@${referrer.digest}`);
+    const [layer] = layers;
     if (layer?.digest !== (named as Digest)) throw otherExport(place, referrer.digest, named);
-    descriptor = layer;
+    exportLayer = layer;
     referrers.push(referrer);
+    referrerConfigs.push(config);
   }
-  if (descriptor === undefined) throw notOurs(place, `export.json ${named} is not among its referrers`);
-  return { descriptor, referrers };
+  if (exportLayer === undefined) throw notOurs(place, `export.json ${named} is not among its referrers`);
+  return { exportLayer, referrers, referrerConfigs };
 }
 
 function parseImage(bytes: Uint8Array, place: string): ImageManifest {

@@ -1,12 +1,13 @@
 import { type ContentCheck, checkJsonRaw, checkTrivyDb } from '#artifacts';
-import { CodedError, compareText, type Descriptor, type Digest, hexOf } from '#core';
-import { type ByteStream, collect, type ImageManifest, type OperationOptions, type Repository } from '#oci';
-import { type Checksum, checksumsPath, parseChecksums } from '../checksums.ts';
+import { CodedError, compareText, type Descriptor, type Digest } from '#core';
+import { type ByteStream, bareDescriptor, type ImageManifest, type OperationOptions, type Repository } from '#oci';
+import { artifactTypes, checksumsPath } from '../bundle-manifests.ts';
 import type { ExportManifest } from '../export-manifest.generated.ts';
 import { exportManifestPath } from '../export-manifest.ts';
-import { artifactTypes } from '../pack.ts';
+import { asIncomplete, readNamed } from '../named-blob.ts';
 import type { ProgressListener } from '../progress.ts';
 import { layersByTitle, type ReadArtifact } from './artifact.ts';
+import { checkForm } from './form.ts';
 import { contentMismatch } from './mismatch.ts';
 import { checkItself } from './self-check.ts';
 
@@ -25,31 +26,33 @@ export interface CheckedLayer {
   readonly size: number;
 }
 
-const MAX_CHECKSUMS_BYTES = 64 * 1024 * 1024;
-
 /**
- * Reads every layer of an artifact and holds it against export.json: the same files, digests, sizes and media types,
- * and inside them the records and dates that it promises.
+ * Reads every layer and config of an artifact and holds it against export.json: the same files, digests, sizes and
+ * media types, the manifests that follow from it, and inside the files the records and dates that it promises.
  *
  * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH, ERR_EXPORT_DIGEST_MISMATCH, ERR_EXPORT_SIZE_MISMATCH
  */
 export async function checkContents(
   repository: Repository,
-  { manifest, exportManifest }: ReadArtifact,
+  read: ReadArtifact,
   options: CheckOptions,
 ): Promise<CheckedLayer[]> {
+  const { manifest, exportManifest } = read;
   const place = repository.name;
   checkItself(exportManifest, place);
   const layers = layersByTitle(manifest, place);
   checkListed(exportManifest, layers, place);
   if (exportManifest.profile.kind === 'json') checkOwn(manifest, layers, place);
   checkType(exportManifest, manifest, place);
+  checkForm(read, place);
+  await readConfigs(repository, read, options);
   const content = checkFor(exportManifest, options);
   const watch = watcher(layers.values(), options);
   const checked: CheckedLayer[] = [];
   for (const [title, layer] of [...layers].sort(([a], [b]) => compareText(a, b))) {
     const stream = watch(fetchLayer(repository, title, layer, options));
-    if (title === checksumsPath) checkChecksums(await collect(stream, MAX_CHECKSUMS_BYTES, title), layers);
+    // checksums.txt follows from export.json, so its digest, which checkForm has compared, says all of it.
+    if (title === checksumsPath) await drain(stream);
     else await content.file(title, stream);
     checked.push({ title, mediaType: layer.mediaType, digest: layer.digest, size: layer.size });
   }
@@ -65,8 +68,9 @@ async function* fetchLayer(
   { signal }: OperationOptions,
 ): ByteStream {
   try {
-    yield* await repository.fetch(layer, { signal });
-  } catch (error) {
+    yield* await repository.fetch(bareDescriptor(layer), { signal });
+  } catch (cause) {
+    const error = asIncomplete(cause, layer, repository.name);
     if (!(error instanceof CodedError)) throw error;
     const { code, message, hint, details } = error;
     throw new CodedError(code, `${title}: ${message}`, {
@@ -127,16 +131,21 @@ function checkType({ profile }: ExportManifest, { artifactType }: ImageManifest,
   );
 }
 
-function checkChecksums(bytes: Uint8Array, layers: ReadonlyMap<string, Descriptor>): void {
-  const lines = new Map(
-    parseChecksums(Buffer.from(bytes).toString('utf8')).map((line: Checksum) => [line.path, line.digest]),
-  );
-  for (const [title, { digest }] of layers) {
-    if (title !== checksumsPath && lines.get(title) !== digest) {
-      throw contentMismatch(checksumsPath, `${title} is ${hexOf(digest)}, and the list says otherwise`);
-    }
+/** Reads the configs that are no layers: those of a `trivy` bundle and of its referrer. */
+async function readConfigs(
+  repository: Repository,
+  { manifest, referrerConfigs }: ReadArtifact,
+  { signal }: OperationOptions,
+): Promise<void> {
+  const files = new Set(manifest.layers.map(({ digest }) => digest));
+  const configs = new Map([manifest.config, ...referrerConfigs].map((config) => [config.digest, config]));
+  for (const config of configs.values()) {
+    if (!files.has(config.digest)) await readNamed(repository, config, `${repository.name}: config`, { signal });
   }
-  if (lines.size !== layers.size - 1) throw contentMismatch(checksumsPath, 'it lists files that are no layers');
+}
+
+async function drain(stream: ByteStream): Promise<void> {
+  for await (const _ of stream);
 }
 
 function checkFor(manifest: ExportManifest, { workDir, signal }: CheckOptions): ContentCheck {

@@ -1,7 +1,8 @@
 import { CodedError, canonicalText, type Descriptor, type Digest, type ErrorCode, type JsonObject } from '#core';
 import type { OperationOptions, Repository } from '#oci';
 import { type Provenance, parseProvenance, type Statement, type Verifier } from '#signing';
-import { collectAttestations, type Form, namesAll } from '../attestations.ts';
+import type { Form } from '../attestations.ts';
+import { collectAttestations, namesAll } from '../attestations.ts';
 import type { ExportManifest } from '../export-manifest.generated.ts';
 import { parametersOf } from '../export-manifest.ts';
 
@@ -37,10 +38,12 @@ export async function proveArtifact(
   verifier: Verifier,
   options: OperationOptions,
 ): Promise<Proof> {
-  const { signatures, provenances, strangers } = await collectAttestations(repository, artifact, verifier, options);
+  const found = await collectAttestations(repository, artifact, verifier, options);
+  const { signatures, provenances, strangers, unread } = found;
   const place = `${repository.name}@${artifact.digest}`;
   if (signatures.length === 0) {
-    const others = strangers === 0 ? '' : `; ${strangers} by other keys`;
+    const more = unread === 0 ? '' : `, ${unread} of them past the limit of what is read`;
+    const others = strangers === 0 ? '' : `; ${strangers} by other keys${more}`;
     throw missing('ERR_EXPORT_SIGNATURE_MISSING', `${place}: no signature by this key${others}`, artifact);
   }
   const ours = provenances.flatMap((item) => {

@@ -59,10 +59,26 @@ describe('checkTrivyDb', () => {
     [
       'a file too many',
       () => packed({ 'a.txt': metadata, 'metadata.json': metadata, 'trivy.db': database }),
+      /it holds "a\.txt" where metadata\.json belongs/,
+    ],
+    [
+      'the files in another order',
+      () => packed({ 'trivy.db': database, 'metadata.json': metadata }),
+      /it holds "trivy\.db"/,
+    ],
+    ['metadata alone', () => packed({ 'metadata.json': metadata }), /does not hold trivy\.db/],
+    ['one file that is named like both', () => packed({ 'metadata.json,trivy.db': metadata }), /it holds "metadata/],
+    [
+      'one file that is named like both, without content',
+      () => packed({ 'metadata.json,trivy.db': Buffer.alloc(0) }),
       /it holds/,
     ],
-    ['the files in another order', () => packed({ 'trivy.db': database, 'metadata.json': metadata }), /it holds/],
-    ['a database alone', () => packed({ 'trivy.db': database }), /it holds/],
+    [
+      'a third file',
+      () => packed({ 'metadata.json': metadata, 'trivy.db': database, z: metadata }),
+      /where its end belongs/,
+    ],
+    ['a database alone', () => packed({ 'trivy.db': database }), /it holds "trivy\.db" where/],
     ['other dates', () => packed({ 'metadata.json': Buffer.from('{}\n'), 'trivy.db': database }), /its dates/],
     ['no gzip', () => Buffer.from('no gzip'), /db\.tar\.gz/],
     ['a layer cut short', () => layer.subarray(0, -20), /db\.tar\.gz/],
@@ -73,7 +89,7 @@ describe('checkTrivyDb', () => {
   });
 
   it('refuses another time than the bundle’s', async () => {
-    await expect(checked(layer, 'db.tar.gz', '2026-08-23T00:00:00Z')).rejects.toThrow('its dates');
+    await expect(checked(layer, 'db.tar.gz', '2026-08-23T00:00:00Z')).rejects.toThrow('time 1787443200');
   });
 
   it('refuses another title, a second layer, and none', async () => {

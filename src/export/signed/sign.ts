@@ -18,8 +18,9 @@ import {
   signStatement,
   subjectOf,
 } from '#signing';
-import { type Attestations, collectAttestations, type Form, namesAll, type ProvenanceFound } from './attestations.ts';
-import type { Bundle } from './pack.ts';
+import { type Attestations, collectAttestations, namesAll, type ProvenanceFound } from '../attestations.ts';
+import type { Bundle } from '../pack.ts';
+import type { Form } from './signed-objects.ts';
 
 /** Who signs, and what a provenance of this run says. */
 export interface Signing {

@@ -1,0 +1,81 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { fileError } from '#core';
+import { checkBbolt } from './check.ts';
+import { damaged } from './damage.ts';
+import { PAGE_SIZE } from './format.ts';
+import type { PageSink } from './page-writer.ts';
+import { BboltFile } from './reader.ts';
+import { type BboltEntry, writePages } from './writer.ts';
+
+const BATCH_ENTRIES = 1000;
+
+/**
+ * Proves that a bbolt file is, byte for byte, the one that writeBbolt makes of its entries: whole as checkBbolt says,
+ * pages in their one order and filled by the one rule, nothing in unused space, nothing after the last page. Its
+ * entries are written anew and compared with the file as they come; nothing is stored.
+ *
+ * @param signal asked at each page
+ * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH naming the first fault; as fileError where the file cannot be read
+ */
+export async function checkOwnBbolt(path: string, signal?: AbortSignal): Promise<void> {
+  await checkBbolt(path, signal);
+  const file = await open(path, 'r').catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  const bbolt = await BboltFile.open(path);
+  try {
+    const pages = await writePages(new ComparingSink(file, path, signal), batchesOf(bbolt));
+    const { size } = await file.stat();
+    if (size !== pages * PAGE_SIZE) throw damaged(path, `${size - pages * PAGE_SIZE} bytes after its last page`);
+  } catch (error) {
+    // A key or value beyond the limits: readers take it, the writer does not.
+    throw error instanceof RangeError ? damaged(path, error.message) : error;
+  } finally {
+    await bbolt.close();
+    await file.close();
+  }
+}
+
+async function* batchesOf(bbolt: BboltFile): AsyncGenerator<readonly BboltEntry[]> {
+  let batch: BboltEntry[] = [];
+  for await (const entry of bbolt.entries()) {
+    batch.push(entry);
+    if (batch.length < BATCH_ENTRIES) continue;
+    yield batch;
+    batch = [];
+  }
+  yield batch;
+}
+
+/** Takes pages as a file would, and holds them against those of a file. */
+class ComparingSink implements PageSink {
+  readonly #file: FileHandle;
+  readonly #path: string;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(file: FileHandle, path: string, signal: AbortSignal | undefined) {
+    this.#file = file;
+    this.#path = path;
+    this.#signal = signal;
+  }
+
+  async write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }> {
+    this.#signal?.throwIfAborted();
+    const held = Buffer.allocUnsafe(length);
+    const { bytesRead } = await this.#file.read(held, 0, length, position).catch((error: unknown) => {
+      throw fileError(error, this.#path);
+    });
+    const wanted = bytes.subarray(offset, offset + bytesRead);
+    if (bytesRead === 0 || Buffer.compare(held.subarray(0, bytesRead), wanted) !== 0) {
+      const at = wanted.findIndex((byte, i) => byte !== held[i]);
+      const page = Math.floor((position + Math.max(at, 0)) / PAGE_SIZE);
+      throw damaged(this.#path, `page ${page} is not the one that is written for its entries`);
+    }
+    return { bytesWritten: bytesRead };
+  }
+}

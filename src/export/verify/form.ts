@@ -1,0 +1,46 @@
+import { annotationKeys, type Descriptor } from '#core';
+import { type PackedManifest, parseManifest } from '#oci';
+import { recordManifests, trivyManifests } from '../bundle-manifests.ts';
+import type { ReadArtifact } from './artifact.ts';
+import { contentMismatch } from './mismatch.ts';
+
+/**
+ * Holds the manifests of a bundle against those that follow from its export.json, byte for byte: no member,
+ * annotation, subject or spelling but those that docs/FORMATS.md names.
+ *
+ * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH
+ */
+export function checkForm(read: ReadArtifact, place: string): void {
+  const { exportManifest, exportLayer, subjects } = read;
+  if (exportManifest.profile.kind === 'json') {
+    checkBytes(read, recordManifests(exportManifest, exportLayer).artifact, place);
+    return;
+  }
+  const { artifact, referrer } = trivyManifests(exportManifest, exportLayer);
+  checkBytes(read, artifact, place);
+  const other = subjects.slice(1).find(({ digest }) => digest !== referrer.descriptor.digest);
+  if (other !== undefined)
+    throw contentMismatch(place, `the referrer ${other.digest} is not in the form that is written`);
+}
+
+function checkBytes({ bytes, manifest }: ReadArtifact, wanted: PackedManifest, place: string): void {
+  if (Buffer.compare(bytes, wanted.bytes) === 0) return;
+  const ours = parseManifest(wanted.bytes, undefined, place);
+  if (ours.kind === 'index') throw new TypeError('a bundle is packed as an index');
+  if (manifest.subject !== undefined) throw contentMismatch(place, 'its manifest has a subject, which no bundle has');
+  const layer = manifest.layers.find((each, i) => !same(each, ours.layers[i]));
+  if (layer !== undefined) {
+    const title = layer.annotations?.[annotationKeys.title] ?? layer.digest;
+    throw contentMismatch(place, `the layer ${JSON.stringify(title)} is not the one that follows from export.json`);
+  }
+  const names = new Set([...Object.keys(manifest.annotations), ...Object.keys(ours.annotations)]);
+  const name = [...names].find((each) => manifest.annotations[each] !== ours.annotations[each]);
+  if (name !== undefined) {
+    throw contentMismatch(place, `the annotation ${JSON.stringify(name)} does not follow from export.json`);
+  }
+  throw contentMismatch(place, 'its manifest has members or a spelling other than those that are written');
+}
+
+function same(a: Descriptor, b: Descriptor | undefined): boolean {
+  return a.digest === b?.digest && a.size === b.size && a.mediaType === b.mediaType;
+}
