@@ -79,7 +79,11 @@ function contentLayers(manifest: ExportManifest): Descriptor[] {
   );
 }
 
-/** The list that `sha256sum --check --strict` takes: hex, two spaces, path, LF; in byte order of path. */
+/**
+ * The list that `sha256sum --check --strict` takes: hex, two spaces, path, LF; in byte order of path.
+ *
+ * @internal Tested by itself.
+ */
 export function encodeChecksums(files: readonly Checksum[]): string {
   const sorted = [...files].sort((a, b) => compareText(a.path, b.path));
   return sorted.map(({ path, digest }) => `${hexOf(digest)}  ${path}\n`).join('');

@@ -1,4 +1,3 @@
-export type { Form } from './attestations.ts';
 export { type Profile, profiles, resolveProfile } from './profile.ts';
 export type { Progress, ProgressListener, Stage } from './progress.ts';
 export type { Destination } from './publish.ts';
@@ -13,4 +12,5 @@ export type {
 export { type DataSourceOption, type ExportRequest, parseTenant } from './request.ts';
 export { type RunOptions, runExport, runPlan } from './run.ts';
 export type { CheckedLayer } from './verify/contents.ts';
+export type { Expectation } from './verify/expectation.ts';
 export { type VerifyOptions, type VerifyReport, verifyArtifact } from './verify/verify.ts';

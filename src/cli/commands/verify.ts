@@ -1,5 +1,6 @@
-import type { Command } from 'commander';
-import { type VerifyReport, verifyArtifact } from '#export';
+import { type Command, Option } from 'commander';
+import { addSeconds, compareInstants, type Instant, instantOf, parseDuration, parseInstant, systemClock } from '#core';
+import { type Expectation, parseTenant, profiles, resolveProfile, type VerifyReport, verifyArtifact } from '#export';
 import { openRepository, parseReference } from '#oci';
 import { type Io, writeText } from '../io.ts';
 import { loadVerifier } from '../key-files.ts';
@@ -9,6 +10,7 @@ import { createProgressLine } from '../progress.ts';
 import {
   type CommonOptions,
   openOptions,
+  parsing,
   type TransportOptions,
   withCommonOptions,
   withTransportOptions,
@@ -16,17 +18,34 @@ import {
 
 interface VerifyCommandOptions extends CommonOptions, TransportOptions {
   readonly key: string;
+  readonly profile?: string;
+  readonly tenant?: string;
+  readonly minAsOf?: Instant;
+  /** In seconds. */
+  readonly maxAge?: number;
 }
+
+const EXAMPLES = `
+A tag can be pointed at another bundle that the same key signed: in a pipeline, say which one you expect.
+
+Example:
+  export-center verify 127.0.0.1:8080/security/trivy-db:2 --key keys/cosign.pub --profile trivy:db --tenant default --max-age 48h`;
 
 /** `verify`: proves an artifact with the public key alone. */
 export function verifyCommand(command: Command, io: Io): void {
   command
     .argument('<reference>', 'the artifact, by tag or digest')
     .requiredOption('--key <file>', 'the public key, cosign.pub')
-    .addHelpText(
-      'after',
-      '\nExample:\n  export-center verify 127.0.0.1:8080/security/trivy-db:2 --key keys/cosign.pub',
-    );
+    .addOption(
+      new Option(
+        '--profile <name>',
+        `fail unless it is of this profile: ${profiles.map(({ name }) => name).join(' or ')}`,
+      ).argParser(parsing((name) => resolveProfile(name).name)),
+    )
+    .option('--tenant <name>', 'fail unless it is of this tenant', parsing(parseTenant))
+    .option('--min-as-of <time>', 'fail unless its asOf is at or after this time', parsing(parseInstant))
+    .option('--max-age <duration>', 'fail if its asOf is older than this, such as 48h or 7d', parsing(parseDuration))
+    .addHelpText('after', EXAMPLES);
   withTransportOptions(withCommonOptions(command)).action((text: string, options: VerifyCommandOptions) =>
     verifyReference(io, text, options),
   );
@@ -39,12 +58,19 @@ async function verifyReference(io: Io, text: string, options: VerifyCommandOptio
   const repository = await openRepository(reference, await openOptions(io, [reference], options, progress));
   let report: VerifyReport;
   try {
-    report = await verifyArtifact(reference, repository, verifier, { signal: io.signal, onProgress: progress.listen });
+    const watched = { signal: io.signal, onProgress: progress.listen };
+    report = await verifyArtifact(reference, repository, verifier, { expected: expectationOf(options), ...watched });
   } finally {
     progress.clear();
     await repository.close();
   }
   await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(report)}\n` : describeProof(report));
+}
+
+function expectationOf({ profile, tenant, minAsOf, maxAge }: VerifyCommandOptions): Expectation {
+  if (maxAge === undefined) return { profile, tenant, minAsOf };
+  const oldest = addSeconds(instantOf(systemClock.now()), -maxAge);
+  return { profile, tenant, minAsOf: minAsOf !== undefined && compareInstants(minAsOf, oldest) > 0 ? minAsOf : oldest };
 }
 
 /** What has been proven, for a person. */

@@ -6,6 +6,7 @@ import type { ProgressListener } from '../progress.ts';
 import { withWorkDir } from '../work-dir.ts';
 import { readArtifact } from './artifact.ts';
 import { type CheckedLayer, checkContents } from './contents.ts';
+import { checkExpectation, type Expectation } from './expectation.ts';
 import { matchProvenance, proveArtifact } from './proof.ts';
 
 /** What has been proven of an artifact. */
@@ -27,8 +28,9 @@ export interface VerifyReport {
   readonly records: { readonly kept: number; readonly withheld: number };
 }
 
-/** What a verification may be watched and stopped by. */
+/** Which bundle is wanted, and what a verification may be watched and stopped by. */
 export interface VerifyOptions {
+  readonly expected?: Expectation | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ProgressListener | undefined;
 }
@@ -50,6 +52,7 @@ export async function verifyArtifact(
   const proof = await proveArtifact(repository, artifact, verifier, options);
   const read = await readArtifact(repository, artifact, options);
   matchProvenance(proof, read.exportManifest, read.subjects);
+  checkExpectation(options.expected ?? {}, read.exportManifest, `${repository.name}@${artifact.digest}`);
   const layers = await withWorkDir((workDir) => checkContents(repository, read, { ...options, workDir }));
   const { profile, tenant, asOf, records } = read.exportManifest;
   return {
