@@ -1,3 +1,5 @@
+import { maskSecrets } from './secrets.ts';
+
 /**
  * Exit status of the command line for each kind of failure (docs/FORMATS.md, "Errors").
  * Every code carries its own status, so that a caller in a pipeline can branch without reading text.
@@ -76,19 +78,27 @@ export interface ErrorFacts {
   readonly cause?: unknown;
 }
 
-/** A failure with a stable code, a message that names the thing, and the next step. */
+/** A failure with a stable code, a message that names the thing, and the next step; known secrets in it are masked. */
 export class CodedError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
-    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    super(maskSecrets(message), facts.cause === undefined ? undefined : { cause: facts.cause });
     this.name = 'CodedError';
     this.code = code;
-    this.hint = facts.hint;
-    this.details = facts.details ?? {};
+    this.hint = facts.hint === undefined ? undefined : maskSecrets(facts.hint);
+    this.details = masked(facts.details ?? {}) as Readonly<Record<string, unknown>>;
   }
+}
+
+/** The same value with secrets masked in all its texts. */
+function masked(value: unknown): unknown {
+  if (typeof value === 'string') return maskSecrets(value);
+  if (Array.isArray(value)) return value.map(masked);
+  if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, masked(member)]));
 }
 
 /** Whether `error` is a CodedError, of any of `codes` when some are given. */

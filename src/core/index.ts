@@ -29,5 +29,6 @@ export { decodeJsonString } from './json-string.ts';
 export { annotationKeys, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
 export { parseKnownJson } from './native-json.ts';
 export { compareText } from './order.ts';
+export { maskSecrets, noteSecret } from './secrets.ts';
 export { type JsonLimits, parseJson, parseJsonObject } from './strict-json.ts';
 export { trimEndOf, trimOf } from './trim.ts';

@@ -35,6 +35,23 @@ export function isPrivateHost(hostname: string): boolean {
   return isIP(address) === 6 && PRIVATE.check(address, 'ipv6');
 }
 
+/** What an address that a name resolves to may reach: this machine or link, a private network, or anywhere. */
+export type AddressReach = 'local' | 'private' | 'public';
+
+const LOCAL = new BlockList();
+LOCAL.addSubnet('0.0.0.0', 8, 'ipv4');
+LOCAL.addSubnet('127.0.0.0', 8, 'ipv4');
+LOCAL.addSubnet('169.254.0.0', 16, 'ipv4');
+LOCAL.addSubnet('::', 127, 'ipv6');
+LOCAL.addSubnet('fe80::', 10, 'ipv6');
+
+/** How far an IP address reaches. */
+export function reachOf(address: string): AddressReach {
+  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+  if (LOCAL.check(address, family)) return 'local';
+  return PRIVATE.check(address, family) ? 'private' : 'public';
+}
+
 /** What a URL that a server names may be, seen from where it was named. */
 export interface LocationRules {
   /** What it is, for messages: `redirect`, `upload location`, `token realm`. */

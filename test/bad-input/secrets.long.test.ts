@@ -31,7 +31,12 @@ function expectNoCanary({ stdout, stderr }: Outcome): void {
   const said = stdout + stderr;
   for (const canary of Object.values(canaries)) {
     const login = `somebody:${canary}`;
-    for (const form of [canary, encodeURIComponent(canary), ...[canary, login].map(base64)])
+    for (const form of [
+      canary,
+      encodeURIComponent(canary),
+      Buffer.from(canary).toString('hex'),
+      ...[canary, login].map(base64),
+    ])
       expect(said).not.toContain(form);
   }
 }
@@ -55,10 +60,17 @@ const exporting = (output: string) =>
     { env: { COSIGN_PASSWORD: canaries.keyPassword } },
   );
 
-/** Tells back all that it was told, as a debugging proxy would. */
+let echoes = 0;
+
+/** Tells back all that it was told, in one form after the other, as a debugging proxy would. */
 function echo(request: IncomingMessage, response: ServerResponse, status: number): true {
   const { authorization = 'nothing' } = request.headers;
-  sendError(response, status, 'DENIED', `you sent ${authorization} and ${JSON.stringify(request.headers)}`);
+  const value = authorization.replace(/^\w+ /, '');
+  const decoded = Buffer.from(value, 'base64').toString('latin1');
+  const forms = [decoded, encodeURIComponent(decoded), Buffer.from(value).toString('hex'), value, authorization];
+  response.setHeader('warning', `299 - "${forms[echoes % forms.length]?.replace(/[^ -~]/g, '?')}"`);
+  const text = `you sent ${forms[echoes++ % forms.length]}, ${JSON.stringify(request.headers)}`;
+  sendError(response, status, 'DENIED', text);
   return true;
 }
 

@@ -1,8 +1,8 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type OpenOptions, openRepository, parseReference, type Repository } from '#oci';
 import { storedCredentials } from '../../src/oci/auth.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, readAll } from './content.ts';
@@ -360,6 +360,24 @@ test('helpers: the one for the registry, then the general one, then the file', a
     { kind: 'password', username: 'file', password: 'pw' },
     undefined,
   ]);
+});
+
+test('helpers: passwords of other programs are not in their environment', async () => {
+  await helper('env', `env > ${folder}/seen; echo '{"Username":"u","Secret":"p"}'`);
+  await dockerConfig({ credsStore: 'env' });
+  vi.stubEnv('COSIGN_PASSWORD', 'canary-password');
+  vi.stubEnv('TRIVY_PASSWORD', 'canary-trivy');
+  vi.stubEnv('NODE_OPTIONS', '');
+  vi.stubEnv('AWS_REGION', 'eu-test-1');
+  try {
+    await withHelpers(() => source()('a.io', 'x'));
+  } finally {
+    vi.unstubAllEnvs();
+  }
+  const seen = await readFile(join(folder, 'seen'), 'utf8');
+  expect(seen).not.toMatch(/canary|COSIGN|TRIVY|NODE_OPTIONS/);
+  expect(seen).toMatch(/^AWS_REGION=eu-test-1$/m);
+  expect(seen).toMatch(/^PATH=/m);
 });
 
 test.each([

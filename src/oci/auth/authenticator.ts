@@ -1,4 +1,4 @@
-import { CodedError, systemClock } from '#core';
+import { CodedError, noteSecret, systemClock } from '#core';
 import { resolveLocation } from '../origin.ts';
 import { parseChallenges } from './challenge.ts';
 import type { Credential } from './credentials.ts';
@@ -72,7 +72,10 @@ export class Authenticator {
   }
 
   #login(): Promise<Credential | undefined> {
-    this.#credential ??= this.#options.credential();
+    this.#credential ??= this.#options.credential().then((credential) => {
+      if (credential !== undefined) noteCredential(credential);
+      return credential;
+    });
     return this.#credential;
   }
 
@@ -86,7 +89,7 @@ export class Authenticator {
       if (held.token.expiresAt - MARGIN_MS <= now) this.#tokens.delete(key);
       else if (coversScopes(held.scopes, scopes)) return held.token;
     }
-    const key = encodeScopes(scopes).join(' ');
+    const key = keyOf(scopes);
     let underway = this.#underway.get(key);
     if (underway === undefined) {
       underway = this.#fetch(scheme, scopes, credential).finally(() => this.#underway.delete(key));
@@ -102,10 +105,12 @@ export class Authenticator {
   ): Promise<Token> {
     const request = { realm: scheme.realm, service: scheme.service, scopes: encodeScopes(scopes), credential };
     const { token, refreshToken } = await requestToken(request, this.#options.exchange);
+    noteSecret(token.value);
+    if (refreshToken !== undefined) noteCredential({ kind: 'identity', token: refreshToken });
     if (refreshToken !== undefined && credential?.kind === 'identity') {
       this.#credential = Promise.resolve({ kind: 'identity', token: refreshToken });
     }
-    this.#tokens.set(encodeScopes(scopes).join(' '), { scopes, token });
+    this.#tokens.set(keyOf(scopes), { scopes, token });
     return token;
   }
 
@@ -129,10 +134,16 @@ export class Authenticator {
   }
 }
 
+/** Remembers what of a credential is never to be shown. */
+function noteCredential(credential: Credential): void {
+  if (credential.kind === 'password') noteSecret(credential.password, [credential.username]);
+  else noteSecret(credential.token, ['<token>']);
+}
+
 function basic({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 }
 
 function keyOf(scopes: Scopes): string {
-  return encodeScopes(scopes).join(' ');
+  return JSON.stringify(encodeScopes(scopes));
 }

@@ -7,6 +7,21 @@ export type CredentialHelper = (
   server: string,
 ) => Promise<{ readonly username: string; readonly secret: string } | undefined>;
 
+/**
+ * What a helper may see of the environment: where things are, how to reach a key ring or a desktop, proxies, and the
+ * clouds' own settings. Passwords of other programs, such as COSIGN_PASSWORD, are not among it.
+ */
+const SHARED =
+  /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TERM|TMPDIR|TEMP|TMP|DISPLAY|WAYLAND_DISPLAY|DBUS_SESSION_BUS_ADDRESS|XDG_\w+|DOCKER_\w+|REGISTRY_AUTH_FILE|GNUPGHOME|GPG_TTY|GPG_AGENT_INFO|PASSWORD_STORE_\w+|SSL_CERT_FILE|SSL_CERT_DIR|(?:https?|no|all)_proxy|AWS_\w+|AMAZON_\w+|ECS_\w+|GOOGLE_\w+|GCLOUD_\w+|GCE_\w+|CLOUDSDK_\w+|KUBERNETES_SERVICE_\w+|AZURE_\w+|ACR_\w+|MSI_\w+|IDENTITY_\w+|OCI_CLI_\w+|GITHUB_TOKEN|GH_TOKEN|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|APPDATA|LOCALAPPDATA|PROGRAMDATA|USERPROFILE|USERNAME)$/i;
+
+/** The variables that a credential helper is run with. */
+function helperEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const shared = Object.entries(env).filter((entry): entry is [string, string] => {
+    return entry[1] !== undefined && SHARED.test(entry[0]);
+  });
+  return Object.fromEntries(shared);
+}
+
 const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
 const MAX_WORDS = 2048;
@@ -19,7 +34,11 @@ const MAX_SHOWN = 300;
  */
 export const runCredentialHelper: CredentialHelper = async (name, server) => {
   if (!/^[A-Za-z0-9._-]+$/.test(name)) throw helperFailed(name, server, 'has a name that is no program name');
-  const { status, output, errors } = await run(`docker-credential-${name}`, server).catch((cause: unknown) => {
+  const { status, output, errors } = await run(
+    `docker-credential-${name}`,
+    server,
+    helperEnvironment(process.env),
+  ).catch((cause: unknown) => {
     throw helperFailed(name, server, 'cannot be run', cause);
   });
   if (status !== 0) {
@@ -46,9 +65,9 @@ interface Ended {
   readonly errors: string;
 }
 
-function run(program: string, input: string): Promise<Ended> {
+function run(program: string, input: string, env: Record<string, string>): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'pipe'], timeout: TIMEOUT_MS });
+    const child = spawn(program, ['get'], { env, stdio: ['pipe', 'pipe', 'pipe'], timeout: TIMEOUT_MS });
     let output = '';
     let errors = '';
     child.on('error', reject);

@@ -8,6 +8,8 @@ import type { WireResponse } from './message.ts';
 import type { Remote } from './remote.ts';
 
 const MAX_IDLE_BREAKS = 3;
+/** What a connection has to bring before it breaks to be worth making again. */
+const MIN_PROGRESS_BYTES = 64 * 1024;
 /** From here on it pays to make a connection for one body. */
 const BULK_BYTES = 1024 * 1024;
 
@@ -26,16 +28,17 @@ export async function* readBlob(
   let position = start;
   let idle = 0;
   for (;;) {
+    const from = position;
     try {
       for await (const chunk of await openBlob(remote, descriptor, { start: position, end }, whole, options)) {
-        if (chunk.byteLength > 0) idle = 0;
         position += chunk.byteLength;
         if (!whole && position > end + 1) throw sizeMismatch(descriptor, remote.name, 'more bytes in a range');
         yield chunk;
       }
       break;
     } catch (error) {
-      // What sends nothing between two breaks will not begin to.
+      // What sends next to nothing between two breaks will not begin to.
+      if (position - from >= MIN_PROGRESS_BYTES) idle = 0;
       if (!isTransient(error) || ++idle > MAX_IDLE_BREAKS) throw error;
       await pause(100 * idle, options.signal);
     }

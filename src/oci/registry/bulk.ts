@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, type LookupFunction, type Socket } from 'node:net';
 import { trimOf } from '#core';
 import type { ByteStream } from '../ports.ts';
 import type { WireRequest, WireResponse } from './message.ts';
@@ -21,11 +21,11 @@ const NO_FIELD_VALUE = /[\0\r\n]/;
  */
 export async function getInBulk(
   { url, headers }: Pick<WireRequest, 'url' | 'headers'>,
-  { idleMs, signals }: { readonly idleMs: number; readonly signals: readonly AbortSignal[] },
+  options: BulkOptions,
 ): Promise<WireResponse | undefined> {
   const head = encodeHead(url, headers);
   if (head === undefined) return undefined;
-  const body = new BulkBody(url, idleMs, signals);
+  const body = new BulkBody(url, options);
   let answer: Head | undefined;
   try {
     answer = await body.ask(head);
@@ -42,6 +42,13 @@ export async function getInBulk(
     body: body.read(sizeBytes),
     drop: async () => body.end(),
   };
+}
+
+interface BulkOptions {
+  readonly idleMs: number;
+  readonly signals: readonly AbortSignal[];
+  /** The system's unless told. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 interface Head {
@@ -103,7 +110,7 @@ class BulkBody {
   #fault: unknown;
   #wake: () => void = () => undefined;
 
-  constructor(url: URL, idleMs: number, signals: readonly AbortSignal[]) {
+  constructor(url: URL, { idleMs, signals, lookup }: BulkOptions) {
     this.#idleMs = idleMs;
     this.#signals = signals;
     const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -111,7 +118,7 @@ class BulkBody {
       buffer: () => this.#room(),
       callback: (size: number, buffer: Uint8Array) => this.#take(size, buffer),
     };
-    this.#socket = connect({ host, port: Number(url.port || 80), onread });
+    this.#socket = connect({ host, port: Number(url.port || 80), onread, ...(lookup === undefined ? {} : { lookup }) });
     this.#socket
       .setTimeout(Math.min(idleMs, MAX_CONNECT_MS))
       .on('connect', () => this.#socket.setTimeout(idleMs))
@@ -126,15 +133,17 @@ class BulkBody {
   async ask(head: string): Promise<Head | undefined> {
     this.#socket.write(head);
     let text = '';
+    const end = performance.now() + this.#idleMs;
     for (;;) {
+      if (performance.now() > end) throw silent();
       const piece = await this.#next();
       const before = text.length;
       text += Buffer.from(piece.bytes.subarray(0, MAX_HEAD_BYTES)).toString('latin1');
-      const end = text.indexOf('\r\n\r\n', Math.max(0, before - 3));
-      if (end >= 0) {
+      const headEnd = text.indexOf('\r\n\r\n', Math.max(0, before - 3));
+      if (headEnd >= 0) {
         // The beginning of the body came along.
-        this.#come.unshift({ bytes: Uint8Array.from(piece.bytes.subarray(end + 4 - before)) });
-        return parseHead(text.slice(0, end));
+        this.#come.unshift({ bytes: Uint8Array.from(piece.bytes.subarray(headEnd + 4 - before)) });
+        return parseHead(text.slice(0, headEnd));
       }
       if (text.length >= MAX_HEAD_BYTES) return undefined;
     }
@@ -197,7 +206,7 @@ class BulkBody {
   /** Silence while nobody asks for more is not the other side's. */
   #tire(): void {
     if (this.#paused) this.#socket.setTimeout(this.#idleMs);
-    else this.#socket.destroy(Object.assign(new Error('the other side is silent'), { code: 'ETIMEDOUT' }));
+    else this.#socket.destroy(silent());
   }
 
   #stop(fault: unknown): void {
@@ -205,6 +214,10 @@ class BulkBody {
     this.#fault ??= fault;
     this.#wake();
   }
+}
+
+function silent(): Error {
+  return Object.assign(new Error('the other side is silent'), { code: 'ETIMEDOUT' });
 }
 
 function closedEarly(): Error {

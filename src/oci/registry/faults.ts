@@ -1,5 +1,6 @@
-import { CodedError, type ErrorCode, isCoded, parseKnownJson, systemClock } from '#core';
+import { CodedError, type ErrorCode, isCoded, maskSecrets, parseKnownJson, systemClock } from '#core';
 import { collectUpTo } from '../content.ts';
+import { TooSlow } from '../min-rate.ts';
 import { redactUrl } from '../origin.ts';
 import { parseRetryAfter } from './headers.ts';
 import type { WireResponse } from './message.ts';
@@ -8,6 +9,7 @@ import { describeTlsFault, isCertificateFault } from './tls.ts';
 /** The error of a connection that could not be made or broke. */
 export function networkError(error: unknown, url: URL, method: string): CodedError {
   if (error instanceof CodedError) return error;
+  if (error instanceof TooSlow) return tooSlow(error, url);
   const system = systemCode(error);
   const [what, hint] = describeTlsFault(error, system, url) ?? describe(system, url);
   return new CodedError('ERR_EXPORT_NETWORK', `${method} ${redactUrl(url)}: ${what}`, {
@@ -15,6 +17,17 @@ export function networkError(error: unknown, url: URL, method: string): CodedErr
     details: { url: redactUrl(url), system },
     cause: error,
   });
+}
+
+/** Another try would be held as long. */
+function tooSlow(error: TooSlow, url: URL): CodedError {
+  return final(
+    new CodedError('ERR_EXPORT_NETWORK', `${redactUrl(url)}: the answer comes too slowly: ${error.message}`, {
+      hint: 'check the network, then run it again; if it stays so, ask who runs the registry',
+      details: { url: redactUrl(url), system: 'ETIMEDOUT' },
+      cause: error,
+    }),
+  );
 }
 
 const finals = new WeakSet<object>();
@@ -139,7 +152,7 @@ async function readSaid(response: WireResponse): Promise<Said> {
 
 /** A registry may echo what it was sent, tokens included, and terminals obey control characters. */
 function clip(text: string): string {
-  return text
+  return maskSecrets(text)
     .slice(0, MAX_SHOWN)
     .replace(/[\p{Cc}\p{Cf}]/gu, ' ')
     .replace(/\b(bearer|basic)\s+\S+/gi, '$1 …')

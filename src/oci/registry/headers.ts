@@ -1,3 +1,4 @@
+import { maskSecrets } from '#core';
 import type { ByteRange } from '../ports.ts';
 
 /** One link of a `Link` header (RFC 8288 §3). @internal Tested by itself. */
@@ -64,7 +65,7 @@ export function parseWarnings(values: readonly string[]): string[] {
 /** Headers come as one character for each byte, and most who write them mean UTF-8. */
 function asShown(value: string): string {
   const decoded = Buffer.from(value, 'latin1').toString('utf8');
-  const text = decoded.includes('\ufffd') ? value : decoded;
+  const text = maskSecrets(decoded.includes('\ufffd') ? value : decoded);
   const characters = [...text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '').trim()];
   if (characters.length <= MAX_WARNING_CHARACTERS) return characters.join('');
   return `${characters.slice(0, MAX_WARNING_CHARACTERS).join('')}…`;

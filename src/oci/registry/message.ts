@@ -9,6 +9,8 @@ export interface WireRequest {
   readonly signal?: AbortSignal | undefined;
   /** The body of the answer is large, and is read as lent chunks (FetchOptions.lend). */
   readonly bulk?: boolean | undefined;
+  /** How long reading the body of the answer may take; without it only its rate counts. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** An answer; its body must be read to the end or dropped, for the connection to be of use again. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Credential, type CredentialSource, fixedCredential, storedCredentials } from '../auth.ts';
+import type { Lookup } from '../pinned-lookup.ts';
 import type { Repository } from '../ports.ts';
 import { isDockerHub, isLoopbackHost, type RegistryReference } from '../reference.ts';
 import type { RetryOptions } from './backoff.ts';
@@ -22,6 +23,8 @@ export interface RegistryOptions {
   readonly connections?: number | undefined;
   /** How long the other side may be silent; 60 s unless told. */
   readonly idleTimeoutMs?: number | undefined;
+  /** Resolves host names; the system's way unless told. */
+  readonly lookup?: Lookup | undefined;
   /** Ask for the right to write from the start, so that one token does. */
   readonly writes?: boolean | undefined;
   /** For proxies and the places of login files; the process's own unless told. */
@@ -44,6 +47,7 @@ export function openRegistry(reference: RegistryReference, options: RegistryOpti
       tls: options.tls,
       connections: options.connections,
       idleTimeoutMs: options.idleTimeoutMs,
+      lookup: options.lookup,
       userAgent: 'export-center',
     },
     retry: options.retry ?? {},

@@ -1,5 +1,5 @@
 import { CodedError, compareText, type JsonObject, parseJsonObject } from '#core';
-import { resolveLocation } from '../origin.ts';
+import { redactUrl, resolveLocation } from '../origin.ts';
 import type { OperationOptions, TagListOptions } from '../ports.ts';
 import { isTag } from '../reference.ts';
 import { protocolError, refusal } from './faults.ts';
@@ -8,8 +8,19 @@ import type { WireResponse } from './message.ts';
 import type { Remote } from './remote.ts';
 import type { RegistryRequest, Session } from './session.ts';
 
+/** How much of a listing is read. */
+export interface ListingBounds {
+  /** What is listed, in the plural. */
+  readonly what: string;
+  readonly maxItems: number;
+  /** Of all pages together. */
+  readonly maxBytes: number;
+}
+
+const MIB = 1024 * 1024;
 const MAX_PAGES = 10_000;
-const MAX_PAGE_BYTES = 32 * 1024 * 1024;
+const MAX_PAGE_BYTES = 32 * MIB;
+const TAG_BOUNDS: ListingBounds = { what: 'tags', maxItems: 1_000_000, maxBytes: 64 * MIB };
 /** Pages in a row that may bring nothing new, as registries that filter after they have cut the pages send. */
 const MAX_BARREN_PAGES = 20;
 
@@ -19,6 +30,8 @@ const MAX_BARREN_PAGES = 20;
  *
  * @param first the request that begins it
  * @param take is given each page, and says how many entries of it were new
+ * @param bounds those for tags unless told
+ * @throws CodedError ERR_EXPORT_TOO_LARGE for a listing beyond its bounds, ERR_EXPORT_REGISTRY_PROTOCOL
  * @returns the first answer where that is not a 200 of the right type, its body unread; undefined when all was read
  */
 export async function readPages(
@@ -26,25 +39,62 @@ export async function readPages(
   first: RegistryRequest,
   isPage: (response: WireResponse) => boolean,
   take: (fields: JsonObject, response: WireResponse) => number,
+  bounds: ListingBounds = TAG_BOUNDS,
 ): Promise<WireResponse | undefined> {
   const seen = new Set<string>();
   let barren = 0;
+  const meter = new ListingMeter(bounds);
   for (let request = first; ; ) {
-    const { response, bytes } = await session.read(request, MAX_PAGE_BYTES);
+    const { response, bytes } = await session.read(request, meter.pageBytes);
     if (response.status !== 200 || !isPage(response)) {
       if (request === first) return response;
       throw await refusal(response, 'GET');
     }
     seen.add(response.url.href);
-    barren = take(parsePage(bytes, response), response) > 0 ? 0 : barren + 1;
+    meter.addPage(bytes.byteLength, response);
+    const taken = take(parsePage(bytes, response), response);
+    meter.addItems(taken, response);
+    barren = taken > 0 ? 0 : barren + 1;
     const link = nextLink(response.header('link'));
     if (link === undefined) return undefined;
+    // Links are kept, to notice circles.
+    meter.addPage(link.length, response);
     const url = resolveLocation(link, response.url, { what: 'next page', registry: session.origin, liftScheme: true });
     if (url.origin !== session.origin.origin) throw protocolError(response.url, `its next page is on ${url.origin}`);
     if (seen.has(url.href) || seen.size >= MAX_PAGES || barren >= MAX_BARREN_PAGES) {
       throw protocolError(response.url, `its pages do not end (${seen.size} read)`);
     }
     request = { ...first, url };
+  }
+}
+
+/** Counts what was read of a listing, and ends it at its bounds. */
+class ListingMeter {
+  readonly #bounds: ListingBounds;
+  #items = 0;
+  #bytes = 0;
+
+  constructor(bounds: ListingBounds) {
+    this.#bounds = bounds;
+  }
+
+  /** How large the next page may be. */
+  get pageBytes(): number {
+    return Math.max(0, Math.min(MAX_PAGE_BYTES, this.#bounds.maxBytes - this.#bytes));
+  }
+
+  addPage(sizeBytes: number, response: WireResponse): void {
+    const { what, maxBytes } = this.#bounds;
+    this.#bytes += sizeBytes;
+    if (this.#bytes > maxBytes) throw tooMuch(response, `more than ${maxBytes / MIB} MiB of ${what}`);
+    if (sizeBytes > MAX_PAGE_BYTES)
+      throw tooMuch(response, `a page of more than ${MAX_PAGE_BYTES / MIB} MiB of ${what}`);
+  }
+
+  addItems(count: number, response: WireResponse): void {
+    const { what, maxItems } = this.#bounds;
+    this.#items += count;
+    if (this.#items > maxItems) throw tooMuch(response, `more than ${maxItems.toLocaleString('en')} ${what}`);
   }
 }
 
@@ -110,5 +160,12 @@ async function notFound(remote: Remote, response: WireResponse, { signal }: Oper
     hint: 'check the host and the name of the repository',
     details: { reference: remote.name },
     cause,
+  });
+}
+
+function tooMuch({ url }: WireResponse, what: string): CodedError {
+  return new CodedError('ERR_EXPORT_TOO_LARGE', `${redactUrl(url)}: ${what}`, {
+    hint: 'delete what is not needed there, or ask who runs the registry whether this list is genuine',
+    details: { url: redactUrl(url) },
   });
 }

@@ -5,7 +5,7 @@ import { readFallback } from './fallback-tag.ts';
 import { protocolError, refusal } from './faults.ts';
 import { getManifest } from './manifests.ts';
 import type { WireResponse } from './message.ts';
-import { readPages } from './pages.ts';
+import { type ListingBounds, readPages } from './pages.ts';
 import type { Remote } from './remote.ts';
 import type { RegistryRequest } from './session.ts';
 
@@ -13,6 +13,9 @@ import type { RegistryRequest } from './session.ts';
 const NO_DIGEST = `sha256:${'0'.repeat(64)}` as Digest;
 
 const OTHER_DIGEST = /^(?!sha256:|sha512:)[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/;
+
+/** An entry has a few hundred bytes; strangers may add as many as they like. */
+const BOUNDS: ListingBounds = { what: 'referrers', maxItems: 10_000, maxBytes: 32 * 1024 * 1024 };
 
 /** The referrers of a subject: those that the API lists, else those in the fallback tag's index. */
 export async function listReferrers(remote: Remote, subject: Digest, filter: ReferrerFilter): Promise<Descriptor[]> {
@@ -76,7 +79,7 @@ async function askOnce(
     signal: options.signal,
   };
   try {
-    return (await readPages(remote.session, request, isIndexAnswer, take)) ?? 'listed';
+    return (await readPages(remote.session, request, isIndexAnswer, take, BOUNDS)) ?? 'listed';
   } catch (error) {
     if (!isCoded(error, 'ERR_EXPORT_REGISTRY_PROTOCOL') || remote.listsReferrers === true) throw error;
     remote.listsReferrers = false;

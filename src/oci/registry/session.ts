@@ -35,6 +35,8 @@ export interface RegistryRequest {
   readonly signal?: AbortSignal | undefined;
   /** As in WireRequest. */
   readonly bulk?: boolean | undefined;
+  /** As in WireRequest. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** An answer whose body, where its status is 200, has been read. */
@@ -50,6 +52,8 @@ interface Step {
 }
 
 const NOTHING = new Uint8Array();
+/** For an answer that is read whole: a list, a manifest, a token. */
+const ANSWER_DEADLINE_MS = 300_000;
 const MAX_REDIRECTS = 10;
 const MAX_TOKEN_BYTES = 128 * 1024;
 /** Of one host; who says more than that is not read any more. */
@@ -93,7 +97,7 @@ export class Session {
    */
   read(request: RegistryRequest, maxBytes: number): Promise<ReadAnswer> {
     const once = async () => {
-      const response = await this.#sendOnce(request);
+      const response = await this.#sendOnce({ deadlineMs: ANSWER_DEADLINE_MS, ...request });
       return { response, bytes: response.status === 200 ? await collectUpTo(response.body, maxBytes) : NOTHING };
     };
     return this.retry(once, request.signal);
@@ -127,13 +131,13 @@ export class Session {
 
   /** @param base the origin that the credential is for */
   async #follow(request: RegistryRequest, base: URL, authorization: string | undefined): Promise<Step> {
-    const { method, signal, body, bulk } = request;
+    const { method, signal, body, bulk, deadlineMs } = request;
     let { url } = request;
     let home = url.origin === base.origin;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const headers = { ...request.headers, ...(home && authorization !== undefined ? { authorization } : {}) };
       const sent = typeof body === 'function' ? await body() : body;
-      const response = await this.#wire.exchange({ method, url, headers, body: sent, signal, bulk });
+      const response = await this.#wire.exchange({ method, url, headers, body: sent, signal, bulk, deadlineMs });
       this.#noteWarnings(response);
       const location = response.header('location');
       if (!REDIRECTS.includes(response.status) || location === undefined) return { response, home };
@@ -154,7 +158,7 @@ export class Session {
     const once = async () => {
       // A form holds the login itself; in a GET it is in a header, which stays behind.
       const form = body === undefined ? {} : { body: Buffer.from(body), mayLeave: false };
-      const wanted = { method, url, headers: plain, scopes: new Map(), ...form };
+      const wanted = { method, url, headers: plain, scopes: new Map(), deadlineMs: ANSWER_DEADLINE_MS, ...form };
       const { response } = await this.#follow(wanted, url, authorization);
       if (response.status === 408 || response.status === 429 || response.status >= 500) {
         throw await refusal(response, method);

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { MinRateGuard } from '../min-rate.ts';
+import { type Lookup, pinnedLookup, systemLookup } from '../pinned-lookup.ts';
 import type { ByteStream } from '../ports.ts';
 import { isLoopbackHost } from '../reference.ts';
 import { getInBulk } from './bulk.ts';
@@ -17,6 +19,8 @@ export interface WireOptions {
   readonly connections?: number | undefined;
   /** How long the other side may be silent; 60 s unless told. */
   readonly idleTimeoutMs?: number | undefined;
+  /** Resolves host names; the system's way unless told. */
+  readonly lookup?: Lookup | undefined;
   readonly userAgent: string;
 }
 
@@ -39,10 +43,13 @@ export class Wire {
 
   /** @throws CodedError ERR_EXPORT_NETWORK, or the signal's reason */
   async exchange(wanted: WireRequest): Promise<WireResponse> {
-    const { url, signal } = wanted;
+    const { url, signal, deadlineMs } = wanted;
     try {
       const response = (wanted.bulk === true ? await this.#getInBulk(wanted) : undefined) ?? (await this.#send(wanted));
-      return { ...response, body: readBody(response.body, url, signal) };
+      return {
+        ...response,
+        body: readBody(response.body, url, signal, new MinRateGuard(this.#idleMs, deadlineMs)),
+      };
     } catch (error) {
       signal?.throwIfAborted();
       throw networkError(error, url, wanted.method);
@@ -81,7 +88,9 @@ export class Wire {
       header: (name) => headers(name)[0],
       headers,
       body: answer.body,
-      drop: () => answer.body.dump({ limit: READ_BYTES }).catch(() => undefined),
+      // A body that trickles in is not waited for.
+      drop: () =>
+        answer.body.dump({ limit: READ_BYTES, signal: AbortSignal.timeout(this.#idleMs) }).catch(() => undefined),
     };
   }
 
@@ -90,7 +99,8 @@ export class Wire {
     const { url, signal } = wanted;
     if (url.protocol !== 'http:' || this.#proxyOf(url) !== '') return undefined;
     const signals = signal === undefined ? [this.#closing.signal] : [this.#closing.signal, signal];
-    return getInBulk({ url, headers: this.#headers(wanted) }, { idleMs: this.#idleMs, signals });
+    const lookup = this.#lookupFor(url);
+    return getInBulk({ url, headers: this.#headers(wanted) }, { idleMs: this.#idleMs, signals, lookup });
   }
 
   #headers({ headers }: WireRequest): Record<string, string> {
@@ -115,16 +125,26 @@ export class Wire {
       headersTimeout: idleMs,
       bodyTimeout: idleMs,
       keepAliveTimeout: 15_000,
-      connect: { timeout: Math.min(idleMs, 20_000), ...(url.protocol === 'https:' ? await this.#tls(url) : {}) },
+      connect: {
+        timeout: Math.min(idleMs, 20_000),
+        lookup: this.#lookupFor(url),
+        ...(url.protocol === 'https:' ? await this.#tls(url) : {}),
+      },
     };
     const { env } = this.#options;
     const httpProxy = env['http_proxy'] ?? env['HTTP_PROXY'] ?? '';
     const httpsProxy = env['https_proxy'] ?? env['HTTPS_PROXY'] ?? '';
     const noProxy = env['no_proxy'] ?? env['NO_PROXY'] ?? '';
     if (isLoopbackHost(url.hostname) || httpProxy + httpsProxy === '') return new Agent(options);
-    const { timeout, ...tls } = options.connect;
+    const { timeout, lookup, ...tls } = options.connect;
     // The same authorities vouch for what lies behind a tunnel.
-    return proxyAgent({ ...options, requestTls: { timeout, ...tls }, httpProxy, httpsProxy, noProxy });
+    return proxyAgent({ ...options, requestTls: { timeout, lookup, ...tls }, httpProxy, httpsProxy, noProxy });
+  }
+
+  /** The registry's own host may lie anywhere; to others that it names see pinnedLookup. */
+  #lookupFor(url: URL): Lookup {
+    const lookup = this.#options.lookup ?? systemLookup;
+    return url.hostname === this.#registry.hostname ? lookup : pinnedLookup(this.#registry, lookup);
   }
 
   /** The proxy for plain http; empty where there is none. */
@@ -145,9 +165,14 @@ export class Wire {
   }
 }
 
-async function* readBody(body: AsyncIterable<Uint8Array>, url: URL, signal: AbortSignal | undefined): ByteStream {
+async function* readBody(
+  body: AsyncIterable<Uint8Array>,
+  url: URL,
+  signal: AbortSignal | undefined,
+  guard: MinRateGuard,
+): ByteStream {
   try {
-    yield* body;
+    yield* guard.watch(body);
   } catch (error) {
     signal?.throwIfAborted();
     throw networkError(error, url, 'reading from');
