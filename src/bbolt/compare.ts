@@ -5,9 +5,7 @@ import { damaged } from './damage.ts';
 import { PAGE_SIZE } from './format.ts';
 import type { PageSink } from './page-writer.ts';
 import { BboltFile } from './reader.ts';
-import { type BboltEntry, writePages } from './writer.ts';
-
-const BATCH_ENTRIES = 1000;
+import { writePages } from './writer.ts';
 
 /**
  * Proves that a bbolt file is, byte for byte, the one that writeBbolt makes of its entries: whole as checkBbolt says,
@@ -24,7 +22,7 @@ export async function checkOwnBbolt(path: string, signal?: AbortSignal): Promise
   });
   const bbolt = await BboltFile.open(path);
   try {
-    const pages = await writePages(new ComparingSink(file, path, signal), batchesOf(bbolt));
+    const pages = await writePages(new ComparingSink(file, path, signal), bbolt.batches());
     const { size } = await file.stat();
     if (size !== pages * PAGE_SIZE) throw damaged(path, `${size - pages * PAGE_SIZE} bytes after its last page`);
   } catch (error) {
@@ -34,17 +32,6 @@ export async function checkOwnBbolt(path: string, signal?: AbortSignal): Promise
     await bbolt.close();
     await file.close();
   }
-}
-
-async function* batchesOf(bbolt: BboltFile): AsyncGenerator<readonly BboltEntry[]> {
-  let batch: BboltEntry[] = [];
-  for await (const entry of bbolt.entries()) {
-    batch.push(entry);
-    if (batch.length < BATCH_ENTRIES) continue;
-    yield batch;
-    batch = [];
-  }
-  yield batch;
 }
 
 /** Takes pages as a file would, and holds them against those of a file. */
