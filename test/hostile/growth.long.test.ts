@@ -14,7 +14,6 @@ import { oneLine } from '../../src/cli/one-line.ts';
 import { parseVector } from '../../src/evidence/cvss/vector.ts';
 import { packageOfPurl } from '../../src/evidence/formats/purl.ts';
 import { compileGlob } from '../../src/evidence/select/glob.ts';
-import { parseChecksums } from '../../src/export/checksums.ts';
 import { parseChallenges } from '../../src/oci/auth/challenge.ts';
 import { redactUrl } from '../../src/oci/origin.ts';
 import { isPartialName } from '../../src/oci/pull/partial.ts';
@@ -65,7 +64,6 @@ const PARSERS: readonly Parser[] = [
   ['networkOf', networkOf, ['', '::1%', '::ffff:']],
   ['parseHtpasswd', (text) => parseHtpasswd(text, 'x'), ['', 'a:']],
   ['base64From', base64From, ['', 'YQ']],
-  ['parseChecksums', parseChecksums, ['', `${'a'.repeat(64)}  `]],
   ['decodePax', (text) => decodePax(bytesOf(text), 'x'), ['', '9 a=', '8 ']],
   ['oneLine', oneLine],
   ['parseVector', parseVector, ['', 'CVSS:3.1/', 'AV:N/']],
