@@ -1,4 +1,4 @@
-import { CodedError, type Descriptor } from '#core';
+import { CodedError, type Descriptor, type ErrorCode } from '#core';
 import type { CopyReport, Shortfall } from '#oci';
 import { formatBytes, plural } from './numbers.ts';
 import { asLines } from './one-line.ts';
@@ -7,6 +7,9 @@ import { asLines } from './one-line.ts';
 export interface Root {
   readonly descriptor: Descriptor;
   readonly tag: string | undefined;
+  /** The repository that the tag is of, and whether it is written in full. */
+  readonly repository?: string | undefined;
+  readonly inFull?: boolean | undefined;
 }
 
 /** What is wrong at the target, although a manifest there names it. */
@@ -23,6 +26,8 @@ export interface CopyResult {
   readonly report: CopyReport;
   /** Listed at the source, and not there or damaged. */
   readonly missing: readonly Shortfall[];
+  /** Of kinds that cannot be copied whole. */
+  readonly unsupported: readonly Shortfall[];
   /** Not taken by the target, or not there after it took it. */
   readonly refused: readonly Shortfall[];
   /** What was found when everything at the target was read back; undefined where nobody did. */
@@ -31,10 +36,12 @@ export interface CopyResult {
 
 /** The result as one object of JSON, with its line end. */
 export function copyAsJson(result: CopyResult): string {
-  const { target, roots, report, missing, refused, readBack } = result;
-  const { incomplete, excluded } = report;
+  const { target, roots, report, missing, unsupported, refused, readBack } = result;
+  const { incomplete, conflicts, excluded } = report;
   const { gone, damaged } = readBack ?? { gone: [], damaged: [] };
-  const complete = [missing, refused, incomplete, gone, damaged].every((list) => list.length === 0);
+  const complete = [missing, unsupported, refused, incomplete, conflicts, gone, damaged].every(
+    (list) => list.length === 0,
+  );
   return `${JSON.stringify({
     target,
     artifacts: roots.map(({ tag, descriptor }) => ({ tag: tag ?? null, digest: descriptor.digest })),
@@ -44,16 +51,28 @@ export function copyAsJson(result: CopyResult): string {
       artifactType: artifactType ?? null,
       digest,
     })),
-    tagged: report.tagged.map(({ tag, descriptor }) => ({ tag, digest: descriptor.digest })),
+    tagged: report.tagged.map(({ tag, descriptor, before, isMerged }) => ({
+      tag,
+      digest: descriptor.digest,
+      before: before ?? null,
+      merged: isMerged,
+    })),
     fidelity: {
       complete,
       vouched: vouchedIn(result),
       missing: missing.map(shortfallAsJson),
+      unsupported: unsupported.map(shortfallAsJson),
       refused: refused.map(shortfallAsJson),
       incomplete: incomplete.map(({ tag, descriptor, lacks }) => ({
         tag: tag ?? null,
         digest: descriptor.digest,
         lacks,
+      })),
+      conflicts: conflicts.map(({ tag, descriptor, existing, reason }) => ({
+        tag,
+        digest: descriptor.digest,
+        existing: existing ?? null,
+        reason,
       })),
       excluded: excluded.map(({ descriptor, reason }) => ({ digest: descriptor.digest, reason })),
       gone: readBack?.gone.map(shortfallAsJson) ?? null,
@@ -72,8 +91,8 @@ function vouchedIn({ report, readBack }: CopyResult): number {
 }
 
 /** The roots that are whole at the target, under their tags. */
-function copiedOf({ roots, report, missing, refused }: CopyResult): readonly Root[] {
-  const lacking = [...missing, ...refused, ...report.incomplete];
+function copiedOf({ roots, report, missing, unsupported, refused }: CopyResult): readonly Root[] {
+  const lacking = [...missing, ...unsupported, ...refused, ...report.incomplete, ...report.conflicts];
   return roots.filter((root) => {
     const isOf = ({ tag, descriptor }: Pick<Shortfall, 'tag' | 'descriptor'>) =>
       tag === undefined ? descriptor?.digest === root.descriptor.digest : tag === root.tag;
@@ -83,18 +102,19 @@ function copiedOf({ roots, report, missing, refused }: CopyResult): readonly Roo
 
 /** The result for a person. */
 export function copyAsText(result: CopyResult): string {
-  const { target, roots, report, missing, refused, readBack } = result;
+  const { target, roots, report, missing, unsupported, refused, readBack } = result;
   const states = [...report.outcomes.values()];
   const count = (state: string) => states.filter((outcome) => outcome === state).length;
-  const { incomplete, excluded } = report;
+  const { incomplete, conflicts, excluded } = report;
   const copied = copiedOf(result).length;
   const of = copied === roots.length ? '' : `${copied} of `;
   const lines = [
     `copied ${of}${plural(roots.length, 'artifact')} and ${plural(report.referrers.length, 'referrer')} to ${target}`,
     `  ${count('uploaded')} uploaded (${formatBytes(report.bytesSent)}), ${count('mounted')} mounted, ${count('present')} present`,
     ...wordOf(vouchedIn(result)),
-    ...report.tagged.map(({ tag, descriptor }) => `  tag ${tag} -> ${descriptor.digest}`),
+    ...report.tagged.map(tagLine),
     ...missing.map((shortfall) => `  missing at the source: ${describe(shortfall)}`),
+    ...unsupported.map((shortfall) => `  not supported: ${describe(shortfall)}`),
     ...refused.map((shortfall) => `  refused by the target: ${describe(shortfall)}`),
     ...(readBack?.gone ?? []).map((shortfall) => `  gone at the target: ${describe(shortfall)}`),
     ...(readBack?.damaged ?? []).map((shortfall) => `  damaged at the target: ${describe(shortfall)}`),
@@ -103,11 +123,17 @@ export function copyAsText(result: CopyResult): string {
         ? `  not copied, as it lacks ${lacks}: ${descriptor.digest}`
         : `  tag ${tag} not set, as ${descriptor.digest} lacks ${lacks}`,
     ),
+    ...conflicts.map(({ tag, existing, reason }) => `  tag ${tag} left as it is (${existing ?? 'several'}): ${reason}`),
     ...excluded.map(({ descriptor, reason }) => `  left out on purpose: ${descriptor.digest}: ${reason}`),
   ];
   if (readBack !== undefined && readBack.gone.length + readBack.damaged.length === 0)
     lines.push(`  read back: ${plural(report.settled.length, 'content')}, each as it should be`);
   return asLines(lines);
+}
+
+function tagLine({ tag, repository, inFull, descriptor, before, isMerged }: CopyReport['tagged'][number]): string {
+  const was = before === undefined ? '' : ` (was ${before}${isMerged ? '; it leads to both now' : ''})`;
+  return `  tag ${inFull ? `${repository}:` : ''}${tag} -> ${descriptor.digest}${was}`;
 }
 
 function wordOf(vouched: number): string[] {
@@ -122,9 +148,12 @@ function describe({ descriptor, tag, namedBy, code, message }: Shortfall): strin
 }
 
 /** The failure that a copy ends with where not everything is at the target; undefined where all is. */
-export function failureOf({ target, missing, refused, readBack }: CopyResult): CodedError | undefined {
+export function failureOf(result: CopyResult): CodedError | undefined {
+  const { target, missing, unsupported, refused, readBack } = result;
+  const { conflicts } = result.report;
   const { gone, damaged } = readBack ?? { gone: [], damaged: [] };
-  const details = { missing: missing.length, refused: refused.length, gone: gone.length, damaged: damaged.length };
+  const lists = { missing, unsupported, refused, conflicts, gone, damaged };
+  const details = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list.length]));
   if (gone.length + damaged.length > 0) {
     const what = `${target}: of what manifests there name, ${gone.length} gone and ${damaged.length} damaged`;
     return damaged.length === 0
@@ -137,22 +166,31 @@ export function failureOf({ target, missing, refused, readBack }: CopyResult): C
           details,
         });
   }
-  const short = [...missing, ...refused];
-  if (short.length === 0) return undefined;
-  const what = `${target}: not everything is there: ${missing.length} missing at the source, ${refused.length} refused`;
-  const code = short.some(({ mayPass }) => mayPass)
-    ? 'ERR_EXPORT_INCOMPLETE'
-    : missing.length > 0
-      ? 'ERR_EXPORT_NOT_FOUND'
-      : 'ERR_EXPORT_REGISTRY_REFUSED';
-  return new CodedError(code, what, { hint: nextStep(missing, refused), details });
+  if ([missing, unsupported, refused, conflicts].every((list) => list.length === 0)) return undefined;
+  const counts = [
+    `${missing.length} missing at the source`,
+    ...(unsupported.length === 0 ? [] : [`${unsupported.length} of unsupported types that cannot be copied whole`]),
+    `${refused.length} refused`,
+    ...(conflicts.length === 0 ? [] : [`${plural(conflicts.length, 'tag')} left as they are`]),
+  ];
+  const what = `${target}: not everything is there: ${counts.join(', ')}`;
+  return new CodedError(codeOf(result), what, { hint: nextStep(result), details });
 }
 
-function nextStep(missing: readonly Shortfall[], refused: readonly Shortfall[]): string {
+function codeOf({ missing, unsupported, refused }: CopyResult): ErrorCode {
+  if ([...missing, ...refused].some(({ mayPass }) => mayPass)) return 'ERR_EXPORT_INCOMPLETE';
+  if (missing.length > 0) return 'ERR_EXPORT_NOT_FOUND';
+  if (unsupported.length > 0) return 'ERR_EXPORT_UNSUPPORTED';
+  return refused.length > 0 ? 'ERR_EXPORT_REGISTRY_REFUSED' : 'ERR_EXPORT_TAG_CONFLICT';
+}
+
+function nextStep({ missing, unsupported, refused, report }: CopyResult): string {
   const lasts = (list: readonly Shortfall[]) => list.some(({ mayPass }) => !mayPass);
   const steps: string[] = [];
   if (lasts(missing)) steps.push('have what is missing pushed to the source again');
   if (lasts(refused)) steps.push('ask who runs the target about what it refused, in its own words in the report');
+  if (unsupported.length > 0) steps.push('have what is of an unsupported type pushed again as OCI image manifests');
+  if (report.conflicts.length > 0) steps.push('choose for each tag that was left: delete it at the target, or keep it');
   if (steps.length === 0) return 'run it again: what is there is kept';
   return `${steps.join(' and ')}, then copy again: what is there is kept`;
 }

@@ -44,6 +44,7 @@ const CODES = {
   ERR_EXPORT_REGISTRY_REFUSED: EXIT.failure,
   ERR_EXPORT_REGISTRY_PROTOCOL: EXIT.failure,
   ERR_EXPORT_UNSUPPORTED: EXIT.failure,
+  ERR_EXPORT_TAG_CONFLICT: EXIT.failure,
   ERR_EXPORT_INTERNAL: EXIT.failure,
   // Bytes are not what was promised.
   ERR_EXPORT_DIGEST_MISMATCH: EXIT.verification,

@@ -26,7 +26,7 @@ export { CodedError, type ErrorCode, type ErrorFacts, errorCodes, exitStatusOf, 
 export { fileError, isSystemError, makeFolder, syncFolder, type WriteFileOptions, writeFileDurable } from './file.ts';
 export { FolderGuard, linkRefused } from './folder-guard.ts';
 export { decodeJsonString } from './json-string.ts';
-export { annotationKeys, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
+export { annotationKeys, isArtifactManifestType, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
 export { parseKnownJson } from './native-json.ts';
 export { compareText } from './order.ts';
 export { maskSecrets, noteSecret } from './secrets.ts';

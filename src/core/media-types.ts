@@ -6,6 +6,10 @@ export const mediaTypes = {
   ociEmpty: 'application/vnd.oci.empty.v1+json',
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
   dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  /** Of image-spec 1.1.0-rc1 and rc2, gone since: oras 0.16 to 1.0, notation 1.0-rc. */
+  ociArtifact: 'application/vnd.oci.artifact.manifest.v1+json',
+  /** Its forerunner: oras up to 0.15, notation 0.x. */
+  orasArtifact: 'application/vnd.cncf.oras.artifact.manifest.v1+json',
 
   exportBundle: 'application/vnd.stellaops.export.bundle.v1+json',
   exportManifest: 'application/vnd.stellaops.export.manifest.v1+json',
@@ -33,6 +37,8 @@ export const annotationKeys = {
   /** Of a layer that is a folder, packed by oras: that it is to be unpacked, and the digest of its tar. */
   orasUnpack: 'io.deis.oras.content.unpack',
   orasContentDigest: 'io.deis.oras.content.digest',
+  /** The full name of an entry of a layout's index, as containerd, nerdctl and docker save write it. */
+  containerdName: 'io.containerd.image.name',
 } as const;
 
 const MANIFEST_TYPES: readonly string[] = [
@@ -40,6 +46,8 @@ const MANIFEST_TYPES: readonly string[] = [
   mediaTypes.ociIndex,
   mediaTypes.dockerManifest,
   mediaTypes.dockerList,
+  mediaTypes.ociArtifact,
+  mediaTypes.orasArtifact,
 ];
 
 /** Whether content of this type names other content by descriptor, so that copying must follow it. */
@@ -50,4 +58,9 @@ export function isManifestType(mediaType: string): boolean {
 /** Whether this is a list of manifests rather than one. */
 export function isIndexType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerList;
+}
+
+/** Whether this is an artifact manifest: `blobs` in place of config and layers. */
+export function isArtifactManifestType(mediaType: string): boolean {
+  return mediaType === mediaTypes.ociArtifact || mediaType === mediaTypes.orasArtifact;
 }

@@ -17,9 +17,9 @@ export {
   type Incomplete,
 } from './copy/copy.ts';
 export { checkFidelity, verifyContents } from './copy/fidelity.ts';
-export { type CopyRoots, listRoots } from './copy/roots.ts';
+export { type CopyRoots, listRoots, listUnattached, nameTags } from './copy/roots.ts';
 export type { Shortfall } from './copy/shortfall.ts';
-export type { CopyTag } from './copy/tags.ts';
+export type { CopyTag, TagConflict } from './copy/tags.ts';
 export type { CopyProgress } from './copy/transfer.ts';
 export { discover, type ReferrerTree } from './discover.ts';
 export { checkLayout, type LayoutFinding } from './layout/fsck.ts';
@@ -30,6 +30,7 @@ export {
   detectManifestType,
   type ImageIndex,
   type ImageManifest,
+  layersOf,
   type Manifest,
   parseDescriptor,
   parseManifest,
@@ -53,11 +54,13 @@ export type {
   ByteStream,
   ContentReader,
   FetchOptions,
+  ListedTag,
   OperationOptions,
   PushOptions,
   PushOutcome,
   ReferrerFilter,
   Repository,
+  TagOptions,
 } from './ports.ts';
 export { type PulledFile, type PullOptions, pullFiles } from './pull/pull.ts';
 export {

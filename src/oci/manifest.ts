@@ -1,6 +1,8 @@
 import {
   CodedError,
   type Descriptor,
+  type Digest,
+  isArtifactManifestType,
   isDigest,
   isIndexType,
   isManifestType,
@@ -8,6 +10,7 @@ import {
   type JsonValue,
   mediaTypes,
   parseJsonObject,
+  parseKnownJson,
 } from '#core';
 import { maxManifestBytes } from './content.ts';
 import { findFraction, foldName, lookOver } from './manifest-text.ts';
@@ -33,8 +36,18 @@ export interface ImageIndex {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** An artifact manifest (image-spec v1.1.0-rc2 artifact.md), and the one of oras before it. */
+interface ArtifactManifest {
+  readonly kind: 'artifact';
+  readonly mediaType: string;
+  readonly artifactType: string | undefined;
+  readonly blobs: readonly Descriptor[];
+  readonly subject: Descriptor | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 /** What names other content by descriptor. Its bytes are kept apart: they are never written anew from this. */
-export type Manifest = ImageManifest | ImageIndex;
+export type Manifest = ImageManifest | ImageIndex | ArtifactManifest;
 
 /** Most descriptors that one manifest may list. */
 const MAX_ENTRIES = 100_000;
@@ -62,6 +75,9 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined, 
   if (isIndexType(type)) {
     return { kind: 'index', ...common, manifests: descriptors(fields['manifests'], name, 'manifests') };
   }
+  if (isArtifactManifestType(type)) {
+    return { kind: 'artifact', ...common, blobs: descriptors(fields['blobs'] ?? null, name, 'blobs') };
+  }
   const config = parseDescriptor(fields['config'], name, 'config');
   return { kind: 'manifest', ...common, config, layers: descriptors(fields['layers'], name, 'layers') };
 }
@@ -78,9 +94,76 @@ export function detectManifestType(bytes: Uint8Array): string | undefined {
 
 /** The content that a manifest names and cannot do without, each once; its subject, which it can, is left out. */
 export function successorsOf(manifest: Manifest): Descriptor[] {
-  const all = manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers];
   const seen = new Set<string>();
-  return all.filter(({ digest }) => !seen.has(digest) && seen.add(digest));
+  return namedBy(manifest).filter(({ digest }) => !seen.has(digest) && seen.add(digest));
+}
+
+/** The contents of an artifact: layers, or the blobs of an artifact manifest. */
+export function layersOf(manifest: Exclude<Manifest, ImageIndex>): readonly Descriptor[] {
+  return manifest.kind === 'artifact' ? manifest.blobs : manifest.layers;
+}
+
+function namedBy(manifest: Manifest): readonly Descriptor[] {
+  if (manifest.kind === 'index') return manifest.manifests;
+  return manifest.kind === 'artifact' ? manifest.blobs : [manifest.config, ...manifest.layers];
+}
+
+/** What can be told of a manifest of a type that is not supported. */
+export interface UnknownManifest {
+  readonly mediaType: string | undefined;
+  readonly artifactType: string | undefined;
+  readonly subject: Digest | undefined;
+  /** Contents that it names by a member `digest` or `blobSum`, its subject aside. */
+  readonly needs: readonly Digest[];
+  /** All texts in it that are digests, for whatever reason. */
+  readonly mentions: readonly Digest[];
+}
+
+/** What a text of JSON says of itself; undefined for anything that is not one object of JSON. */
+export function parseUnknownManifest(bytes: Uint8Array): UnknownManifest | undefined {
+  if (bytes.byteLength > maxManifestBytes || bytes[0] !== 0x7b) return undefined;
+  let fields: JsonValue;
+  try {
+    // Garbage collection would rather keep too much than read too strictly.
+    fields = parseKnownJson(bytes);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(fields)) return undefined;
+  const { subject, ...rest } = fields;
+  const { needs, mentions } = digestsIn(rest);
+  const subjectDigest = isObject(subject) ? subject['digest'] : undefined;
+  const textOf = (key: string) => {
+    const value = fields[key];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  return {
+    mediaType: textOf('mediaType'),
+    artifactType: textOf('artifactType'),
+    subject: typeof subjectDigest === 'string' && isDigest(subjectDigest) ? subjectDigest : undefined,
+    needs,
+    mentions,
+  };
+}
+
+function digestsIn(root: JsonValue): Pick<UnknownManifest, 'needs' | 'mentions'> {
+  const [needs, mentions] = [new Set<Digest>(), new Set<Digest>()];
+  const open: JsonValue[] = [root];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (value === null || typeof value !== 'object') continue;
+    for (const [key, member] of Object.entries(value) as [string, JsonValue][]) {
+      if (typeof member !== 'string') open.push(member);
+      else if (isDigest(member)) {
+        mentions.add(member);
+        if (key === 'digest' || key === 'blobSum') needs.add(member);
+      }
+    }
+  }
+  return { needs: [...needs], mentions: [...mentions] };
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 /** Content whose maker keeps it at a place of his own (image-spec v1.1.1 layer.md#non-distributable-layers). */
@@ -180,10 +263,14 @@ function typeOf(fields: JsonObject, announced: string | undefined, name: string)
       `announced as ${JSON.stringify(announced)} and calls itself ${JSON.stringify(own)}`,
     );
   }
-  if (fields['schemaVersion'] !== 2) throw invalid(name, 'schemaVersion', 'expected 2');
   const type = own ?? announced ?? (listed ? mediaTypes.ociIndex : packed ? mediaTypes.ociManifest : '');
+  if (isArtifactManifestType(type)) {
+    if (listed || packed) throw invalid(name, 'mediaType', 'fields of another type of manifest');
+    return type;
+  }
+  if (fields['schemaVersion'] !== 2) throw invalid(name, 'schemaVersion', 'expected 2');
   if (!isManifestType(type))
-    throw invalid(name, 'mediaType', `no manifest type that is known here: ${JSON.stringify(type)}`);
+    throw invalid(name, 'mediaType', `manifest type ${JSON.stringify(type.slice(0, 200))} is not supported`);
   if (isIndexType(type) ? packed : listed) throw invalid(name, 'mediaType', 'fields of another type of manifest');
   return type;
 }

@@ -1,7 +1,7 @@
 import { type LayoutOptions, openLayout } from './layout/layout.ts';
 import type { PipeEnds } from './layout/pipe.ts';
 import type { Repository } from './ports.ts';
-import type { Reference } from './reference.ts';
+import type { LayoutReference, Reference } from './reference.ts';
 import { openRegistry, type RegistryOptions } from './registry/open.ts';
 
 /** How any repository is opened; what does not concern its kind is ignored. */
@@ -17,6 +17,10 @@ export interface OpenOptions extends RegistryOptions, LayoutOptions {
  */
 export async function openRepository(reference: Reference, options: OpenOptions = {}): Promise<Repository> {
   if (reference.kind === 'registry') return openRegistry(reference, options);
+  return openLocal(reference, { ...options, repository: reference.repository });
+}
+
+async function openLocal(reference: LayoutReference, options: OpenOptions): Promise<Repository> {
   if (reference.kind === 'layout') return openLayout(reference.path, options);
   // Most runs have to do with no archive, and start the sooner without what one needs.
   if (reference.path === '-') return (await import('./layout/pipe.ts')).openPipe(options.pipe, options);

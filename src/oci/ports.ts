@@ -42,6 +42,22 @@ export interface PushOptions extends OperationOptions {
   readonly onBytes?: ((sizeBytes: number) => void) | undefined;
 }
 
+/** A tag, and the repository that it is of where several share a place. */
+export interface ListedTag {
+  readonly tag: string;
+  readonly repository?: string | undefined;
+}
+
+/** How a tag is set. */
+export interface TagOptions extends OperationOptions {
+  /** The repository that it is of, for places that several share: `[HOST[:PORT]/]REPO`. */
+  readonly repository?: string | undefined;
+  /** Under the full name, beside the same tag of other repositories. */
+  readonly inFull?: boolean | undefined;
+  /** More tags follow, and a flush after them: until then nobody else need see this one. */
+  readonly batch?: boolean | undefined;
+}
+
 /** Which referrers are wanted. */
 export interface ReferrerFilter extends OperationOptions {
   readonly artifactType?: string | undefined;
@@ -95,13 +111,22 @@ export interface Repository {
   push(descriptor: Descriptor, content: ContentReader, options?: PushOptions): Promise<PushOutcome>;
 
   /** Points a tag at a manifest that is there; moves it when it points elsewhere. */
-  tag(descriptor: Descriptor, tag: string, options?: OperationOptions): Promise<void>;
+  tag(descriptor: Descriptor, tag: string, options?: TagOptions): Promise<void>;
 
   /** Removes a tag; the manifest stays, with its other tags. False when there was no such tag. */
   untag(tag: string, options?: OperationOptions): Promise<boolean>;
 
+  /** The repository that a tag is of, where several may share the place and it is known; absent where none do. */
+  repositoryOf?(tag: string): Promise<string | undefined>;
+
+  /** All tags with their repositories, where several may share the place. */
+  listedTags?(options?: OperationOptions): AsyncIterable<ListedTag>;
+
+  /** Signatures and the like that were saved without a tag, of which it cannot be told what they belong to. */
+  unattached?(): Promise<readonly Descriptor[]>;
+
   /**
-   * All tags, in byte order.
+   * All tags, in byte order; full names where several repositories share the place.
    *
    * @throws CodedError ERR_EXPORT_NOT_FOUND where a registry has no such repository
    */

@@ -11,10 +11,15 @@ export interface RegistryReference {
   readonly digest?: Digest | undefined;
 }
 
-/** An OCI layout in a folder (`oci:DIR`) or in a tar file (`oci-archive:FILE`), both `[:TAG][@DIGEST]`. */
+/**
+ * An OCI layout in a folder (`oci:DIR`) or in a tar file (`oci-archive:FILE`), both
+ * `[:[REPOSITORY:]TAG][@DIGEST]`. The path ends at the first colon that such a name follows.
+ */
 export interface LayoutReference {
   readonly kind: 'layout' | 'archive';
   readonly path: string;
+  /** Which of several repositories in it: `[HOST[:PORT]/]REPO`, or the end of that. */
+  readonly repository?: string | undefined;
   readonly tag?: string | undefined;
   readonly digest?: Digest | undefined;
 }
@@ -31,7 +36,9 @@ const DIGEST_PART = /@([^/@]*)$/;
 /** In a path, `@name:tag` is a part of a folder's name; only what begins as a digest is one. */
 const DIGEST_PART_OF_PATH = /@(sha\d+:[^/@]*)$/;
 const MAX_NAME = 255;
+const MAX_TAG = 128;
 const PREFIXES = { 'oci:': 'layout', 'oci-archive:': 'archive' } as const;
+const SCHEMES = { layout: 'oci', archive: 'oci-archive' } as const;
 
 /** Whether `text` can name a repository (distribution-spec v1.1.1 spec.md#pulling-manifests). */
 export function isRepositoryName(text: string): boolean {
@@ -41,6 +48,32 @@ export function isRepositoryName(text: string): boolean {
 /** Whether `text` can be a tag (distribution-spec v1.1.1 spec.md#pulling-manifests). */
 export function isTag(text: string): boolean {
   return TAG.test(text);
+}
+
+/** A name as layouts have it: a tag, a repository with its host or without, or both. */
+export interface LayoutName {
+  readonly repository?: string | undefined;
+  readonly tag?: string | undefined;
+}
+
+/** What follows the path of a layout: `TAG`, `[HOST[:PORT]/]REPO:TAG` or, with a slash in it, `[HOST[:PORT]/]REPO`. */
+export function parseLayoutName(text: string): LayoutName | undefined {
+  if (isTag(text)) return { tag: text };
+  const colon = text.lastIndexOf(':');
+  const slash = text.lastIndexOf('/');
+  const repository = colon > slash ? text.slice(0, colon) : text;
+  if (!isHostedRepository(repository)) return undefined;
+  if (repository === text) return { repository };
+  const tag = text.slice(colon + 1);
+  return isTag(tag) ? { repository, tag } : undefined;
+}
+
+/** Whether `text` can name a repository, with the host and port of its registry before it or without. */
+function isHostedRepository(text: string): boolean {
+  if (text.length > MAX_NAME) return false;
+  if (REPOSITORY.test(text)) return true;
+  const slash = text.indexOf('/');
+  return slash !== -1 && isRegistryHost(text.slice(0, slash)) && REPOSITORY.test(text.slice(slash + 1));
 }
 
 /**
@@ -70,7 +103,7 @@ export function formatReference(reference: Reference): string {
   const place =
     reference.kind === 'registry'
       ? `${reference.registry}/${reference.repository}`
-      : `${reference.kind === 'layout' ? 'oci' : 'oci-archive'}:${reference.path}`;
+      : `${SCHEMES[reference.kind]}:${reference.path}${reference.repository === undefined ? '' : `:${reference.repository}`}`;
   const tag = reference.tag === undefined ? '' : `:${reference.tag}`;
   return `${place}${tag}${reference.digest === undefined ? '' : `@${reference.digest}`}`;
 }
@@ -111,13 +144,39 @@ export function isLoopbackHost(registry: string): boolean {
   return /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
 
-function parseLayout(text: string, kind: 'layout' | 'archive', rest: string): LayoutReference {
+/** The error where a choice between repositories is to be made. @param end what follows the name in a reference */
+export function severalRepositories(place: string, what: string, names: readonly string[], end: string): CodedError {
+  const shown = names.slice(0, 8).join(', ');
+  const more = names.length > 8 ? ` and ${names.length - 8} more` : '';
+  return new CodedError(
+    'ERR_EXPORT_REFERENCE_INVALID',
+    `${place}: ${what} is in several repositories: ${shown}${more}`,
+    {
+      hint: `specify one: ${place}:${names[0]}${end}`,
+      details: { place, repositories: names.slice(0, 100) },
+    },
+  );
+}
+
+function parseLayout(text: string, kind: LayoutReference['kind'], rest: string): LayoutReference {
   const { before, digest } = cutDigest(rest, DIGEST_PART_OF_PATH);
-  const { name: path, tag } = cutTag(text, before);
+  const { path, repository, tag } = cutName(text, before);
   if (path === '')
-    throw invalid(text, 'no path', `write it as ${kind === 'layout' ? 'oci:DIR' : 'oci-archive:FILE'}:TAG`);
-  if (path.includes('\0')) throw invalid(text, 'a NUL byte in the path', 'take it out');
-  return { kind, path, tag, digest };
+    throw invalid(text, 'no path', `write it as ${SCHEMES[kind]}:${kind === 'layout' ? 'DIR' : 'FILE'}:TAG`);
+  if (path.includes('\0')) throw invalid(text, 'a NUL byte in the path', 'remove it');
+  return { kind, path, ...(repository === undefined ? {} : { repository }), tag, digest };
+}
+
+/** The path ends at the first colon that a name follows; without one, the tag begins at the last colon after the last slash. */
+function cutName(text: string, rest: string): LayoutName & { readonly path: string } {
+  for (let colon = rest.indexOf(':', 1); colon !== -1; colon = rest.indexOf(':', colon + 1)) {
+    // What is longer cannot be a name, and is not looked at again for each colon.
+    if (rest.length - colon > MAX_NAME + MAX_TAG + 2) continue;
+    const name = parseLayoutName(rest.slice(colon + 1));
+    if (name !== undefined) return { path: rest.slice(0, colon), ...name };
+  }
+  const { name: path, tag } = cutTag(text, rest);
+  return { path, tag };
 }
 
 function parseRegistry(text: string): RegistryReference {
@@ -125,11 +184,10 @@ function parseRegistry(text: string): RegistryReference {
   const { before, digest } = cutDigest(text, DIGEST_PART);
   const slash = before.indexOf('/');
   const registry = slash === -1 ? '' : before.slice(0, slash);
-  if (!/[.:]/.test(registry) && registry !== 'localhost') {
+  if (!looksLikeHost(registry)) {
     throw invalid(text, 'no registry host', 'write it as HOST[:PORT]/REPO:TAG, or oci:DIR:TAG for a folder');
   }
-  const host = HOST.exec(registry);
-  if (host === null || Number(host[1] ?? 1) > 65_535 || Number(host[1] ?? 1) === 0) {
+  if (!isRegistryHost(registry)) {
     throw invalid(text, `${JSON.stringify(registry)} is no host`, 'write it as HOST[:PORT]/REPO:TAG');
   }
   const { name: repository, tag } = cutTag(text, before.slice(slash + 1));
@@ -138,6 +196,16 @@ function parseRegistry(text: string): RegistryReference {
     throw invalid(text, `${JSON.stringify(repository)} is no repository name`, hint);
   }
   return { kind: 'registry', registry, repository, tag, digest };
+}
+
+/** As of docker and containerd: what else stands before the first slash is a part of the repository. */
+function looksLikeHost(registry: string): boolean {
+  return /[.:]/.test(registry) || registry === 'localhost';
+}
+
+function isRegistryHost(registry: string): boolean {
+  const host = looksLikeHost(registry) ? HOST.exec(registry) : null;
+  return host !== null && Number(host[1] ?? 1) <= 65_535 && Number(host[1] ?? 1) > 0;
 }
 
 function cutDigest(text: string, part: RegExp): { before: string; digest: Digest | undefined } {

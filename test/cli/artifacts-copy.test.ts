@@ -61,7 +61,9 @@ test('copy: ends by a report of what is missing at the source, exit status 1', a
         message: expect.stringContaining(lost),
       },
     ],
+    unsupported: [],
     refused: [],
+    conflicts: [],
     incomplete: [
       { tag: null, digest: broken.digest, lacks: lost },
       { tag: 'broken', digest: broken.digest, lacks: lost },

@@ -2,11 +2,14 @@ import type { Command } from 'commander';
 import { CodedError } from '#core';
 import {
   type CopyReport,
+  type CopyTag,
   checkFidelity,
   copy,
   formatReference,
   listRoots,
+  listUnattached,
   nameOf,
+  nameTags,
   openRepository,
   parseReference,
   type Reference,
@@ -77,7 +80,8 @@ async function runCopy(io: Io, from: string, to: string, options: CopyCommandOpt
     const target = await openRepository(targetReference, targetOpening);
     resources.defer(() => target.close());
     result = await transfer(source, target, roots, options, progress, io.signal);
-    if (options.verify) {
+    // Where nothing is at the target, there may be nothing to open either.
+    if (options.verify && result.report.settled.length > 0) {
       const again = await openRepository(targetReference, opening);
       resources.defer(() => again.close());
       result = { ...result, readBack: await readBack(again, result.report, progress, io.signal) };
@@ -94,6 +98,7 @@ async function runCopy(io: Io, from: string, to: string, options: CopyCommandOpt
 interface Roots {
   readonly list: readonly Root[];
   readonly missing: CopyReport['missing'];
+  readonly unsupported: CopyReport['unsupported'];
 }
 
 async function rootsOf(
@@ -103,17 +108,30 @@ async function rootsOf(
   allTags: boolean,
   signal: AbortSignal,
 ): Promise<Roots> {
+  const unsupported = await listUnattached(source);
   if (allTags) {
     const { tags, untagged, missing } = await listRoots(source, { signal });
-    const list = [...tags, ...untagged.map((descriptor) => ({ descriptor, tag: undefined }))];
-    if (list.length + missing.length > 0) return { list, missing };
+    const named = await nameTags(source, from, to, tags);
+    const list: Root[] = [...named, ...untagged.map((descriptor) => ({ descriptor, tag: undefined }))];
+    if (list.length + missing.length > 0) return { list, missing, unsupported };
     throw new CodedError('ERR_EXPORT_NOT_FOUND', `${source.name}: there are no tags`, { hint: 'check the reference' });
   }
   const descriptor = await source.resolve(nameOf(from), { signal });
-  if (descriptor !== undefined) return { list: [{ descriptor, tag: to.tag ?? from.tag }], missing: [] };
-  throw new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(from)}: there is no such artifact`, {
-    hint: 'check the reference; export-center ls lists the tags that are there',
-  });
+  if (descriptor === undefined) {
+    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(from)}: there is no such artifact`, {
+      hint: 'check the reference; export-center ls lists the tags that are there',
+    });
+  }
+  const tag = to.tag ?? from.tag;
+  const list = tag === undefined ? [{ descriptor, tag }] : await namedRoot(source, from, to, { descriptor, tag });
+  return { list, missing: [], unsupported };
+}
+
+/** A tag that is another at the target than at the source is of the same repository. */
+async function namedRoot(source: Repository, from: Reference, to: Reference, root: CopyTag): Promise<readonly Root[]> {
+  const asListed = from.tag === undefined || from.digest !== undefined ? undefined : from.tag;
+  const known = asListed === undefined ? undefined : await source.repositoryOf?.(asListed);
+  return nameTags(source, from, to, [{ ...root, ...(known === undefined ? {} : { repository: known }) }]);
 }
 
 async function transfer(
@@ -124,7 +142,7 @@ async function transfer(
   progress: ProgressLine,
   signal: AbortSignal,
 ): Promise<CopyResult> {
-  const tags = roots.list.flatMap(({ tag, descriptor }) => (tag === undefined ? [] : [{ tag, descriptor }]));
+  const tags = roots.list.flatMap(({ tag, ...rest }) => (tag === undefined ? [] : [{ ...rest, tag }]));
   const distinct = new Map(roots.list.map(({ descriptor }) => [descriptor.digest, descriptor]));
   const report = await copy(source, target, [...distinct.values()], {
     referrers: true,
@@ -144,12 +162,12 @@ async function transfer(
       }),
   });
   const lost = await checkFidelity(target, report, { signal });
-  await target.flush?.({ signal });
   return {
     target: target.name,
     roots: roots.list,
     report,
     missing: [...roots.missing, ...report.missing],
+    unsupported: [...roots.unsupported, ...report.unsupported],
     refused: [...report.refused, ...lost],
     readBack: undefined,
   };

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { annotationKeys, parseKnownJson } from '#core';
-import { artifactTypeOf, fetchBytes, formatReference, type Manifest, parseManifest } from '#oci';
+import { artifactTypeOf, fetchBytes, formatReference, layersOf, type Manifest, parseManifest } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes } from '../numbers.ts';
@@ -47,7 +47,7 @@ function describe(place: string, manifest: Manifest): string {
   if (artifactType !== undefined) lines.push(`  artifact type ${artifactType}`);
   if (manifest.subject !== undefined) lines.push(`  subject ${manifest.subject.digest}`);
   for (const [key, value] of Object.entries(manifest.annotations)) lines.push(`  ${key}: ${value}`);
-  const entries = manifest.kind === 'index' ? manifest.manifests : manifest.layers;
+  const entries = manifest.kind === 'index' ? manifest.manifests : layersOf(manifest);
   for (const { digest, size, mediaType, artifactType: type, annotations, platform } of entries) {
     const title = annotations?.[annotationKeys.title] ?? type ?? mediaType;
     const of = platform === undefined ? [] : [platformOf(platform)];

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { annotationKeys, CodedError } from '#core';
-import { fetchBytes, type PulledFile, parseManifest, pullFiles } from '#oci';
+import { fetchBytes, layersOf, type PulledFile, parseManifest, pullFiles } from '#oci';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
@@ -48,14 +48,15 @@ async function pull(
       hint: 'name one of its manifests by digest: export-center inspect lists them',
     });
   }
-  const titled = manifest.layers.filter((layer) => layer.annotations?.[annotationKeys.title] !== undefined);
+  const layers = layersOf(manifest);
+  const titled = layers.filter((layer) => layer.annotations?.[annotationKeys.title] !== undefined);
   const total = titled.reduce((sum, layer) => sum + layer.size, 0);
   let done = 0;
   const advance = (sizeBytes: number) => {
     done += sizeBytes;
     progress.listen({ stage: 'fetch', done, total, unit: 'bytes' });
   };
-  const files = await pullFiles(repository, manifest.layers, options.dir, {
+  const files = await pullFiles(repository, layers, options.dir, {
     signal: io.signal,
     noUnpack: !options.unpack,
     allowUnportableNames: options.allowUnportableNames,
@@ -64,7 +65,7 @@ async function pull(
     onDropped: (sizeBytes) => advance(-sizeBytes),
   });
   progress.clear();
-  const untitled = manifest.layers.length - titled.length;
+  const untitled = layers.length - titled.length;
   if (untitled > 0 && !options.quiet) await writeText(io.stderr, noteOf(untitled));
   const json = options.output === 'json';
   await writeText(io.stdout, json ? asJson(descriptor.digest, files, untitled) : asText(options.dir, files));

@@ -1,14 +1,14 @@
-import { type Descriptor, type Digest, isManifestType } from '#core';
+import { CodedError, type Descriptor, type Digest, isManifestType } from '#core';
 import { bareDescriptor } from '../content.ts';
 import { cosignTagsOf } from '../cosign-tags.ts';
 import { isForeign, type Manifest, successorsOf } from '../manifest.ts';
 import type { OperationOptions, PushOutcome, Repository } from '../ports.ts';
-import { copyOpaque } from './opaque.ts';
 import { atSide, CopyLimits, limitReached } from './rules.ts';
 import { kindOfFailure, type Shortfall, type ShortfallKind, shortfallOf } from './shortfall.ts';
 import { Slots } from './slots.ts';
-import { type CopyTag, TagSetter } from './tags.ts';
+import { type CopyTag, type MovedTag, type TagConflict, TagSetter } from './tags.ts';
 import { type CopyProgress, Transfer } from './transfer.ts';
+import { copyUnknown, readUnknown, type UnknownPlace } from './unknown.ts';
 
 /** What a copy takes along and how it may be watched. */
 export interface CopyOptions extends OperationOptions {
@@ -61,12 +61,17 @@ export interface CopyReport {
   readonly bytesSent: number;
   readonly referrers: readonly CopiedReferrer[];
   /** Tags that name something else than before. */
-  readonly tagged: readonly CopyTag[];
+  readonly tagged: readonly MovedTag[];
+  /** Tags that were left as they are, since to set them would lose what they lead to at the target. */
+  readonly conflicts: readonly TagConflict[];
   /** All tags that stand at the target as they were to be, cosign's too. */
   readonly tags: readonly CopyTag[];
   readonly excluded: readonly Excluded[];
-  /** Listed at the source, and not there or damaged. Empty unless `keepGoing`, as the next two. */
+  /** Listed at the source, and not there or damaged. Empty unless `keepGoing`, as the next. */
   readonly missing: readonly Shortfall[];
+  /** Manifests of types that cannot be followed, so that what they need is not known. */
+  readonly unsupported: readonly Shortfall[];
+  /** Not taken by the target: without `keepGoing` only manifests that it has as blobs. */
   readonly refused: readonly Shortfall[];
   readonly incomplete: readonly Incomplete[];
 }
@@ -89,8 +94,9 @@ export async function copy(
   options: CopyOptions = {},
 ): Promise<CopyReport> {
   const run = new CopyRun(source, target, options);
+  const tags = await run.settableTags(options.tags ?? []);
   await run.copyAll(roots);
-  await run.setTags(options.tags ?? []);
+  await run.setTags(tags);
   return run.report();
 }
 
@@ -111,11 +117,11 @@ class CopyRun {
   readonly #referrers: CopiedReferrer[] = [];
   readonly #cosignTags: CopyTag[] = [];
   readonly #excluded: Excluded[] = [];
-  readonly #shortfalls: Record<ShortfallKind, Shortfall[]> = { missing: [], refused: [] };
+  readonly #shortfalls: Record<ShortfallKind, Shortfall[]> = { missing: [], unsupported: [], refused: [] };
   readonly #incomplete: Incomplete[] = [];
   readonly #vouched = new Set<Digest>();
-  /** What an index lists under a type that is not known, be it a manifest or a blob. */
-  readonly #opaque = new Set<Digest>();
+  /** What is there as a manifest, or listed by an index, under a type that is not known. */
+  readonly #unknown = new Map<Digest, UnknownPlace>();
 
   constructor(source: Repository, target: Repository, options: CopyOptions) {
     this.#source = source;
@@ -128,9 +134,29 @@ class CopyRun {
     this.#tags = new TagSetter(source, target, { signal });
   }
 
+  /**
+   * The tags that may be set, as far as can be told before anything is copied; the others are conflicts.
+   *
+   * @throws CodedError ERR_EXPORT_TAG_CONFLICT where none may be set, or without `keepGoing`
+   */
+  async settableTags(tags: readonly CopyTag[]): Promise<readonly CopyTag[]> {
+    const conflicts = await Promise.all(tags.map((tag) => this.#slots.run(() => this.#tags.conflictOf(tag))));
+    const found = conflicts.filter((conflict) => conflict !== undefined);
+    const first = found[0];
+    if (first === undefined) return tags;
+    if (!this.#options.keepGoing || found.length === tags.length) throw tagConflict(this.#target, first);
+    this.#tags.conflicts.push(...found);
+    return tags.filter((_, i) => conflicts[i] === undefined);
+  }
+
   async copyAll(roots: readonly Descriptor[]): Promise<void> {
     try {
-      await this.#copyEach(roots, 0);
+      // What cannot be copied whole is told before anything is sent.
+      const [known, unknown] = [true, false].map((is) =>
+        roots.filter(({ mediaType }) => isManifestType(mediaType) === is),
+      );
+      await this.#copyEach(unknown ?? [], 0);
+      await this.#copyEach(known ?? [], 0);
       while (this.#fresh.length > 0) {
         const manifests = this.#fresh;
         this.#fresh = [];
@@ -144,9 +170,21 @@ class CopyRun {
     }
   }
 
+  /** Those that belong to a manifest first, then the others in their order; a layout writes its index once. */
   async setTags(tags: readonly CopyTag[]): Promise<void> {
-    await Promise.all(this.#cosignTags.map((tag) => this.#setTag(tag)));
-    for (const tag of tags) await this.#setTag(tag);
+    const all = [...this.#cosignTags, ...tags];
+    const whole = (await Promise.all(all.map((tag) => this.#isWhole(tag)))).map((is, i) => (is ? all[i] : undefined));
+    const before = await Promise.all(
+      whole.map(
+        (tag) =>
+          tag &&
+          this.#orTagShortfall(tag, async () => ({ tag, before: await this.#slots.run(() => this.#tags.find(tag)) })),
+      ),
+    );
+    const count = this.#cosignTags.length;
+    await Promise.all(before.slice(0, count).map((each) => each && this.#setTag(each.tag, each.before)));
+    for (const each of before.slice(count)) if (each !== undefined) await this.#setTag(each.tag, each.before);
+    await this.#target.flush?.({ signal: this.#options.signal });
   }
 
   report(): CopyReport {
@@ -158,7 +196,8 @@ class CopyRun {
       referrers: this.#referrers,
       tagged: this.#tags.moved,
       tags: this.#tags.standing,
-      excluded: [...this.#excluded, ...this.#tags.excluded],
+      conflicts: this.#tags.conflicts,
+      excluded: this.#excluded,
       ...this.#shortfalls,
       incomplete: this.#incomplete,
     };
@@ -171,6 +210,9 @@ class CopyRun {
   }
 
   #copyOnce(descriptor: Descriptor, depth: number, namedBy?: Digest): Promise<Digest | undefined> {
+    // What nothing names is a root, a referrer or what a tag leads to, so a manifest.
+    if (namedBy === undefined && !isManifestType(descriptor.mediaType))
+      this.#unknown.set(descriptor.digest, 'manifest');
     let task = this.#tasks.get(descriptor.digest);
     if (task === undefined) {
       this.#limits.count(descriptor, depth);
@@ -178,7 +220,8 @@ class CopyRun {
       this.#transfer.find(descriptor);
       task = this.#orShortfall(descriptor, namedBy, () => {
         if (isManifestType(descriptor.mediaType)) return this.#copyManifest(descriptor, depth);
-        return this.#opaque.has(descriptor.digest) ? this.#copyOpaque(descriptor) : this.#copyBlob(descriptor);
+        const place = this.#unknown.get(descriptor.digest);
+        return place === undefined ? this.#copyBlob(descriptor) : this.#copyUnknown(descriptor, place);
       });
       // Whoever waits for it hears of its failure; if nobody does any more, a first failure was heard of before.
       task.catch(() => undefined);
@@ -208,9 +251,10 @@ class CopyRun {
     // Referrers go along even where it is not whole itself: the source has them.
     this.#fresh.push(descriptor);
     const successors = successorsOf(manifest).filter((successor) => this.#isWanted(successor));
-    if (manifest.kind === 'index') {
-      for (const { mediaType, digest } of successors) if (!isManifestType(mediaType)) this.#opaque.add(digest);
-    }
+    const listed = manifest.kind !== 'index' ? [] : successors.filter(({ mediaType }) => !isManifestType(mediaType));
+    for (const { digest } of listed) if (!this.#unknown.has(digest)) this.#unknown.set(digest, 'listed');
+    // Of a manifest among them that cannot be copied whole is told before more is sent.
+    await this.#copyEach(listed, depth + 1, descriptor.digest);
     const found = await this.#isVouched(descriptor, manifest);
     if (found === true) this.#trust(successors);
     else {
@@ -230,10 +274,14 @@ class CopyRun {
     await this.#slots.run(() => this.#transfer.pushBlob(descriptor));
   }
 
-  async #copyOpaque(descriptor: Descriptor): Promise<undefined> {
+  async #copyUnknown(descriptor: Descriptor, place: UnknownPlace): Promise<undefined> {
     const options = { signal: this.#signal };
-    const reason = await this.#slots.run(() => copyOpaque(this.#transfer, descriptor, options));
-    if (reason !== undefined) this.#excluded.push({ descriptor: bareDescriptor(descriptor), reason });
+    const refusal = await this.#slots.run(() => copyUnknown(this.#transfer, descriptor, place, options));
+    if (place === 'manifest') this.#fresh.push(descriptor);
+    if (refusal === undefined) return;
+    const shortfall = shortfallOf(refusal, { descriptor: bareDescriptor(descriptor) });
+    const message = `${shortfall.message} (as a manifest; it is there as a blob)`;
+    this.#shortfalls.refused.push({ ...shortfall, message });
   }
 
   /** Whether the target holds this manifest and vouches for its blobs; undefined where it was not asked. */
@@ -276,9 +324,7 @@ class CopyRun {
   async #refersTo(referrer: Descriptor, subject: Descriptor): Promise<boolean> {
     let refers = false;
     const lacks = await this.#orShortfall(referrer, undefined, async () => {
-      if (!isManifestType(referrer.mediaType)) return undefined;
-      const { manifest } = await this.#slots.run(() => this.#transfer.readManifest(referrer));
-      refers = manifest.subject?.digest === subject.digest;
+      refers = (await this.#slots.run(() => this.#subjectOf(referrer))) === subject.digest;
       return undefined;
     });
     if (lacks !== undefined || refers) return refers;
@@ -287,6 +333,13 @@ class CopyRun {
       reason: `listed as a referrer of ${subject.digest}, which it is not`,
     });
     return false;
+  }
+
+  async #subjectOf(referrer: Descriptor): Promise<Digest | undefined> {
+    if (isManifestType(referrer.mediaType))
+      return (await this.#transfer.readManifest(referrer)).manifest.subject?.digest;
+    const read = () => readUnknown(this.#source, referrer, { signal: this.#signal });
+    return (await atSide('source', referrer, read)).subject;
   }
 
   async #list(subject: Descriptor): Promise<Descriptor[]> {
@@ -310,18 +363,33 @@ class CopyRun {
     );
   }
 
-  async #setTag({ tag, descriptor }: CopyTag): Promise<void> {
+  /** Whether all that a tag names is at the target; notes it where not. */
+  async #isWhole({ tag, descriptor }: CopyTag): Promise<boolean> {
     const lacks = await this.#tasks.get(descriptor.digest);
-    if (lacks !== undefined) {
-      this.#incomplete.push({ descriptor: bareDescriptor(descriptor), tag, lacks });
-      return;
-    }
+    if (lacks !== undefined) this.#incomplete.push({ descriptor: bareDescriptor(descriptor), tag, lacks });
+    return lacks === undefined;
+  }
+
+  async #setTag(wanted: CopyTag, before: Descriptor | undefined): Promise<void> {
+    await this.#orTagShortfall(wanted, () => this.#slots.run(() => this.#tags.set(wanted, before)));
+  }
+
+  /** As #orShortfall, for a tag. */
+  async #orTagShortfall<T>({ tag, descriptor }: CopyTag, work: () => Promise<T>): Promise<T | undefined> {
     try {
-      await this.#slots.run(() => this.#tags.set({ tag, descriptor }));
+      return await work();
     } catch (error) {
       const kind = this.#options.keepGoing ? kindOfFailure(error) : undefined;
       if (kind === undefined) throw error;
       this.#shortfalls[kind].push(shortfallOf(error, { descriptor: bareDescriptor(descriptor), tag }));
+      return undefined;
     }
   }
+}
+
+function tagConflict(target: Repository, { tag, existing, reason }: TagConflict): CodedError {
+  return new CodedError('ERR_EXPORT_TAG_CONFLICT', `${target.name}:${tag}: ${reason}`, {
+    hint: `name the target in full to keep both: ${target.name}:HOST/REPO:${tag}; or delete the tag there first`,
+    details: { tag, existing },
+  });
 }

@@ -26,8 +26,8 @@ export async function checkFidelity(
   const lost = (descriptor: Descriptor, message: string, about: Partial<Shortfall>): Shortfall => {
     return { descriptor: bareDescriptor(descriptor), ...about, code: 'ERR_EXPORT_NOT_FOUND', message, mayPass: true };
   };
-  const checkTag = async ({ tag, descriptor }: CopyReport['tags'][number]) => {
-    const now = await target.resolve(tag, { signal });
+  const checkTag = async ({ tag, descriptor, repository, inFull }: CopyReport['tags'][number]) => {
+    const now = await target.resolve(inFull ? `${repository}:${tag}` : tag, { signal });
     if (now?.digest === descriptor.digest) return [];
     const instead = now === undefined ? 'is not there' : `names ${now.digest}`;
     return [lost(descriptor, `${target.name}: the tag ${tag} ${instead} after it was set`, { tag })];

@@ -14,8 +14,11 @@ export interface Shortfall {
   readonly mayPass: boolean;
 }
 
-/** Why something is not at the target: it is not at the source as it is listed there, or the target did not take it. */
-export type ShortfallKind = 'missing' | 'refused';
+/**
+ * Why something is not at the target: it is not at the source as it is listed there, it is of a kind that cannot be
+ * copied whole, or the target did not take it.
+ */
+export type ShortfallKind = 'missing' | 'unsupported' | 'refused';
 
 /** What is wrong with one content of the source, and with no other. */
 const AT_SOURCE: readonly ErrorCode[] = [
@@ -24,7 +27,6 @@ const AT_SOURCE: readonly ErrorCode[] = [
   'ERR_EXPORT_SIZE_MISMATCH',
   'ERR_EXPORT_MANIFEST_INVALID',
   'ERR_EXPORT_TOO_LARGE',
-  'ERR_EXPORT_UNSUPPORTED',
   'ERR_EXPORT_REGISTRY_REFUSED',
 ];
 /** What a target has against one content. That it is gone, full or wants a login ends the whole copy. */
@@ -39,6 +41,7 @@ export function kindOfFailure(error: unknown): ShortfallKind | undefined {
   if (!(error instanceof CodedError)) return undefined;
   const { code, details } = error;
   const { side } = details;
+  if (side === 'source' && code === 'ERR_EXPORT_UNSUPPORTED') return 'unsupported';
   if (side === 'source') return AT_SOURCE.includes(code) || isInternalFault(error) ? 'missing' : undefined;
   if (side === 'target') return AT_TARGET.includes(code) || isInternalFault(error) ? 'refused' : undefined;
   return undefined;

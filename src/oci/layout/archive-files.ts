@@ -11,11 +11,11 @@ import {
   syncFolder,
 } from '#core';
 import type { ByteRange, ByteStream } from '../ports.ts';
+import { encodeLayoutTar, type TarFile } from '../tar.ts';
 import { verifyStream } from '../verify-stream.ts';
 import { blobPath, FolderFiles, type LayoutFiles } from './files.ts';
 import { indexPath, layoutMarker } from './index-source.ts';
 import { TarFiles } from './tar-files.ts';
-import { encodeLayoutTar, type TarFile } from './tar-write.ts';
 
 /** The files of an archive as they will be: those in the tar, those gathered beside it, without those dropped. */
 export class ArchiveFiles implements LayoutFiles {

@@ -8,20 +8,22 @@ import type {
   ByteStream,
   ContentReader,
   FetchOptions,
+  ListedTag,
   OperationOptions,
   PushOptions,
   PushOutcome,
   ReferrerFilter,
   Repository,
+  TagOptions,
 } from '../ports.ts';
 import { isTag } from '../reference.ts';
 import { ArchiveFiles } from './archive-files.ts';
-import { blobMissing } from './files.ts';
-import { applyEdits, encodeLayoutIndex, type IndexEdit, layoutInvalid } from './index-file.ts';
+import { blobMissing, layoutInvalid } from './files.ts';
+import { applyEdits, encodeLayoutIndex, type IndexEdit, indexEntry, tagEdit } from './index-file.ts';
 import { checkHasIndex, IndexSource, indexPath, isLayout } from './index-source.ts';
+import { readManifestEntry } from './ingest.ts';
 import { type Layout, type LayoutOptions, openStaging } from './layout.ts';
 import { withLock } from './lock.ts';
-import { indexEntry, readManifestEntry } from './manifest-entry.ts';
 import { PendingIndex } from './pending-index.ts';
 import { LayoutReader } from './reader.ts';
 import { noFile, TarFiles } from './tar-files.ts';
@@ -90,7 +92,7 @@ export class LayoutArchive implements Repository {
       () => this.#source.current(),
       (edits, how) => this.#write(edits, how),
     );
-    this.#reader = new LayoutReader(this.name, this.#files, () => this.#index.current());
+    this.#reader = new LayoutReader(this.name, this.#files, () => this.#index.current(), options);
   }
 
   resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined> {
@@ -109,6 +111,18 @@ export class LayoutArchive implements Repository {
     return this.#reader.tags(options);
   }
 
+  listedTags(options?: OperationOptions): AsyncIterable<ListedTag> {
+    return this.#reader.listedTags(options);
+  }
+
+  repositoryOf(tag: string): Promise<string | undefined> {
+    return this.#reader.repositoryOf(tag);
+  }
+
+  unattached(): Promise<readonly Descriptor[]> {
+    return this.#reader.unattached();
+  }
+
   manifests(options?: OperationOptions): AsyncIterable<Descriptor> {
     return this.#reader.manifests(options);
   }
@@ -121,6 +135,7 @@ export class LayoutArchive implements Repository {
     return this.#noting(async () => {
       options.signal?.throwIfAborted();
       if (!isManifestType(descriptor.mediaType)) {
+        if (options.asManifest) this.#index.add({ kind: 'list', descriptor: indexEntry(descriptor) });
         return this.#gather(descriptor, content, options);
       }
       const { bytes, entry } = await readManifestEntry(descriptor, content, this.name);
@@ -130,18 +145,18 @@ export class LayoutArchive implements Repository {
     });
   }
 
-  async tag(descriptor: Descriptor, tag: string, options: OperationOptions = {}): Promise<void> {
+  async tag(descriptor: Descriptor, tag: string, options: TagOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
     if (!(await this.exists(descriptor))) throw blobMissing(this.name, descriptor.digest);
-    this.#index.add({ kind: 'tag', descriptor: indexEntry(descriptor), tag });
+    this.#index.add(tagEdit(descriptor, tag, this.#options.repository, options));
     this.#failed = false;
   }
 
   async untag(tag: string, options: OperationOptions = {}): Promise<boolean> {
-    const found = await this.#reader.nameOf(tag, options);
+    const found = await this.#reader.entryOf(tag, options);
     if (found === undefined) return false;
-    this.#index.add({ kind: 'untag', name: found });
+    this.#index.add({ kind: 'untag', tag, repository: found.repository });
     this.#failed = false;
     return true;
   }

@@ -118,6 +118,15 @@ export function readError(cause: unknown, path: string): CodedError {
   });
 }
 
+/** The error for a folder or a tar that is no layout. */
+export function layoutInvalid(name: string, what: string, cause?: unknown): CodedError {
+  return new CodedError('ERR_EXPORT_LAYOUT_INVALID', `${name}: ${what}`, {
+    hint: 'check that this is an OCI layout; a damaged or missing index.json must be restored from a copy',
+    details: { name },
+    cause,
+  });
+}
+
 /** The error for content that a layout lists and does not hold. */
 export function blobMissing(place: string, digest: Digest): CodedError {
   return new CodedError('ERR_EXPORT_NOT_FOUND', `${place}: ${digest} is not there`, {

@@ -11,10 +11,11 @@ import {
   systemClock,
 } from '#core';
 import { thisOwner } from '../owner.ts';
+import { entryNameOf, savedKindOf } from './entry-name.ts';
 import { blobPath, FolderFiles } from './files.ts';
 import { leftovers } from './fsck.ts';
 import { type BlobEntry, LayoutGraph, listBlobs, type Tie } from './graph.ts';
-import { applyEdits, digestIn, encodeLayoutIndex, type LayoutIndex, nameIn } from './index-file.ts';
+import { applyEdits, digestIn, encodeLayoutIndex, type LayoutIndex } from './index-file.ts';
 import { checkHasIndex, IndexSource, indexPath } from './index-source.ts';
 import { BlobWriter, goneSuffix, tempFolder } from './ingest.ts';
 import { checkIsLayout } from './layout.ts';
@@ -131,12 +132,13 @@ class Collector {
       if (digest === undefined) return true;
       const held = blobs.get(digest);
       if (held !== undefined && held.mtimeMs >= this.#cutoffMs) return true;
-      const name = nameIn(entry);
-      const [, algorithm, hex] = LEGACY_TAG.exec(name ?? '') ?? [];
+      const { tag } = entryNameOf(entry);
+      const [, algorithm, hex] = LEGACY_TAG.exec(tag ?? '') ?? [];
       const subject = `${algorithm}:${hex}` as Digest;
       // What belongs to a manifest that is here lives as long as that: it is no beginning.
       if (blobs.has(subject)) tied.push([digest, subject]);
-      return name !== undefined && !blobs.has(subject);
+      // What was saved beside an image has no tag, and is needed as long as it is listed.
+      return savedKindOf(entry) !== undefined || (tag !== undefined && !blobs.has(subject));
     });
     return { roots, tied };
   }

@@ -1,17 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  CodedError,
-  type Digest,
-  fileError,
-  isDigest,
-  isManifestType,
-  isSystemError,
-  type JsonValue,
-  parseKnownJson,
-} from '#core';
+import { CodedError, type Digest, fileError, isDigest, isManifestType, isSystemError } from '#core';
 import { collect, maxManifestBytes, usableInlineData } from '../content.ts';
-import { detectManifestType, isForeign, parseManifest } from '../manifest.ts';
+import { detectManifestType, isForeign, parseManifest, parseUnknownManifest } from '../manifest.ts';
 import { verifyBytes } from '../verify-stream.ts';
 import { blobPath, FolderFiles } from './files.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';
@@ -124,13 +115,19 @@ export class LayoutGraph {
     if (bytes === 'damaged') this.unreadable.push(digest);
     if (bytes === undefined || bytes === 'damaged') return [];
     const type = detectManifestType(bytes);
-    if (type === undefined) return digestsIn(bytes).map((each) => mention({ digest: each }, digest, true));
+    if (type === undefined) return this.#mentionsInUnknown(bytes, digest);
     const manifest = parseManifest(bytes, type, digest);
     if (manifest.kind === 'index') return manifest.manifests.map((child) => mention(child, digest, true));
-    const wanted = [manifest.config, ...manifest.layers].filter(
-      (layer) => !isForeign(layer) || this.#blobs.has(layer.digest),
-    );
+    const all = manifest.kind === 'artifact' ? manifest.blobs : [manifest.config, ...manifest.layers];
+    const wanted = all.filter((layer) => !isForeign(layer) || this.#blobs.has(layer.digest));
     return wanted.map((layer) => mention(layer, digest, isManifestType(layer.mediaType)));
+  }
+
+  /** Of a type that is not supported: what it needs, and whatever else here it mentions. */
+  #mentionsInUnknown(bytes: Uint8Array, digest: Digest): Mention[] {
+    const { needs, mentions } = parseUnknownManifest(bytes) ?? { needs: [], mentions: [] };
+    const held = mentions.filter((each) => this.#blobs.has(each));
+    return [...new Set([...needs, ...held])].map((each) => mention({ digest: each }, digest, true));
   }
 
   /** Manifests that nothing led to so far, with their subjects. */
@@ -142,7 +139,8 @@ export class LayoutGraph {
       const bytes = await this.#read(digest);
       if (!(bytes instanceof Uint8Array)) continue;
       const type = detectManifestType(bytes);
-      const subject = type === undefined ? undefined : parseManifest(bytes, type, digest).subject?.digest;
+      const subject =
+        type === undefined ? parseUnknownManifest(bytes)?.subject : parseManifest(bytes, type, digest).subject?.digest;
       if (subject !== undefined) found.push([digest, subject]);
     }
     return found;
@@ -174,26 +172,6 @@ function mention(
 ): Mention {
   const inline = data === undefined ? undefined : usableInlineData({ mediaType: '', digest, size: size ?? -1, data });
   return { digest, size, namedBy, isManifest, inline };
-}
-
-/** Whatever a manifest of an unknown kind names by a member `digest`: what it needs is among that. */
-function digestsIn(bytes: Uint8Array): Digest[] {
-  if (bytes[0] !== 0x7b) return [];
-  const found: Digest[] = [];
-  let open: JsonValue[];
-  try {
-    open = [parseKnownJson(bytes)];
-  } catch {
-    return [];
-  }
-  for (let value = open.pop(); value !== undefined; value = open.pop()) {
-    if (value === null || typeof value !== 'object') continue;
-    for (const [key, member] of Object.entries(value)) {
-      if (key === 'digest' && typeof member === 'string' && isDigest(member)) found.push(member);
-      else open.push(member as JsonValue);
-    }
-  }
-  return found;
 }
 
 async function namesIn(folder: string): Promise<string[]> {

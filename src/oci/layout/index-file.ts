@@ -1,6 +1,5 @@
 import {
   annotationKeys,
-  CodedError,
   compareText,
   type Descriptor,
   type Digest,
@@ -12,7 +11,9 @@ import {
   parseJsonObject,
 } from '#core';
 import { encodeDescriptor } from '../pack.ts';
-import { isTag } from '../reference.ts';
+import type { TagOptions } from '../ports.ts';
+import { entryNameOf, isRepositoryOf, nameIn, savedKindOf } from './entry-name.ts';
+import { layoutInvalid } from './files.ts';
 
 /** `index.json` as it stands: entries of other makers are kept with all their members. */
 export interface LayoutIndex {
@@ -21,11 +22,19 @@ export interface LayoutIndex {
   readonly entries: readonly JsonObject[];
 }
 
+/** How an entry is named that bears a tag. */
+interface TagName {
+  /** The repository that the tag is of, where it is known: `[HOST[:PORT]/]REPO`. */
+  readonly repository?: string | undefined;
+  /** Write the full name as the entry's name, so that tags of several repositories can lie side by side. */
+  readonly inFull?: boolean | undefined;
+}
+
 /** One change to an index. */
 export type IndexEdit =
   | { readonly kind: 'list'; readonly descriptor: Descriptor }
-  | { readonly kind: 'tag'; readonly descriptor: Descriptor; readonly tag: string }
-  | { readonly kind: 'untag'; readonly name: string }
+  | ({ readonly kind: 'tag'; readonly descriptor: Descriptor; readonly tag: string } & TagName)
+  | { readonly kind: 'untag'; readonly tag: string; readonly repository: string | undefined }
   | { readonly kind: 'forget'; readonly digest: Digest };
 
 /** An index of many thousand artifacts is tens of megabytes; anything beyond is no index. */
@@ -67,8 +76,8 @@ export function applyEdits(index: LayoutIndex, edits: readonly IndexEdit[]): Lay
   const draft = new IndexDraft(index.entries);
   for (const edit of edits) {
     if (edit.kind === 'list') draft.list(edit.descriptor);
-    else if (edit.kind === 'tag') draft.tag(edit.descriptor, edit.tag);
-    else if (edit.kind === 'untag') draft.untag(edit.name);
+    else if (edit.kind === 'tag') draft.tag(edit);
+    else if (edit.kind === 'untag') draft.untag(edit.tag, edit.repository);
     else draft.forget(edit.digest);
   }
   return { head: index.head, entries: draft.entries() };
@@ -76,57 +85,78 @@ export function applyEdits(index: LayoutIndex, edits: readonly IndexEdit[]): Lay
 
 /** The entries of an index by what they are found by, so that many edits cost no more than one. */
 class IndexDraft {
-  readonly #named = new Map<string, JsonObject[]>();
-  readonly #unnamed = new Map<JsonValue | undefined, JsonObject[]>();
+  readonly #tagged = new Map<string, JsonObject[]>();
+  readonly #untagged = new Map<JsonValue | undefined, JsonObject[]>();
   readonly #listed = new Set<JsonValue | undefined>();
 
   constructor(entries: readonly JsonObject[]) {
     for (const entry of entries) {
-      const name = nameIn(entry);
-      if (name === undefined) append(this.#unnamed, entry['digest'], entry);
-      else append(this.#named, name, entry);
+      const { tag } = entryNameOf(entry);
+      if (tag === undefined) append(this.#untagged, entry['digest'], entry);
+      else append(this.#tagged, tag, entry);
       this.#listed.add(entry['digest']);
     }
   }
 
   list(descriptor: Descriptor): void {
     if (this.#listed.has(descriptor.digest)) return;
-    append(this.#unnamed, descriptor.digest, encodeDescriptor(descriptor));
+    append(this.#untagged, descriptor.digest, encodeDescriptor(descriptor));
     this.#listed.add(descriptor.digest);
   }
 
   /** What bore the tag so far stays, untagged: its referrers and whoever goes by digest still need it. */
-  tag(descriptor: Descriptor, tag: string): void {
-    this.untag(tag);
-    const annotations = { ...descriptor.annotations, [annotationKeys.refName]: tag };
-    this.#named.set(tag, [encodeDescriptor({ ...descriptor, annotations })]);
+  tag({ descriptor, tag, repository, inFull }: Extract<IndexEdit, { kind: 'tag' }>): void {
+    const name = inFull && repository !== undefined ? `${repository}:${tag}` : tag;
+    const isReplaced = (entry: JsonObject) =>
+      nameIn(entry) === name || (inFull ? isRepositoryOf(entryNameOf(entry).repository, repository ?? '') : true);
+    this.#removeTag(tag, isReplaced);
+    const annotations = {
+      ...descriptor.annotations,
+      [annotationKeys.refName]: name,
+      ...(repository === undefined || inFull ? {} : { [annotationKeys.containerdName]: `${repository}:${tag}` }),
+    };
+    append(this.#tagged, tag, encodeDescriptor({ ...descriptor, annotations }));
     this.#listed.add(descriptor.digest);
   }
 
-  /** What bore the name stays listed, without it. */
-  untag(name: string): void {
-    for (const entry of this.#named.get(name) ?? []) {
-      if (!this.#unnamed.has(entry['digest'])) append(this.#unnamed, entry['digest'], withoutName(entry));
+  /** What bore the tag of a repository, or the bare tag, stays listed without it. */
+  untag(tag: string, repository: string | undefined): void {
+    this.#removeTag(tag, (entry) => entryNameOf(entry).repository === repository);
+  }
+
+  #removeTag(tag: string, isMeant: (entry: JsonObject) => boolean): void {
+    const kept: JsonObject[] = [];
+    for (const entry of this.#tagged.get(tag) ?? []) {
+      if (!isMeant(entry)) kept.push(entry);
+      else if (!this.#untagged.has(entry['digest'])) append(this.#untagged, entry['digest'], withoutName(entry));
     }
-    this.#named.delete(name);
+    if (kept.length > 0) this.#tagged.set(tag, kept);
+    else this.#tagged.delete(tag);
   }
 
   forget(digest: Digest): void {
-    this.#unnamed.delete(digest);
+    this.#untagged.delete(digest);
     this.#listed.delete(digest);
-    for (const [name, entries] of this.#named) {
+    for (const [tag, entries] of this.#tagged) {
       const left = entries.filter((entry) => entry['digest'] !== digest);
-      if (left.length === 0) this.#named.delete(name);
-      else this.#named.set(name, left);
+      if (left.length === 0) this.#tagged.delete(tag);
+      else this.#tagged.set(tag, left);
     }
   }
 
   entries(): JsonObject[] {
-    const named = [...this.#named.values()].flat();
-    const tagged = new Set(named.map((entry) => entry['digest']));
-    const unnamed = [...this.#unnamed].filter(([digest]) => !tagged.has(digest)).flatMap(([, entries]) => entries);
-    return [...named, ...unnamed];
+    const tagged = [...this.#tagged.values()].flat();
+    const digests = new Set(tagged.map((entry) => entry['digest']));
+    // What says more than that a manifest is there (a name by digest, what it belongs to) stays beside its tags.
+    const untagged = [...this.#untagged].flatMap(([digest, entries]) =>
+      digests.has(digest) ? entries.filter(saysMore) : entries,
+    );
+    return [...tagged, ...untagged];
   }
+}
+
+function saysMore(entry: JsonObject): boolean {
+  return nameIn(entry) !== undefined || savedKindOf(entry) !== undefined;
 }
 
 function append<K>(map: Map<K, JsonObject[]>, key: K, entry: JsonObject): void {
@@ -135,61 +165,15 @@ function append<K>(map: Map<K, JsonObject[]>, key: K, entry: JsonObject): void {
   else entries.push(entry);
 }
 
-/**
- * The entry of a tag: the one of that very name, else the one whose name ends in it after a colon
- * (`docker.io/library/alpine:3.20`), as other tools write it.
- *
- * @throws CodedError ERR_EXPORT_LAYOUT_INVALID when several different manifests bear the name
- */
-export function findTag(index: LayoutIndex, tag: string, place: string): JsonObject | undefined {
-  const exact = index.entries.filter((entry) => nameIn(entry) === tag);
-  const found = exact.length > 0 ? exact : index.entries.filter((entry) => nameIn(entry)?.endsWith(`:${tag}`));
-  const digests = new Set(found.map((entry) => entry['digest']));
-  if (digests.size > 1) {
-    throw layoutInvalid(
-      place,
-      `the tag ${tag} is on several manifests (${[...digests].join(', ')}); name one by @digest`,
-    );
-  }
-  return found[0];
-}
-
-/** All tags, each once, in byte order. */
-export function tagsIn(index: LayoutIndex): string[] {
-  const tags = new Set<string>();
-  for (const entry of index.entries) {
-    const name = nameIn(entry) ?? '';
-    const tag = isTag(name) ? name : name.slice(name.lastIndexOf(':') + 1);
-    if (isTag(tag)) tags.add(tag);
-  }
-  return [...tags].sort(compareText);
-}
-
 /** The digest of an entry, where it is of a kind that we can check. */
 export function digestIn(entry: JsonObject): Digest | undefined {
   const digest = entry['digest'];
   return typeof digest === 'string' && isDigest(digest) ? digest : undefined;
 }
 
-/** The error for a folder or a tar that is no layout. */
-export function layoutInvalid(name: string, what: string, cause?: unknown): CodedError {
-  return new CodedError('ERR_EXPORT_LAYOUT_INVALID', `${name}: ${what}`, {
-    hint: 'check that this is an OCI layout; a damaged or missing index.json must be restored from a copy',
-    details: { name },
-    cause,
-  });
-}
-
-/** The name that an entry bears: a tag, or what other makers write there. */
-export function nameIn(entry: JsonObject): string | undefined {
-  const annotations = entry['annotations'];
-  const name = isObject(annotations) ? annotations[annotationKeys.refName] : undefined;
-  return typeof name === 'string' && name !== '' ? name : undefined;
-}
-
 function withoutName(entry: JsonObject): JsonObject {
   const { annotations, ...rest } = entry;
-  const { [annotationKeys.refName]: _, ...others } = annotations as JsonObject;
+  const { [annotationKeys.refName]: _, [annotationKeys.containerdName]: __, ...others } = annotations as JsonObject;
   return Object.keys(others).length === 0 ? rest : { ...rest, annotations: others };
 }
 
@@ -200,4 +184,24 @@ function sortKey(entry: JsonObject): string {
 
 function isObject(value: JsonValue | undefined): value is JsonObject {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/** A descriptor as an index lists it. */
+export function indexEntry({ mediaType, digest, size, artifactType }: Descriptor): Descriptor {
+  return { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }) };
+}
+
+/**
+ * The edit of an index that sets a tag.
+ *
+ * @param opened the repository that the layout was opened for: its tags are written by their full names
+ */
+export function tagEdit(
+  descriptor: Descriptor,
+  tag: string,
+  opened: string | undefined,
+  options: TagOptions,
+): IndexEdit {
+  const name = opened === undefined ? options : { repository: opened, inFull: true };
+  return { kind: 'tag', descriptor: indexEntry(descriptor), tag, repository: name.repository, inFull: name.inFull };
 }

@@ -1,8 +1,7 @@
 import { type JsonObject, parseJsonObject } from '#core';
 import { collect } from '../content.ts';
-import type { FolderFiles, LayoutFiles } from './files.ts';
-import { emptyIndex, type LayoutIndex, layoutInvalid, maxIndexBytes, parseLayoutIndex } from './index-file.ts';
-import type { TarFiles } from './tar-files.ts';
+import { type LayoutFiles, layoutInvalid } from './files.ts';
+import { emptyIndex, type LayoutIndex, maxIndexBytes, parseLayoutIndex } from './index-file.ts';
 
 /** The file that says that a folder is a layout, and the one version there is (image-layout.md#oci-layout-file). */
 export const layoutMarker = { path: 'oci-layout', text: '{"imageLayoutVersion":"1.0.0"}' } as const;
@@ -34,8 +33,11 @@ export class IndexSource {
   }
 }
 
+/** Files of a layout of which it can be told whether blobs are among them. */
+type BlobFiles = LayoutFiles & { hasBlobs(): Promise<boolean> };
+
 /** Whether blobs lie there without an index, as a copy of a layout that was cut short leaves it. */
-export async function lacksIndex(files: FolderFiles | TarFiles): Promise<boolean> {
+export async function lacksIndex(files: BlobFiles): Promise<boolean> {
   const isThere = async () => (await files.version(indexPath)) !== undefined;
   if ((await isThere()) || !(await files.hasBlobs())) return false;
   // Whoever makes a layout at this moment writes its index before its first blob.
@@ -47,7 +49,7 @@ export async function lacksIndex(files: FolderFiles | TarFiles): Promise<boolean
  *
  * @throws CodedError ERR_EXPORT_LAYOUT_INVALID
  */
-export async function checkHasIndex(files: FolderFiles | TarFiles, name: string): Promise<void> {
+export async function checkHasIndex(files: BlobFiles, name: string): Promise<void> {
   if (await lacksIndex(files)) throw layoutInvalid(name, `it holds blobs, and no ${indexPath}`);
 }
 

@@ -10,10 +10,13 @@ import {
   isSystemError,
   syncFolder,
 } from '#core';
+import { collect, maxManifestBytes } from '../content.ts';
+import { artifactTypeOf, parseManifest } from '../manifest.ts';
 import { isAlive, ownerIn } from '../owner.ts';
 import type { ByteStream, ContentReader, OperationOptions, PushOptions } from '../ports.ts';
-import { verifyRest, verifyStream } from '../verify-stream.ts';
+import { verifyBytes, verifyRest, verifyStream } from '../verify-stream.ts';
 import { blobPath } from './files.ts';
+import { indexEntry } from './index-file.ts';
 import { partSuffix, TempFile } from './temp-file.ts';
 
 /**
@@ -201,3 +204,20 @@ async function isOld(path: string): Promise<boolean> {
 }
 
 async function* nothing(): ByteStream {}
+
+/**
+ * The bytes of a manifest that is to be written, checked, and how an index lists it.
+ *
+ * @throws CodedError ERR_EXPORT_SIZE_MISMATCH, ERR_EXPORT_DIGEST_MISMATCH, ERR_EXPORT_MANIFEST_INVALID
+ */
+export async function readManifestEntry(
+  descriptor: Descriptor,
+  content: ContentReader,
+  place: string,
+): Promise<{ bytes: Uint8Array; entry: Descriptor }> {
+  const name = `${place}: ${descriptor.digest}`;
+  const bytes = await collect(await content(0), maxManifestBytes, name);
+  verifyBytes(descriptor, bytes, 'source');
+  const artifactType = artifactTypeOf(parseManifest(bytes, descriptor.mediaType, name));
+  return { bytes, entry: indexEntry({ ...descriptor, ...(artifactType === undefined ? {} : { artifactType }) }) };
+}

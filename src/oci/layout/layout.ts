@@ -15,20 +15,21 @@ import type {
   ByteStream,
   ContentReader,
   FetchOptions,
+  ListedTag,
   OperationOptions,
   PushOptions,
   PushOutcome,
   ReferrerFilter,
   Repository,
+  TagOptions,
 } from '../ports.ts';
 import { isTag } from '../reference.ts';
-import { blobMissing, blobPath, FolderFiles } from './files.ts';
-import { applyEdits, emptyIndex, encodeLayoutIndex, type IndexEdit, layoutInvalid } from './index-file.ts';
+import { blobMissing, blobPath, FolderFiles, layoutInvalid } from './files.ts';
+import { applyEdits, emptyIndex, encodeLayoutIndex, type IndexEdit, indexEntry, tagEdit } from './index-file.ts';
 import { checkHasIndex, IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';
-import { BlobWriter, tempFolder } from './ingest.ts';
+import { BlobWriter, readManifestEntry, tempFolder } from './ingest.ts';
 import { refuseLinks } from './links.ts';
 import { withLock } from './lock.ts';
-import { indexEntry, readManifestEntry } from './manifest-entry.ts';
 import { PendingIndex } from './pending-index.ts';
 import { LayoutReader } from './reader.ts';
 
@@ -38,6 +39,8 @@ export interface LayoutOptions {
   readonly create?: boolean | undefined;
   /** Whether what was pushed must survive a power cut; true unless told. A staging layout need not. */
   readonly durable?: boolean | undefined;
+  /** Where several repositories share the layout, the one to read and to write: `[HOST[:PORT]/]REPO`, or its end. */
+  readonly repository?: string | undefined;
   /** How long to wait for another process that writes the index; 30 s unless told. */
   readonly lockTimeoutMs?: number | undefined;
 }
@@ -88,7 +91,7 @@ export class Layout implements Repository {
       () => this.#source.current(),
       (edits, how) => this.#writeIndex(edits, how),
     );
-    this.#reader = new LayoutReader(this.name, files, () => this.#index.current());
+    this.#reader = new LayoutReader(this.name, files, () => this.#index.current(), options);
     this.#writer = new BlobWriter(files.root, options.durable ?? true);
   }
 
@@ -108,6 +111,18 @@ export class Layout implements Repository {
     return this.#reader.tags(options);
   }
 
+  listedTags(options?: OperationOptions): AsyncIterable<ListedTag> {
+    return this.#reader.listedTags(options);
+  }
+
+  repositoryOf(tag: string): Promise<string | undefined> {
+    return this.#reader.repositoryOf(tag);
+  }
+
+  unattached(): Promise<readonly Descriptor[]> {
+    return this.#reader.unattached();
+  }
+
   manifests(options?: OperationOptions): AsyncIterable<Descriptor> {
     return this.#reader.manifests(options);
   }
@@ -120,9 +135,10 @@ export class Layout implements Repository {
     options.signal?.throwIfAborted();
     await this.#prepare();
     if (isManifestType(descriptor.mediaType)) return this.#pushManifest(descriptor, content, options);
-    if (await this.#keep(descriptor)) return 'present';
-    await this.#writer.write(descriptor, content, options);
-    return 'uploaded';
+    const present = await this.#keep(descriptor);
+    if (!present) await this.#writer.write(descriptor, content, options);
+    if (options.asManifest) this.#index.add({ kind: 'list', descriptor: indexEntry(descriptor) });
+    return present ? 'present' : 'uploaded';
   }
 
   /**
@@ -136,18 +152,18 @@ export class Layout implements Repository {
     return this.#writer.writeUnknown(mediaType, chunks, options);
   }
 
-  async tag(descriptor: Descriptor, tag: string, options: OperationOptions = {}): Promise<void> {
+  async tag(descriptor: Descriptor, tag: string, options: TagOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
     if (!(await this.exists(descriptor))) throw blobMissing(this.name, descriptor.digest);
-    this.#index.add({ kind: 'tag', descriptor: indexEntry(descriptor), tag });
-    await this.flush(options);
+    this.#index.add(tagEdit(descriptor, tag, this.#options.repository, options));
+    if (!options.batch) await this.flush(options);
   }
 
   async untag(tag: string, options: OperationOptions = {}): Promise<boolean> {
-    const found = await this.#reader.nameOf(tag, options);
+    const found = await this.#reader.entryOf(tag, options);
     if (found === undefined) return false;
-    this.#index.add({ kind: 'untag', name: found });
+    this.#index.add({ kind: 'untag', tag, repository: found.repository });
     await this.flush(options);
     return true;
   }

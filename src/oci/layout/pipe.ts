@@ -5,6 +5,7 @@ import type { Writable } from 'node:stream';
 import { CodedError, type Descriptor, fileError } from '#core';
 import { collect } from '../content.ts';
 import type { ContentReader, OperationOptions, PushOptions, PushOutcome, Repository } from '../ports.ts';
+import { encodeLayoutTar } from '../tar.ts';
 import { LayoutArchive } from './archive.ts';
 import { blobsBelow, tarFilesOf } from './archive-files.ts';
 import { FolderFiles } from './files.ts';
@@ -12,7 +13,6 @@ import { maxIndexBytes } from './index-file.ts';
 import { checkHasIndex, indexPath, isLayout } from './index-source.ts';
 import { Layout, type LayoutOptions } from './layout.ts';
 import { TarFiles } from './tar-files.ts';
-import { encodeLayoutTar } from './tar-write.ts';
 
 /** What `oci-archive:-` reads from and writes to. */
 export interface PipeEnds {

@@ -1,16 +1,19 @@
-import { CodedError, type Descriptor, type Digest, isDigest, type JsonObject } from '#core';
+import { CodedError, compareText, type Descriptor, type Digest, isDigest, type JsonObject } from '#core';
 import { collect, inlineData, maxManifestBytes } from '../content.ts';
-import { detectManifestType, type Manifest, parseManifest, referrerDescriptor } from '../manifest.ts';
-import type { ByteStream, FetchOptions, OperationOptions, ReferrerFilter } from '../ports.ts';
+import { detectManifestType, type Manifest, parseManifest } from '../manifest.ts';
+import type { ByteStream, FetchOptions, ListedTag, OperationOptions, ReferrerFilter } from '../ports.ts';
+import { parseLayoutName } from '../reference.ts';
 import { sizeMismatch, verifyStream } from '../verify-stream.ts';
+import { EntryNames, isRepositoryOf, type NamedEntry } from './entry-name.ts';
 import { blobMissing, blobPath, type LayoutFiles } from './files.ts';
-import { digestIn, findTag, type LayoutIndex, nameIn, tagsIn } from './index-file.ts';
+import { digestIn, type LayoutIndex } from './index-file.ts';
+import { ReferrerTable } from './referrer-table.ts';
+import { type Saved, SavedSignatures } from './saved-signatures.ts';
 
-/** What finding referrers needs to know of a manifest. */
-interface ManifestFacts {
-  readonly listing: Descriptor;
-  readonly subject: Digest | undefined;
-  readonly children: readonly Digest[];
+/** What a reader of a layout is told beside its files. */
+export interface ReaderOptions {
+  /** Where several repositories share the layout, the one to read: in full, or its end after a slash. */
+  readonly repository?: string | undefined;
 }
 
 /** What can be read of a layout, whatever holds its files. */
@@ -18,14 +21,18 @@ export class LayoutReader {
   readonly name: string;
   readonly #files: LayoutFiles;
   readonly #index: () => Promise<LayoutIndex>;
-  /** Content does not change under its digest, so a manifest is looked at once. */
-  readonly #looked = new Map<Digest, ManifestFacts>();
+  readonly #repository: string | undefined;
+  readonly #referrers: ReferrerTable;
+  readonly #saved: SavedSignatures;
 
   /** @param index the index as it is now, with what this process has not written yet */
-  constructor(name: string, files: LayoutFiles, index: () => Promise<LayoutIndex>) {
+  constructor(name: string, files: LayoutFiles, index: () => Promise<LayoutIndex>, options: ReaderOptions = {}) {
     this.name = name;
     this.#files = files;
     this.#index = index;
+    this.#repository = options.repository;
+    this.#referrers = new ReferrerTable((digest) => this.#bytesOf(digest), name);
+    this.#saved = new SavedSignatures((digest) => this.#bytesOf(digest));
   }
 
   async resolve(name: string, options: OperationOptions = {}): Promise<Descriptor | undefined> {
@@ -33,10 +40,10 @@ export class LayoutReader {
     const index = await this.#index();
     const entry = isDigest(name)
       ? index.entries.find((candidate) => candidate['digest'] === name)
-      : findTag(index, name, this.name);
+      : await this.#findTag(index, name);
     const digest = entry === undefined ? name : digestIn(entry);
     if (digest === undefined) {
-      throw new CodedError('ERR_EXPORT_UNSUPPORTED', `${this.name}: ${name} is of a kind of digest that is not known`, {
+      throw new CodedError('ERR_EXPORT_UNSUPPORTED', `${this.name}: ${name} has a digest of an unsupported algorithm`, {
         hint: 'have it pushed with sha256 or sha512 digests',
       });
     }
@@ -67,29 +74,66 @@ export class LayoutReader {
     return (await this.#files.sizeOf(blobPath(descriptor.digest))) === descriptor.size;
   }
 
-  /** The name of the entry that a tag leads to; undefined where there is none. */
-  async nameOf(tag: string, options: OperationOptions = {}): Promise<string | undefined> {
+  /** The entry that a tag leads to, with its name; undefined where there is none. */
+  async entryOf(tag: string, options: OperationOptions = {}): Promise<NamedEntry | undefined> {
     options.signal?.throwIfAborted();
-    const entry = findTag(await this.#index(), tag, this.name);
-    return entry === undefined ? undefined : nameIn(entry);
+    return EntryNames.of(await this.#index()).find(tag, this.#repository, this.name);
   }
 
+  /** All tags; where several repositories share the layout, the full names. `resolve` takes both. */
   async *tags(options: OperationOptions = {}): AsyncGenerator<string> {
-    options.signal?.throwIfAborted();
-    yield* tagsIn(await this.#index());
+    const names: string[] = [];
+    for await (const { tag, repository } of this.listedTags(options)) {
+      names.push(repository === undefined ? tag : `${repository}:${tag}`);
+    }
+    yield* names.sort(compareText);
   }
 
-  /** Every manifest that the index lists, each once, with a tag or without. */
+  /** All tags, with the repository of each where there is a choice; those by which signatures were saved too. */
+  async *listedTags(options: OperationOptions = {}): AsyncGenerator<ListedTag> {
+    options.signal?.throwIfAborted();
+    const index = await this.#index();
+    const names = EntryNames.of(index);
+    const listed = new Set<string>();
+    for (const name of this.#repository === undefined ? names.list() : names.listOf(this.#repository)) {
+      const each: ListedTag = typeof name === 'string' ? { tag: name } : name;
+      listed.add(each.tag);
+      yield each;
+    }
+    for (const { tag, repository } of (await this.#saved.of(index)).byTag.values()) {
+      if (!listed.has(tag) && this.#isOurs(repository)) yield { tag };
+    }
+  }
+
+  /** The repository that a tag is of; undefined where that is not known. */
+  async repositoryOf(tag: string): Promise<string | undefined> {
+    return (await this.entryOf(tag))?.repository;
+  }
+
+  /** Every manifest that the index lists for this repository, each once, with a tag or without. */
   async *manifests(options: OperationOptions = {}): AsyncGenerator<Descriptor> {
     const seen = new Set<Digest>();
-    for (const entry of (await this.#index()).entries) {
+    const index = await this.#index();
+    const ours = this.#repository === undefined ? undefined : await this.#digestsOf(index, this.#repository);
+    for (const entry of index.entries) {
       options.signal?.throwIfAborted();
       const digest = digestIn(entry);
-      if (digest === undefined || seen.has(digest)) continue;
+      if (digest === undefined || seen.has(digest) || ours?.has(digest) === false) continue;
       seen.add(digest);
       const descriptor = await this.#describe(entry, digest);
       if (descriptor !== undefined) yield descriptor;
     }
+  }
+
+  /** Saved signatures and the like of which it cannot be told what they belong to. */
+  async unattached(): Promise<readonly Descriptor[]> {
+    const found: Descriptor[] = [];
+    for (const entry of (await this.#saved.of(await this.#index())).unattached) {
+      const digest = digestIn(entry);
+      const descriptor = digest === undefined ? undefined : await this.#describe(entry, digest);
+      if (descriptor !== undefined) found.push(descriptor);
+    }
+    return found;
   }
 
   /**
@@ -97,45 +141,38 @@ export class LayoutReader {
    * where all makers leave their referrers.
    */
   async *referrers(subject: Digest, filter: ReferrerFilter = {}): AsyncGenerator<Descriptor> {
-    const seen = new Set<Digest>();
-    const queue = (await this.#index()).entries.map(digestIn);
-    for (const digest of queue) {
-      filter.signal?.throwIfAborted();
-      if (digest === undefined || seen.has(digest)) continue;
-      seen.add(digest);
-      const facts = await this.#factsOf(digest);
-      queue.push(...(facts?.children ?? []));
-      if (facts?.subject !== subject) continue;
-      if (filter.artifactType !== undefined && facts.listing.artifactType !== filter.artifactType) continue;
-      yield facts.listing;
+    filter.signal?.throwIfAborted();
+    for (const listing of await this.#referrers.of(await this.#index(), subject, filter.signal)) {
+      if (filter.artifactType === undefined || listing.artifactType === filter.artifactType) yield listing;
     }
   }
 
   /** The manifest of a digest; undefined where it is missing or no manifest. */
   async manifest(digest: Digest): Promise<{ descriptor: Descriptor; manifest: Manifest } | undefined> {
-    const size = await this.#files.sizeOf(blobPath(digest));
-    if (size === undefined || size > maxManifestBytes) return undefined;
-    const bytes = await this.#readAll({ mediaType: '', digest, size });
-    const mediaType = detectManifestType(bytes);
-    if (mediaType === undefined) return undefined;
+    const bytes = await this.#bytesOf(digest);
+    const mediaType = bytes === undefined ? undefined : detectManifestType(bytes);
+    if (bytes === undefined || mediaType === undefined) return undefined;
     const name = `${this.name}: ${digest}`;
-    return { descriptor: { mediaType, digest, size }, manifest: parseManifest(bytes, mediaType, name) };
+    const descriptor = { mediaType, digest, size: bytes.byteLength };
+    return { descriptor, manifest: parseManifest(bytes, mediaType, name) };
   }
 
-  async #factsOf(digest: Digest): Promise<ManifestFacts | undefined> {
-    const known = this.#looked.get(digest);
-    if (known !== undefined) return known;
-    const found = await this.manifest(digest);
-    // What is missing now may be there later.
-    if (found === undefined) return undefined;
-    const { manifest, descriptor } = found;
-    const facts = {
-      listing: referrerDescriptor(descriptor, manifest),
-      subject: manifest.subject?.digest,
-      children: manifest.kind === 'index' ? manifest.manifests.map((child) => child.digest) : [],
-    };
-    this.#looked.set(digest, facts);
-    return facts;
+  async #findTag(index: LayoutIndex, name: string): Promise<JsonObject | undefined> {
+    const { repository, tag } = parseLayoutName(name) ?? { tag: name };
+    if (tag === undefined) return undefined;
+    const found = EntryNames.of(index).find(tag, repository ?? this.#repository, this.name);
+    if (found !== undefined || repository !== undefined) return found?.entry;
+    return (await this.#saved.of(index)).byTag.get(tag)?.entry;
+  }
+
+  #isOurs(repository: Saved['repository']): boolean {
+    return this.#repository === undefined || repository === undefined || isRepositoryOf(repository, this.#repository);
+  }
+
+  async #digestsOf(index: LayoutIndex, repository: string): Promise<Set<Digest>> {
+    const names = EntryNames.of(index);
+    const entries = [...names.listOf(repository)].map((tag) => names.find(tag, repository, this.name)?.entry);
+    return new Set(entries.map((entry) => entry && digestIn(entry)).filter((digest) => digest !== undefined));
   }
 
   /** A manifest that the index does not list, such as a child of an index. */
@@ -151,8 +188,11 @@ export class LayoutReader {
     return this.#detect(digest);
   }
 
-  async #readAll(descriptor: Descriptor): Promise<Uint8Array> {
-    return collect(await this.fetch(descriptor), maxManifestBytes, `${this.name}: ${descriptor.digest}`);
+  /** The bytes of what may be a manifest, checked; undefined where it is missing or too large for one. */
+  async #bytesOf(digest: Digest): Promise<Uint8Array | undefined> {
+    const size = await this.#files.sizeOf(blobPath(digest));
+    if (size === undefined || size > maxManifestBytes) return undefined;
+    return collect(await this.fetch({ mediaType: '', digest, size }), maxManifestBytes, `${this.name}: ${digest}`);
   }
 }
 

@@ -1,8 +1,8 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { CodedError, fileError, isSystemError } from '#core';
 import type { ByteRange, ByteStream } from '../ports.ts';
+import { indexTar, type TarPlace } from '../tar.ts';
 import { type LayoutFiles, readError, readFileRange } from './files.ts';
-import { indexTar, type TarPlace } from './tar-index.ts';
 
 /** The files in a tar. Close it when done. */
 export class TarFiles implements LayoutFiles {

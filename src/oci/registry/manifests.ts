@@ -9,7 +9,7 @@ import {
   mediaTypes,
 } from '#core';
 import { maxManifestBytes } from '../content.ts';
-import { detectManifestType } from '../manifest.ts';
+import { detectManifestType, parseUnknownManifest } from '../manifest.ts';
 import type { OperationOptions, PushOptions, PushOutcome } from '../ports.ts';
 import { verifyBytes } from '../verify-stream.ts';
 import { checkLength, checkStored, contentMissing } from './blob-fetch.ts';
@@ -18,9 +18,18 @@ import type { WireResponse } from './message.ts';
 import type { Remote } from './remote.ts';
 import type { ReadAnswer } from './session.ts';
 
-const ACCEPT = [mediaTypes.ociIndex, mediaTypes.ociManifest, mediaTypes.dockerList, mediaTypes.dockerManifest].join(
-  ', ',
-);
+/** The types that can be followed first; whatever else there is, so that it can be said what it is. */
+const ACCEPT = [
+  mediaTypes.ociIndex,
+  mediaTypes.ociManifest,
+  mediaTypes.dockerList,
+  mediaTypes.dockerManifest,
+  mediaTypes.ociArtifact,
+  mediaTypes.orasArtifact,
+  '*/*',
+].join(', ');
+/** Content types that say no more than that it is some text or bytes. */
+const SAYS_NOTHING = /^(?:text\/.*|application\/(?:json|octet-stream))$/;
 
 /** What a tag or digest names, by HEAD, and by GET where the answer to that says too little. */
 export async function resolveManifest(
@@ -221,7 +230,7 @@ async function getAny(remote: Remote, name: string, options: OperationOptions): 
   if (bytes.byteLength > maxManifestBytes) {
     throw protocolError(response.url, `a manifest of more than ${maxManifestBytes} bytes`);
   }
-  const mediaType = typeIn(response) ?? detectManifestType(bytes);
+  const mediaType = typeIn(response) ?? detectManifestType(bytes) ?? parseUnknownManifest(bytes)?.mediaType;
   if (mediaType === undefined) throw protocolError(response.url, 'answered with something that is no manifest');
   const digest = digestOf(bytes, isDigest(name) ? algorithmOf(name) : 'sha256');
   const descriptor = { mediaType, digest, size: bytes.byteLength };
@@ -230,8 +239,8 @@ async function getAny(remote: Remote, name: string, options: OperationOptions): 
   return descriptor;
 }
 
-/** The manifest type that an answer names; its parameters do not count. */
+/** The manifest type that an answer names, supported or not; its parameters do not count. */
 function typeIn(response: WireResponse): string | undefined {
-  const type = response.header('content-type')?.split(';')[0]?.trim().toLowerCase();
-  return type !== undefined && isManifestType(type) ? type : undefined;
+  const type = response.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
+  return type === '' || SAYS_NOTHING.test(type) ? undefined : type;
 }

@@ -69,7 +69,7 @@ test('a manifest of a type that nobody knows is one at the target too, and a blo
   expect((await copyTo(target.host)).bytesSent).toBe(0);
 });
 
-test('a target that takes no such manifest gets its bytes, and the report says so', async () => {
+test('a target that refuses such a manifest gets its bytes as a blob, and the report says that it refused', async () => {
   target.fault = (request, response, path) => {
     if (request.method !== 'PUT' || !path.endsWith(`/manifests/${opaque.digest}`)) return false;
     request.resume();
@@ -78,7 +78,9 @@ test('a target that takes no such manifest gets its bytes, and the report says s
   };
   const report = await copyTo(target.host);
   expect(target.blobs.get(`a ${opaque.digest}`)?.equals(manifest)).toBe(true);
-  expect(report.excluded).toMatchObject([{ descriptor: opaque, reason: expect.stringContaining(TYPE) }]);
+  expect(report.refused).toMatchObject([
+    { descriptor: opaque, code: 'ERR_EXPORT_REGISTRY_REFUSED', message: expect.stringContaining('as a blob') },
+  ]);
 });
 
 test('the server of this house takes it along, and gives it back', async () => {
