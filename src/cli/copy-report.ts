@@ -113,7 +113,7 @@ export function copyAsText(result: CopyResult): string {
     `  ${count('uploaded')} uploaded (${formatBytes(report.bytesSent)}), ${count('mounted')} mounted, ${count('present')} present`,
     ...wordOf(vouchedIn(result)),
     ...report.tagged.map(tagLine),
-    ...missing.map((shortfall) => `  missing at the source: ${describe(shortfall)}`),
+    ...missing.map((shortfall) => `  ${faultAtSource(shortfall)} at the source: ${describe(shortfall)}`),
     ...unsupported.map((shortfall) => `  not supported: ${describe(shortfall)}`),
     ...refused.map((shortfall) => `  refused by the target: ${describe(shortfall)}`),
     ...(readBack?.gone ?? []).map((shortfall) => `  gone at the target: ${describe(shortfall)}`),
@@ -168,7 +168,7 @@ export function failureOf(result: CopyResult): CodedError | undefined {
   }
   if ([missing, unsupported, refused, conflicts].every((list) => list.length === 0)) return undefined;
   const counts = [
-    `${missing.length} missing at the source`,
+    `${countAtSource(missing)} at the source`,
     ...(unsupported.length === 0 ? [] : [`${unsupported.length} of unsupported types that cannot be copied whole`]),
     `${refused.length} refused`,
     ...(conflicts.length === 0 ? [] : [`${plural(conflicts.length, 'tag')} left as they are`]),
@@ -187,10 +187,37 @@ function codeOf({ missing, unsupported, refused }: CopyResult): ErrorCode {
 function nextStep({ missing, unsupported, refused, report }: CopyResult): string {
   const lasts = (list: readonly Shortfall[]) => list.some(({ mayPass }) => !mayPass);
   const steps: string[] = [];
-  if (lasts(missing)) steps.push('have what is missing pushed to the source again');
+  const lasting = new Set(missing.filter(({ mayPass }) => !mayPass).map(faultAtSource));
+  for (const [fault, step] of Object.entries(AT_SOURCE)) if (lasting.has(fault as FaultAtSource)) steps.push(step);
   if (lasts(refused)) steps.push('ask who runs the target about what it refused, in its own words in the report');
   if (unsupported.length > 0) steps.push('have what is of an unsupported type pushed again as OCI image manifests');
   if (report.conflicts.length > 0) steps.push('choose for each tag that was left: delete it at the target, or keep it');
   if (steps.length === 0) return 'run it again: what is there is kept';
   return `${steps.join(' and ')}, then copy again: what is there is kept`;
+}
+
+/** What can be wrong with content that the source lists, and the next step for each. */
+const AT_SOURCE = {
+  missing: 'have what is missing pushed to the source again',
+  damaged: 'have what is damaged at the source replaced',
+  'of a wrong size':
+    'have what is of a wrong size at the source pushed again, or the manifest that names it made again',
+  unreadable: 'see in the report why something at the source cannot be read',
+} as const;
+
+type FaultAtSource = keyof typeof AT_SOURCE;
+
+function faultAtSource({ code }: Shortfall): FaultAtSource {
+  if (code === 'ERR_EXPORT_NOT_FOUND') return 'missing';
+  if (code === 'ERR_EXPORT_DIGEST_MISMATCH') return 'damaged';
+  return code === 'ERR_EXPORT_SIZE_MISMATCH' ? 'of a wrong size' : 'unreadable';
+}
+
+/** `1 missing`, `1 missing, 2 damaged`. */
+function countAtSource(missing: readonly Shortfall[]): string {
+  const counts = Object.keys(AT_SOURCE).map((fault) => {
+    return [fault, missing.filter((shortfall) => faultAtSource(shortfall) === fault).length] as const;
+  });
+  const told = counts.filter(([fault, count]) => count > 0 || (fault === 'missing' && missing.length === 0));
+  return told.map(([fault, count]) => `${count} ${fault}`).join(', ');
 }

@@ -11,7 +11,7 @@ export interface CopyRoots {
   readonly tags: readonly CopyTag[];
   /** Manifests that no tag leads to directly; none where the repository cannot list them. */
   readonly untagged: readonly Descriptor[];
-  /** Tags that lead to nothing. */
+  /** Tags that lead to nothing, and names that cannot be tags. */
   readonly missing: readonly Shortfall[];
 }
 
@@ -25,7 +25,8 @@ export interface ListOptions extends OperationOptions {
 export async function listRoots(source: Repository, options: ListOptions = {}): Promise<CopyRoots> {
   const tags: CopyTag[] = [];
   const missing: Shortfall[] = [];
-  for (const { tag, repository, descriptor } of await resolveAll(source, options)) {
+  const onInvalid = (name: string) => void missing.push(notATag(source, name));
+  for (const { tag, repository, descriptor } of await resolveAll(source, options, onInvalid)) {
     if (descriptor === undefined) missing.push(leadsNowhere(source, tag));
     else tags.push({ tag, descriptor, repository });
   }
@@ -39,10 +40,10 @@ export async function listRoots(source: Repository, options: ListOptions = {}): 
   return { tags, untagged, missing };
 }
 
-async function resolveAll(source: Repository, { signal, filter }: ListOptions) {
+async function resolveAll(source: Repository, { signal, filter }: ListOptions, onInvalid: (name: string) => void) {
   const listed: { tag: string; repository?: string | undefined }[] = [];
   if (source.listedTags !== undefined) for await (const each of source.listedTags({ signal })) listed.push(each);
-  else for await (const tag of source.tags({ signal })) listed.push({ tag });
+  else for await (const tag of source.tags({ signal, onInvalid })) listed.push({ tag });
   const wanted = listed.filter(({ tag }) => filter?.(tag) ?? true);
   wanted.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   const slots = new Slots(8);
@@ -91,6 +92,11 @@ export async function nameTags(
   return Promise.all(
     tags.map(async (tag) => ({ ...tag, repository: tag.repository ?? (await source.repositoryOf?.(tag.tag)) })),
   );
+}
+
+function notATag(source: Repository, name: string): Shortfall {
+  const message = `${source.name}: ${JSON.stringify(name.slice(0, 200))} is listed among the tags and is not a valid tag`;
+  return { tag: name, code: 'ERR_EXPORT_REFERENCE_INVALID', message, mayPass: false };
 }
 
 function leadsNowhere(source: Repository, tag: string): Shortfall {

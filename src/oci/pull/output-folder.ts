@@ -11,7 +11,8 @@ let named: boolean | undefined;
 
 /**
  * A folder that is held open: what is opened, made and renamed in it stays in this very folder, whatever others put in
- * the place of its path meanwhile. Where the system gives open folders no names, its path is looked at before each step.
+ * the place of its path meanwhile. Where the system gives open folders no names, its path is used, and `check` finds that
+ * somebody has replaced it.
  */
 export class OutputFolder implements AsyncDisposable {
   /** As it was named, for messages and as a key. */
