@@ -73,7 +73,7 @@ async function findReferrers(
 function parseImage(bytes: Uint8Array, place: string): ImageManifest {
   const manifest = parseManifest(bytes, undefined, place);
   if (manifest.kind === 'manifest') return manifest;
-  throw notOurs(place, 'it is an index');
+  throw notOurs(place, `it is an ${manifest.kind}`);
 }
 
 /** The layers of an artifact by title. */

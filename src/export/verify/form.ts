@@ -26,7 +26,7 @@ export function checkForm(read: ReadArtifact, place: string): void {
 function checkBytes({ bytes, manifest }: ReadArtifact, wanted: PackedManifest, place: string): void {
   if (Buffer.compare(bytes, wanted.bytes) === 0) return;
   const ours = parseManifest(wanted.bytes, undefined, place);
-  if (ours.kind === 'index') throw new TypeError('a bundle is packed as an index');
+  if (ours.kind !== 'manifest') throw new TypeError(`a bundle is packed as an ${ours.kind}`);
   if (manifest.subject !== undefined) throw contentMismatch(place, 'its manifest has a subject, which no bundle has');
   const layer = manifest.layers.find((each, i) => !same(each, ours.layers[i]));
   if (layer !== undefined) {
