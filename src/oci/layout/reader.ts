@@ -31,7 +31,11 @@ export class LayoutReader {
     this.#files = files;
     this.#index = index;
     this.#repository = options.repository;
-    this.#referrers = new ReferrerTable((digest) => this.#bytesOf(digest), name);
+    this.#referrers = new ReferrerTable(
+      (digest) => this.#bytesOf(digest),
+      (digest) => collect(files.read(blobPath(digest)), maxManifestBytes, `${name}: ${digest}`),
+      name,
+    );
     this.#saved = new SavedSignatures((digest) => this.#bytesOf(digest));
   }
 

@@ -1,4 +1,4 @@
-import { type Descriptor, type Digest, isCoded } from '#core';
+import { type CodedError, type Descriptor, type Digest, isCoded } from '#core';
 import { detectManifestType, parseManifest, parseUnknownManifest, referrerDescriptor } from '../manifest.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';
 
@@ -7,6 +7,8 @@ interface ManifestFacts {
   readonly listing: Descriptor;
   readonly subject: Digest | undefined;
   readonly children: readonly Digest[];
+  /** That its bytes are not those of its digest; whoever the rest of them names is concerned. */
+  readonly damage?: { readonly error: CodedError; readonly names: ReadonlySet<string> };
 }
 
 type Table = ReadonlyMap<Digest, readonly Descriptor[]>;
@@ -14,24 +16,43 @@ type Table = ReadonlyMap<Digest, readonly Descriptor[]>;
 /** Who refers to whom among the manifests that an index leads to; looked up once for each state of the index. */
 export class ReferrerTable {
   readonly #read: (digest: Digest) => Promise<Uint8Array | undefined>;
+  readonly #raw: (digest: Digest) => Promise<Uint8Array>;
   readonly #place: string;
   /** Content does not change under its digest, so a manifest is looked at once. */
   readonly #looked = new Map<Digest, ManifestFacts>();
   #last: { readonly index: LayoutIndex; readonly table: Table } | undefined;
 
-  /** @param read the bytes of what may be a manifest; undefined where they are missing */
-  constructor(read: (digest: Digest) => Promise<Uint8Array | undefined>, place: string) {
+  /**
+   * @param read the bytes of what may be a manifest, checked; undefined where they are missing
+   * @param raw the same, unchecked
+   */
+  constructor(
+    read: (digest: Digest) => Promise<Uint8Array | undefined>,
+    raw: (digest: Digest) => Promise<Uint8Array>,
+    place: string,
+  ) {
     this.#read = read;
+    this.#raw = raw;
     this.#place = place;
   }
 
-  /** The referrers of a subject, each once. */
+  /**
+   * The referrers of a subject, each once.
+   *
+   * @throws CodedError ERR_EXPORT_DIGEST_MISMATCH for a damaged manifest that names the subject; of others that share
+   *   the layout it is no concern here
+   */
   async of(index: LayoutIndex, subject: Digest, signal: AbortSignal | undefined): Promise<readonly Descriptor[]> {
-    if (this.#last?.index === index) return this.#last.table.get(subject) ?? [];
+    const found = this.#last?.index === index ? this.#last.table : await this.#renew(index, signal);
+    for (const { damage } of this.#looked.values()) if (damage?.names.has(subject)) throw damage.error;
+    return found.get(subject) ?? [];
+  }
+
+  async #renew(index: LayoutIndex, signal: AbortSignal | undefined): Promise<Table> {
     const { table, isWhole } = await this.#make(index, signal);
     // What is missing now may be there later.
     if (isWhole) this.#last = { index, table };
-    return table.get(subject) ?? [];
+    return table;
   }
 
   async #make(index: LayoutIndex, signal: AbortSignal | undefined): Promise<{ table: Table; isWhole: boolean }> {
@@ -53,11 +74,20 @@ export class ReferrerTable {
   }
 
   async #look(digest: Digest, listedAs: unknown): Promise<ManifestFacts | undefined> {
-    const bytes = await this.#read(digest);
-    if (bytes === undefined) return undefined;
-    const facts = this.#factsIn(bytes, digest, typeof listedAs === 'string' ? listedAs : undefined);
-    this.#looked.set(digest, facts);
+    const facts = await this.#read(digest).then(
+      (bytes) => bytes && this.#factsIn(bytes, digest, typeof listedAs === 'string' ? listedAs : undefined),
+      (error: unknown) => this.#factsOfDamaged(error, digest),
+    );
+    if (facts !== undefined) this.#looked.set(digest, facts);
     return facts;
+  }
+
+  async #factsOfDamaged(error: unknown, digest: Digest): Promise<ManifestFacts> {
+    if (!isCoded(error, 'ERR_EXPORT_DIGEST_MISMATCH')) throw error;
+    const text = Buffer.from(await this.#raw(digest)).toString('latin1');
+    const names = new Set([...text.matchAll(/sha(?:256|512):[0-9a-f]{64,128}/g)].map(([name]) => name));
+    const listing = { mediaType: '', digest, size: 0 };
+    return { listing, subject: undefined, children: [], damage: { error, names } };
   }
 
   #factsIn(bytes: Uint8Array, digest: Digest, listedAs: string | undefined): ManifestFacts {
