@@ -53,7 +53,7 @@ export type Manifest = ImageManifest | ImageIndex | ArtifactManifest;
 const MAX_ENTRIES = 100_000;
 
 const COMMON_MEMBERS = ['mediaType', 'artifactType', 'annotations'];
-const MANIFEST_MEMBERS = [...COMMON_MEMBERS, 'schemaVersion', 'config', 'layers', 'manifests', 'subject'];
+const MANIFEST_MEMBERS = [...COMMON_MEMBERS, 'schemaVersion', 'config', 'layers', 'manifests', 'blobs', 'subject'];
 const DESCRIPTOR_MEMBERS = [...COMMON_MEMBERS, 'digest', 'size', 'data', 'urls', 'platform'];
 
 /**
