@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { ecosystemOf, type VersionGrammar } from '../../../src/artifacts/ecosystems.ts';
 
 /** One event, as OSV writes it. */
-export type OsvEvent = Readonly<Partial<Record<'introduced' | 'fixed' | 'last_affected' | 'limit', string>>>;
+type OsvEvent = Readonly<Partial<Record<'introduced' | 'fixed' | 'last_affected' | 'limit', string>>>;
 
 /** An entry of `affected` with ranges and listed versions. */
 export interface OsvEntry {
