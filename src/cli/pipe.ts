@@ -4,7 +4,7 @@ import type { Io } from './io.ts';
 
 /** Whether a reference stands for standard input or output. */
 export function isPipe(reference: Reference): boolean {
-  return reference.kind === 'archive' && reference.path === '-';
+  return reference.kind !== 'registry' && reference.kind !== 'layout' && reference.path === '-';
 }
 
 /** Where the words about a result go: a tar on standard output is followed by nothing. */

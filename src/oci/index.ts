@@ -17,6 +17,7 @@ export {
   type Incomplete,
 } from './copy/copy.ts';
 export { checkFidelity, verifyContents } from './copy/fidelity.ts';
+export { formatPlatform, type Platform, parsePlatform, selectPlatform } from './copy/platform.ts';
 export { type CopyRoots, listRoots, listUnattached, nameTags } from './copy/roots.ts';
 export type { Shortfall } from './copy/shortfall.ts';
 export type { CopyTag, TagConflict } from './copy/tags.ts';

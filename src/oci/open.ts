@@ -22,6 +22,9 @@ export async function openRepository(reference: Reference, options: OpenOptions 
 
 async function openLocal(reference: LayoutReference, options: OpenOptions): Promise<Repository> {
   if (reference.kind === 'layout') return openLayout(reference.path, options);
+  if (reference.kind === 'docker-archive') {
+    return (await import('./docker/open.ts')).openDockerArchive(reference.path, options);
+  }
   // Most runs have to do with no archive, and start the sooner without what one needs.
   if (reference.path === '-') return (await import('./layout/pipe.ts')).openPipe(options.pipe, options);
   return (await import('./layout/archive.ts')).openLayoutArchive(reference.path, options);

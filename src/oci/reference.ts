@@ -12,11 +12,11 @@ export interface RegistryReference {
 }
 
 /**
- * An OCI layout in a folder (`oci:DIR`) or in a tar file (`oci-archive:FILE`), both
- * `[:[REPOSITORY:]TAG][@DIGEST]`. The path ends at the first colon that such a name follows.
+ * An OCI layout in a folder (`oci:DIR`) or in a tar file (`oci-archive:FILE`), or what `docker save` wrote
+ * (`docker-archive:FILE`), each `[:[REPOSITORY:]TAG][@DIGEST]`. The path ends at the first colon that such a name follows.
  */
 export interface LayoutReference {
-  readonly kind: 'layout' | 'archive';
+  readonly kind: 'layout' | 'archive' | 'docker-archive';
   readonly path: string;
   /** Which of several repositories in it: `[HOST[:PORT]/]REPO`, or the end of that. */
   readonly repository?: string | undefined;
@@ -37,8 +37,8 @@ const DIGEST_PART = /@([^/@]*)$/;
 const DIGEST_PART_OF_PATH = /@(sha\d+:[^/@]*)$/;
 const MAX_NAME = 255;
 const MAX_TAG = 128;
-const PREFIXES = { 'oci:': 'layout', 'oci-archive:': 'archive' } as const;
-const SCHEMES = { layout: 'oci', archive: 'oci-archive' } as const;
+const PREFIXES = { 'oci:': 'layout', 'oci-archive:': 'archive', 'docker-archive:': 'docker-archive' } as const;
+const SCHEMES = { layout: 'oci', archive: 'oci-archive', 'docker-archive': 'docker-archive' } as const;
 
 /** Whether `text` can name a repository (distribution-spec v1.1.1 spec.md#pulling-manifests). */
 export function isRepositoryName(text: string): boolean {

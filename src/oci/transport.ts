@@ -5,7 +5,7 @@ const TRANSPORTS: Readonly<Record<string, string>> = {
   'oci-layout': 'write oci:DIR:TAG',
   ocidir: 'write oci:DIR:TAG',
   dir: 'copy it into a layout first: skopeo copy dir:DIR oci:DIR2:TAG',
-  'docker-archive': 'copy it into a layout first: skopeo copy docker-archive:FILE oci:DIR:TAG',
+  'docker-archive': 'write docker-archive: in lower case',
   'docker-daemon': 'copy it into a layout first: skopeo copy docker-daemon:NAME:TAG oci:DIR:TAG',
   docker: 'omit docker: and write HOST[:PORT]/REPO:TAG',
   'containers-storage': 'copy it into a layout first: skopeo copy containers-storage:NAME:TAG oci:DIR:TAG',

@@ -25,6 +25,8 @@ test.each([
   [`oci:l:h.io/a@${DIGEST}`, { kind: 'layout', path: 'l', repository: 'h.io/a', digest: DIGEST }],
   ['oci:a:B/c:d', { kind: 'layout', path: 'a:B/c', tag: 'd' }],
   ['oci:C:/kit:d', { kind: 'layout', path: 'C:/kit', tag: 'd' }],
+  ['docker-archive:a.tar', { kind: 'docker-archive', path: 'a.tar' }],
+  ['docker-archive:a.tar:alpine:3', { kind: 'docker-archive', path: 'a.tar', repository: 'alpine', tag: '3' }],
   ['oci-archive:-:h.io/a:1', { kind: 'archive', path: '-', repository: 'h.io/a', tag: '1' }],
   ['oci:me@home/dir:t', { kind: 'layout', path: 'me@home/dir', tag: 't' }],
   ['oci:me@home:t', { kind: 'layout', path: 'me@home', tag: 't' }],

@@ -2,21 +2,24 @@ import type { Command } from 'commander';
 import { CodedError } from '#core';
 import {
   type CopyReport,
-  type CopyTag,
   checkFidelity,
   copy,
-  formatReference,
-  listRoots,
-  listUnattached,
-  nameOf,
-  nameTags,
   openRepository,
   parseReference,
-  type Reference,
   type Repository,
   verifyContents,
 } from '#oci';
-import { type CopyResult, copyAsJson, copyAsText, failureOf, type ReadBack, type Root } from '../copy-report.ts';
+import {
+  type CopyResult,
+  type CopyRootList,
+  copyAsJson,
+  copyAsText,
+  failureOf,
+  type ReadBack,
+  rootsOf,
+  type Selection,
+  selectionOf,
+} from '../copy.ts';
 import { type Io, writeText } from '../io.ts';
 import { isPipe, resultStream } from '../pipe.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
@@ -31,6 +34,10 @@ import {
 
 interface CopyCommandOptions extends CommonOptions, TransportOptions {
   readonly allTags: boolean;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly semver?: string;
+  readonly platform?: string;
   readonly checkAll: boolean;
   readonly verify: boolean;
 }
@@ -41,9 +48,14 @@ left out on purpose. A registry that holds a manifest is taken at its word for t
 If one was deleted there, --verify finds that it is gone, and --check-all sends it again. Exit status 1 if anything is
 missing or refused, 5 if running it again may mend it, 3 if --verify finds anything gone or damaged.
 
+With --platform a tag leads to the image for that platform instead of to the index, so what signs the index does not
+verify there. Signatures and other referrers are copied with each image, whatever the filters of tags say.
+
 Examples:
   export-center copy 127.0.0.1:8080/security/feed:1 oci:feed:1
   export-center copy --all-tags oci:feed registry.example/mirror/feed
+  export-center copy --all-tags --semver '>=1.2 <2' --exclude '*-debug' registry.example/app oci:app
+  export-center copy docker-archive:app.tar:app:1 registry.example/app:1
   export-center copy registry.example/security/feed:1 oci-archive:-:1 | ssh inside export-center copy oci-archive:-:1 oci:feed`;
 
 /** `copy`: an artifact, or a whole repository, with all that hangs on it. */
@@ -52,6 +64,10 @@ export function copyCommand(command: Command, io: Io): void {
     .argument('<source>', 'what to copy, by tag or digest; with --all-tags the repository')
     .argument('<target>', 'where to; the tag of the source unless it has one')
     .option('--all-tags', 'copy every tag of the source, and the manifests without one that it lists', false)
+    .option('--include <glob...>', 'with --all-tags, only tags that match one of these (* and ?)')
+    .option('--exclude <glob...>', 'with --all-tags, no tags that match one of these')
+    .option('--semver <range>', 'with --all-tags, only tags that are versions in this range, such as ">=1.2 <2"')
+    .option('--platform <os/arch>', 'of an index only the image for OS/ARCH[/VARIANT], such as linux/arm64')
     .option('--check-all', 'ask a registry for each blob, also below manifests that it has', false)
     .option('--verify', 'afterwards read everything back from the target and check its digest', false)
     .addHelpText('after', NOTES);
@@ -63,6 +79,7 @@ export function copyCommand(command: Command, io: Io): void {
 
 async function runCopy(io: Io, from: string, to: string, options: CopyCommandOptions): Promise<void> {
   const [sourceReference, targetReference] = [parseReference(from), parseReference(to)];
+  const selection = selectionOf(options);
   if (isPipe(targetReference) && options.verify) {
     throw new CodedError('ERR_EXPORT_USAGE', '--verify: what went into a pipe cannot be read back', {
       hint: 'leave out --verify; whoever reads the pipe checks every digest',
@@ -76,10 +93,10 @@ async function runCopy(io: Io, from: string, to: string, options: CopyCommandOpt
     await using resources = new AsyncDisposableStack();
     const source = await openRepository(sourceReference, opening);
     resources.defer(() => source.close());
-    const roots = await rootsOf(source, sourceReference, targetReference, options.allTags, io.signal);
+    const roots = await rootsOf(source, sourceReference, targetReference, selection, io.signal);
     const target = await openRepository(targetReference, targetOpening);
     resources.defer(() => target.close());
-    result = await transfer(source, target, roots, options, progress, io.signal);
+    result = await transfer(source, target, roots, selection, options.checkAll, progress, io.signal);
     // Where nothing is at the target, there may be nothing to open either.
     if (options.verify && result.report.settled.length > 0) {
       const again = await openRepository(targetReference, opening);
@@ -95,50 +112,12 @@ async function runCopy(io: Io, from: string, to: string, options: CopyCommandOpt
   if (failure !== undefined) throw failure;
 }
 
-interface Roots {
-  readonly list: readonly Root[];
-  readonly missing: CopyReport['missing'];
-  readonly unsupported: CopyReport['unsupported'];
-}
-
-async function rootsOf(
-  source: Repository,
-  from: Reference,
-  to: Reference,
-  allTags: boolean,
-  signal: AbortSignal,
-): Promise<Roots> {
-  const unsupported = await listUnattached(source);
-  if (allTags) {
-    const { tags, untagged, missing } = await listRoots(source, { signal });
-    const named = await nameTags(source, from, to, tags);
-    const list: Root[] = [...named, ...untagged.map((descriptor) => ({ descriptor, tag: undefined }))];
-    if (list.length + missing.length > 0) return { list, missing, unsupported };
-    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${source.name}: there are no tags`, { hint: 'check the reference' });
-  }
-  const descriptor = await source.resolve(nameOf(from), { signal });
-  if (descriptor === undefined) {
-    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(from)}: there is no such artifact`, {
-      hint: 'check the reference; export-center ls lists the tags that are there',
-    });
-  }
-  const tag = to.tag ?? from.tag;
-  const list = tag === undefined ? [{ descriptor, tag }] : await namedRoot(source, from, to, { descriptor, tag });
-  return { list, missing: [], unsupported };
-}
-
-/** A tag that is another at the target than at the source is of the same repository. */
-async function namedRoot(source: Repository, from: Reference, to: Reference, root: CopyTag): Promise<readonly Root[]> {
-  const asListed = from.tag === undefined || from.digest !== undefined ? undefined : from.tag;
-  const known = asListed === undefined ? undefined : await source.repositoryOf?.(asListed);
-  return nameTags(source, from, to, [{ ...root, ...(known === undefined ? {} : { repository: known }) }]);
-}
-
 async function transfer(
   source: Repository,
   target: Repository,
-  roots: Roots,
-  options: CopyCommandOptions,
+  roots: CopyRootList,
+  selection: Selection,
+  checkAll: boolean,
   progress: ProgressLine,
   signal: AbortSignal,
 ): Promise<CopyResult> {
@@ -147,10 +126,10 @@ async function transfer(
   const report = await copy(source, target, [...distinct.values()], {
     referrers: true,
     // Of a whole repository they are among the tags.
-    cosignTags: !options.allTags,
+    cosignTags: !selection.allTags || selection.filter !== undefined || selection.platform !== undefined,
     tags,
     keepGoing: true,
-    checkAll: options.checkAll,
+    checkAll,
     signal,
     onProgress: (_, { settledBytes, movingBytes, knownBytes, underWay }) =>
       progress.listen({

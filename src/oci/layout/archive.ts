@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+
+import { createReadStream } from 'node:fs';
 import { lstat, readdir, rename, rm, unlink } from 'node:fs/promises';
+
 import { basename, dirname, join, resolve } from 'node:path';
-import { CodedError, type Descriptor, type Digest, fileError, isManifestType, makeFolder } from '#core';
+import { CodedError, type Descriptor, type Digest, fileError, isCoded, isManifestType, makeFolder } from '#core';
 import { contentOf } from '../content.ts';
 import { isAlive, ownerIn, thisOwner } from '../owner.ts';
 import type {
@@ -17,6 +20,7 @@ import type {
   TagOptions,
 } from '../ports.ts';
 import { isTag } from '../reference.ts';
+import { decompressed } from '../tar.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { blobMissing, layoutInvalid } from './files.ts';
 import { applyEdits, encodeLayoutIndex, type IndexEdit, indexEntry, tagEdit } from './index-file.ts';
@@ -25,8 +29,8 @@ import { readManifestEntry } from './ingest.ts';
 import { type Layout, type LayoutOptions, openStaging } from './layout.ts';
 import { withLock } from './lock.ts';
 import { PendingIndex } from './pending-index.ts';
-import { LayoutReader } from './reader.ts';
-import { noFile, TarFiles } from './tar-files.ts';
+import { LayoutReader, ReadOnlyRepository, readOnly } from './reader.ts';
+import { isCompressedFile, noFile, TarFiles } from './tar-files.ts';
 
 /** What the system calls the streams of a process, which may lead to a file. */
 const STREAM = /^\/(?:dev\/(?:std(?:in|out|err)$|fd\/)|proc\/)/;
@@ -38,10 +42,11 @@ const STREAM = /^\/(?:dev\/(?:std(?:in|out|err)$|fd\/)|proc\/)/;
  *   the tar holds something else or blobs without an index, ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE,
  *   ERR_EXPORT_USAGE for a pipe, a device or a folder
  */
-export async function openLayoutArchive(path: string, options: LayoutOptions = {}): Promise<LayoutArchive> {
+export async function openLayoutArchive(path: string, options: LayoutOptions = {}): Promise<Repository> {
   // Its name would be given to the new tar, wherever the stream leads.
   if (options.create && STREAM.test(resolve(path))) throw noFile(path);
-  const base = await TarFiles.open(path);
+  if (await isCompressedFile(path)) return openCompressed(path, options);
+  const base = await openTar(path);
   if (base === undefined && !options.create) {
     throw new CodedError('ERR_EXPORT_NOT_FOUND', `${path}: no such file`, {
       hint: 'check the path',
@@ -52,14 +57,58 @@ export async function openLayoutArchive(path: string, options: LayoutOptions = {
   return new LayoutArchive(path, base, options);
 }
 
+async function openCompressed(path: string, options: LayoutOptions): Promise<Repository> {
+  if (options.create) throw readOnly(`oci-archive:${path}`, 'a compressed archive');
+  const base = await TarFiles.spooled(decompressed(createReadStream(path), path), path, { followLinks: true });
+  await checkHoldsLayout(base, path);
+  return openReadOnly(base, `oci-archive:${path}`, 'a compressed archive', options);
+}
+
+/** A layout in a tar that nothing can be written to. @param what it is, for the error of whoever would */
+export function openReadOnly(base: TarFiles, name: string, what: string, options: LayoutOptions): Repository {
+  const source = new IndexSource(base, name);
+  const reader = new LayoutReader(name, base, () => source.current(), options);
+  return new ReadOnlyRepository(reader, what, () => base.close());
+}
+
+/** Links are refused, unless they are those of a docker archive, of which it is then told what it is. */
+async function openTar(path: string): Promise<TarFiles | undefined> {
+  try {
+    return await TarFiles.open(path);
+  } catch (error) {
+    if (!isCoded(error, 'ERR_EXPORT_ARCHIVE_UNSAFE')) throw error;
+    const linked = await TarFiles.open(path, { followLinks: true }).catch(() => undefined);
+    if (linked === undefined) throw error;
+    try {
+      const isDocker = !(await isLayout(linked, path)) && (await isDockerArchive(linked));
+      throw isDocker ? await notLayout(linked, path) : error;
+    } finally {
+      await linked.close();
+    }
+  }
+}
+
 async function checkHoldsLayout(base: TarFiles, path: string): Promise<void> {
   try {
-    if (!(await isLayout(base, path))) throw layoutInvalid(path, 'a tar, but not of an OCI layout');
+    if (!(await isLayout(base, path))) throw await notLayout(base, path);
     await checkHasIndex(base, path);
   } catch (error) {
     await base.close();
     throw error;
   }
+}
+
+async function isDockerArchive(tar: TarFiles): Promise<boolean> {
+  return (await tar.sizeOf('manifest.json')) !== undefined;
+}
+
+/** The error for a tar of something else. */
+export async function notLayout(tar: TarFiles, name: string): Promise<CodedError> {
+  if (!(await isDockerArchive(tar))) return layoutInvalid(name, 'a tar, but not of an OCI layout');
+  return new CodedError('ERR_EXPORT_LAYOUT_INVALID', `${name}: a docker archive (docker save), not an OCI layout`, {
+    hint: 'write docker-archive: in place of oci-archive:',
+    details: { name },
+  });
 }
 
 /**

@@ -1,12 +1,12 @@
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { CodedError, type Descriptor, fileError } from '#core';
+import { type Descriptor, fileError } from '#core';
 import { collect } from '../content.ts';
 import type { ContentReader, OperationOptions, PushOptions, PushOutcome, Repository } from '../ports.ts';
-import { encodeLayoutTar } from '../tar.ts';
-import { LayoutArchive } from './archive.ts';
+import { decompressed, encodeLayoutTar } from '../tar.ts';
+import { notLayout, openReadOnly } from './archive.ts';
 import { blobsBelow, tarFilesOf } from './archive-files.ts';
 import { FolderFiles } from './files.ts';
 import { maxIndexBytes } from './index-file.ts';
@@ -25,32 +25,20 @@ const NAME = 'oci-archive:-';
 /** A layout that comes out of a pipe as one tar or, with `create`, goes into one when it is closed. */
 export async function openPipe(ends: PipeEnds | undefined, options: LayoutOptions): Promise<Repository> {
   if (ends === undefined) throw new TypeError(`${NAME}: there is no pipe`);
-  if (options.create !== true) return readPipe(ends.input);
+  if (options.create !== true) return readPipe(ends.input, options);
   const root = await mkdtemp(join(tmpdir(), 'export-center-pipe-'));
   return new PipedLayout(root, ends.output);
 }
 
-/** A pipe cannot be read twice nor from the middle, so it goes into a file that has no name any more. */
-async function readPipe(input: PipeEnds['input']): Promise<Repository> {
-  const folder = await mkdtemp(join(tmpdir(), 'export-center-pipe-'));
-  const path = join(folder, 'layout.tar');
-  let file: FileHandle | undefined;
+async function readPipe(input: PipeEnds['input'], options: LayoutOptions): Promise<Repository> {
+  const base = await TarFiles.spooled(decompressed(input, 'standard input'), NAME);
   try {
-    file = await open(path, 'w+', 0o600);
-    await rm(folder, { recursive: true, force: true });
-    for await (const chunk of input) await file.writeFile(chunk);
-    const base = await TarFiles.over(file, NAME);
-    if (await isLayout(base, NAME)) {
-      await checkHasIndex(base, NAME);
-      return new LayoutArchive(path, base, {}, NAME);
-    }
-    throw new CodedError('ERR_EXPORT_LAYOUT_INVALID', 'standard input: a tar, but not of an OCI layout', {
-      hint: 'pipe a tar of an OCI layout into it, with oci-layout, index.json and blobs at its top',
-    });
+    if (!(await isLayout(base, NAME))) throw await notLayout(base, 'standard input');
+    await checkHasIndex(base, NAME);
+    return openReadOnly(base, NAME, 'a pipe', options);
   } catch (error) {
-    await file?.close();
-    await rm(folder, { recursive: true, force: true });
-    throw fileError(error, path);
+    await base.close();
+    throw error;
   }
 }
 

@@ -1,7 +1,15 @@
 import { CodedError, compareText, type Descriptor, type Digest, isDigest, type JsonObject } from '#core';
 import { collect, inlineData, maxManifestBytes } from '../content.ts';
 import { detectManifestType, type Manifest, parseManifest } from '../manifest.ts';
-import type { ByteStream, FetchOptions, ListedTag, OperationOptions, ReferrerFilter } from '../ports.ts';
+import type {
+  ByteStream,
+  FetchOptions,
+  ListedTag,
+  OperationOptions,
+  PushOutcome,
+  ReferrerFilter,
+  Repository,
+} from '../ports.ts';
 import { parseLayoutName } from '../reference.ts';
 import { sizeMismatch, verifyStream } from '../verify-stream.ts';
 import { EntryNames, isRepositoryOf, type NamedEntry } from './entry-name.ts';
@@ -209,4 +217,84 @@ async function* untilAborted(stream: ByteStream, signal: AbortSignal): ByteStrea
     signal.throwIfAborted();
     yield chunk;
   }
+}
+
+/** A repository that is read as a layout is, and that nothing can be written to. */
+export class ReadOnlyRepository implements Repository {
+  readonly name: string;
+  readonly #reader: LayoutReader;
+  readonly #onClose: () => Promise<void>;
+  readonly #what: string;
+
+  /** @param what it is, for the error of whoever would write to it */
+  constructor(reader: LayoutReader, what: string, onClose: () => Promise<void>) {
+    this.name = reader.name;
+    this.#reader = reader;
+    this.#what = what;
+    this.#onClose = onClose;
+  }
+
+  resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined> {
+    return this.#reader.resolve(name, options);
+  }
+
+  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<ByteStream> {
+    return this.#reader.fetch(descriptor, options);
+  }
+
+  exists(descriptor: Descriptor, options?: OperationOptions): Promise<boolean> {
+    return this.#reader.exists(descriptor, options);
+  }
+
+  tags(options?: OperationOptions): AsyncIterable<string> {
+    return this.#reader.tags(options);
+  }
+
+  listedTags(options?: OperationOptions): AsyncIterable<ListedTag> {
+    return this.#reader.listedTags(options);
+  }
+
+  repositoryOf(tag: string): Promise<string | undefined> {
+    return this.#reader.repositoryOf(tag);
+  }
+
+  unattached(): Promise<readonly Descriptor[]> {
+    return this.#reader.unattached();
+  }
+
+  manifests(options?: OperationOptions): AsyncIterable<Descriptor> {
+    return this.#reader.manifests(options);
+  }
+
+  referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor> {
+    return this.#reader.referrers(subject, filter);
+  }
+
+  async push(): Promise<PushOutcome> {
+    throw readOnly(this.name, this.#what);
+  }
+
+  async tag(): Promise<void> {
+    throw readOnly(this.name, this.#what);
+  }
+
+  async untag(): Promise<boolean> {
+    throw readOnly(this.name, this.#what);
+  }
+
+  async delete(): Promise<boolean> {
+    throw readOnly(this.name, this.#what);
+  }
+
+  close(): Promise<void> {
+    return this.#onClose();
+  }
+}
+
+/** The error for writing where there is only reading. @param what it is: `a docker archive` */
+export function readOnly(name: string, what: string): CodedError {
+  return new CodedError('ERR_EXPORT_UNSUPPORTED', `${name}: ${what} can be read and not written`, {
+    hint: 'write to oci-archive:FILE:TAG or oci:DIR:TAG',
+    details: { name },
+  });
 }

@@ -1,7 +1,9 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CodedError, fileError, isSystemError } from '#core';
 import type { ByteRange, ByteStream } from '../ports.ts';
-import { indexTar, type TarPlace } from '../tar.ts';
+import { compressionOf, indexTar, signatureBytes, type TarOptions, type TarPlace } from '../tar.ts';
 import { type LayoutFiles, readError, readFileRange } from './files.ts';
 
 /** The files in a tar. Close it when done. */
@@ -23,7 +25,7 @@ export class TarFiles implements LayoutFiles {
    * @returns undefined when there is no such file
    * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE, ERR_EXPORT_USAGE for what is no file
    */
-  static async open(path: string): Promise<TarFiles | undefined> {
+  static async open(path: string, options?: TarOptions): Promise<TarFiles | undefined> {
     let file: FileHandle;
     try {
       // To open a pipe waits for whoever writes into it, and no signal ends that.
@@ -34,17 +36,38 @@ export class TarFiles implements LayoutFiles {
       throw readError(error, path);
     }
     try {
-      return await TarFiles.over(file, path);
+      return await TarFiles.#over(file, path, options);
     } catch (error) {
       await file.close();
       throw fileError(error, path);
     }
   }
 
-  /** The files in a tar that is open already. */
-  static async over(file: FileHandle, path: string): Promise<TarFiles> {
+  /**
+   * The files in a tar that comes as a stream, which cannot be read twice nor from the middle: it goes into a file that
+   * has no name any more.
+   *
+   * @param name what the stream is called in messages
+   */
+  static async spooled(stream: ByteStream, name: string, options?: TarOptions): Promise<TarFiles> {
+    const folder = await mkdtemp(join(tmpdir(), 'export-center-pipe-'));
+    const path = join(folder, 'layout.tar');
+    let file: FileHandle | undefined;
+    try {
+      file = await open(path, 'w+', 0o600);
+      await rm(folder, { recursive: true, force: true });
+      for await (const chunk of stream) await file.writeFile(chunk);
+      return await TarFiles.#over(file, name, options);
+    } catch (error) {
+      await file?.close();
+      await rm(folder, { recursive: true, force: true });
+      throw fileError(error, path);
+    }
+  }
+
+  static async #over(file: FileHandle, path: string, options?: TarOptions): Promise<TarFiles> {
     const { ino, size, mtimeNs } = await file.stat({ bigint: true });
-    return new TarFiles(path, file, `${ino}:${size}:${mtimeNs}`, await indexTar(file, path));
+    return new TarFiles(path, file, `${ino}:${size}:${mtimeNs}`, await indexTar(file, path, options));
   }
 
   paths(): Iterable<string> {
@@ -76,6 +99,23 @@ export class TarFiles implements LayoutFiles {
 
   async close(): Promise<void> {
     await this.#file.close();
+  }
+}
+
+/** Whether a regular file is compressed; what is no such file is for others to refuse. */
+export async function isCompressedFile(path: string): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    if (!(await stat(path)).isFile()) return false;
+    file = await open(path, 'r');
+  } catch {
+    return false;
+  }
+  try {
+    const { buffer } = await file.read(Buffer.alloc(signatureBytes), 0, signatureBytes, 0);
+    return compressionOf(buffer) !== undefined;
+  } finally {
+    await file.close();
   }
 }
 

@@ -7,7 +7,15 @@ export interface TarPlace {
   readonly size: number;
 }
 
+/** How the entries of a tar are taken. */
+export interface TarOptions {
+  /** Take a link within the tar for the file that it leads to, as docker archives have them; otherwise it is refused. */
+  readonly followLinks?: boolean | undefined;
+}
+
 const BLOCK = 512;
+/** Links that lead to links. */
+const MAX_HOPS = 16;
 const MAX_ENTRIES = 1_000_000;
 /** Folders, extended headers and files together. */
 const MAX_HEADERS = 4 * MAX_ENTRIES;
@@ -24,19 +32,42 @@ const MAX_NAMES_LENGTH = 256 * 1024 * 1024;
  *
  * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE for links, devices and paths that lead out
  */
-export async function indexTar(file: FileHandle, name: string): Promise<Map<string, TarPlace>> {
+export async function indexTar(
+  file: FileHandle,
+  name: string,
+  options: TarOptions = {},
+): Promise<Map<string, TarPlace>> {
   if (await isCompressed(file)) throw invalid(name, 'compressed; unpack it to a plain tar first');
-  const scan = new TarScan(file, name, (await file.stat()).size);
+  const scan = new TarScan(file, name, (await file.stat()).size, options.followLinks ?? false);
   const places = new Map<string, TarPlace>();
+  const links = new Map<string, string>();
   let namesLength = 0;
   for await (const { path, place } of scan.files()) {
-    if (places.has(path)) throw invalid(name, `${JSON.stringify(path)} is there twice`);
-    if (places.size >= MAX_ENTRIES) throw invalid(name, `more than ${MAX_ENTRIES} files`);
-    namesLength += path.length;
+    if (places.has(path) || links.has(path)) throw invalid(name, `${JSON.stringify(path)} is there twice`);
+    if (places.size + links.size >= MAX_ENTRIES) throw invalid(name, `more than ${MAX_ENTRIES} files`);
+    namesLength += path.length + (typeof place === 'string' ? place.length : 0);
     if (namesLength > MAX_NAMES_LENGTH) throw invalid(name, `more than ${MAX_NAMES_LENGTH} characters of file names`);
-    places.set(path, place);
+    if (typeof place === 'string') links.set(path, place);
+    else places.set(path, place);
   }
+  const followed = [...links.keys()].map((path) => [path, follow(path, places, links)] as const);
+  for (const [path, place] of followed) if (place !== undefined) places.set(path, place);
   return places;
+}
+
+/** Where a link leads in the end; undefined where to nothing. */
+function follow(
+  path: string,
+  places: ReadonlyMap<string, TarPlace>,
+  links: ReadonlyMap<string, string>,
+): TarPlace | undefined {
+  let at: string | undefined = path;
+  for (let hops = 0; at !== undefined && hops < MAX_HOPS; hops++) {
+    const place = places.get(at);
+    if (place !== undefined) return place;
+    at = links.get(at);
+  }
+  return undefined;
 }
 
 async function isCompressed(file: FileHandle): Promise<boolean> {
@@ -44,8 +75,17 @@ async function isCompressed(file: FileHandle): Promise<boolean> {
   return buffer.readUInt16BE(0) === 0x1f8b || buffer.readUInt32BE(0) === 0x28b52ffd;
 }
 
+/** What a header says that goes before that of a file. */
+interface Extended {
+  path?: string;
+  size?: number;
+  link?: string;
+}
+
 interface Header {
   readonly path: string;
+  /** What a link leads to. */
+  readonly link: string;
   readonly size: number;
   readonly type: string;
 }
@@ -54,20 +94,27 @@ class TarScan {
   readonly #file: FileHandle;
   readonly #name: string;
   readonly #end: number;
+  readonly #followLinks: boolean;
   #at = 0;
   #headers = 0;
 
-  constructor(file: FileHandle, name: string, end: number) {
+  constructor(file: FileHandle, name: string, end: number, followLinks: boolean) {
+    this.#followLinks = followLinks;
     this.#file = file;
     this.#name = name;
     this.#end = end;
   }
 
-  async *files(): AsyncGenerator<{ path: string; place: TarPlace }> {
+  /** The files, and for links that are followed the path that each leads to. */
+  async *files(): AsyncGenerator<{ path: string; place: TarPlace | string }> {
     for (let header = await this.#next(); header !== undefined; header = await this.#next()) {
       const { size, type } = header;
       const path = this.#safePath(header.path);
       if (type === '5') continue;
+      if (this.#followLinks && (type === '1' || type === '2')) {
+        yield { path, place: this.#targetOf(path, header.link, type) };
+        continue;
+      }
       if (type !== '0' && type !== '\0' && type !== '7') {
         throw new CodedError('ERR_EXPORT_ARCHIVE_UNSAFE', `${this.#name}: ${JSON.stringify(path)} is no plain file`, {
           hint: 'write the archive anew from a layout of plain files',
@@ -82,13 +129,14 @@ class TarScan {
 
   /** The next header that is not an extended one, with what the extended ones before it change. */
   async #next(): Promise<Header | undefined> {
-    let extended: { path?: string; size?: number } = {};
+    let extended: Extended = {};
     for (let count = 0; count <= MAX_EXTENSIONS_IN_A_ROW; count++) {
       const header = await this.#header();
       if (header === undefined || !'xgLK'.includes(header.type)) return header && { ...header, ...extended };
       const content = await this.#extension(header);
       // `g` sets what holds for all; nothing that matters here can.
       if (header.type === 'x') extended = { ...extended, ...parsePax(content, this.#name) };
+      if (header.type === 'K') extended = { ...extended, link: trimEndOf(content.toString('utf8'), '\0') };
       if (header.type === 'L') extended = { ...extended, path: trimEndOf(content.toString('utf8'), '\0') };
     }
     throw invalid(this.#name, `more than ${MAX_EXTENSIONS_IN_A_ROW} extended headers before one file`);
@@ -110,7 +158,8 @@ class TarScan {
     const base = text(block.subarray(0, 100));
     const size = parseSize(block.subarray(124, 136));
     if (size === undefined) throw invalid(this.#name, `no size in the header at byte ${this.#at - BLOCK}`);
-    return { path: prefix === '' ? base : `${prefix}/${base}`, size, type: String.fromCharCode(block[156] ?? 0) };
+    const link = text(block.subarray(157, 257));
+    return { path: prefix === '' ? base : `${prefix}/${base}`, link, size, type: String.fromCharCode(block[156] ?? 0) };
   }
 
   async #extension(header: Header): Promise<Buffer> {
@@ -132,6 +181,18 @@ class TarScan {
     return buffer;
   }
 
+  /** A symbolic link is relative to its folder, a hard link to the tar. */
+  #targetOf(path: string, link: string, type: string): string {
+    const parts = type === '2' ? path.split('/').slice(0, -1) : [];
+    for (const part of link.split('/')) {
+      if (part === '' || part === '.') continue;
+      if (part !== '..') parts.push(part);
+      // One that leads out is refused as such a path is.
+      else if (parts.pop() === undefined) return this.#safePath(`../${link}`);
+    }
+    return link.startsWith('/') ? this.#safePath(link) : this.#safePath(parts.join('/'));
+  }
+
   #safePath(path: string): string {
     const parts = path.split('/').filter((part) => part !== '' && part !== '.');
     if (path.startsWith('/') || parts.includes('..') || path.includes('\0')) {
@@ -149,8 +210,8 @@ class TarScan {
 }
 
 /** Records `LENGTH KEY=VALUE LF`, the length in bytes and of the whole record. */
-function parsePax(bytes: Buffer, name: string): { path?: string; size?: number } {
-  const found: { path?: string; size?: number } = {};
+function parsePax(bytes: Buffer, name: string): Extended {
+  const found: Extended = {};
   for (let at = 0; at < bytes.length; ) {
     const digits = /^(\d{1,6}) /.exec(bytes.toString('latin1', at, at + 7))?.[1] ?? '';
     const end = at + Number(digits);
@@ -159,6 +220,7 @@ function parsePax(bytes: Buffer, name: string): { path?: string; size?: number }
     const key = bytes.toString('utf8', start, equals);
     const value = bytes.toString('utf8', equals + 1, end - 1);
     if (key === 'path') found.path = value;
+    if (key === 'linkpath') found.link = value;
     if (key === 'size' && /^\d{1,15}$/.test(value)) found.size = Number(value);
     at = end;
   }

@@ -1,7 +1,7 @@
 import { CodedError, type Descriptor, type ErrorCode } from '#core';
 import type { CopyReport, Shortfall } from '#oci';
-import { formatBytes, plural } from './numbers.ts';
-import { asLines } from './one-line.ts';
+import { formatBytes, plural } from '../numbers.ts';
+import { asLines } from '../one-line.ts';
 
 /** A root of a copy, with the tag that it gets at the target, if it gets one. */
 export interface Root {

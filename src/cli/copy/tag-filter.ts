@@ -1,0 +1,58 @@
+import { CodedError } from '#core';
+import { isInRange, parseSemanticVersion, parseSemverRange } from './semver-range.ts';
+
+/** Which of a repository's tags are wanted, as the options spell it. */
+export interface TagFilterOptions {
+  readonly include?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+  readonly semver?: string | undefined;
+}
+
+/** cosign's tags and lists of referrers: they belong to a manifest, and are copied with it. */
+const DIGEST_TAG = /^sha(?:256|512)-[0-9a-f]{64}/;
+
+/**
+ * The test for the tags that are wanted: those that match any `--include`, that are in the range of `--semver`, and
+ * that match no `--exclude`. Tags that belong to a manifest go with that.
+ *
+ * @returns undefined where all are
+ * @throws CodedError ERR_EXPORT_USAGE for a range of another form
+ */
+export function tagFilterOf({ include, exclude, semver }: TagFilterOptions): ((tag: string) => boolean) | undefined {
+  const [included, excluded] = [include ?? [], exclude ?? []];
+  if (included.length === 0 && excluded.length === 0 && semver === undefined) return undefined;
+  const range = semver === undefined ? undefined : parseSemverRange(semver);
+  if (semver !== undefined && range === undefined) {
+    throw new CodedError('ERR_EXPORT_USAGE', `--semver ${JSON.stringify(semver.slice(0, 200))}: not a version range`, {
+      hint: 'write it as ">=1.2 <2", "^1.2", "~1.2.3", "1.x" or "1.2 - 1.4", joined by ||',
+    });
+  }
+  return (tag) => {
+    if (DIGEST_TAG.test(tag)) return false;
+    const version = range === undefined ? undefined : parseSemanticVersion(tag);
+    if (range !== undefined && (version === undefined || !isInRange(version, range))) return false;
+    if (included.length > 0 && !included.some((glob) => matchesGlob(tag, glob))) return false;
+    return !excluded.some((glob) => matchesGlob(tag, glob));
+  };
+}
+
+/** Whether a text matches a glob of `*`, `?` and plain characters, in time of the product of both lengths at most. */
+export function matchesGlob(text: string, glob: string): boolean {
+  let [at, pattern] = [0, 0];
+  let [star, resume] = [-1, 0];
+  while (at < text.length) {
+    if (pattern < glob.length && glob[pattern] === '*') {
+      star = pattern++;
+      resume = at;
+    } else if (pattern < glob.length && (glob[pattern] === '?' || glob[pattern] === text[at])) {
+      at++;
+      pattern++;
+    } else if (star !== -1) {
+      // The last star takes one character more.
+      pattern = star + 1;
+      at = ++resume;
+    } else return false;
+  }
+  while (glob[pattern] === '*') pattern++;
+  return pattern === glob.length;
+}

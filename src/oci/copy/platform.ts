@@ -1,0 +1,131 @@
+import { CodedError, type Descriptor, isIndexType, type JsonObject, mediaTypes, parseJsonObject } from '#core';
+import { bareDescriptor, fetchBytes } from '../content.ts';
+import { parseManifest } from '../manifest.ts';
+import type { OperationOptions, Repository } from '../ports.ts';
+
+/** What an image runs on (image-spec v1.1.1 image-index.md, `platform`). */
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string | undefined;
+}
+
+const PART = /^[A-Za-z0-9._-]{1,64}$/;
+/** What others call an architecture, as containerd reads it. */
+const ALIASES: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
+  x86_64: ['amd64'],
+  'x86-64': ['amd64'],
+  aarch64: ['arm64'],
+  armhf: ['arm', 'v7'],
+  armel: ['arm', 'v6'],
+  i386: ['386'],
+};
+const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
+const MAX_DEPTH = 8;
+
+/**
+ * The platform that `OS/ARCH[/VARIANT]` spells.
+ *
+ * @throws CodedError ERR_EXPORT_USAGE
+ */
+export function parsePlatform(text: string): Platform {
+  const parts = text.split('/');
+  const [os = '', arch = '', given] = parts;
+  if (parts.length < 2 || parts.length > 3 || !parts.every((part) => PART.test(part))) {
+    throw new CodedError('ERR_EXPORT_USAGE', `platform ${JSON.stringify(text.slice(0, 200))}: not OS/ARCH[/VARIANT]`, {
+      hint: 'write it as linux/amd64 or linux/arm/v7',
+    });
+  }
+  const alias = Object.hasOwn(ALIASES, arch.toLowerCase()) ? ALIASES[arch.toLowerCase()] : undefined;
+  const [architecture, implied] = alias ?? [arch.toLowerCase()];
+  return { os: os.toLowerCase(), architecture, variant: given?.toLowerCase() ?? implied };
+}
+
+/** The text of a platform. */
+export function formatPlatform({ os, architecture, variant }: Platform): string {
+  return `${os}/${architecture}${variant === undefined ? '' : `/${variant}`}`;
+}
+
+/**
+ * The manifest for a platform: of an index the first that fits, else the manifest itself where its config does not say
+ * another platform.
+ *
+ * @throws CodedError ERR_EXPORT_NOT_FOUND where there is none, with those that there are in the hint
+ */
+export async function selectPlatform(
+  repository: Repository,
+  descriptor: Descriptor,
+  platform: Platform,
+  options: OperationOptions = {},
+): Promise<Descriptor> {
+  const seen: string[] = [];
+  const found = await search(repository, descriptor, platform, { ...options, seen, depth: 0 });
+  if (found !== undefined) return bareDescriptor(found);
+  const what = `${repository.name}@${descriptor.digest}: no manifest for ${formatPlatform(platform)}`;
+  const there = [...new Set(seen)].slice(0, 20).join(', ');
+  throw new CodedError('ERR_EXPORT_NOT_FOUND', what, {
+    hint: there === '' ? 'it does not say what it runs on: omit --platform' : `choose one of ${there}`,
+    details: { digest: descriptor.digest, platform: formatPlatform(platform) },
+  });
+}
+
+interface Search extends OperationOptions {
+  /** The platforms that were found. */
+  readonly seen: string[];
+  readonly depth: number;
+}
+
+async function search(
+  repository: Repository,
+  descriptor: Descriptor,
+  platform: Platform,
+  options: Search,
+): Promise<Descriptor | undefined> {
+  const name = `${repository.name}: ${descriptor.digest}`;
+  const manifest = parseManifest(await fetchBytes(repository, descriptor, options), descriptor.mediaType, name);
+  if (manifest.kind === 'artifact') return descriptor;
+  if (manifest.kind === 'manifest') {
+    const own = await platformOfImage(repository, manifest.config, options);
+    if (own === undefined || fits(own, platform)) return descriptor;
+    options.seen.push(formatPlatform(own));
+    return undefined;
+  }
+  for (const child of manifest.manifests) {
+    const own = platformIn(child.platform as JsonObject | undefined);
+    if (own !== undefined && fits(own, platform)) return child;
+    if (own !== undefined) options.seen.push(formatPlatform(own));
+    if (own !== undefined || !isIndexType(child.mediaType) || options.depth >= MAX_DEPTH) continue;
+    const found = await search(repository, child, platform, { ...options, depth: options.depth + 1 });
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+async function platformOfImage(
+  repository: Repository,
+  config: Descriptor,
+  options: OperationOptions,
+): Promise<Platform | undefined> {
+  if (config.mediaType !== mediaTypes.ociConfig && config.mediaType !== DOCKER_CONFIG) return undefined;
+  const bytes = await fetchBytes(repository, config, options);
+  return platformIn(parseJsonObject(bytes, `${repository.name}: ${config.digest}`, { maxBytes: bytes.byteLength }));
+}
+
+/** @returns undefined for one that says nothing, as attestations beside images (`unknown/unknown`) */
+function platformIn(value: JsonObject | undefined): Platform | undefined {
+  const { os, architecture, variant } = value ?? {};
+  if (typeof os !== 'string' || typeof architecture !== 'string' || os === '' || architecture === '') return undefined;
+  if (os === 'unknown') return undefined;
+  return { os, architecture, variant: typeof variant === 'string' && variant !== '' ? variant : undefined };
+}
+
+function fits(own: Platform, wanted: Platform): boolean {
+  if (own.os !== wanted.os || own.architecture !== wanted.architecture) return false;
+  return wanted.variant === undefined || variantOf(own) === variantOf(wanted);
+}
+
+/** arm64 is v8, and 32-bit arm v7, where nothing else is said, as containerd has it. */
+function variantOf({ architecture, variant }: Platform): string | undefined {
+  const implied: Readonly<Record<string, string>> = { arm64: 'v8', arm: 'v7' };
+  return variant ?? implied[architecture];
+}

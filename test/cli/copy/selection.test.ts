@@ -1,0 +1,203 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Layout, openLayout, packIndex } from '#oci';
+import { isInRange, parseSemanticVersion, parseSemverRange } from '../../../src/cli/copy/semver-range.ts';
+import { matchesGlob } from '../../../src/cli/copy/tag-filter.ts';
+import { inPieces, pushArtifact } from '../../oci/content.ts';
+import { cli, cliJson } from '../command-line.ts';
+
+let dir: string;
+let layout: Layout;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'selection-'));
+  layout = await openLayout(join(dir, 'l'), { create: true });
+});
+
+afterEach(async () => {
+  await layout.close();
+  await rm(dir, { recursive: true });
+});
+
+const place = (name: string) => `oci:${join(dir, name)}`;
+
+async function tagsOf(name: string): Promise<string[]> {
+  const { tags } = (await cliJson('ls', place(name))) as { tags: { tag: string }[] };
+  return tags.map(({ tag }) => tag);
+}
+
+test.each([
+  ['v1.*', 'v1.2', true],
+  ['v1.*', 'v2.1', false],
+  ['*-debug', '1-debug', true],
+  ['?', 'a', true],
+  ['?', 'ab', false],
+  ['a*b*c', 'aXbXbc', true],
+  ['*', '', true],
+  ['a.c', 'abc', false],
+])('glob %s on %s: %s', (glob, text, expected) => expect(matchesGlob(text, glob)).toBe(expected));
+
+test.each([
+  ['>=1.2 <2', ['1.2.0', 'v1.9.9'], ['1.1.9', '2.0.0', '2.0.0-rc.1', '1.3.0-rc.1']],
+  ['^1.2.3', ['1.2.3', '1.9.0'], ['1.2.2', '2.0.0']],
+  ['^0.2.3', ['0.2.3', '0.2.9'], ['0.3.0']],
+  ['~1.2.3', ['1.2.9'], ['1.3.0']],
+  ['1.x', ['1.0.0', '1.9.9'], ['2.0.0']],
+  ['1.2', ['1.2.0', '1.2.9'], ['1.3.0']],
+  ['1.2 - 1.4', ['1.2.0', '1.4.9'], ['1.5.0']],
+  ['1.0.0 || >= 3', ['1.0.0', '3.0.0'], ['2.0.0']],
+  ['>1.2, <=1.4.0', ['1.3.0', '1.4.0'], ['1.2.5', '1.4.1']],
+  ['>=1.0.0-rc.1', ['1.0.0-rc.1', '1.0.0-rc.10', '1.0.0'], ['1.0.0-beta', '0.9.0']],
+  ['*', ['0.0.1', '9.0.0'], ['1.0.0-rc']],
+])('semver %s', (text, inside, outside) => {
+  const range = parseSemverRange(text);
+  const isIn = (version: string) => {
+    const parsed = parseSemanticVersion(version);
+    return range !== undefined && parsed !== undefined && isInRange(parsed, range);
+  };
+  expect({ inside: inside.map(isIn), outside: outside.map(isIn) }).toEqual({
+    inside: inside.map(() => true),
+    outside: outside.map(() => false),
+  });
+});
+
+test.each(['', '1.2.3.4', 'latest', '>=', '1.2 -', '^a'])('semver refuses %j', (text) => {
+  expect(parseSemverRange(text)).toBeUndefined();
+});
+
+test('--include, --exclude and --semver choose tags, and signatures go with what is chosen', async () => {
+  const chosen = await pushArtifact(layout, 'chosen');
+  const signature = await pushArtifact(layout, 'signature');
+  for (const tag of ['1.2.0', '1.2.0-debug', '1.9.0', '2.0.0', 'latest'])
+    await layout.tag(chosen, tag, { batch: true });
+  await layout.tag(signature, `${chosen.digest.replace(':', '-')}.sig`);
+  const signed = `${chosen.digest.replace(':', '-')}.sig`;
+  const copy = (name: string, ...args: string[]) => cli('copy', '--all-tags', ...args, place('l'), place(name));
+  expect(await copy('a', '--include=1.*', '--exclude=*-debug')).toMatchObject({ status: 0 });
+  expect(await tagsOf('a')).toEqual(['1.2.0', '1.9.0', signed]);
+  expect(await copy('b', '--semver=^1.3')).toMatchObject({ status: 0 });
+  expect(await tagsOf('b')).toEqual(['1.9.0', signed]);
+  expect(await copy('c', '--include=nothing')).toMatchObject({ status: 1 });
+  expect(await copy('d', '--semver=new')).toMatchObject({ status: 2 });
+  expect(await cli('copy', '--semver=1.x', `${place('l')}:latest`, place('e'))).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('can only be used with --all-tags'),
+  });
+});
+
+test('--platform copies the image of an index for it', async () => {
+  const [amd, arm] = [await pushArtifact(layout, 'amd'), await pushArtifact(layout, 'arm')];
+  const { descriptor, bytes } = packIndex({
+    manifests: [
+      { ...amd, platform: { os: 'linux', architecture: 'amd64' } },
+      { ...arm, platform: { os: 'linux', architecture: 'arm64', variant: 'v8' } },
+    ],
+  });
+  await layout.push(descriptor, inPieces(bytes, 100));
+  await layout.tag(descriptor, '1');
+  for (const [i, platform] of ['linux/arm64', 'linux/arm64/v8', 'linux/aarch64'].entries()) {
+    for (const args of [[`${place('l')}:1`], ['--all-tags', place('l')]]) {
+      const target = `${platform.length}-${i}-${args.length}`;
+      expect(await cli('copy', `--platform=${platform}`, ...args, place(target))).toMatchObject({ status: 0 });
+      expect(await cliJson('ls', '--long', place(target))).toMatchObject({ tags: [{ tag: '1', digest: arm.digest }] });
+    }
+  }
+  expect(await cli('copy', '--platform=windows/amd64', `${place('l')}:1`, place('w'))).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('choose one of linux/amd64, linux/arm64/v8'),
+  });
+  expect(await cli('copy', '--platform=linux', `${place('l')}:1`, place('w'))).toMatchObject({ status: 2 });
+});
+
+const sha = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
+
+/** A tar as docker save wrote it before Docker 25: layers in folders, one of them a link. */
+async function dockerArchive(change: (layer: Buffer) => Buffer = (layer) => layer, tags = ['h.io/app:1']) {
+  const root = join(dir, 'docker');
+  await mkdir(join(root, 'one'), { recursive: true });
+  await mkdir(join(root, 'two'), { recursive: true });
+  const layer = Buffer.alloc(10_240, 'layer');
+  const config = JSON.stringify({
+    architecture: 'amd64',
+    os: 'linux',
+    rootfs: { type: 'layers', diff_ids: [`sha256:${sha(layer)}`, `sha256:${sha(layer)}`] },
+  });
+  await writeFile(join(root, `${sha(config)}.json`), config);
+  await writeFile(join(root, 'one/layer.tar'), change(layer));
+  await symlink('../one/layer.tar', join(root, 'two/layer.tar'));
+  const images = [{ Config: `${sha(config)}.json`, RepoTags: tags, Layers: ['one/layer.tar', 'two/layer.tar'] }];
+  await writeFile(join(root, 'manifest.json'), JSON.stringify(images));
+  const path = join(dir, 'docker.tar');
+  await promisify(execFile)('tar', ['-C', root, '-cf', path, '.']);
+  return path;
+}
+
+test('docker-archive: its image is copied with or without a name, packed or not, and read as nothing else', async () => {
+  const path = await dockerArchive();
+  await writeFile(`${path}.gz`, gzipSync(await readFile(path)));
+  await writeFile(`${path}.zst`, zstdCompressSync(await readFile(path)));
+  for (const [i, from] of [
+    path,
+    `${path}:1`,
+    `${path}:h.io/app:1`,
+    `${path}:app:1`,
+    `${path}.gz`,
+    `${path}.zst:1`,
+  ].entries()) {
+    expect(await cli('copy', '--verify', `docker-archive:${from}`, `${place(`d${i}`)}:1`)).toMatchObject({ status: 0 });
+    expect(await tagsOf(`d${i}`)).toEqual(['1']);
+    expect(await cli('fsck', place(`d${i}`))).toMatchObject({ status: 0 });
+  }
+  for (const from of [path, `${path}.gz`]) {
+    const refused = await cli('copy', `oci-archive:${from}:1`, `${place('x')}:1`);
+    expect(refused.status).toBe(1);
+    expect(refused.err).toContain('a docker archive (docker save), not an OCI layout');
+    expect(refused.err).toContain('docker-archive:');
+  }
+  expect(await cli('copy', `docker-archive:${path}:1`, `docker-archive:${path}:2`)).toMatchObject({ status: 1 });
+});
+
+test('docker-archive: a layer that is not what its config declares is not copied', async () => {
+  for (const change of [
+    (layer: Buffer) => Buffer.from(layer).fill('x', 0, 4),
+    (layer: Buffer) => gzipSync(Buffer.from(layer).fill('x', 0, 4)),
+  ]) {
+    await rm(join(dir, 'docker'), { recursive: true, force: true });
+    const path = await dockerArchive(change);
+    const { status, out, err } = await cli('copy', `docker-archive:${path}:1`, `${place('bad')}:1`);
+    expect(status).not.toBe(0);
+    expect(`${out}${err}`).toContain('ERR_EXPORT_DIGEST_MISMATCH');
+  }
+});
+
+test('docker-archive: compressed layers keep their bytes', async () => {
+  const path = await dockerArchive((layer) => gzipSync(layer));
+  expect(await cli('copy', '--verify', `docker-archive:${path}`, `${place('gz')}:1`)).toMatchObject({ status: 0 });
+});
+
+test('an archive of a layout is read compressed, and not written to', async () => {
+  const artifact = await pushArtifact(layout, 'artifact');
+  await layout.tag(artifact, '1');
+  const tar = join(dir, 'l.tar');
+  expect(await cli('copy', `${place('l')}:1`, `oci-archive:${tar}`)).toMatchObject({ status: 0 });
+  for (const [name, pack] of [
+    ['l.tar.gz', gzipSync],
+    ['l.tar.zst', zstdCompressSync],
+  ] as const) {
+    const packed = join(dir, name);
+    await writeFile(packed, pack(await readFile(tar)));
+    expect(await cli('copy', '--all-tags', `oci-archive:${packed}`, place(`${name}.out`))).toMatchObject({ status: 0 });
+    expect(await tagsOf(`${name}.out`)).toEqual(['1']);
+    expect(await cli('tag', `oci-archive:${packed}:1`, '2')).toMatchObject({ status: 1 });
+    expect(await cli('copy', `${place('l')}:1`, `oci-archive:${packed}:2`)).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('can be read and not written'),
+    });
+  }
+});
