@@ -158,5 +158,5 @@ describe('killed while it sends to a registry', () => {
     const [, again] = await second.said(/http:\/\/(127\.0\.0\.1:\d+)/);
     expect(await readBundle(`${again}/feed:1`)).toBeUndefined();
     await expectRepair(`${again}/feed:1`, 0);
-  }, 60_000);
+  }, 180_000);
 });

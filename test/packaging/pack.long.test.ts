@@ -52,7 +52,7 @@ test('export-center runs an export of the sample that it brings', async () => {
   const stdout = await npm(app, 'exec', '--offline', '--', 'export-center', ...args, '--output', 'json');
   expect(readJson(stdout)).toMatchObject({ profile: 'json:raw', digest: expect.stringMatching(/^sha256:/) });
   expect(await readdir(join(app, 'out'))).toEqual(expect.arrayContaining(['blobs', 'index.json', 'oci-layout']));
-}, 60_000);
+}, 180_000);
 
 test('the rooms can be imported, with their types', async () => {
   const lines = [
@@ -68,4 +68,4 @@ test('the rooms can be imported, with their types', async () => {
   await run(join(root, 'node_modules/.bin/tsc'), [...flags, '--typeRoots', typeRoots, 'use.mts'], { cwd: app });
   const { stdout } = await run(process.execPath, ['use.mjs'], { cwd: app });
   expect(stdout).toBe('string\n');
-}, 60_000);
+}, 180_000);

@@ -12,7 +12,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What the command reads; nothing by default. */
   readonly input?: string | Uint8Array;
-  /** 60,000 by default; a command that takes longer is killed and the promise rejects. */
+  /** 300,000 by default; a command that takes longer is killed and the promise rejects. */
   readonly timeoutMs?: number;
 }
 
@@ -49,7 +49,7 @@ function cleanEnvironment(home: string): Record<string, string> {
 }
 
 function execute(file: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
-  const { cwd, env, input, timeoutMs = 60_000 } = options;
+  const { cwd, env, input, timeoutMs = 300_000 } = options;
   return new Promise((resolve, reject) => {
     const child = execFile(
       file,

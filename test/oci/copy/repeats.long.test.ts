@@ -89,7 +89,7 @@ async function killTwice({ direction, folder, proxies = [proxy] }: Kills, ...arg
 
 const layerDigest: Digest = describe(content).digest;
 
-test('pull, killed twice: hardly anything is fetched again', { timeout: 60_000 }, async () => {
+test('pull, killed twice: hardly anything is fetched again', { timeout: 180_000 }, async () => {
   await prepare();
   const kills: Kills = { direction: 'down', folder: join(root, 'pulled') };
   await killTwice(kills, 'pull', `${proxy.address}/source:v1`, '-o', join(root, 'pulled'));
@@ -97,7 +97,7 @@ test('pull, killed twice: hardly anything is fetched again', { timeout: 60_000 }
   expect(proxy.passed.down).toBeLessThan(SIZE + 2 * CHUNK + SMALL);
 });
 
-test('copy to a layout, killed twice: hardly anything is fetched again', { timeout: 60_000 }, async () => {
+test('copy to a layout, killed twice: hardly anything is fetched again', { timeout: 180_000 }, async () => {
   await prepare();
   const place = join(root, 'copied');
   await killTwice({ direction: 'down', folder: place }, 'copy', `${proxy.address}/source:v1`, `oci:${place}:v1`);
@@ -105,7 +105,7 @@ test('copy to a layout, killed twice: hardly anything is fetched again', { timeo
   expect(proxy.passed.down).toBeLessThan(SIZE + 2 * CHUNK + SMALL);
 });
 
-test('copy from a layout, killed twice: hardly anything is sent again', { timeout: 60_000 }, async () => {
+test('copy from a layout, killed twice: hardly anything is sent again', { timeout: 180_000 }, async () => {
   const folder = await prepare();
   const kills: Kills = { direction: 'up', folder: join(root, 'data/registry/default/repositories/target/_uploads') };
   await killTwice(kills, 'copy', `oci:${folder}:v1`, `${proxy.address}/target:v1`);
@@ -114,7 +114,7 @@ test('copy from a layout, killed twice: hardly anything is sent again', { timeou
   expect(proxy.passed.up).toBeLessThan(SIZE + 2 * CHUNK + SMALL);
 });
 
-test('copy from one registry to another, killed twice: nor either way', { timeout: 60_000 }, async () => {
+test('copy from one registry to another, killed twice: nor either way', { timeout: 180_000 }, async () => {
   await prepare();
   const other = await startServer({ dataDir: join(root, 'other'), port: 0 });
   const target = await PacedProxy.start(other.port);

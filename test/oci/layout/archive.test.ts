@@ -149,7 +149,7 @@ test('archive: copied from and to', async () => {
 });
 
 test('archive: killed at any moment, the old tar or the new one is there, and leftovers go with the next run', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const write = (prefix: string) => startWriter(`oci-archive:${join(root, 'kit.tar')}`, prefix, 2, 3_000_000);
   expect(await write('first-').ended).toBe(0);

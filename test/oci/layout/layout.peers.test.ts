@@ -108,7 +108,7 @@ describePeers([...TOOLS, 'docker-registry'], 'layouts of other tools', () => {
     await rm(root, { recursive: true });
   });
 
-  test.each(TOOLS)('a layout that %s wrote is read, and written on', { timeout: 60_000 }, async (tool) => {
+  test.each(TOOLS)('a layout that %s wrote is read, and written on', { timeout: 180_000 }, async (tool) => {
     const from = await remote(`written/${tool}`);
     const [first, second] = [await pushImage(from, 'first', 'v1'), await pushImage(from, 'second', 'v2')];
     const path = join(root, `by-${tool}`);
@@ -130,7 +130,7 @@ describePeers([...TOOLS, 'docker-registry'], 'layouts of other tools', () => {
     await from.close();
   });
 
-  test.each(TOOLS)('a layout that we wrote is read by %s', { timeout: 60_000 }, async (tool) => {
+  test.each(TOOLS)('a layout that we wrote is read by %s', { timeout: 180_000 }, async (tool) => {
     const path = join(root, `for-${tool}`);
     const layout = await openLayout(path, { create: true });
     const image = await pushImage(layout, 'one', 'v1');
@@ -144,7 +144,7 @@ describePeers([...TOOLS, 'docker-registry'], 'layouts of other tools', () => {
     await to.close();
   });
 
-  test.each(['oras', 'regctl'] as const)('referrers in a layout that %s wrote', { timeout: 60_000 }, async (tool) => {
+  test.each(['oras', 'regctl'] as const)('referrers in a layout that %s wrote', { timeout: 180_000 }, async (tool) => {
     const from = await remote(`referred/${tool}`);
     const image = await pushImage(from, 'subject', 'v1');
     const signature = await pushArtifact(from, 'signature', { subject: image, annotations: { a: 'b' } });
@@ -156,7 +156,7 @@ describePeers([...TOOLS, 'docker-registry'], 'layouts of other tools', () => {
     await from.close();
   });
 
-  test('referrers in a layout that we wrote, as oras discovers and takes them along', { timeout: 60_000 }, async () => {
+  test('referrers in a layout that we wrote, as oras discovers and takes them along', { timeout: 180_000 }, async () => {
     const path = join(root, 'referrers-for-oras');
     const layout = await openLayout(path, { create: true });
     const image = await pushImage(layout, 'subject', 'v1');
@@ -178,7 +178,7 @@ describePeers([...TOOLS, 'docker-registry'], 'layouts of other tools', () => {
 
   test.each(['oras', 'skopeo', 'regctl'] as const)(
     'what %s adds to a layout of ours loses nothing',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (tool) => {
       const path = join(root, `added-by-${tool}`);
       const layout = await openLayout(path, { create: true });
@@ -199,7 +199,7 @@ describePeers([...TOOLS, 'docker-registry'], 'layouts of other tools', () => {
     },
   );
 
-  test('an archive that skopeo wrote is read, and one of ours by skopeo and oras', { timeout: 60_000 }, async () => {
+  test('an archive that skopeo wrote is read, and one of ours by skopeo and oras', { timeout: 180_000 }, async () => {
     const from = await remote('archive');
     const image = await pushImage(from, 'image', 'v1');
     await skopeo(`docker://${registry.host}/archive:v1`, `oci-archive:${join(root, 'theirs.tar')}:v1`);

@@ -255,7 +255,7 @@ test('layout: a damaged blob is found when it is read, a cut one before', async 
 test.each([false, true])(
   'layout: many that make one at once all have it (durable: %s)',
   {
-    timeout: 60_000,
+    timeout: 180_000,
   },
   async (durable) => {
     for (let round = 0; round < 15; round++) {
