@@ -102,7 +102,7 @@ type WithheldRecords = Parameters<NonNullable<RunOptions['onWithheld']>>[0];
 export function describeWithheld(records: WithheldRecords, files: readonly WithheldFile[]): string {
   if (records.length === 0) return '';
   const places = Map.groupBy(files, ({ record }) => record);
-  const lines = [`withheld ${plural(records.length, 'record')} that are not fit to be exported:`];
+  const lines = [`withheld ${plural(records.length, 'invalid record')}:`];
   for (const { record, code, pointer } of records) {
     const found = places.get(record)?.map(({ source, name }) => `${source}: ${name}`) ?? [];
     lines.push(oneLine(`  ${[record, `${code} at ${pointer === '' ? 'the top' : pointer}`, ...found].join(', ')}`));

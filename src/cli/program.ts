@@ -14,7 +14,7 @@ Examples:
       proves signature, provenance and every layer
 
 Exit status: 0 done, 1 failure, 2 usage or bad input, 3 verification failed, 4 not allowed,
-5 interrupted, run again to go on, 75 try again later, 130 interrupted.`;
+5 incomplete, run again to go on, 75 try again later, 130 interrupted.`;
 
 /** A command as the list of all shows it, and what makes it whole: most runs need one. */
 interface Entry {
@@ -69,7 +69,7 @@ const entries: readonly Entry[] = [
   },
   {
     usage: 'discover [options] <reference>',
-    summary: 'show what hangs on an artifact: signatures, provenance, export.json, in both of cosign’s forms',
+    summary: 'show what refers to an artifact: signatures, provenance, export.json, in both of cosign’s forms',
     load: async () => (await import('./commands/discover.ts')).discoverCommand,
   },
   {

@@ -19,7 +19,7 @@ const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/;
  */
 export async function readTlsFiles({ caCert, clientCert, clientKey }: TlsFiles): Promise<OpenOptions['tls']> {
   if ((clientCert === undefined) !== (clientKey === undefined)) {
-    throw new CodedError('ERR_EXPORT_USAGE', '--client-cert and --client-key belong together', { hint: 'give both' });
+    throw new CodedError('ERR_EXPORT_USAGE', '--client-cert and --client-key require each other', { hint: 'use both' });
   }
   if (caCert === undefined && clientCert === undefined) return undefined;
   const ca = caCert === undefined ? undefined : await readPem(caCert, '--ca-cert', CERTIFICATE);

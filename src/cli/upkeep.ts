@@ -30,7 +30,9 @@ export function withPlaceOptions(command: Command): Command {
  */
 export async function openPlaces(text: string | undefined, { data, tenant }: PlaceOptions): Promise<Place[]> {
   if ((text === undefined) === (data === undefined)) {
-    throw new CodedError('ERR_EXPORT_USAGE', 'name one place', { hint: 'say oci:DIR for a layout, or --data DIR' });
+    throw new CodedError('ERR_EXPORT_USAGE', 'specify PLACE or --data', {
+      hint: 'use oci:DIR for a layout, or --data DIR',
+    });
   }
   if (data !== undefined) return openStores(join(data, 'registry'), tenant);
   if (tenant !== undefined) {

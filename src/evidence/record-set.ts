@@ -161,7 +161,7 @@ function compareWithheld(a: WithheldRecord, b: WithheldRecord): number {
 
 function nothingLeft({ leftOut }: Tally, withheld: number): CodedError {
   const reasons = Object.entries(leftOut).map(([clause, count]) => `${count} by ${clause}`);
-  if (withheld > 0) reasons.push(`${withheld} withheld as not sound`);
+  if (withheld > 0) reasons.push(`${withheld} invalid and withheld`);
   return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no record is left to export: ${reasons.join(', ')}`, {
     hint: 'widen the selector, or check that the sources hold what it asks for',
     details: { leftOut, withheld },

@@ -87,7 +87,7 @@ async function stageManifest(staging: Staging, { descriptor, bytes }: PackedMani
 /** A database without records would pass for good news. */
 function nothingToPublish({ profile, records }: ExportManifest): CodedError {
   const reasons = Object.entries(records.leftOut).map(([reason, count]) => `${count} by ${reason}`);
-  if (records.withheld > 0) reasons.push(`${records.withheld} withheld as not sound`);
+  if (records.withheld > 0) reasons.push(`${records.withheld} invalid and withheld`);
   return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no record is left for ${profile.name}: ${reasons.join(', ')}`, {
     hint: 'widen the selector, or check that the sources hold what this profile carries',
     details: { profile: profile.name, leftOut: records.leftOut, withheld: records.withheld },

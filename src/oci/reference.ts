@@ -116,7 +116,7 @@ export function formatReference(reference: Reference): string {
 export function nameOf(reference: Reference): string {
   const name = reference.digest ?? reference.tag;
   if (name !== undefined) return name;
-  throw invalid(formatReference(reference), 'neither a tag nor a digest', 'add :TAG or @sha256:…; no tag is assumed');
+  throw invalid(formatReference(reference), 'tag or digest missing', 'add :TAG or @sha256:…; no tag is assumed');
 }
 
 /**
@@ -188,12 +188,12 @@ function parseRegistry(text: string): RegistryReference {
     throw invalid(text, 'no registry host', 'write it as HOST[:PORT]/REPO:TAG, or oci:DIR:TAG for a folder');
   }
   if (!isRegistryHost(registry)) {
-    throw invalid(text, `${JSON.stringify(registry)} is no host`, 'write it as HOST[:PORT]/REPO:TAG');
+    throw invalid(text, `${JSON.stringify(registry)} is not a valid host`, 'write it as HOST[:PORT]/REPO:TAG');
   }
   const { name: repository, tag } = cutTag(text, before.slice(slash + 1));
   if (!isRepositoryName(repository) || registry.length + 1 + repository.length > MAX_NAME) {
     const hint = `use lower-case letters, digits, single . _ -, parts joined by /, ${MAX_NAME} characters with the host`;
-    throw invalid(text, `${JSON.stringify(repository)} is no repository name`, hint);
+    throw invalid(text, `${JSON.stringify(repository)} is not a valid repository name`, hint);
   }
   return { kind: 'registry', registry, repository, tag, digest };
 }
@@ -221,7 +221,7 @@ function cutTag(text: string, rest: string): { name: string; tag: string | undef
   const tag = rest.slice(colon + 1);
   if (isTag(tag)) return { name: rest.slice(0, colon), tag };
   const hint = 'use letters, digits, _ . -, at most 128 characters, not beginning with . or -';
-  throw invalid(text, `${JSON.stringify(tag)} is no tag`, hint);
+  throw invalid(text, `${JSON.stringify(tag)} is not a valid tag`, hint);
 }
 
 /** It quotes nothing: where a password ends cannot be told. */

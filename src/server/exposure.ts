@@ -30,14 +30,14 @@ export function bracketed(host: string): string {
 export function judgeExposure(exposure: Exposure): string[] {
   const { host, htpasswdFile, anonymousRead = false, readOnly = false, behindProxy = false, tls } = exposure;
   if (anonymousRead && htpasswdFile === undefined) {
-    throw new CodedError('ERR_EXPORT_USAGE', 'anonymous reads are let in beside users, and there are none', {
-      hint: 'add --htpasswd FILE, or take --anonymous-read out',
+    throw new CodedError('ERR_EXPORT_USAGE', '--anonymous-read requires --htpasswd', {
+      hint: 'add --htpasswd FILE, or omit --anonymous-read',
     });
   }
   const isLocal = isOnlyLocal(host) && !behindProxy;
   if (!isLocal && htpasswdFile === undefined && !readOnly) {
-    const where = behindProxy ? 'behind a proxy' : `at ${host}`;
-    throw new CodedError('ERR_EXPORT_USAGE', `${where} anybody could write`, {
+    const where = behindProxy ? 'behind a reverse proxy' : `on ${host}`;
+    throw new CodedError('ERR_EXPORT_USAGE', `refusing to listen ${where} without authentication`, {
       hint: 'add --htpasswd FILE for users with passwords, or --read-only',
       details: { host },
     });
@@ -45,6 +45,6 @@ export function judgeExposure(exposure: Exposure): string[] {
   if (isLocal || behindProxy || tls !== undefined || htpasswdFile === undefined) return [];
   return [
     `passwords cross the network in the clear at ${host}: anybody on the way can read them. ` +
-      'Add --tls-cert and --tls-key, or put a proxy with TLS before it and say --behind-proxy',
+      'Add --tls-cert and --tls-key, or put a reverse proxy with TLS in front of it and use --behind-proxy',
   ];
 }

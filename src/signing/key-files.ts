@@ -99,7 +99,7 @@ async function refuseExisting({ privateKey, publicKey, trustedRoot }: KeyFiles):
 }
 
 function keyExists(paths: readonly string[]): CodedError {
-  return new CodedError('ERR_EXPORT_KEY_EXISTS', `${paths.join(', ')}: there already, and never overwritten`, {
+  return new CodedError('ERR_EXPORT_KEY_EXISTS', `${paths.join(', ')}: already exists, and is not overwritten`, {
     hint: 'use the key that is there, or name another folder with --out',
     details: { paths },
   });

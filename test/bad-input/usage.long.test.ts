@@ -60,7 +60,12 @@ test.each([
   ['no --to', ['export', ...good], /--to/, /export-center export --help/],
   ['an option without its value', ['export', ...good, '--to'], /--to/, /export-center export --help/],
   ['--key and --unsigned', ['export', ...good, '--to', 'oci:x:1', '--key', 'cosign.key'], /both/, /--key FILE/],
-  ['neither --key nor --unsigned', ['export', ...good.slice(0, -1), '--to', 'oci:x:1'], /neither/, /--unsigned/],
+  [
+    'neither --key nor --unsigned',
+    ['export', ...good.slice(0, -1), '--to', 'oci:x:1'],
+    /specify --key or --unsigned/,
+    /--unsigned/,
+  ],
   ['a time that is none', ['export', ...good, '--to', 'oci:x:1', '--as-of', 'yesterday'], /"yesterday"/, /--help/],
   ['a duration that is none', ['export', ...good, '--to', 'oci:x:1', '--valid-for', '0h'], /"0h"/, /--help/],
   ['a tenant that is none', ['export', ...good, '--to', 'oci:x:1', '--tenant', '../x'], /"\.\.\/x"/, /--help/],

@@ -74,7 +74,7 @@ test('everything is signed by another key, whose signatures are counted', async 
   await forged();
   await expect(verify(newParty())).rejects.toMatchObject({
     code: 'ERR_EXPORT_SIGNATURE_MISSING',
-    message: expect.stringContaining('4 by other keys'),
+    message: expect.stringContaining('4 signatures and attestations by other keys'),
   });
 });
 

@@ -43,7 +43,9 @@ test('on loopback it serves everybody, and says nothing else', async () => {
 test('off loopback it does not start for everybody to write', async () => {
   const { status, text } = await refused('--listen', '0.0.0.0:0');
   expect(status).toBe(2);
-  expect(text).toMatch(/^error ERR_EXPORT_USAGE: at 0\.0\.0\.0 anybody could write\nhint: add --htpasswd FILE/);
+  expect(text).toMatch(
+    /^error ERR_EXPORT_USAGE: refusing to listen on 0\.0\.0\.0 without authentication\nhint: add --htpasswd FILE/,
+  );
 });
 
 test('off loopback with users: a loud warning, however quiet', async () => {
@@ -84,12 +86,12 @@ test('options that do not go together, or name what cannot be used, end with sta
   const sha1 = join(await folder(), 'users');
   await writeFile(sha1, 'bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n');
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
-    [['--tls-cert', certFile], /belong together/],
-    [['--tls-key', keyFile], /belong together/],
+    [['--tls-cert', certFile], /--tls-cert requires --tls-key/],
+    [['--tls-key', keyFile], /--tls-key requires --tls-cert/],
     [['--tls-cert', certFile, '--tls-key', keyFile], /not a certificate and its key/],
     [['--anonymous-read'], /add --htpasswd FILE/],
-    [['--htpasswd', sha1], /users:1: not a bcrypt hash but SHA-1\nhint: write it anew with htpasswd -B/],
-    [['--behind-proxy'], /behind a proxy anybody could write/],
+    [['--htpasswd', sha1], /users:1: unsupported SHA-1 hash, bcrypt required\nhint: write it anew with htpasswd -B/],
+    [['--behind-proxy'], /refusing to listen behind a reverse proxy without authentication/],
   ];
   for (const [args, message] of cases) {
     const { status, text } = await refused('--listen', '127.0.0.1:0', ...args);

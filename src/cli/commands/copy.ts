@@ -44,9 +44,9 @@ interface CopyCommandOptions extends CommonOptions, TransportOptions {
 
 const NOTES = `
 It ends by a report of what the source has and the target has not: missing at the source, refused by the target,
-left out on purpose. A registry that holds a manifest is taken at its word for the blobs of it; the report counts them.
+left out on purpose. A registry that holds a manifest is assumed to have its blobs too; the report counts them.
 If one was deleted there, --verify finds that it is gone, and --check-all sends it again. Exit status 1 if anything is
-missing or refused, 5 if running it again may mend it, 3 if --verify finds anything gone or damaged.
+missing or refused, 5 if a rerun may complete it, 3 if --verify finds anything gone or damaged.
 
 With --platform a tag leads to the image for that platform instead of to the index, so what signs the index does not
 verify there. Signatures and other referrers are copied with each image, whatever the filters of tags say.

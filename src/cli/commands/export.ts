@@ -172,8 +172,8 @@ function requestFrom(options: ExportOptions): ExportRequest {
 function refuseTrivyOptions({ profile, validFor, dataSource }: ExportOptions): void {
   const given = [validFor === undefined ? [] : '--valid-for', dataSource === undefined ? [] : '--data-source'].flat();
   if (given.length === 0) return;
-  throw new CodedError('ERR_EXPORT_USAGE', `${given.join(' and ')}: ${profile} has no use for it`, {
-    hint: 'leave it away, or choose --profile trivy:db',
+  throw new CodedError('ERR_EXPORT_USAGE', `${given.join(' and ')} can't be used with --profile ${profile}`, {
+    hint: 'omit it, or use --profile trivy:db',
   });
 }
 
@@ -194,8 +194,8 @@ function parseBuilderId(text: string): string {
 }
 
 function signOrNot(both: boolean): CodedError {
-  const what = both ? 'both --key and --unsigned' : 'neither --key nor --unsigned';
+  const what = both ? "--key can't be used with --unsigned" : 'specify --key or --unsigned';
   return new CodedError('ERR_EXPORT_USAGE', what, {
-    hint: 'say --key FILE to sign, or --unsigned to publish without a signature',
+    hint: 'use --key FILE to sign, or --unsigned to publish without a signature',
   });
 }

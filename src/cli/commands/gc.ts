@@ -37,7 +37,7 @@ export function gcCommand(command: Command, io: Io): void {
         .argParser(parsing(parseDuration))
         .default(86_400, '24h'),
     )
-    .option('--untagged', 'take manifests too that no tag leads to; what refers to a kept one is kept', false)
+    .option('--untagged', 'also remove untagged manifests; what refers to a kept one is kept', false)
     .option('--dry-run', 'tell what would go, and leave it', false)
     .addHelpText(
       'after',

@@ -61,8 +61,8 @@ export async function openOptions(
 ): Promise<OpenOptions> {
   const { plainHttp, username, passwordStdin, caCert, clientCert } = options;
   if ((username === undefined) === passwordStdin) {
-    const hint = 'give both: the password is read from standard input, and nowhere else it would stay secret';
-    throw new CodedError('ERR_EXPORT_USAGE', '--username and --password-stdin belong together', { hint });
+    const hint = 'use both, and pipe the password to standard input';
+    throw new CodedError('ERR_EXPORT_USAGE', '--username and --password-stdin require each other', { hint });
   }
   if (username !== undefined) refuseSeveral(references, '--username');
   if (clientCert !== undefined) refuseSeveral(references, '--client-cert');

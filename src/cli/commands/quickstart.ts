@@ -128,7 +128,9 @@ function describe(
     `registry ${registry}, kept in ${data}/registry`,
     '',
     ...artifacts.flatMap(describeResult),
-    once ? 'The lines below work while the registry is served: npm start' : 'Paste these into another terminal:',
+    once
+      ? `To use these lines, first run: export-center quickstart --data ${data}`
+      : 'Paste these into another terminal:',
     '',
     ...lines.map((line) => `  ${line}`),
     '',

@@ -71,7 +71,8 @@ async function serve(io: Io, options: ServeOptions): Promise<void> {
 function serverOptionsOf(io: Io, options: ServeOptions): ServerOptions {
   const { data, listen, htpasswd, anonymousRead, tlsCert, tlsKey, readOnly, behindProxy } = options;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
-    throw new CodedError('ERR_EXPORT_USAGE', '--tls-cert and --tls-key belong together', { hint: 'give both' });
+    const [given, other] = tlsKey === undefined ? ['--tls-cert', '--tls-key'] : ['--tls-key', '--tls-cert'];
+    throw new CodedError('ERR_EXPORT_USAGE', `${given} requires ${other}`, { hint: `add ${other} FILE` });
   }
   const say = (text: string): void => void io.stderr.write(`${text}\n`);
   return {

@@ -43,7 +43,7 @@ export async function proveArtifact(
   const place = `${repository.name}@${artifact.digest}`;
   if (signatures.length === 0) {
     const more = unread === 0 ? '' : `, ${unread} of them past the limit of what is read`;
-    const others = strangers === 0 ? '' : `; ${strangers} by other keys${more}`;
+    const others = strangers === 0 ? '' : `; ${strangers} signatures and attestations by other keys${more}`;
     throw missing('ERR_EXPORT_SIGNATURE_MISSING', `${place}: no signature by this key${others}`, artifact);
   }
   const ours = provenances.flatMap((item) => {

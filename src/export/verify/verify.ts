@@ -73,7 +73,7 @@ export async function verifyArtifact(
 
 function notFound(reference: Reference): CodedError {
   return new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(reference)}: there is no such artifact`, {
-    hint: 'check the reference; the tags that are there are listed by a registry client',
+    hint: 'check the reference; export-center ls REPOSITORY lists the tags',
     details: { reference: formatReference(reference) },
   });
 }

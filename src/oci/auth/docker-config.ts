@@ -74,7 +74,7 @@ function parseLogins(bytes: Uint8Array, path: string): JsonObject {
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
     throw new CodedError(error.code, error.message, {
-      hint: 'mend this login file, or remove it and log in anew',
+      hint: 'repair this login file, or remove it and log in again',
       details: error.details,
       cause: error,
     });

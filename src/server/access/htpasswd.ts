@@ -41,7 +41,7 @@ export function costOf(hash: string): number {
 function faultOf(hash: string): string | undefined {
   if (!BCRYPT.test(hash)) {
     const kind = OTHER_HASHES.find(([pattern]) => pattern.test(hash))?.[1];
-    return kind === undefined ? 'not a bcrypt hash' : `not a bcrypt hash but ${kind}`;
+    return kind === undefined ? 'not a bcrypt hash' : `unsupported ${kind} hash, bcrypt required`;
   }
   const cost = costOf(hash);
   if (cost >= COSTS.least && cost <= COSTS.most) return undefined;
