@@ -85,13 +85,13 @@ test('an unknown profile: the known ones are named', async () => {
 });
 
 test.each([
-  ['oci:layout', /no tag/, /add :TAG/],
+  ['oci:layout', /no tag|tag or digest missing/, /add :TAG/],
   ['registry.example/repository', /no tag/, /add :TAG/],
   ['repository:tag', /no registry host/, /HOST/],
   ['https://registry.example/repository:tag', /a URL/, /scheme/],
-  ['registry.example/Repository:tag', /no repository name/, /lower-case/],
-  ['registry.example:99999/repository:tag', /no host/, /HOST/],
-  ['oci:layout:a b', /no tag/, /letters/],
+  ['registry.example/Repository:tag', /not a valid repository name/, /lower-case/],
+  ['registry.example:99999/repository:tag', /not a valid host/, /HOST/],
+  ['oci:layout:a b', /not a valid tag/, /letters/],
   ['oci::tag', /no path/, /oci:DIR/],
 ])('--to %s: exit 2 before any work', async (to, says, hint) => {
   const outcome = await desk.run(['export', ...good, '--to', to]);

@@ -75,6 +75,13 @@ const nulls = [
 const sound = { id: 'A-1', modified: '2026-01-01T00:00:00Z' };
 
 describe('osvRecord', () => {
+  test.each([
+    ['two things in one event', events({ introduced: '0', fixed: '1' })],
+    ['both kinds of end in one range', events({ introduced: '0' }, { fixed: '2' }, { last_affected: '1' })],
+  ])('accepts %s, which the evaluation algorithm can read', (_what, change) => {
+    expect(checkOsv({ ...sound, ...change } as JsonValue)).toBeUndefined();
+  });
+
   test('takes a record with every member, one with the two it must have, and null where the schema says so', () => {
     expect(checkOsv(full)).toBeUndefined();
     expect(departures()).toEqual([]);
@@ -106,14 +113,8 @@ describe('osvRecord', () => {
     ['a range with no event', '/affected/1/ranges/0/events', events()],
     ['a range that begins nowhere', '/affected/1/ranges/0/events', events({ fixed: '1' })],
     ['a range that begins at null', '/affected/1/ranges/0/events', events({ introduced: null }, { fixed: '1' })],
-    ['two things in one event', '/affected/1/ranges/0/events/0', events({ introduced: '0', fixed: '1' })],
     ['an empty text in an event', '/affected/1/ranges/0/events/1/fixed', events({ introduced: '0' }, { fixed: '' })],
     ['a number in an event', '/affected/1/ranges/0/events/1/fixed', events({ introduced: '0' }, { fixed: 1 })],
-    [
-      'both ends of a range',
-      '/affected/1/ranges/0/events',
-      events({ introduced: '0' }, { fixed: '2' }, { last_affected: '1' }),
-    ],
   ])('refuses %s and points at %j', (_what, pointer, change) => {
     const value = Array.isArray(change) ? change : { ...sound, ...change };
     expect(checkOsv(value as JsonValue)).toMatchObject({ pointer, what: expect.stringMatching(/\S/) });

@@ -33,36 +33,24 @@ const CREDIT_TYPES = [
   'OTHER',
 ] as const;
 
-const EVENTS = ['introduced', 'fixed', 'last_affected', 'limit'] as const;
-
-/** The events of a range: one known thing each at most, the rules about all of them together on top. */
+/** The events of a range, at least one of them a beginning. An event that says two things is read as two. */
 function eventsCheck(): Check {
-  const kinds = new Set<string>();
+  let hasBeginning = false;
   const version = nullable(filled);
   const event = object(
     { introduced: version, fixed: version, last_affected: version, limit: version },
     {
       open: true,
       whole: (found) => {
-        let count = 0;
-        for (const kind of EVENTS) {
-          if (!found.hasText(kind)) continue;
-          kinds.add(kind);
-          count++;
-        }
-        return count <= 1 ? undefined : fault('expected one of introduced, fixed, last_affected and limit in an event');
+        hasBeginning ||= found.hasText('introduced');
+        return undefined;
       },
     },
   );
   const events = array(event, 1);
   return (cursor) => {
-    kinds.clear();
-    const found = events(cursor);
-    if (found !== undefined) return found;
-    if (!kinds.has('introduced')) return fault('no event says "introduced"');
-    return kinds.has('fixed') && kinds.has('last_affected')
-      ? fault('"fixed" and "last_affected" exclude each other')
-      : undefined;
+    hasBeginning = false;
+    return events(cursor) ?? (hasBeginning ? undefined : fault('no event says "introduced"'));
   };
 }
 

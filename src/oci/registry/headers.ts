@@ -8,16 +8,33 @@ export interface WebLink {
   readonly rels: readonly string[];
 }
 
-const LINK = /<([^<>]*)>((?:[^,"]|"(?:[^"\\]|\\[\s\S])*")*)/g;
+const TARGET = /<([^<>]*)>/g;
 const REL = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i;
 
 /** The links in the value of a `Link` header; what is no link is passed over. @internal Tested by itself. */
 export function parseLinks(value: string): WebLink[] {
-  return [...value.matchAll(LINK)].map((match) => {
-    const rel = REL.exec(match[2] as string);
+  const links: WebLink[] = [];
+  const targets = new RegExp(TARGET);
+  for (let match = targets.exec(value); match !== null; match = targets.exec(value)) {
+    const end = endOfParameters(value, targets.lastIndex);
+    const rel = REL.exec(value.slice(targets.lastIndex, end));
     const text = (rel?.[1] ?? rel?.[2] ?? '').trim().toLowerCase();
-    return { target: (match[1] as string).trim(), rels: text === '' ? [] : text.split(/\s+/) };
-  });
+    links.push({ target: (match[1] as string).trim(), rels: text === '' ? [] : text.split(/\s+/) });
+    targets.lastIndex = end;
+  }
+  return links;
+}
+
+/** Where the parameters that begin at `from` end: at a comma outside of quotes, else at the end of the text. */
+function endOfParameters(value: string, from: number): number {
+  let isQuoted = false;
+  for (let i = from; i < value.length; i++) {
+    const character = value[i];
+    if (character === '"') isQuoted = !isQuoted;
+    else if (character === '\\' && isQuoted) i++;
+    else if (character === ',' && !isQuoted) return i;
+  }
+  return value.length;
 }
 
 /** The target of the first `rel=next` link. */
