@@ -26,6 +26,26 @@ export interface WireOptions {
 
 const READ_BYTES = 1024 * 1024;
 
+/**
+ * Ends a request without a body to send whose answer has not begun after twice the idle time. Interim answers (1xx,
+ * RFC 9110 §15.2) end the silence that the connection itself measures, however many come.
+ */
+class HeadDeadline {
+  readonly signal: AbortSignal;
+  readonly #timer: NodeJS.Timeout | undefined;
+
+  constructor({ body, signal, url }: WireRequest, idleMs: number) {
+    const late = new AbortController();
+    const end = (): void => late.abort(Object.assign(new Error(`no answer of ${url.host}`), { code: 'ETIMEDOUT' }));
+    this.#timer = body == null ? setTimeout(end, 2 * idleMs) : undefined;
+    this.signal = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+  }
+
+  arrived(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
 /** HTTP/1.1 as it is: one request, one answer, no redirect followed, nothing sent twice. */
 export class Wire {
   readonly #options: WireOptions;
@@ -64,20 +84,23 @@ export class Wire {
   }
 
   async #send(wanted: WireRequest): Promise<WireResponse> {
-    const { url, signal } = wanted;
+    const { url } = wanted;
     const dispatcher = await this.#dispatcher(url);
-    const answer = await request.call(dispatcher, {
-      origin: url.origin,
-      path: `${url.pathname}${url.search}`,
-      method: wanted.method,
-      headers: this.#headers(wanted),
-      // An async iterable is taken as it is, though the type names only streams.
-      body: (wanted.body ?? null) as Readable | Uint8Array | string | null,
-      highWaterMark: READ_BYTES,
-      // A connection outlives a HEAD too. A body that comes with its answer ends it, and is no answer to what follows.
-      ...(wanted.method === 'HEAD' ? { reset: false } : {}),
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const head = new HeadDeadline(wanted, this.#idleMs);
+    const answer = await request
+      .call(dispatcher, {
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method: wanted.method,
+        headers: this.#headers(wanted),
+        // An async iterable is taken as it is, though the type names only streams.
+        body: (wanted.body ?? null) as Readable | Uint8Array | string | null,
+        highWaterMark: READ_BYTES,
+        // A connection outlives a HEAD too. A body that comes with its answer ends it, and is no answer to what follows.
+        ...(wanted.method === 'HEAD' ? { reset: false } : {}),
+        signal: head.signal,
+      })
+      .finally(() => head.arrived());
     const headers = (name: string): string[] => {
       const value = answer.headers[name];
       return value === undefined ? [] : Array.isArray(value) ? value : [value];

@@ -130,7 +130,8 @@ class Collector {
   /** Deletes a file that nobody has used since the cutoff. @returns its size; undefined where it stays */
   async #take(path: string): Promise<number | undefined> {
     try {
-      const { size, mtimeMs } = await lstat(path);
+      // Through the guard, so that a dry run refuses the links that a real one refuses.
+      const { size, mtimeMs } = await this.#store.paths.files.stat(path);
       if (mtimeMs >= this.#cutoffMs) return undefined;
       if (this.#options.dryRun === true) return size;
       await this.#store.paths.files.rename(path, path + GONE);

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import {
   constants,
   type FileHandle,
+  lstat,
   lutimes,
   open,
   rename,
@@ -47,6 +49,11 @@ export class StoreFiles {
     } catch (error) {
       throw fileError(error, folder);
     }
+  }
+
+  /** Size and time of a file. @throws CodedError ERR_EXPORT_NOT_WRITABLE where a link is on the way to it */
+  async stat(path: string): Promise<Stats> {
+    return await this.#guard.at(path, (own) => lstat(own));
   }
 
   /** Makes a folder and those above it, durably. */

@@ -122,3 +122,19 @@ test('an answer that trickles in is given up, and not asked for again', async ()
   expect(faulty.double.count('GET', /tags/)).toBe(1);
   expect(faulty.double.count('GET', /blobs/)).toBe(1);
 });
+
+test('interim answers without end do not hold a request', async () => {
+  let timer: NodeJS.Timeout | undefined;
+  faulty.misbehave('HEAD', /./, (response) => {
+    timer = setInterval(() => response.socket?.write('HTTP/1.1 102 Processing\r\n\r\n'), 20);
+  });
+  try {
+    const repository = await faulty.open({ idleTimeoutMs: 300, retry: { attempts: 1 } });
+    await expect(repository.resolve('v1')).rejects.toMatchObject({
+      code: 'ERR_EXPORT_NETWORK',
+      message: expect.stringContaining('no answer in time'),
+    });
+  } finally {
+    clearInterval(timer);
+  }
+});

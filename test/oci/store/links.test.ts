@@ -81,6 +81,16 @@ test.each(FOLDERS)('gc deletes nothing through a link at %s', async (path) => {
   expect((await lstat(join(root, path))).isSymbolicLink()).toBe(true);
 });
 
+test.each(FOLDERS)('a dry run of gc with a link at %s says what the run says', async (path) => {
+  const { open, linkTo } = await linkFixture();
+  await linkTo(path);
+  const store = await open();
+  const options = { untagged: true, now: new Date(Date.now() + 86_400_000) };
+  const dry = await collectGarbage(store, { ...options, dryRun: true }).catch((error: unknown) => error);
+  const real = await collectGarbage(store, options).catch((error: unknown) => error);
+  expect(dry).toEqual(real instanceof Error ? refused : real);
+});
+
 test.each([...FOLDERS, 'repositories/a/_tags', 'repositories/a/_referrers', 'repositories/a/_referrers/sha256'])(
   'pushes, tags and deletes write nothing through a link at %s',
   async (path) => {
