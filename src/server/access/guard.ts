@@ -1,5 +1,5 @@
 import { isLoopbackHost } from '#oci';
-import type { RegistryApp, RegistryRequest } from '../context.ts';
+import { type RegistryApp, type RegistryRequest, socketsOf } from '../context.ts';
 import { RegistryProblem } from '../problem.ts';
 import { clientOf } from './client-address.ts';
 import { parseCredentials } from './credentials.ts';
@@ -45,11 +45,28 @@ async function authenticate(c: RegistryRequest, logins: Logins, access: Access):
     throw unauthorized('log in first');
   }
   const client = clientOf(c, behindProxy);
+  const signal = goneSignal(c);
   if (credentials === 'unusable') {
-    await logins.refuseUnusable(client);
+    await logins.refuseUnusable(client, signal);
     throw unauthorized('expected a user and a password by the Basic scheme');
   }
-  if (!(await logins.verify(client, credentials))) throw unauthorized('wrong user or password');
+  if (!(await logins.verify(client, credentials, signal))) throw unauthorized('wrong user or password');
+}
+
+/** Aborted when the client closes the connection before it has its answer. */
+function goneSignal(c: RegistryRequest): AbortSignal | undefined {
+  const { outgoing } = socketsOf(c);
+  if (outgoing === undefined) return undefined;
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(clientGone());
+  if (outgoing.destroyed) abort();
+  else outgoing.once('close', abort);
+  return controller.signal;
+}
+
+/** Nobody reads it. */
+function clientGone(): RegistryProblem {
+  return new RegistryProblem('TOOMANYREQUESTS', 'the client closed the connection while its login waited');
 }
 
 function unauthorized(message: string): RegistryProblem {

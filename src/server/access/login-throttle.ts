@@ -12,7 +12,11 @@ export interface ThrottleLimits {
   readonly sharedGapMs: number;
   /** After so long without a failure all is forgotten. */
   readonly forgottenAfterMs: number;
-  /** How many pairs of address and user are remembered; the one unseen for longest is forgotten first. */
+  /** So many names that fail from one address cost nothing; after those, all its failed logins share one rate. */
+  readonly freeNames: number;
+  /** A login of an address with many failing names that is refused is answered after so long. */
+  readonly refusedAfterMs: number;
+  /** How many pairs of address and user, and how many addresses, are remembered; the least recently seen goes first. */
   readonly lanes: number;
   /** How many logins of one user from one address wait, and how many of all. */
   readonly waitingPerLane: number;
@@ -25,6 +29,8 @@ const LIMITS: ThrottleLimits = {
   longestGapMs: 2000,
   sharedGapMs: 50,
   forgottenAfterMs: 600_000,
+  freeNames: 20,
+  refusedAfterMs: 1000,
   lanes: 10_000,
   waitingPerLane: 64,
   waiting: 1000,
@@ -37,36 +43,61 @@ export interface LoginSource {
   readonly user: string;
 }
 
+/** What is known of a login before it is checked. */
+export interface LoginTraits {
+  /** There is such a user. Only a right password is answered sooner for it, so that no answer tells who is a user. */
+  readonly isUser?: boolean;
+  /** Aborted when the client has gone: a login that waits is then dropped; a check that runs still counts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The result of a check, and the failures that are remembered of its source. */
+export interface LoginOutcome {
+  readonly matches: boolean;
+  readonly failures: number;
+}
+
 /** What is known of one user from one address, and the logins that wait for a check. */
 interface Lane {
-  readonly address: string;
+  address: Address;
+  readonly free: number;
   failures: number;
   failedAt: number;
   /** No check starts before. */
   nextAt: number;
-  /** When it was last served, by count of checks. */
-  servedAt: number;
   readonly waiting: Job[];
+}
+
+class Address {
+  /** Its lanes with waiting logins, in the order of their turns. */
+  readonly busy = new Set<Lane>();
+  /** Counts the names that failed; all logins of the address wait here once these are many. */
+  readonly names: Lane;
+
+  constructor(freeNames: number) {
+    this.names = newLane(this, freeNames);
+  }
 }
 
 interface Job {
   run(): void;
-  refuse(problem: RegistryProblem): void;
+  refuse(reason: unknown): void;
 }
 
 /**
- * Lets passwords be checked one at a time: addresses in turn, within an address its users in turn, and those who have
- * guessed wrong after all others. Failures put the next check of the same user from the same address off and refuse
- * nothing; where too many wait, the one that has waited longest is refused, of the address that has most of them.
+ * Checks passwords one at a time: addresses take turns, and within an address its users do, whether they have failed
+ * or not. Failures delay the next check of the same user from the same address and refuse nothing. Once many names
+ * have failed from an address, its failed logins share one rate, and a right password of a user does not wait for it.
+ * When too many wait, the oldest login of the address with most of them is refused.
  */
 export class LoginThrottle {
   readonly #limits: ThrottleLimits;
   readonly #now: () => number;
-  /** The first is the one unseen for longest. */
+  /** Both begin with the least recently seen. */
   readonly #lanes = new Map<string, Lane>();
-  readonly #busy = new Set<Lane>();
-  readonly #servedAt = new Map<string, number>();
-  #served = 0;
+  readonly #addresses = new Map<string, Address>();
+  /** The addresses with waiting logins, in the order of their turns; who comes new goes to the end. */
+  readonly #busy = new Set<Address>();
   #waiting = 0;
   #checking = false;
   #sharedNextAt = 0;
@@ -88,15 +119,69 @@ export class LoginThrottle {
     return this.#lanes.size;
   }
 
+  /** How many logins wait for a check. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /**
-   * Runs a check when its turn comes, and counts a failure when it gives false.
+   * Runs a check when its turn comes, and counts a failure when it gives false. For a user from an address with many
+   * failing names it may run twice.
    *
-   * @returns what the check gave, and the failures that are remembered of this user from this address
    * @throws RegistryProblem TOOMANYREQUESTS with Retry-After where too many wait already
+   * @throws the reason of the signal where the client goes while its login waits
    */
-  async check(source: LoginSource, check: () => Promise<boolean>): Promise<{ matches: boolean; failures: number }> {
+  async check(source: LoginSource, check: () => Promise<boolean>, traits: LoginTraits = {}): Promise<LoginOutcome> {
+    const address = this.#addressOf(source.address);
+    if (this.#hasManyNames(address)) return await this.#checkAmongMany(source, check, traits);
     const lane = this.#laneOf(source);
-    await this.#turn(lane);
+    const outcome = await this.#checkIn(lane, check, traits.signal);
+    if (!outcome.matches && outcome.failures === 1) this.#fail(address.names);
+    return outcome;
+  }
+
+  /** Counts a failure that needs no check, when its turn comes. Gives the failures that are remembered. */
+  async fail(source: LoginSource, signal?: AbortSignal): Promise<number> {
+    return (await this.#checkIn(this.#laneOf(source), async () => false, signal)).failures;
+  }
+
+  /**
+   * All logins wait in the lane of names, and those of users in a lane of their own as well, where a right password is
+   * found soon. A wrong one is answered from the first only, at the same time whether there is such a user or not.
+   */
+  async #checkAmongMany(
+    source: LoginSource,
+    check: () => Promise<boolean>,
+    traits: LoginTraits,
+  ): Promise<LoginOutcome> {
+    const { isUser = false, signal } = traits;
+    const done = new AbortController();
+    const either = signal === undefined ? done.signal : AbortSignal.any([signal, done.signal]);
+    const { promise, resolve, reject } = Promise.withResolvers<LoginOutcome>();
+    const inTurn = async (isLast: boolean): Promise<boolean> => {
+      const matches = await check();
+      if (matches || isLast) done.abort();
+      return matches;
+    };
+    const slow = this.#checkIn(this.#addressOf(source.address).names, () => inTurn(true), either);
+    const soon = isUser ? this.#checkIn(this.#laneOf(source), () => inTurn(false), either) : undefined;
+    const found = soon?.then(
+      (outcome) => (outcome.matches ? resolve(outcome) : undefined),
+      () => undefined,
+    );
+    slow.then(resolve, async (cause) => {
+      if (done.signal.aborted) await found;
+      else if (cause instanceof RegistryProblem) {
+        await new Promise((elapsed) => setTimeout(elapsed, this.#limits.refusedAfterMs));
+        await found;
+      }
+      reject(cause);
+    });
+    return await promise;
+  }
+
+  async #checkIn(lane: Lane, check: () => Promise<boolean>, signal?: AbortSignal): Promise<LoginOutcome> {
+    await this.#turn(lane, signal);
     try {
       const matches = await check();
       if (!matches) this.#fail(lane);
@@ -107,112 +192,143 @@ export class LoginThrottle {
     }
   }
 
-  /** Counts a failure that needs no check, when its turn comes. Gives the failures that are remembered. */
-  async fail(source: LoginSource): Promise<number> {
-    return (await this.check(source, async () => false)).failures;
+  /** Names that wait for their first check count as failed, so that many at once are no way round. */
+  #hasManyNames({ names, busy }: Address): boolean {
+    let count = names.failures;
+    for (const { failures } of busy) if (failures === 0) count++;
+    return count >= names.free;
+  }
+
+  #addressOf(name: string): Address {
+    const address = this.#addresses.get(name) ?? new Address(this.#limits.freeNames);
+    remember(this.#addresses, name, address, this.#limits.lanes, ({ busy }) => busy.size === 0);
+    this.#forget(address.names);
+    return address;
   }
 
   #laneOf({ address, user }: LoginSource): Lane {
     const key = JSON.stringify([address, user]);
-    const lane = this.#lanes.get(key) ?? {
-      address,
-      failures: 0,
-      failedAt: 0,
-      nextAt: 0,
-      servedAt: 0,
-      waiting: [],
-    };
-    this.#lanes.delete(key);
-    this.#lanes.set(key, lane);
-    const isIdle = lane.waiting.length === 0 && !this.#busy.has(lane);
-    if (isIdle && this.#now() - lane.failedAt > this.#limits.forgottenAfterMs)
-      Object.assign(lane, { failures: 0, nextAt: 0 });
-    for (const [oldest, { waiting }] of this.#lanes) {
-      if (this.#lanes.size <= this.#limits.lanes) break;
-      if (waiting.length === 0) this.#lanes.delete(oldest);
-    }
+    const its = this.#addressOf(address);
+    const lane = this.#lanes.get(key) ?? newLane(its, this.#limits.free);
+    // The address may have been forgotten in between, and the lane not.
+    lane.address = its;
+    remember(this.#lanes, key, lane, this.#limits.lanes, ({ waiting }) => waiting.length === 0);
+    this.#forget(lane);
     return lane;
   }
 
+  #forget(lane: Lane): void {
+    if (lane.waiting.length > 0 || this.#now() - lane.failedAt <= this.#limits.forgottenAfterMs) return;
+    lane.failures = 0;
+    lane.nextAt = 0;
+  }
+
   #fail(lane: Lane): void {
-    const { free, firstGapMs, longestGapMs } = this.#limits;
+    const { firstGapMs, longestGapMs } = this.#limits;
     const now = this.#now();
     lane.failures++;
     lane.failedAt = now;
-    if (lane.failures >= free) lane.nextAt = now + Math.min(longestGapMs, firstGapMs * 2 ** (lane.failures - free));
+    if (isSlowed(lane)) lane.nextAt = now + Math.min(longestGapMs, firstGapMs * 2 ** (lane.failures - lane.free));
   }
 
   /** Resolves when the check of the caller may begin. */
-  async #turn(lane: Lane): Promise<void> {
-    if (lane.waiting.length >= this.#limits.waitingPerLane) this.#refuse(lane, lane.waiting.shift());
-    else if (this.#waiting >= this.#limits.waiting) this.#makeRoom(lane);
+  async #turn(lane: Lane, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    if (lane.waiting.length >= this.#limits.waitingPerLane) this.#refuse(lane, lane.waiting[0], tooMany());
+    else if (this.#waiting >= this.#limits.waiting) this.#makeRoom(lane.address);
     const turn = Promise.withResolvers<void>();
-    lane.waiting.push({ run: turn.resolve, refuse: turn.reject });
-    this.#busy.add(lane);
+    const job: Job = { run: turn.resolve, refuse: turn.reject };
+    const drop = () => this.#refuse(lane, job, signal?.reason);
+    signal?.addEventListener('abort', drop, { once: true });
+    lane.waiting.push(job);
+    lane.address.busy.add(lane);
+    this.#busy.add(lane.address);
     this.#waiting++;
     this.#serve();
-    await turn.promise;
+    try {
+      await turn.promise;
+    } finally {
+      signal?.removeEventListener('abort', drop);
+    }
   }
 
   /** Refuses a login of the address that has most of them waiting, with the one that comes. */
-  #makeRoom(coming: Lane): void {
-    const counts = new Map<string, number>([[coming.address, 1]]);
-    for (const { address, waiting } of this.#busy) counts.set(address, (counts.get(address) ?? 0) + waiting.length);
-    const [most] = [...counts].sort(([, a], [, b]) => b - a)[0] ?? [];
-    const longest = [...this.#busy]
-      .filter(({ address }) => address === most)
-      .sort((a, b) => b.waiting.length - a.waiting.length)[0];
+  #makeRoom(coming: Address): void {
+    const count = (address: Address): number =>
+      [...address.busy].reduce((sum, { waiting }) => sum + waiting.length, address === coming ? 1 : 0);
+    const most = [...this.#busy].reduce((a, b) => (count(b) > count(a) ? b : a), coming);
+    const [longest] = [...most.busy].sort((a, b) => b.waiting.length - a.waiting.length);
     if (longest === undefined) throw tooMany();
-    this.#refuse(longest, longest.waiting.shift());
+    this.#refuse(longest, longest.waiting[0], tooMany());
   }
 
-  #refuse(lane: Lane, job: Job | undefined): void {
-    job?.refuse(tooMany());
+  /** Takes a login that waits out of its lane; one that does not wait any more is left alone. */
+  #refuse(lane: Lane, job: Job | undefined, reason: unknown): void {
+    const index = job === undefined ? -1 : lane.waiting.indexOf(job);
+    if (index < 0) return;
+    lane.waiting.splice(index, 1);
     this.#waiting--;
-    if (lane.waiting.length === 0) this.#busy.delete(lane);
+    this.#leaveIfIdle(lane);
+    job?.refuse(reason);
+  }
+
+  #leaveIfIdle(lane: Lane): void {
+    const { address } = lane;
+    if (lane.waiting.length === 0) address.busy.delete(lane);
+    if (address.busy.size === 0) this.#busy.delete(address);
   }
 
   #serve(): void {
     if (this.#checking) return;
     clearTimeout(this.#timer);
     const now = this.#now();
-    const ready = [...this.#busy].filter((lane) => this.#readyAt(lane) <= now);
-    const [lane] = ready.sort((a, b) => this.#rank(a) - this.#rank(b) || a.servedAt - b.servedAt);
+    const lanes = [...this.#busy].flatMap(({ busy }) => [...busy]);
+    const lane = lanes.find((waiting) => this.#readyAt(waiting) <= now);
     if (lane === undefined) {
-      const soonest = Math.min(...[...this.#busy].map((waiting) => this.#readyAt(waiting)));
+      const soonest = lanes.reduce(
+        (least, waiting) => Math.min(least, this.#readyAt(waiting)),
+        Number.POSITIVE_INFINITY,
+      );
       if (Number.isFinite(soonest)) this.#timer = setTimeout(() => this.#serve(), Math.max(1, soonest - now));
       return;
     }
     // Among guesses the newest goes first: whoever comes with the right password waits for one turn, not for a queue.
-    const job = this.#isSlowed(lane) ? lane.waiting.pop() : lane.waiting.shift();
-    if (lane.waiting.length === 0) this.#busy.delete(lane);
+    const job = isSlowed(lane) ? lane.waiting.pop() : lane.waiting.shift();
     this.#waiting--;
+    moveToEnd(lane.address.busy, lane);
+    moveToEnd(this.#busy, lane.address);
+    this.#leaveIfIdle(lane);
     this.#checking = true;
-    lane.servedAt = ++this.#served;
-    this.#noteServed(lane.address);
-    if (this.#isSlowed(lane)) this.#sharedNextAt = now + this.#limits.sharedGapMs;
+    if (isSlowed(lane)) this.#sharedNextAt = now + this.#limits.sharedGapMs;
     job?.run();
   }
 
-  #isSlowed({ failures }: Lane): boolean {
-    return failures >= this.#limits.free;
-  }
-
   #readyAt(lane: Lane): number {
-    return this.#isSlowed(lane) ? Math.max(lane.nextAt, this.#sharedNextAt) : 0;
+    return isSlowed(lane) ? Math.max(lane.nextAt, this.#sharedNextAt) : 0;
   }
+}
 
-  /** The lower, the sooner: those who are not slowed down, and of them those whose address was served longest ago. */
-  #rank(lane: Lane): number {
-    return (this.#isSlowed(lane) ? Number.MAX_SAFE_INTEGER / 2 : 0) + (this.#servedAt.get(lane.address) ?? 0);
-  }
+function newLane(address: Address, free: number): Lane {
+  return { address, free, failures: 0, failedAt: 0, nextAt: 0, waiting: [] };
+}
 
-  #noteServed(address: string): void {
-    this.#servedAt.delete(address);
-    this.#servedAt.set(address, this.#served);
-    const [oldest] = this.#servedAt.keys();
-    if (this.#servedAt.size > this.#limits.lanes && oldest !== undefined) this.#servedAt.delete(oldest);
+function isSlowed({ failures, free }: Lane): boolean {
+  return failures >= free;
+}
+
+/** Puts an entry last, and drops the first ones that may go while there are more than so many. */
+function remember<T>(map: Map<string, T>, key: string, value: T, most: number, mayGo: (value: T) => boolean): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const [oldest, entry] of map) {
+    if (map.size <= most) break;
+    if (oldest !== key && mayGo(entry)) map.delete(oldest);
   }
+}
+
+function moveToEnd<T>(set: Set<T>, value: T): void {
+  set.delete(value);
+  set.add(value);
 }
 
 function tooMany(): RegistryProblem {

@@ -6,6 +6,7 @@ import { costOf } from './htpasswd.ts';
 import { HtpasswdFile } from './htpasswd-file.ts';
 import { type LoginSource, LoginThrottle } from './login-throttle.ts';
 import { RecentSet } from './recent-set.ts';
+import { SharedCheck } from './shared-check.ts';
 
 /** How many outcomes are remembered of each kind. */
 const MOST_REMEMBERED = 1000;
@@ -30,7 +31,7 @@ export class Logins {
   readonly #right = new RecentSet(MOST_REMEMBERED);
   readonly #wrong = new RecentSet(MOST_REMEMBERED);
   readonly #noticed = new RecentSet(MOST_REMEMBERED);
-  readonly #running = new Map<string, Promise<boolean>>();
+  readonly #running = new Map<string, SharedCheck>();
 
   private constructor(file: HtpasswdFile, { notice = () => undefined, throttle = new LoginThrottle() }: LoginOptions) {
     this.#file = file;
@@ -44,58 +45,67 @@ export class Logins {
   }
 
   /**
-   * Whether there is such a user with such a password. Failures make the answers of that user to that address slower,
-   * and of nobody else.
+   * Whether there is such a user with such a password. Failures delay further answers to that user at that address,
+   * and failures under many names delay those to other wrong logins from there.
    *
    * @param address of the client
+   * @param signal aborted when the client has gone; its login is then no longer checked
    * @throws RegistryProblem TOOMANYREQUESTS where too many logins wait, UNKNOWN while the file cannot be used
    */
-  async verify(address: string, credentials: Credentials): Promise<boolean> {
+  async verify(address: string, credentials: Credentials, signal?: AbortSignal): Promise<boolean> {
     const hashes = await this.#hashesOf(credentials.user);
     const fingerprint = this.#fingerprint(credentials, hashes.known);
     if (this.#right.has(fingerprint)) return true;
     // In a lane of its own: a client that goes on with an old password holds nobody up who has the right one.
-    if (this.#wrong.has(fingerprint)) return await this.#refuse({ address, user: fingerprint });
+    if (this.#wrong.has(fingerprint)) return await this.#refuse({ address, user: fingerprint }, signal);
     // The many connections that a client opens at once are one login.
     const key = `${address} ${fingerprint}`;
-    const running = this.#running.get(key) ?? this.#check({ address, user: credentials.user }, credentials, hashes);
-    this.#running.set(key, running);
-    try {
-      const matches = await running;
-      (matches ? this.#right : this.#wrong).add(fingerprint);
-      return matches;
-    } finally {
-      this.#running.delete(key);
-    }
+    const running =
+      this.#running.get(key) ?? this.#start(key, { address, user: credentials.user }, credentials, hashes);
+    const matches = await running.join(signal);
+    (matches ? this.#right : this.#wrong).add(fingerprint);
+    return matches;
   }
 
   /** Counts a header that holds no credentials as a failed login, and resolves when it may be answered. */
-  async refuseUnusable(address: string): Promise<void> {
-    await this.#refuse({ address, user: NO_USER });
+  async refuseUnusable(address: string, signal?: AbortSignal): Promise<void> {
+    await this.#refuse({ address, user: NO_USER }, signal);
   }
 
   async close(): Promise<void> {
     await this.#thread.close();
   }
 
-  async #check(source: LoginSource, { password }: Credentials, hashes: UserHashes): Promise<boolean> {
+  #start(key: string, source: LoginSource, credentials: Credentials, hashes: UserHashes): SharedCheck {
+    const end = () => {
+      if (this.#running.get(key) === shared) this.#running.delete(key);
+    };
+    const shared = new SharedCheck((signal) => this.#check(source, credentials, hashes, signal), end);
+    this.#running.set(key, shared);
+    return shared;
+  }
+
+  async #check(source: LoginSource, { password }: Credentials, hashes: UserHashes, signal: AbortSignal) {
     const { known, decoys } = hashes;
     const check = async (): Promise<boolean> => {
       const all = known === undefined ? decoys : [known, ...decoys];
       return (await this.#thread.matches(password, all)) && known !== undefined;
     };
-    const { matches, failures } = await this.#throttle.check(source, check);
+    const { matches, failures } = await this.#throttle.check(source, check, {
+      isUser: known !== undefined,
+      signal,
+    });
     if (!matches) this.#note(source, failures);
     return matches;
   }
 
-  async #refuse(source: LoginSource): Promise<false> {
-    this.#note(source, await this.#throttle.fail(source));
+  async #refuse(source: LoginSource, signal: AbortSignal | undefined): Promise<false> {
+    this.#note(source, await this.#throttle.fail(source, signal));
     return false;
   }
 
   #note({ address }: LoginSource, failures: number): void {
-    if (failures !== this.#throttle.free || this.#noticed.has(address)) return;
+    if (failures < this.#throttle.free || this.#noticed.has(address)) return;
     this.#noticed.add(address);
     this.#notice(`${address}: ${failures} failed logins; more of them are answered slowly`);
   }

@@ -8,6 +8,8 @@ const limits: ThrottleLimits = {
   longestGapMs: 8000,
   sharedGapMs: 10,
   forgottenAfterMs: 60_000,
+  freeNames: 100,
+  refusedAfterMs: 1000,
   lanes: 4,
   waitingPerLane: 5,
   waiting: 8,
