@@ -185,12 +185,12 @@ describePeers(names, 'clients that log in', () => {
 });
 
 describePeers(['oras'], 'a client that is slowed down', () => {
-  test('oras waits as it is told, and is let in', async () => {
+  test('oras logs in after failed logins of its user: delayed, not refused', async () => {
     const place = await desk();
     for (let i = 0; i < 6; i++) {
       const headers = basic({ ...user, password: `${wrong} ${i}` });
       const { status } = await fetch(`http://${place.address}/v2/`, { headers });
-      expect(status).toBe(i < 5 ? 401 : 429);
+      expect(status).toBe(401);
     }
     const { args, input } = logins.oras.login(place, user.password, false);
     succeeded(await place.run('oras', args, { input }));
