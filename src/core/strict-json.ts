@@ -11,6 +11,11 @@ export interface JsonLimits {
   readonly maxBytes?: number;
   /** Let numbers pass that a double does not hold, as OutOfRangeNumber; they are refused unless told. */
   readonly keepNumbers?: boolean;
+  /**
+   * Whether the exact reader may read what the native one cannot vouch for; true unless told. Without it such a text is
+   * refused at once, also one that is sound and has an escaped member name, and the error does not say where.
+   */
+  readonly mayReadExactly?: boolean;
 }
 
 /**
@@ -25,7 +30,7 @@ export interface JsonLimits {
  * @throws CodedError ERR_EXPORT_JSON_INVALID with `pointer` (RFC 6901) and `offset` (in UTF-16 units) in its details
  */
 export function parseJson(bytes: Uint8Array, name: string, limits: JsonLimits = {}): JsonValue {
-  const { maxDepth, maxBytes, keepNumbers } = resolveLimits(limits);
+  const { maxDepth, maxBytes, keepNumbers, mayReadExactly } = resolveLimits(limits);
   if (bytes.byteLength > maxBytes) {
     throw new CodedError(
       'ERR_EXPORT_JSON_INVALID',
@@ -40,6 +45,13 @@ export function parseJson(bytes: Uint8Array, name: string, limits: JsonLimits = 
   const written = countMemberNames(bytes);
   const value = written === undefined ? undefined : parseNative(text);
   if (value !== undefined && countMembers(value, maxDepth) === written) return value;
+  if (!mayReadExactly) {
+    throw new CodedError(
+      'ERR_EXPORT_JSON_INVALID',
+      `${name}: not well-formed, or a member is duplicate or its name escaped, in a text too large to say where`,
+      { hint: 'have it written again without duplicate and escaped member names', details: { name, pointer: '' } },
+    );
+  }
   return readExactJson(text, name, maxDepth, keepNumbers ? 'keepNumbers' : 'strict');
 }
 
@@ -49,6 +61,7 @@ export function resolveLimits(limits: JsonLimits): Required<JsonLimits> {
     maxDepth: limits.maxDepth ?? 128,
     maxBytes: limits.maxBytes ?? 16 * 1024 * 1024,
     keepNumbers: limits.keepNumbers ?? false,
+    mayReadExactly: limits.mayReadExactly ?? true,
   };
 }
 

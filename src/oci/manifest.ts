@@ -12,8 +12,8 @@ import {
   parseJsonObject,
   parseKnownJson,
 } from '#core';
-import { maxManifestBytes } from './content.ts';
-import { findFraction, foldName, lookOver } from './manifest-text.ts';
+import { inlineData, maxManifestBytes } from './content.ts';
+import { findFraction, KnownNames, lookOver } from './manifest-text.ts';
 
 /** An image manifest (image-spec v1.1.1 manifest.md). */
 export interface ImageManifest {
@@ -50,11 +50,22 @@ interface ArtifactManifest {
 export type Manifest = ImageManifest | ImageIndex | ArtifactManifest;
 
 /** Most descriptors that one manifest may list. */
-const MAX_ENTRIES = 100_000;
+const MAX_ENTRIES = 12_000;
 
 const COMMON_MEMBERS = ['mediaType', 'artifactType', 'annotations'];
-const MANIFEST_MEMBERS = [...COMMON_MEMBERS, 'schemaVersion', 'config', 'layers', 'manifests', 'blobs', 'subject'];
-const DESCRIPTOR_MEMBERS = [...COMMON_MEMBERS, 'digest', 'size', 'data', 'urls', 'platform'];
+const PLATFORM_TEXTS = ['architecture', 'os', 'os.version', 'variant'];
+const PLATFORM_LISTS = ['os.features', 'features'];
+const MANIFEST_MEMBERS = new KnownNames([
+  ...COMMON_MEMBERS,
+  'schemaVersion',
+  'config',
+  'layers',
+  'manifests',
+  'blobs',
+  'subject',
+]);
+const DESCRIPTOR_MEMBERS = new KnownNames([...COMMON_MEMBERS, 'digest', 'size', 'data', 'urls', 'platform']);
+const PLATFORM_MEMBERS = new KnownNames([...PLATFORM_TEXTS, ...PLATFORM_LISTS]);
 
 /**
  * The manifest in `bytes`. Fields that we do not know are let be; those that we act on must be of the right form.
@@ -64,6 +75,19 @@ const DESCRIPTOR_MEMBERS = [...COMMON_MEMBERS, 'digest', 'size', 'data', 'urls',
  * @throws CodedError ERR_EXPORT_MANIFEST_INVALID, with `field` in its details
  */
 export function parseManifest(bytes: Uint8Array, mediaType: string | undefined, name: string): Manifest {
+  const manifest = parseHeldManifest(bytes, mediaType, name);
+  const field = manifest.kind === 'index' ? 'manifests' : manifest.kind === 'artifact' ? 'blobs' : 'layers';
+  const listed = manifest.kind === 'index' ? manifest.manifests : layersOf(manifest);
+  listed.forEach((descriptor, i) => {
+    checkInlineData(descriptor, name, `${field}[${i}]`);
+  });
+  if (manifest.kind === 'manifest') checkInlineData(manifest.config, name, 'config');
+  if (manifest.subject !== undefined) checkInlineData(manifest.subject, name, 'subject');
+  return manifest;
+}
+
+/** parseManifest for what is held already: inline data of another content is let be, and counts as not there where it is used. */
+export function parseHeldManifest(bytes: Uint8Array, mediaType: string | undefined, name: string): Manifest {
   const fields = readFields(bytes, name);
   const type = typeOf(fields, mediaType, name);
   const common = {
@@ -89,6 +113,15 @@ export function detectManifestType(bytes: Uint8Array): string | undefined {
     return typeOf(readFields(bytes, 'manifest'), undefined, 'manifest');
   } catch {
     return undefined;
+  }
+}
+
+function checkInlineData(descriptor: Descriptor, name: string, field: string): void {
+  try {
+    inlineData(descriptor, name);
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    throw invalid(name, `${field}.data`, 'another content than digest and size name', error);
   }
 }
 
@@ -199,13 +232,15 @@ export function parseDescriptor(value: JsonValue | undefined, name: string, fiel
   if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalid(name, field, 'no descriptor');
   const fields = value as JsonObject;
   const { mediaType, digest, size, data, urls, platform } = fields;
-  refuseOtherCase(fields, DESCRIPTOR_MEMBERS, name, `${field}.`);
+  refuseOtherCase(fields, DESCRIPTOR_MEMBERS, name, field);
   if (typeof mediaType !== 'string' || mediaType === '') throw invalid(name, `${field}.mediaType`, 'no media type');
   if (typeof digest !== 'string' || !isDigest(digest)) {
     throw invalid(name, `${field}.digest`, 'no sha256 or sha512 digest, so the content could not be checked');
   }
   if (!Number.isSafeInteger(size) || (size as number) < 0) throw invalid(name, `${field}.size`, 'no size in bytes');
-  if (data != null && typeof data !== 'string') throw invalid(name, `${field}.data`, 'no base64 text');
+  if (data != null && !isBase64(data)) throw invalid(name, `${field}.data`, 'no standard base64 with padding');
+  if (urls != null && !isTextList(urls)) throw invalid(name, `${field}.urls`, 'no list of texts');
+  if (platform != null) checkPlatform(platform, name, `${field}.platform`);
   const artifactType = optionalText(fields, 'artifactType', name, field);
   const annotations = textMap(fields['annotations'], name, `${field}.annotations`);
   return {
@@ -220,12 +255,36 @@ export function parseDescriptor(value: JsonValue | undefined, name: string, fiel
   };
 }
 
+/** As Go's readers take it: line breaks in it are skipped. */
+function isBase64(value: JsonValue): boolean {
+  if (typeof value !== 'string') return false;
+  const text = value.replace(/[\r\n]/g, '');
+  const end = text.endsWith('==') ? text.length - 2 : text.endsWith('=') ? text.length - 1 : text.length;
+  return text.length % 4 === 0 && !/[^A-Za-z0-9+/]/.test(text.slice(0, end));
+}
+
+/** Go's readers take null for an empty text. */
+function isTextList(value: JsonValue): boolean {
+  return Array.isArray(value) && value.every((item) => item === null || typeof item === 'string');
+}
+
+function checkPlatform(value: JsonValue, name: string, field: string): void {
+  if (!isObject(value)) throw invalid(name, field, 'no platform');
+  refuseOtherCase(value, PLATFORM_MEMBERS, name, field);
+  for (const key of PLATFORM_TEXTS) {
+    if (value[key] != null && typeof value[key] !== 'string') throw invalid(name, `${field}.${key}`, 'no text');
+  }
+  for (const key of PLATFORM_LISTS) {
+    if (value[key] != null && !isTextList(value[key])) throw invalid(name, `${field}.${key}`, 'no list of texts');
+  }
+}
+
 function readFields(bytes: Uint8Array, name: string): JsonObject {
-  const { tooManyValues, hasFractions } = lookOver(bytes);
-  if (tooManyValues) throw invalid(name, '', 'more JSON values than any manifest needs');
+  const { excess, mayReadExactly, hasFractions } = lookOver(bytes);
+  if (excess !== undefined) throw invalid(name, '', `more ${excess} than any manifest needs`);
   let fields: JsonObject;
   try {
-    fields = parseJsonObject(bytes, name, { maxBytes: maxManifestBytes, maxDepth: 64 });
+    fields = parseJsonObject(bytes, name, { maxBytes: maxManifestBytes, maxDepth: 64, mayReadExactly });
   } catch (cause) {
     throw new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: no manifest that all readers understand alike`, {
       hint: 'the cause below says where; have it pushed again by its maker',
@@ -241,12 +300,10 @@ function readFields(bytes: Uint8Array, name: string): JsonObject {
 }
 
 /** Readers in Go take a member for another whose name differs in case alone, and the last of them counts. */
-function refuseOtherCase(fields: JsonObject, members: readonly string[], name: string, field: string): void {
-  for (const key of Object.keys(fields)) {
-    if (members.includes(key)) continue;
-    const folded = foldName(key);
-    if (!members.some((member) => member.toLowerCase() === folded)) continue;
-    throw invalid(name, `${field}${key}`, 'the name of another member in other letters');
+function refuseOtherCase(fields: JsonObject, members: KnownNames, name: string, field: string): void {
+  for (const key in fields) {
+    if (!members.isTakenForOne(key)) continue;
+    throw invalid(name, field === '' ? key : `${field}.${key}`, 'the name of another member in other letters');
   }
 }
 
@@ -286,8 +343,9 @@ function descriptors(value: JsonValue | undefined, name: string, field: string):
 function textMap(value: JsonValue | undefined, name: string, field: string): Record<string, string> | undefined {
   if (value == null) return undefined;
   if (typeof value !== 'object' || Array.isArray(value)) throw invalid(name, field, 'no map of texts');
-  for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw invalid(name, `${field}.${key}`, 'no text');
+  const texts = value as JsonObject;
+  for (const key in texts) {
+    if (typeof texts[key] !== 'string') throw invalid(name, `${field}.${key}`, 'no text');
   }
   return value as Record<string, string>;
 }
@@ -299,9 +357,10 @@ function optionalText(fields: JsonObject, key: string, name: string, parent?: st
   return value;
 }
 
-function invalid(name: string, field: string, what: string): CodedError {
-  return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: ${field}: ${what}`, {
+function invalid(name: string, field: string, what: string, cause?: CodedError): CodedError {
+  return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: ${field === '' ? '' : `${field}: `}${what}`, {
     hint: 'the manifest is damaged or of a kind that is not supported; have it pushed again by its maker',
     details: { name, field },
+    ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -295,13 +295,89 @@ test.each(['[]', '{}', '1', '"a"', '{"a":1}', '1e5', '[[[[[[[[]]]]]]]]'])(
   },
 );
 
-test('parseManifest: an index of 4 MiB is read', () => {
-  const child = { ...blob('a', MANIFEST), annotations: { a: 'b' } };
-  const count = Math.floor((4 * 1024 * 1024 - 100) / (JSON.stringify(child).length + 1));
-  const index = parseManifest(
-    encode({ schemaVersion: 2, mediaType: INDEX, manifests: Array(count).fill(child) }),
-    undefined,
-    'm',
+test('parseManifest: an index of 10,000 entries with five annotations each is read, one of 25,000 is refused', () => {
+  const annotations = Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`org.example.${i}`, 'value']));
+  const child = { ...blob('a', MANIFEST), artifactType: 'application/x', annotations };
+  const indexOf = (count: number, entry: unknown) =>
+    encode({ schemaVersion: 2, mediaType: INDEX, manifests: Array(count).fill(entry) });
+  const index = parseManifest(indexOf(10_000, child), undefined, 'm');
+  expect(index.kind === 'index' && index.manifests.length).toBe(10_000);
+  expect(() => parseManifest(indexOf(25_000, blob('a', MANIFEST)), undefined, 'm')).toThrow(/25000 entries/);
+});
+
+const named = (count: number, write: (i: number) => string) =>
+  `{${Array.from({ length: count }, (_, i) => `"${write(i)}":"v"`).join(',')}}`;
+const withMember = (name: string, json: string) =>
+  Buffer.from(`${Buffer.from(manifestOf({})).toString().slice(0, -1)},"${name}":${json}}`);
+const plain = (i: number) => `name.${i}`;
+const escaped = (i: number) => `\\u006eame.${i}`;
+
+test.each([
+  ['annotations', named(100_000, plain), /more members of different names/],
+  ['annotations', named(3_000, plain), /more members of different names/],
+  ['unknown', named(140_000, escaped), /more members of different names/],
+  ['unknown', `[${Array(10_000).fill(named(15, plain)).join(',')}]`, /more JSON values/],
+  [
+    'unknown',
+    `[${Array.from({ length: 9_000 }, (_, n) => named(5, (i) => `${n}.${i}`)).join(',')}]`,
+    /more members of different names/,
+  ],
+  [
+    'unknown',
+    `[${Array.from({ length: 900 }, (_, n) => named(30, (i) => `${(n * 7 + i * (n % 97)) % 300}.${i}`)).join(',')}]`,
+    /more members of different names/,
+  ],
+  ['unknown', `[${Array(4_000).fill(named(4, escaped)).join(',')}]`, /no manifest that all readers/],
+  ['unknown', `{"${'\\u006b'.repeat(600_000)}":0}`, /no manifest that all readers/],
+])('parseManifest: too many members in %s (%#) are refused by their count', (name, json, message) => {
+  expect(() => parseManifest(withMember(name, json), MANIFEST, 'm')).toThrow(message);
+});
+
+test('parseManifest: hundreds of names, plain and escaped, are read', () => {
+  expect(parseManifest(withMember('annotations', named(900, plain)), MANIFEST, 'm').annotations['name.899']).toBe('v');
+  expect(parseManifest(withMember('annotations', named(900, escaped)), MANIFEST, 'm').annotations['name.899']).toBe(
+    'v',
   );
-  expect(index.kind === 'index' && index.manifests.length).toBe(count);
+});
+
+test.each([
+  ...['YQ', 'YQ=', '_w==', ' YQ==', '!!', 'YQ==YQ==', '', 'Yg==', 'YWI='].map((data) => ['data', { data }] as const),
+  ...['http://x.test', [1], {}].map((urls) => ['urls', { urls }] as const),
+  ...['linux', [], 1].map((platform) => ['platform', { platform }] as const),
+  ...['os', 'architecture', 'variant', 'os.version'].map(
+    (key) => [`platform.${key}`, { platform: { [key]: 1 } }] as const,
+  ),
+  ['platform.os.features', { platform: { 'os.features': 'x' } }] as const,
+  ['platform.os.features', { platform: { 'os.features': [1] } }] as const,
+  ['platform.features', { platform: { features: [1] } }] as const,
+  ['platform.OS', { platform: { OS: 'linux' } }] as const,
+])('parseManifest: a descriptor whose %s no Go client reads is refused, wherever it stands (%#)', (member, change) => {
+  const wrong = { ...blob('a', MANIFEST), ...change };
+  const artifact = 'application/vnd.oci.artifact.manifest.v1+json';
+  for (const [field, bytes] of [
+    ['config', manifestOf({ config: wrong })],
+    ['layers[1]', manifestOf({ layers: [blob('b'), wrong] })],
+    ['subject', manifestOf({ subject: wrong })],
+    ['manifests[0]', encode({ schemaVersion: 2, mediaType: INDEX, manifests: [wrong] })],
+    ['blobs[0]', encode({ mediaType: artifact, blobs: [wrong] })],
+  ] as const) {
+    expect(() => parseManifest(bytes, undefined, 'm')).toThrow(
+      expect.objectContaining({
+        code: 'ERR_EXPORT_MANIFEST_INVALID',
+        details: expect.objectContaining({ field: `${field}.${member}` }),
+      }),
+    );
+  }
+});
+
+test('parseManifest: what Go clients read in a descriptor is let be', () => {
+  for (const change of [
+    { data: 'YQ==' },
+    { data: 'YQ=\n=' },
+    { data: null, urls: null, platform: null },
+    { urls: [] },
+    { platform: { os: null, 'os.features': null, odd: 1 } },
+    { platform: { os: 'windows', architecture: 'amd64', 'os.version': '10', 'os.features': ['win32k'] } },
+  ])
+    expect(parseManifest(manifestOf({ layers: [{ ...blob('a'), ...change }] }), MANIFEST, 'm').kind).toBe('manifest');
 });

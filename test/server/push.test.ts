@@ -245,3 +245,32 @@ test('a blob beyond the limit is refused, announced or not', async () => {
   expect(await problem(small.request(path, init))).toBe('413 SIZE_INVALID');
   expect(await isThere()).toBe(false);
 });
+
+test.each([
+  ['data that is no base64', { data: 'eA' }],
+  ['data of another content', { data: 'eQ==' }],
+  ['urls that are no list', { urls: 'https://x.test/' }],
+  ['a platform that is no object', { platform: 'linux/amd64' }],
+  ['an operating system that is no text', { platform: { os: 1 } }],
+])('a manifest with %s, which no Go client reads, is refused', async (_, change) => {
+  const config = { ...(await registry.pushBlob('{}')), mediaType: mediaTypes.ociEmpty };
+  const layer = await registry.pushBlob('x');
+  const put = (layers: readonly unknown[]) =>
+    registry.request('/v2/a/b/manifests/v1', {
+      method: 'PUT',
+      headers: { 'content-type': mediaTypes.ociManifest },
+      body: JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers }),
+    });
+  expect(await problem(put([{ ...layer, ...change }]))).toBe('400 MANIFEST_INVALID');
+  expect((await put([layer])).status).toBe(201);
+});
+
+test('a manifest of 100,000 annotations is refused', async () => {
+  const config = { ...(await registry.pushBlob('{}')), mediaType: mediaTypes.ociEmpty };
+  const annotations = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`name.${i}`, 'v']));
+  const body = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [], annotations });
+  const headers = { 'content-type': mediaTypes.ociManifest };
+  expect(await problem(registry.request('/v2/a/b/manifests/v1', { method: 'PUT', headers, body }))).toBe(
+    '400 MANIFEST_INVALID',
+  );
+});

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, type Digest, fileError, isDigest, isManifestType, isSystemError } from '#core';
 import { collect, maxManifestBytes, usableInlineData } from '../content.ts';
-import { detectManifestType, isForeign, parseManifest, parseUnknownManifest } from '../manifest.ts';
+import { detectManifestType, isForeign, parseHeldManifest, parseUnknownManifest } from '../manifest.ts';
 import { verifyBytes } from '../verify-stream.ts';
 import { blobPath, FolderFiles } from './files.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';
@@ -116,7 +116,7 @@ export class LayoutGraph {
     if (bytes === undefined || bytes === 'damaged') return [];
     const type = detectManifestType(bytes);
     if (type === undefined) return this.#mentionsInUnknown(bytes, digest);
-    const manifest = parseManifest(bytes, type, digest);
+    const manifest = parseHeldManifest(bytes, type, digest);
     if (manifest.kind === 'index') return manifest.manifests.map((child) => mention(child, digest, true));
     const all = manifest.kind === 'artifact' ? manifest.blobs : [manifest.config, ...manifest.layers];
     const wanted = all.filter((layer) => !isForeign(layer) || this.#blobs.has(layer.digest));
@@ -140,7 +140,9 @@ export class LayoutGraph {
       if (!(bytes instanceof Uint8Array)) continue;
       const type = detectManifestType(bytes);
       const subject =
-        type === undefined ? parseUnknownManifest(bytes)?.subject : parseManifest(bytes, type, digest).subject?.digest;
+        type === undefined
+          ? parseUnknownManifest(bytes)?.subject
+          : parseHeldManifest(bytes, type, digest).subject?.digest;
       if (subject !== undefined) found.push([digest, subject]);
     }
     return found;

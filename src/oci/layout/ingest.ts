@@ -11,7 +11,7 @@ import {
   syncFolder,
 } from '#core';
 import { collect, maxManifestBytes } from '../content.ts';
-import { artifactTypeOf, parseManifest } from '../manifest.ts';
+import { artifactTypeOf, parseHeldManifest } from '../manifest.ts';
 import { isAlive, ownerIn } from '../owner.ts';
 import type { ByteStream, ContentReader, OperationOptions, PushOptions } from '../ports.ts';
 import { verifyBytes, verifyRest, verifyStream } from '../verify-stream.ts';
@@ -218,6 +218,6 @@ export async function readManifestEntry(
   const name = `${place}: ${descriptor.digest}`;
   const bytes = await collect(await content(0), maxManifestBytes, name);
   verifyBytes(descriptor, bytes, 'source');
-  const artifactType = artifactTypeOf(parseManifest(bytes, descriptor.mediaType, name));
+  const artifactType = artifactTypeOf(parseHeldManifest(bytes, descriptor.mediaType, name));
   return { bytes, entry: indexEntry({ ...descriptor, ...(artifactType === undefined ? {} : { artifactType }) }) };
 }

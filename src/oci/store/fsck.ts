@@ -1,6 +1,6 @@
 import { algorithmOf, CodedError, type Digest, Digester, isSystemError } from '#core';
 import { usableInlineData } from '../content.ts';
-import { type Manifest, parseManifest, successorsOf } from '../manifest.ts';
+import { type Manifest, parseHeldManifest, successorsOf } from '../manifest.ts';
 import { BlobFile } from './blob-file.ts';
 import { neededBy } from './manifests.ts';
 import type { Store, StoredRepository } from './store.ts';
@@ -132,7 +132,7 @@ class RepositoryCheck {
     try {
       const descriptor = await manifests.describe(digest);
       const bytes = descriptor === undefined ? undefined : await manifests.read(descriptor);
-      return bytes === undefined ? undefined : parseManifest(bytes, descriptor?.mediaType, digest);
+      return bytes === undefined ? undefined : parseHeldManifest(bytes, descriptor?.mediaType, digest);
     } catch (error) {
       if (error instanceof CodedError) return undefined;
       throw error;

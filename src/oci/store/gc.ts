@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, type Digest, fileError, systemClock } from '#core';
-import { type Manifest, parseManifest, successorsOf } from '../manifest.ts';
+import { type Manifest, parseHeldManifest, successorsOf } from '../manifest.ts';
 import { isMissing } from './files.ts';
 import type { Store, StoredRepository } from './store.ts';
 import { digestFiles, GONE, goneFiles, listFolder, repositoryNames } from './walk.ts';
@@ -168,7 +168,7 @@ async function readManifests({ manifests, paths }: StoredRepository): Promise<Ma
       const descriptor = await manifests.describe(digest);
       const bytes = descriptor === undefined ? undefined : await manifests.read(descriptor);
       if (bytes === undefined) return undefined;
-      all.set(digest, parseManifest(bytes, descriptor?.mediaType, digest));
+      all.set(digest, parseHeldManifest(bytes, descriptor?.mediaType, digest));
     } catch (error) {
       if (error instanceof CodedError) return undefined;
       throw error;
