@@ -286,7 +286,7 @@ function readFields(bytes: Uint8Array, name: string): JsonObject {
   try {
     fields = parseJsonObject(bytes, name, { maxBytes: maxManifestBytes, maxDepth: 64, mayReadExactly });
   } catch (cause) {
-    throw new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: no manifest that all readers understand alike`, {
+    throw new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: ambiguous or invalid manifest JSON`, {
       hint: 'the cause below says where; have it pushed again by its maker',
       details: { name, field: '' },
       cause,

@@ -77,7 +77,7 @@ test('inspect, copy: of a manifest with a member twice it is said where', async 
   expect(readJson(asJson.err)).toMatchObject({ error: { cause: expect.stringMatching(/at \/annotations/) } });
   const copied = await cli('copy', `${place}:v1`, `oci:${dir}/copy`);
   expectHarmless(copied.out);
-  expect(copied.out).toMatch(new RegExp(`missing at the source: ${digest}: .* at /annotations.* .offset`));
+  expect(copied.out).toMatch(new RegExp(`unreadable at the source: ${digest}: .* at /annotations.* .offset`));
 });
 
 test('discover: the type of a referrer stays on its line', async () => {

@@ -57,6 +57,7 @@ describe('a sigstore bundle as referrer', () => {
     const parsed = parseSigstoreBundleManifest(signed.bundle.manifest.bytes, 'r');
     const [blob] = signed.bundle.blobs;
     expect(parsed).toEqual({
+      config: { mediaType: mediaTypes.ociEmpty, digest: digestOf(Buffer.from('{}')), size: 2 },
       layer: blob?.descriptor,
       subject: subject.digest,
       keyid: us.signer.keyid,
