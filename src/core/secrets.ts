@@ -1,3 +1,5 @@
+import { trimEndOf } from './trim.ts';
+
 /**
  * Passwords and tokens that this process has come to know, so that none of them is shown. A registry, a proxy or a
  * token service may echo what it was sent, in whatever form it travelled or was decoded to.
@@ -88,9 +90,7 @@ function base64Forms(text: string): string[] {
   const bytes = Buffer.from(text, 'utf8');
   const forms: string[] = [];
   for (let before = 0; before < 3; before++) {
-    const encoded = Buffer.concat([Buffer.alloc(before), bytes])
-      .toString('base64')
-      .replace(/=+$/, '');
+    const encoded = trimEndOf(Buffer.concat([Buffer.alloc(before), bytes]).toString('base64'), '=');
     // Characters that also hold bits of what stands before or after.
     const start = Math.ceil((before * 8) / 6);
     const end = Math.floor(((before + bytes.length) * 8) / 6);

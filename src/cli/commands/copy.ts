@@ -65,7 +65,11 @@ export function copyCommand(command: Command, io: Io): void {
     .argument('<source>', 'what to copy, by tag or digest; with --all-tags the repository')
     .argument('<target>', 'where to; the tag of the source unless it has one')
     .option('--all-tags', 'copy every tag of the source, and the manifests without one that it lists', false)
-    .option('--include <glob>', 'with --all-tags, only tags that match this or another --include (* and ?; repeats)', collect)
+    .option(
+      '--include <glob>',
+      'with --all-tags, only tags that match this or another --include (* and ?; repeats)',
+      collect,
+    )
     .option('--exclude <glob>', 'with --all-tags, no tags that match (repeats)', collect)
     .option('--semver <range>', 'with --all-tags, only tags that are versions in this range, such as ">=1.2 <2"')
     .option('--platform <os/arch>', 'of an index only the image for OS/ARCH[/VARIANT], such as linux/arm64')

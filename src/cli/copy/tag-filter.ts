@@ -36,7 +36,7 @@ export function tagFilterOf({ include, exclude, semver }: TagFilterOptions): ((t
   };
 }
 
-/** Whether a text matches a glob of `*`, `?` and plain characters, in time of the product of both lengths at most. */
+/** Whether a text matches a glob of `*`, `?` and plain characters, in time of the product of both lengths at most. @internal Tested by itself. */
 export function matchesGlob(text: string, glob: string): boolean {
   let [at, pattern] = [0, 0];
   let [star, resume] = [-1, 0];

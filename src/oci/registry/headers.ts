@@ -8,13 +8,12 @@ export interface WebLink {
   readonly rels: readonly string[];
 }
 
-const TARGET = /<([^<>]*)>/g;
 const REL = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i;
 
 /** The links in the value of a `Link` header; what is no link is passed over. @internal Tested by itself. */
 export function parseLinks(value: string): WebLink[] {
   const links: WebLink[] = [];
-  const targets = new RegExp(TARGET);
+  const targets = /<([^<>]*)>/g;
   for (let match = targets.exec(value); match !== null; match = targets.exec(value)) {
     const end = endOfParameters(value, targets.lastIndex);
     const rel = REL.exec(value.slice(targets.lastIndex, end));

@@ -156,7 +156,9 @@ describePeers([...TOOLS, 'docker-registry'], 'layouts of other tools', () => {
     await from.close();
   });
 
-  test('referrers in a layout that we wrote, as oras discovers and takes them along', { timeout: 180_000 }, async () => {
+  test('referrers in a layout that we wrote, as oras discovers and takes them along', {
+    timeout: 180_000,
+  }, async () => {
     const path = join(root, 'referrers-for-oras');
     const layout = await openLayout(path, { create: true });
     const image = await pushImage(layout, 'subject', 'v1');
