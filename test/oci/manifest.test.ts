@@ -327,8 +327,8 @@ test.each([
     `[${Array.from({ length: 900 }, (_, n) => named(30, (i) => `${(n * 7 + i * (n % 97)) % 300}.${i}`)).join(',')}]`,
     /more members of different names/,
   ],
-  ['unknown', `[${Array(4_000).fill(named(4, escaped)).join(',')}]`, /no manifest that all readers/],
-  ['unknown', `{"${'\\u006b'.repeat(600_000)}":0}`, /no manifest that all readers/],
+  ['unknown', `[${Array(4_000).fill(named(4, escaped)).join(',')}]`, /ambiguous or invalid manifest JSON/],
+  ['unknown', `{"${'\\u006b'.repeat(600_000)}":0}`, /ambiguous or invalid manifest JSON/],
 ])('parseManifest: too many members in %s (%#) are refused by their count', (name, json, message) => {
   expect(() => parseManifest(withMember(name, json), MANIFEST, 'm')).toThrow(message);
 });
