@@ -247,7 +247,9 @@ describe.each([
         const damaged = Buffer.from(packed);
         damaged[at] = (damaged[at] ?? 0) ^ change;
         const after = await readAll(await folder.write(damaged)).catch((error: unknown) => error);
-        if (isCoded(after, 'ERR_EXPORT_ARCHIVE_INVALID') || (after === undefined && at < 4)) return;
+        if (isCoded(after, 'ERR_EXPORT_ARCHIVE_INVALID')) return;
+        // In the magic it is another file, or none that is known; in the head of a frame it may ask for a large window.
+        if (at < 6 && (after === undefined || isCoded(after))) return;
         expect(after).toEqual(twoContents);
       }),
       { numRuns: 400 },
