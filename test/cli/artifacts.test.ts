@@ -82,7 +82,7 @@ test('inspect: of an index shows the platforms', async () => {
     { architecture: 'amd64', os: 'linux' },
     { architecture: 'arm64', os: 'linux', variant: 'v8' },
     { architecture: 'amd64', os: 'windows', 'os.version': '10.0.20348.1' },
-    { architecture: 7, os: null },
+    {},
     undefined,
   ];
   const children = [];
