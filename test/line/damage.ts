@@ -35,6 +35,13 @@ export function misname(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** The first digest that is named is another: that of the config, where the last may be the subject's. */
+export function misnameConfig(bytes: Uint8Array): Uint8Array {
+  const at = Buffer.from(bytes).indexOf('sha256:') + 'sha256:'.length;
+  bytes[at] = bytes[at] === 0x30 ? 0x31 : 0x30;
+  return bytes;
+}
+
 /** The last byte is gone. */
 export function cut(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(0, -1);
