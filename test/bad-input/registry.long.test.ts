@@ -83,7 +83,7 @@ describe('a registry that refuses', () => {
       }
       await expectRepair('s500/feed');
     },
-    60_000,
+    180_000,
   );
 
   test('what it says is shown, without what could be a secret or an order to a terminal', async () => {
@@ -261,7 +261,7 @@ describe('a registry that lies to a verification', () => {
     'a layer is not there': [
       ({ method }, response, at) =>
         method === 'GET' && /blobs/.test(at) && Boolean(sendError(response, 404, 'BLOB_UNKNOWN')),
-      mismatch('ERR_EXPORT_NOT_FOUND'),
+      mismatch('ERR_EXPORT_CONTENT_MISMATCH'),
     ],
   };
 
