@@ -39,12 +39,10 @@ export const explained: Readonly<Record<string, Reason>> = {
   'PYSEC-2019-102': { unreadable: '2013-12-23T17-51-15' },
   'PYSEC-2019-106': { unreadable: '2.0.1rc2-git' },
   'PYSEC-2019-126': { unreadable: 'a3' },
-  'PYSEC-2019-125': { bound: '2019-09-12' },
   'PYSEC-2020-341': { unreadable: '-class.-jw.util.version.Version-' },
   'PYSEC-2021-121': { unreadable: 'trunk' },
   'PYSEC-2021-338': { unreadable: '4.11-final' },
   'PYSEC-2021-356': { unreadable: '2.0.1rc2-git' },
-  'PYSEC-2021-371': { bound: '0.2.0-n653' },
   'PYSEC-2021-859': { unreadable: '2.0.1rc2-git' },
   'PYSEC-2022-5': { unreadable: '2.0.1rc2-git' },
   'PYSEC-2022-12': { unreadable: '0.7.1.fix1' },
@@ -91,11 +89,8 @@ export function isOfRanges({ what, finding: { name, id, installed } }: Differenc
   return (what === 'only ours' || what === 'fixed') && fixesAffected.includes(`${name} ${id}`);
 }
 
-/** Why the reference lacks findings of a record: CVE ids that it loses, or a listed version or a bound at which trivy gives up. */
-export type Reason =
-  | { readonly lost: readonly string[] }
-  | { readonly unreadable: string }
-  | { readonly bound: string };
+/** Why the reference lacks findings of a record: CVE ids that it loses, or a version at which trivy gives up. */
+export type Reason = { readonly lost: readonly string[] } | { readonly unreadable: string };
 
 /** The CVE ids of a record, in the order in which it names them. */
 export function cveIdsOf({ id, aliases = [] }: OsvRecord): string[] {

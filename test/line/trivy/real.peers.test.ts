@@ -92,7 +92,11 @@ describeRealData([...scanPeers, 'bbolt'], 'trivy with our database of Go and PyP
   });
 
   test('the reference of the records as they are lacks the findings that are explained one by one, and no other', () => {
-    const found = differences(scan('ours'), scan('theirs')).filter((each) => !isOfRanges(each));
+    const lost = new Set(Object.values(explained).flatMap((reason) => ('lost' in reason ? reason.lost : [])));
+    // A lost id is explained by that alone, whatever its ranges are.
+    const found = differences(scan('ours'), scan('theirs')).filter(
+      (each) => !isOfRanges(each) || (each.what === 'only ours' && lost.has(each.finding.id)),
+    );
     expect(found.filter(({ what }) => what !== 'only ours')).toEqual([]);
     const lacking = new Map<string, Set<string>>();
     for (const { finding } of found) {
@@ -108,9 +112,8 @@ describeRealData([...scanPeers, 'bbolt'], 'trivy with our database of Go and PyP
         expect(cveIdsOf(record).slice(1).sort()).toEqual(reason.lost);
       } else {
         expect({ id, ids }).toEqual({ id, ids: cveIdsOf(record) });
-        const text = 'bound' in reason ? reason.bound : reason.unreadable;
-        expect(isPep440(text)).toBe(false);
-        expect(JSON.stringify(record.affected)).toContain(JSON.stringify(text));
+        expect(isPep440(reason.unreadable)).toBe(false);
+        expect(record.affected?.flatMap(({ versions = [] }) => versions)).toContain(reason.unreadable);
       }
     }
   });
