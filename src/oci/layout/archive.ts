@@ -4,21 +4,10 @@ import { createReadStream } from 'node:fs';
 import { lstat, readdir, rename, rm, unlink } from 'node:fs/promises';
 
 import { basename, dirname, join, resolve } from 'node:path';
-import { CodedError, type Descriptor, type Digest, fileError, isCoded, isManifestType, makeFolder } from '#core';
+import { CodedError, type Descriptor, fileError, isCoded, isManifestType, makeFolder } from '#core';
 import { contentOf } from '../content.ts';
 import { isAlive, ownerIn, thisOwner } from '../owner.ts';
-import type {
-  ByteStream,
-  ContentReader,
-  FetchOptions,
-  ListedTag,
-  OperationOptions,
-  PushOptions,
-  PushOutcome,
-  ReferrerFilter,
-  Repository,
-  TagOptions,
-} from '../ports.ts';
+import type { ContentReader, OperationOptions, PushOptions, PushOutcome, Repository, TagOptions } from '../ports.ts';
 import { isTag } from '../reference.ts';
 import { decompressed } from '../tar.ts';
 import { ArchiveFiles } from './archive-files.ts';
@@ -29,7 +18,7 @@ import { readManifestEntry } from './ingest.ts';
 import { type Layout, type LayoutOptions, openStaging } from './layout.ts';
 import { withLock } from './lock.ts';
 import { PendingIndex } from './pending-index.ts';
-import { LayoutReader, ReadOnlyRepository, readOnly } from './reader.ts';
+import { LayoutReader, ReadOnlyRepository, ReadRepository, readOnly } from './reader.ts';
 import { isCompressedFile, noFile, TarFiles } from './tar-files.ts';
 
 /** What the system calls the streams of a process, which may lead to a file. */
@@ -116,14 +105,14 @@ export async function notLayout(tar: TarFiles, name: string): Promise<CodedError
  * the old content and the new, and put it in the old one's place. After a failure `close` writes nothing, unless a
  * tag was set since.
  */
-export class LayoutArchive implements Repository {
+export class LayoutArchive extends ReadRepository implements Repository {
   readonly name: string;
   readonly #path: string;
   readonly #options: LayoutOptions;
   readonly #files: ArchiveFiles;
   readonly #source: IndexSource;
   readonly #index: PendingIndex;
-  readonly #reader: LayoutReader;
+  protected readonly reader: LayoutReader;
   readonly #stagePath: string;
   #stage: Promise<Layout> | undefined;
   #failed = false;
@@ -131,6 +120,7 @@ export class LayoutArchive implements Repository {
 
   /** @param name what it is called in messages */
   constructor(path: string, base: TarFiles | undefined, options: LayoutOptions, name: string = `oci-archive:${path}`) {
+    super();
     this.name = name;
     this.#path = path;
     this.#options = options;
@@ -141,43 +131,7 @@ export class LayoutArchive implements Repository {
       () => this.#source.current(),
       (edits, how) => this.#write(edits, how),
     );
-    this.#reader = new LayoutReader(this.name, this.#files, () => this.#index.current(), options);
-  }
-
-  resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined> {
-    return this.#reader.resolve(name, options);
-  }
-
-  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<ByteStream> {
-    return this.#reader.fetch(descriptor, options);
-  }
-
-  exists(descriptor: Descriptor, options?: OperationOptions): Promise<boolean> {
-    return this.#reader.exists(descriptor, options);
-  }
-
-  tags(options?: OperationOptions): AsyncIterable<string> {
-    return this.#reader.tags(options);
-  }
-
-  listedTags(options?: OperationOptions): AsyncIterable<ListedTag> {
-    return this.#reader.listedTags(options);
-  }
-
-  repositoryOf(tag: string): Promise<string | undefined> {
-    return this.#reader.repositoryOf(tag);
-  }
-
-  unattached(): Promise<readonly Descriptor[]> {
-    return this.#reader.unattached();
-  }
-
-  manifests(options?: OperationOptions): AsyncIterable<Descriptor> {
-    return this.#reader.manifests(options);
-  }
-
-  referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor> {
-    return this.#reader.referrers(subject, filter);
+    this.reader = new LayoutReader(this.name, this.#files, () => this.#index.current(), options);
   }
 
   push(descriptor: Descriptor, content: ContentReader, options: PushOptions = {}): Promise<PushOutcome> {
@@ -203,7 +157,7 @@ export class LayoutArchive implements Repository {
   }
 
   async untag(tag: string, options: OperationOptions = {}): Promise<boolean> {
-    const found = await this.#reader.entryOf(tag, options);
+    const found = await this.reader.entryOf(tag, options);
     if (found === undefined) return false;
     this.#index.add({ kind: 'untag', tag, repository: found.repository });
     this.#failed = false;

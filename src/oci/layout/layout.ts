@@ -1,25 +1,13 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  CodedError,
-  type Descriptor,
-  type Digest,
-  FolderGuard,
-  fileError,
-  isManifestType,
-  isSystemError,
-  makeFolder,
-} from '#core';
+import { CodedError, type Descriptor, FolderGuard, fileError, isManifestType, isSystemError, makeFolder } from '#core';
 import { contentOf } from '../content.ts';
 import type {
   ByteStream,
   ContentReader,
-  FetchOptions,
-  ListedTag,
   OperationOptions,
   PushOptions,
   PushOutcome,
-  ReferrerFilter,
   Repository,
   TagOptions,
 } from '../ports.ts';
@@ -31,7 +19,7 @@ import { BlobWriter, readManifestEntry, tempFolder } from './ingest.ts';
 import { refuseLinks } from './links.ts';
 import { withLock } from './lock.ts';
 import { PendingIndex } from './pending-index.ts';
-import { LayoutReader } from './reader.ts';
+import { LayoutReader, ReadRepository } from './reader.ts';
 
 /** How a layout is opened. */
 export interface LayoutOptions {
@@ -69,19 +57,20 @@ export function openStaging(root: string): Promise<Layout> {
  * be had by digest at once; that it is listed, and its tag, are written to `index.json` together by `tag`, `flush` or
  * `close`, whichever comes first, and until then nobody else sees them.
  */
-export class Layout implements Repository {
+export class Layout extends ReadRepository implements Repository {
   readonly name: string;
   readonly #files: FolderFiles;
   readonly #guard: FolderGuard;
   readonly #options: LayoutOptions;
   readonly #source: IndexSource;
-  readonly #reader: LayoutReader;
+  protected readonly reader: LayoutReader;
   readonly #writer: BlobWriter;
   readonly #index: PendingIndex;
   #prepared: Promise<void> | undefined;
 
   /** @param name what it is called in messages */
   constructor(files: FolderFiles, options: LayoutOptions, name: string = `oci:${files.root}`) {
+    super();
     this.name = name;
     this.#files = files;
     this.#guard = new FolderGuard(files.root);
@@ -91,44 +80,8 @@ export class Layout implements Repository {
       () => this.#source.current(),
       (edits, how) => this.#writeIndex(edits, how),
     );
-    this.#reader = new LayoutReader(this.name, files, () => this.#index.current(), options);
+    this.reader = new LayoutReader(this.name, files, () => this.#index.current(), options);
     this.#writer = new BlobWriter(files.root, options.durable ?? true);
-  }
-
-  resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined> {
-    return this.#reader.resolve(name, options);
-  }
-
-  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<ByteStream> {
-    return this.#reader.fetch(descriptor, options);
-  }
-
-  exists(descriptor: Descriptor, options?: OperationOptions): Promise<boolean> {
-    return this.#reader.exists(descriptor, options);
-  }
-
-  tags(options?: OperationOptions): AsyncIterable<string> {
-    return this.#reader.tags(options);
-  }
-
-  listedTags(options?: OperationOptions): AsyncIterable<ListedTag> {
-    return this.#reader.listedTags(options);
-  }
-
-  repositoryOf(tag: string): Promise<string | undefined> {
-    return this.#reader.repositoryOf(tag);
-  }
-
-  unattached(): Promise<readonly Descriptor[]> {
-    return this.#reader.unattached();
-  }
-
-  manifests(options?: OperationOptions): AsyncIterable<Descriptor> {
-    return this.#reader.manifests(options);
-  }
-
-  referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor> {
-    return this.#reader.referrers(subject, filter);
   }
 
   async push(descriptor: Descriptor, content: ContentReader, options: PushOptions = {}): Promise<PushOutcome> {
@@ -161,7 +114,7 @@ export class Layout implements Repository {
   }
 
   async untag(tag: string, options: OperationOptions = {}): Promise<boolean> {
-    const found = await this.#reader.entryOf(tag, options);
+    const found = await this.reader.entryOf(tag, options);
     if (found === undefined) return false;
     this.#index.add({ kind: 'untag', tag, repository: found.repository });
     await this.flush(options);

@@ -219,55 +219,61 @@ async function* untilAborted(stream: ByteStream, signal: AbortSignal): ByteStrea
   }
 }
 
+/** The reading half of a repository that a LayoutReader reads. */
+export abstract class ReadRepository {
+  protected abstract readonly reader: LayoutReader;
+
+  resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined> {
+    return this.reader.resolve(name, options);
+  }
+
+  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<ByteStream> {
+    return this.reader.fetch(descriptor, options);
+  }
+
+  exists(descriptor: Descriptor, options?: OperationOptions): Promise<boolean> {
+    return this.reader.exists(descriptor, options);
+  }
+
+  tags(options?: OperationOptions): AsyncIterable<string> {
+    return this.reader.tags(options);
+  }
+
+  listedTags(options?: OperationOptions): AsyncIterable<ListedTag> {
+    return this.reader.listedTags(options);
+  }
+
+  repositoryOf(tag: string): Promise<string | undefined> {
+    return this.reader.repositoryOf(tag);
+  }
+
+  unattached(): Promise<readonly Descriptor[]> {
+    return this.reader.unattached();
+  }
+
+  manifests(options?: OperationOptions): AsyncIterable<Descriptor> {
+    return this.reader.manifests(options);
+  }
+
+  referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor> {
+    return this.reader.referrers(subject, filter);
+  }
+}
+
 /** A repository that is read as a layout is, and that nothing can be written to. */
-export class ReadOnlyRepository implements Repository {
+export class ReadOnlyRepository extends ReadRepository implements Repository {
   readonly name: string;
-  readonly #reader: LayoutReader;
+  protected readonly reader: LayoutReader;
   readonly #onClose: () => Promise<void>;
   readonly #what: string;
 
   /** @param what it is, for the error of whoever would write to it */
   constructor(reader: LayoutReader, what: string, onClose: () => Promise<void>) {
+    super();
     this.name = reader.name;
-    this.#reader = reader;
+    this.reader = reader;
     this.#what = what;
     this.#onClose = onClose;
-  }
-
-  resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined> {
-    return this.#reader.resolve(name, options);
-  }
-
-  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<ByteStream> {
-    return this.#reader.fetch(descriptor, options);
-  }
-
-  exists(descriptor: Descriptor, options?: OperationOptions): Promise<boolean> {
-    return this.#reader.exists(descriptor, options);
-  }
-
-  tags(options?: OperationOptions): AsyncIterable<string> {
-    return this.#reader.tags(options);
-  }
-
-  listedTags(options?: OperationOptions): AsyncIterable<ListedTag> {
-    return this.#reader.listedTags(options);
-  }
-
-  repositoryOf(tag: string): Promise<string | undefined> {
-    return this.#reader.repositoryOf(tag);
-  }
-
-  unattached(): Promise<readonly Descriptor[]> {
-    return this.#reader.unattached();
-  }
-
-  manifests(options?: OperationOptions): AsyncIterable<Descriptor> {
-    return this.#reader.manifests(options);
-  }
-
-  referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor> {
-    return this.#reader.referrers(subject, filter);
   }
 
   async push(): Promise<PushOutcome> {
