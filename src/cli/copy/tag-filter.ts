@@ -1,4 +1,5 @@
 import { CodedError } from '#core';
+import { compileGlob } from '#evidence';
 import { isInRange, parseSemanticVersion, parseSemverRange } from './semver-range.ts';
 
 /** Which of a repository's tags are wanted, as the options spell it. */
@@ -19,7 +20,7 @@ const DIGEST_TAG = /^sha(?:256|512)-[0-9a-f]{64}/;
  * @throws CodedError ERR_EXPORT_USAGE for a range of another form
  */
 export function tagFilterOf({ include, exclude, semver }: TagFilterOptions): ((tag: string) => boolean) | undefined {
-  const [included, excluded] = [include ?? [], exclude ?? []];
+  const [included, excluded] = [(include ?? []).map(compileGlob), (exclude ?? []).map(compileGlob)];
   if (included.length === 0 && excluded.length === 0 && semver === undefined) return undefined;
   const range = semver === undefined ? undefined : parseSemverRange(semver);
   if (semver !== undefined && range === undefined) {
@@ -31,28 +32,7 @@ export function tagFilterOf({ include, exclude, semver }: TagFilterOptions): ((t
     if (DIGEST_TAG.test(tag)) return false;
     const version = range === undefined ? undefined : parseSemanticVersion(tag);
     if (range !== undefined && (version === undefined || !isInRange(version, range))) return false;
-    if (included.length > 0 && !included.some((glob) => matchesGlob(tag, glob))) return false;
-    return !excluded.some((glob) => matchesGlob(tag, glob));
+    if (included.length > 0 && !included.some((matches) => matches(tag))) return false;
+    return !excluded.some((matches) => matches(tag));
   };
-}
-
-/** Whether a text matches a glob of `*`, `?` and plain characters, in time of the product of both lengths at most. @internal Tested by itself. */
-export function matchesGlob(text: string, glob: string): boolean {
-  let [at, pattern] = [0, 0];
-  let [star, resume] = [-1, 0];
-  while (at < text.length) {
-    if (pattern < glob.length && glob[pattern] === '*') {
-      star = pattern++;
-      resume = at;
-    } else if (pattern < glob.length && (glob[pattern] === '?' || glob[pattern] === text[at])) {
-      at++;
-      pattern++;
-    } else if (star !== -1) {
-      // The last star takes one character more.
-      pattern = star + 1;
-      at = ++resume;
-    } else return false;
-  }
-  while (glob[pattern] === '*') pattern++;
-  return pattern === glob.length;
 }

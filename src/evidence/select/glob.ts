@@ -2,7 +2,7 @@
 export type Glob = (text: string) => boolean;
 
 /**
- * Compiles a glob over names of packages: `*` stands for any run of characters, slashes included, `?` for one
+ * Compiles a glob over names of packages or tags: `*` stands for any run of characters, slashes included, `?` for one
  * character, everything else for itself, case counts. Matching takes time in proportion to pattern times text.
  */
 export function compileGlob(pattern: string): Glob {

@@ -31,7 +31,6 @@ const SIGNATURES = /sha(?:256|512)-[0-9a-f]{64,128}\.(?:sig|att)$/;
 const SBOM = /sha(?:256|512)-[0-9a-f]{64,128}\.sbom$/;
 /** A tag under which registries without a referrers API list the referrers of a subject (spec.md#referrers-tag-schema). */
 const FALLBACK = /^sha(?:256|512)-[0-9a-f]{64}$/;
-const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
 /** cosign reads no more layers than this under one tag. */
 const MAX_LAYERS = 1000;
 const NO_TIME = '0001-01-01T00:00:00Z';
@@ -86,7 +85,7 @@ function packed({ descriptor }: SharedState, fields: JsonObject, config: SharedS
 /** The image config that cosign writes, with a history and a diff id for each layer; undefined where there is another. */
 function configFor(fields: JsonObject, layers: readonly JsonObject[]): SharedState | undefined {
   const mediaType = (fields['config'] as JsonObject | undefined)?.['mediaType'];
-  if (mediaType !== mediaTypes.ociConfig && mediaType !== DOCKER_CONFIG) return undefined;
+  if (mediaType !== mediaTypes.ociConfig && mediaType !== mediaTypes.dockerConfig) return undefined;
   const bytes = encodeCanonical({
     architecture: '',
     created: NO_TIME,

@@ -20,7 +20,6 @@ const ALIASES: Readonly<Record<string, readonly [architecture: string, variant?:
   armel: ['arm', 'v6'],
   i386: ['386'],
 };
-const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
 const MAX_DEPTH = 8;
 
 /**
@@ -106,7 +105,7 @@ async function platformOfImage(
   config: Descriptor,
   options: OperationOptions,
 ): Promise<Platform | undefined> {
-  if (config.mediaType !== mediaTypes.ociConfig && config.mediaType !== DOCKER_CONFIG) return undefined;
+  if (config.mediaType !== mediaTypes.ociConfig && config.mediaType !== mediaTypes.dockerConfig) return undefined;
   const bytes = await fetchBytes(repository, config, options);
   return platformIn(parseJsonObject(bytes, `${repository.name}: ${config.digest}`, { maxBytes: bytes.byteLength }));
 }
