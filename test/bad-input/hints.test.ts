@@ -8,7 +8,7 @@ import { fakeIo } from '../cli/fake-io.ts';
 const root = join(import.meta.dirname, '../../src');
 
 /** What hints tell users to type in other programs. */
-const OTHERS = ['--bundle', '--db-repository'];
+const OTHERS = ['--bundle', '--db-repository', '--remove-bom'];
 
 function all(command: Command): Command[] {
   return [command, ...command.commands.flatMap(all)];
