@@ -4,7 +4,7 @@ import { AbsentPeersReporter } from './test/peers/absent-reporter.ts';
 /** A file for the outcome of each test as JSON, which `.ci/run` counts. */
 const { TEST_REPORT } = process.env;
 
-/** Kills, races and whole sessions of the command line (`long`), and judgements by tools of others (`peers`). */
+/** Kills, races, whole sessions of the command line and files that take long (`long`), and judgements by tools of others (`peers`). */
 const LONG = ['test/**/*.{long,peers}.test.ts'];
 
 export default defineConfig({

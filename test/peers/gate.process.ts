@@ -1,4 +1,4 @@
-// Runs gate-fixture.process.ts as a vitest of its own; gate.test.ts starts this with peers taken away. Prints the names
+// Runs gate-fixture.process.ts as a vitest of its own; gate.long.test.ts starts this with peers taken away. Prints the names
 // of the tests by their outcome, as JSON.
 import { join } from 'node:path';
 import { type Reporter, startVitest, type TestModule } from 'vitest/node';
