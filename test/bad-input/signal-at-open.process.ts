@@ -10,12 +10,19 @@ const { SIGNAL = 'SIGINT', SIGNAL_AT = '', SIGNAL_COUNT = '1' } = process.env;
 const pattern = new RegExp(SIGNAL_AT);
 let left = Number(SIGNAL_COUNT);
 
-function note(path: unknown): void {
-  if (pattern.test(String(path)) && --left === 0) process.kill(process.pid, SIGNAL as NodeJS.Signals);
+const { open } = promises;
+const { open: openWith, openSync, readlinkSync } = fs;
+
+/** A file that is opened through a folder which is held open is told by where that folder is. */
+function realPath(path: string): string {
+  const [, folder = '', rest = ''] = /^(\/proc\/self\/fd\/\d+)(\/.*)$/.exec(path) ?? [];
+  return folder === '' ? path : readlinkSync(folder) + rest;
 }
 
-const { open } = promises;
-const { open: openWith, openSync } = fs;
+function note(path: unknown): void {
+  if (pattern.test(realPath(String(path))) && --left === 0) process.kill(process.pid, SIGNAL as NodeJS.Signals);
+}
+
 promises.open = ((path: string, ...rest: []) => {
   note(path);
   return open(path, ...rest);
