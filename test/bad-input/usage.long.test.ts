@@ -59,7 +59,12 @@ test.each([
   ['no subcommand', ['keys'], /no command/, /export-center keys --help/],
   ['no --to', ['export', ...good], /--to/, /export-center export --help/],
   ['an option without its value', ['export', ...good, '--to'], /--to/, /export-center export --help/],
-  ['--key and --unsigned', ['export', ...good, '--to', 'oci:x:1', '--key', 'cosign.key'], /both/, /--key FILE/],
+  [
+    '--key and --unsigned',
+    ['export', ...good, '--to', 'oci:x:1', '--key', 'cosign.key'],
+    /--key can't be used with --unsigned/,
+    /--key FILE/,
+  ],
   [
     'neither --key nor --unsigned',
     ['export', ...good.slice(0, -1), '--to', 'oci:x:1'],
@@ -88,7 +93,7 @@ test.each([
   ['oci:layout', /no tag|tag or digest missing/, /add :TAG/],
   ['registry.example/repository', /no tag/, /add :TAG/],
   ['repository:tag', /no registry host/, /HOST/],
-  ['https://registry.example/repository:tag', /a URL/, /scheme/],
+  ['https://registry.example/repository:tag', /a URL/, /omit https:/],
   ['registry.example/Repository:tag', /not a valid repository name/, /lower-case/],
   ['registry.example:99999/repository:tag', /not a valid host/, /HOST/],
   ['oci:layout:a b', /not a valid tag/, /letters/],

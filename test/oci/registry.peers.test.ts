@@ -11,6 +11,7 @@ describePeers(['docker-registry'], 'docker-registry', () => {
     const repository = await open();
     return {
       repository,
+      removesTags: false,
       reopen: open,
       dispose: async () => {
         await repository.close();
