@@ -71,7 +71,7 @@ function layersAsText(layers: readonly LayerReport[]): string[] {
 /** What was passed over in the sources, for stderr; empty where nothing was. */
 export function describeIgnored(files: readonly IgnoredFile[]): string {
   if (files.length === 0) return '';
-  const lines = [`ignored ${plural(files.length, 'file')} that hold no records:`];
+  const lines = [`ignored ${plural(files.length, 'file')} without records:`];
   lines.push(
     ...files
       .slice(0, IGNORED_SHOWN)

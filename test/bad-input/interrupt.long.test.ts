@@ -55,8 +55,10 @@ async function isTagged(reference: string): Promise<boolean> {
   }
 }
 
-async function expectRepair(reference: string, profile?: string): Promise<void> {
-  expect(await desk.run(exporting(reference, profile))).toMatchObject({ exit: 0, stderr: '' });
+async function expectRepair(reference: string, profile = 'json:raw'): Promise<void> {
+  // The sample holds records that a Trivy database has no place for.
+  const stderr = profile === 'trivy:db' ? expect.stringMatching(/^left out, as "losses"/) : '';
+  expect(await desk.run(exporting(reference, profile))).toMatchObject({ exit: 0, stderr });
   await prove(reference, join(desk.path, 'keys/cosign.pub'));
   expect(await desk.leftovers()).toEqual([]);
 }
