@@ -38,7 +38,7 @@ export async function withArtifact(
 }
 
 function notFound(reference: Reference): CodedError {
-  return new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(reference)}: there is no such artifact`, {
+  return new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(reference)}: artifact not found`, {
     hint: 'check the reference; export-center ls lists the tags that are there',
     details: { reference: formatReference(reference) },
   });

@@ -30,12 +30,13 @@ function asJson({ digest, profile, asOf, records, losses, publications }: Export
     records,
     losses,
     referrers: first?.referrers ?? [],
+    previousDigest: first?.previousDigest,
     ...(others.length === 0 ? {} : { alsoPublished: others.map(placeAsJson) }),
   };
 }
 
-function placeAsJson({ reference, layers, bytesSent, referrers }: Publication): object {
-  return { reference: reference ?? null, layers, bytesSent, referrers };
+function placeAsJson({ reference, layers, bytesSent, referrers, previousDigest }: Publication): object {
+  return { reference: reference ?? null, layers, bytesSent, referrers, previousDigest };
 }
 
 function asText(report: ExportReport): string {
@@ -46,15 +47,23 @@ function asText(report: ExportReport): string {
   return asLines(lines);
 }
 
-function placeAsText({ reference, layers, bytesSent, referrers, signed }: Publication): string[] {
+/** What is said of the signature and the provenance. */
+const SIGNED: Readonly<Record<Publication['signed'], string>> = {
+  signed: 'signature and provenance made',
+  present: 'signature and provenance were there already',
+  unsigned: 'not signed',
+};
+
+function placeAsText({ reference, layers, bytesSent, referrers, signed, previousDigest }: Publication): string[] {
   const total = layers.reduce((sum, layer) => sum + layer.size, 0);
-  const sent = layers.some((layer) => layer.state === 'planned') ? 'nothing sent' : `${formatBytes(bytesSent)} sent`;
+  const planned = layers.some((layer) => layer.state === 'planned');
+  const sent = planned ? 'nothing sent' : `${formatBytes(bytesSent)} sent`;
   const lines = [
     ...(reference === undefined ? [] : [reference]),
     `  ${plural(layers.length, 'layer')}, ${formatBytes(total)}, ${sent}`,
   ];
-  if (signed === 'signed') lines.push('  signature and provenance made');
-  if (signed === 'present') lines.push('  signature and provenance were there already');
+  if (!planned) lines.push(`  ${SIGNED[signed]}`);
+  if (previousDigest !== undefined) lines.push(`  the tag was ${previousDigest}`);
   lines.push(...layersAsText(layers));
   for (const { artifactType, digest } of referrers) lines.push(`  referrer ${digest}  ${artifactType}`);
   return lines;

@@ -59,12 +59,22 @@ export async function deliverBundle(
   };
 }
 
-/** Points the destination's tag at a bundle that was delivered: the commit point. */
-export async function tagBundle(bundle: Bundle, destination: Destination, { signal }: PublishOptions): Promise<void> {
+/**
+ * Points the destination's tag at a bundle that was delivered: the commit point.
+ *
+ * @returns the digest that the tag pointed at before, where it was another
+ */
+export async function tagBundle(
+  bundle: Bundle,
+  destination: Destination,
+  { signal }: PublishOptions,
+): Promise<Digest | undefined> {
   const { repository, reference } = destination;
   const tag = tagOf(reference);
   const tagged = await repository.resolve(tag, { signal });
-  if (tagged?.digest !== bundle.artifact.digest) await repository.tag(bundle.artifact, tag, { signal });
+  if (tagged?.digest === bundle.artifact.digest) return undefined;
+  await repository.tag(bundle.artifact, tag, { signal });
+  return tagged?.digest;
 }
 
 /** What a publication would consist of, had it been made; without a reference, what could go anywhere. */

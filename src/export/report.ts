@@ -29,6 +29,8 @@ export interface Publication {
   readonly referrers: readonly ReferrerReport[];
   /** Whether this run made signatures, or found what it would have made. */
   readonly signed: 'signed' | 'present' | 'unsigned';
+  /** What the tag pointed at before this run, where that was another artifact. */
+  readonly previousDigest?: Digest | undefined;
 }
 
 /** How many records went which way. */

@@ -83,11 +83,14 @@ async function publish(
     },
   };
   try {
-    const publications: Publication[] = [];
+    const delivered: [Destination, Publication][] = [];
     for (const destination of destinations) {
-      publications.push(await deliverBundle(bundle, staging, destination, signer, watched));
+      delivered.push([destination, await deliverBundle(bundle, staging, destination, signer, watched)]);
     }
-    for (const destination of destinations) await tagBundle(bundle, destination, watched);
+    const publications: Publication[] = [];
+    for (const [destination, publication] of delivered) {
+      publications.push({ ...publication, previousDigest: await tagBundle(bundle, destination, watched) });
+    }
     return publications;
   } catch (error) {
     throw signal?.aborted === true && sentBytes > 0 ? incomplete(sentBytes, error) : error;

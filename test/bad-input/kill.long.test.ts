@@ -44,7 +44,7 @@ async function readBundle(reference: string): Promise<string | undefined> {
   try {
     return (await prove(reference, publicKey)).digest;
   } catch (error) {
-    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND') && /no such artifact|no OCI layout/.test(error.message))
+    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND') && /artifact not found|no OCI layout/.test(error.message))
       return undefined;
     throw error;
   }

@@ -79,6 +79,14 @@ test('text: digest, counts, what was sent and what was signed', () => {
   }
 });
 
+test('text: that nothing was signed, and what the tag was before', () => {
+  const previousDigest = `sha256:${'cd'.repeat(32)}` as Digest;
+  const moved: Publication = { ...publication, signed: 'unsigned', previousDigest };
+  const text = writeExportReport({ ...report, publications: [moved] }, 'text');
+  expect(text).toContain(`  not signed\n  the tag was ${previousDigest}\n`);
+  expect(readJson(writeExportReport({ ...report, publications: [moved] }, 'json'))).toMatchObject({ previousDigest });
+});
+
 test('text: a long list of layers is cut, and says where the rest is', () => {
   const layers = Array.from({ length: 30 }, (_, i) => ({ ...layer, title: `layer ${i}` }));
   const text = writeExportReport({ ...report, publications: [{ ...publication, layers }] }, 'text');

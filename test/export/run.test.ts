@@ -50,6 +50,16 @@ test('a second run sends nothing, signs nothing and gives the same digest', asyn
   expect(second.publications[0]?.referrers).toEqual(first.publications[0]?.referrers);
 });
 
+test('a tag that pointed at another artifact: its digest is reported', async () => {
+  const layout = await scene.layout();
+  const first = await exportTo(layout, requestFor(await scene.source(two)));
+  expect(first.publications[0]?.previousDigest).toBeUndefined();
+  const again = await exportTo(layout, requestFor(await scene.source(two)));
+  expect(again.publications[0]?.previousDigest).toBeUndefined();
+  const other = await exportTo(layout, requestFor(await scene.source([advisory('GO-2026-0003')], 'other')));
+  expect(other.publications[0]?.previousDigest).toBe(first.digest);
+});
+
 test.each(['json:raw', 'trivy:db'])('%s: nothing of a run stays in the folder for temporary files', async (profile) => {
   await exportTo(await scene.layout(), requestFor(await scene.source(two), { profile }));
   expect(await readdir(temp)).toEqual([]);

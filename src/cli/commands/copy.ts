@@ -24,6 +24,7 @@ import { type Io, writeText } from '../io.ts';
 import { isPipe, resultStream } from '../pipe.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
 import { resumable } from '../resumable.ts';
+import { requireNoTag } from '../whole-repository.ts';
 import {
   type CommonOptions,
   collect,
@@ -85,6 +86,9 @@ export function copyCommand(command: Command, io: Io): void {
 async function runCopy(io: Io, from: string, to: string, options: CopyCommandOptions): Promise<void> {
   const [sourceReference, targetReference] = [parseReference(from), parseReference(to)];
   const selection = selectionOf(options);
+  if (selection.allTags) {
+    for (const reference of [sourceReference, targetReference]) requireNoTag(reference, '--all-tags');
+  }
   if (isPipe(targetReference) && options.verify) {
     throw new CodedError('ERR_EXPORT_USAGE', '--verify: what went into a pipe cannot be read back', {
       hint: 'leave out --verify; whoever reads the pipe checks every digest',

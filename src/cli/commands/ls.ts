@@ -3,6 +3,7 @@ import { CodedError, type Descriptor } from '#core';
 import { listRoots, openRepository, parseReference, type Reference, type Repository } from '#oci';
 import { type Io, writeText } from '../io.ts';
 import { asRow } from '../one-line.ts';
+import { requireNoTag } from '../whole-repository.ts';
 import { openOptions, type TransportOptions, withListOptions, withTransportOptions } from './options.ts';
 
 interface ListOptions extends TransportOptions {
@@ -48,6 +49,7 @@ export function lsCommand(command: Command, io: Io): void {
 async function list(io: Io, text: string, options: ListOptions): Promise<void> {
   const { output, untagged } = options;
   const reference = parseReference(text);
+  requireNoTag(reference, 'ls');
   const repository = await openRepository(reference, await openOptions(io, [reference], options));
   const rows: object[] = [];
   try {

@@ -67,12 +67,13 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-const FIRST_PORT = 8080;
+/** The port that the registry takes if nothing else listens there. */
+export const firstPort = 8080;
 const PORTS_TRIED = 20;
 
 /** The embedded registry on loopback, at 8080 or the next free port. */
 export async function startOnFreePort(dataDir: string): Promise<RunningServer> {
-  for (let port = FIRST_PORT; port < FIRST_PORT + PORTS_TRIED; port++) {
+  for (let port = firstPort; port < firstPort + PORTS_TRIED; port++) {
     try {
       return await startServer({ dataDir, port });
     } catch (error) {

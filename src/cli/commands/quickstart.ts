@@ -9,7 +9,14 @@ import { createProgressLine, type ProgressLine } from '../progress.ts';
 import { packageVersion } from '../version.ts';
 import { type CommonOptions, withCommonOptions } from './options.ts';
 import { linesToPaste } from './quickstart-lines.ts';
-import { prepareKey, type QuickstartKey, sampleApp, sampleFolder, startOnFreePort } from './quickstart-place.ts';
+import {
+  firstPort,
+  prepareKey,
+  type QuickstartKey,
+  sampleApp,
+  sampleFolder,
+  startOnFreePort,
+} from './quickstart-place.ts';
 
 interface QuickstartOptions extends CommonOptions {
   readonly data: string;
@@ -125,7 +132,7 @@ function describe(
 ): string {
   const text = [
     `signing key ${key}, ${made ? 'made now' : 'found'} in ${data}/keys, with an empty password`,
-    `registry ${registry}, kept in ${data}/registry`,
+    `registry ${registry}, kept in ${data}/registry${registry.endsWith(`:${firstPort}`) ? '' : ` (port ${firstPort} is in use)`}`,
     '',
     ...artifacts.flatMap(describeResult),
     once

@@ -75,7 +75,7 @@ async function oneRoot(source: Repository, from: Reference, signal: AbortSignal)
   const name = from.kind === 'docker-archive' ? (from.digest ?? from.tag) : nameOf(from);
   const descriptor = name === undefined ? await onlyImage(source) : await source.resolve(name, { signal });
   if (descriptor !== undefined) return descriptor;
-  throw new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(from)}: there is no such artifact`, {
+  throw new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(from)}: artifact not found`, {
     hint: 'check the reference; export-center ls lists the tags that are there',
   });
 }

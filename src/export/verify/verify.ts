@@ -72,7 +72,7 @@ export async function verifyArtifact(
 }
 
 function notFound(reference: Reference): CodedError {
-  return new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(reference)}: there is no such artifact`, {
+  return new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(reference)}: artifact not found`, {
     hint: 'check the reference; export-center ls REPOSITORY lists the tags',
     details: { reference: formatReference(reference) },
   });

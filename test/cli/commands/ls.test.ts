@@ -52,6 +52,23 @@ test('a registry is asked for the list alone; with --long for each tag', async (
   expect(double.count('HEAD', /manifests/)).toBe(5);
 });
 
+test('a tag or a digest is refused, with the repository to name instead', async () => {
+  const layout = await makeLayout();
+  for (const [name, repository] of [
+    [`${place}:v1`, place],
+    [`${place}@${artifact.digest}`, place],
+    [`${layout}:v1`, layout],
+  ] as const) {
+    for (const args of [['ls'], ['copy', '--all-tags', `oci:${dir}/target`]]) {
+      expect(await cli(...args, name)).toMatchObject({
+        status: 2,
+        out: '',
+        err: expect.stringContaining(`takes a repository without a tag or digest\nhint: specify ${repository}, `),
+      });
+    }
+  }
+});
+
 test('a tag that leads to nothing is listed, and marked with --long', async () => {
   double.tags.set('team/app v2', `sha256:${'0'.repeat(64)}`);
   expect((await cli('ls', place)).out).toContain('v2\n');
