@@ -1,5 +1,6 @@
-import { type ArchiveLimits, decodeGzip, decodeTarTree, decodeZstd, type TarFile } from '#archive';
+import { type ArchiveLimits, decodeTarTree, type TarFile } from '#archive';
 import { algorithmOf, annotationKeys, CodedError, type Descriptor, Digester, isDigest } from '#core';
+import { decompressed } from '../tar.ts';
 import { digestOfFile } from './existing.ts';
 import type { OutputFolder } from './output-folder.ts';
 import { type Leftovers, PartialFile } from './partial.ts';
@@ -36,7 +37,11 @@ export async function unpackFolder(
   const packed = await listPacked(content, layer, title, into.places, signal).catch(withHint);
   if (title !== '.') await inFolder(into.root, title, async () => undefined);
   let files = 0;
-  for await (const entry of decodeTarTree(await tarOf(content, layer), layer.digest, LIMITS)) {
+  for await (const entry of decodeTarTree(
+    decompressed(content.content(), layer.digest, LIMITS),
+    layer.digest,
+    LIMITS,
+  )) {
     signal?.throwIfAborted();
     const place = packed[files++] as Packed;
     await layDown(into, place, entry);
@@ -57,7 +62,7 @@ async function listPacked(
     throw mismatch(layer, `${JSON.stringify(wanted.slice(0, 100))} is not a digest`);
   const tar = new Digester(wanted === undefined ? 'sha256' : algorithmOf(wanted));
   const hashed = async function* () {
-    for await (const chunk of await tarOf(content, layer)) {
+    for await (const chunk of decompressed(content.content(), layer.digest, LIMITS)) {
       signal?.throwIfAborted();
       tar.update(chunk);
       yield chunk;
@@ -128,19 +133,6 @@ function placeOf({ path }: TarFile, title: string, layer: Descriptor): string {
   if (title === '.' || path === title || path.startsWith(`${title}/`)) return path;
   const what = `layer ${layer.digest}: entry ${JSON.stringify(path.slice(0, 300))}: is not below ${JSON.stringify(title)}`;
   throw new CodedError('ERR_EXPORT_ARCHIVE_UNSAFE', what, { details: { digest: layer.digest, entry: path } });
-}
-
-/** The tar in the content: packed with gzip or zstd, or as it is. */
-async function tarOf(content: PartialFile, { digest }: Descriptor): Promise<AsyncIterable<Uint8Array>> {
-  const [first = new Uint8Array()] = await firstOf(content.content());
-  const magic = Buffer.from(first.subarray(0, 4)).toString('hex');
-  if (magic.startsWith('1f8b')) return decodeGzip(content.content(), digest, LIMITS);
-  return magic === '28b52ffd' ? decodeZstd(content.content(), digest, LIMITS) : content.content();
-}
-
-async function firstOf(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
-  for await (const chunk of chunks) return [chunk];
-  return [];
 }
 
 function mismatch(layer: Descriptor, what: string): CodedError {

@@ -1,26 +1,18 @@
-import { decodeGzip, decodeZstd } from '#archive';
+import { type ArchiveLimits, decodeGzip, decodeZstd, type Packing, packingOf } from '#archive';
 import { CodedError } from '#core';
 import type { ByteStream } from '../ports.ts';
 
 /** How much of a file says how it is compressed. */
-export const signatureBytes = 6;
-
-const GZIP = [0x1f, 0x8b];
-const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
-/** What is known and not supported. */
-const OTHERS = [
-  { name: 'xz', signature: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], command: 'xz -d FILE' },
-  { name: 'bzip2', signature: [0x42, 0x5a, 0x68], command: 'bunzip2 FILE' },
-] as const;
+export const signatureBytes = 10;
 
 /** How a file is compressed, by its first bytes. */
 export type Compression = 'gzip' | 'zstd' | 'other' | undefined;
 
 /** How a file is compressed that begins with these bytes. */
 export function compressionOf(start: Uint8Array): Compression {
-  if (begins(start, GZIP)) return 'gzip';
-  if (begins(start, ZSTD)) return 'zstd';
-  return OTHERS.some(({ signature }) => begins(start, signature)) ? 'other' : undefined;
+  const { name, isRead } = packingOf(start) ?? { name: 'tar', isRead: true };
+  if (name === 'gzip' || name === 'zstd') return name;
+  return isRead ? undefined : 'other';
 }
 
 /**
@@ -30,7 +22,11 @@ export function compressionOf(start: Uint8Array): Compression {
  * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID where it is damaged, or compressed in another way,
  *   ERR_EXPORT_ARCHIVE_LIMIT
  */
-export async function* decompressed(chunks: AsyncIterable<Uint8Array | string>, name: string): ByteStream {
+export async function* decompressed(
+  chunks: AsyncIterable<Uint8Array | string>,
+  name: string,
+  limits?: Partial<ArchiveLimits>,
+): ByteStream {
   const iterator = asBytes(chunks)[Symbol.asyncIterator]();
   try {
     let start: Uint8Array = new Uint8Array(0);
@@ -41,10 +37,10 @@ export async function* decompressed(chunks: AsyncIterable<Uint8Array | string>, 
     }
     const whole = following(start, iterator);
     const compression = compressionOf(start);
-    if (compression === 'gzip') yield* decodeGzip(whole, name);
-    else if (compression === 'zstd') yield* decodeZstd(whole, name);
+    if (compression === 'gzip') yield* decodeGzip(whole, name, limits);
+    else if (compression === 'zstd') yield* decodeZstd(whole, name, limits);
     else if (compression === undefined) yield* whole;
-    else throw unsupported(start, name);
+    else throw unsupported(packingOf(start), name);
   } finally {
     await iterator.return?.(undefined);
   }
@@ -59,18 +55,10 @@ async function* asBytes(chunks: AsyncIterable<Uint8Array | string>): ByteStream 
   for await (const chunk of chunks) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
 }
 
-function begins(bytes: Uint8Array, signature: readonly number[]): boolean {
-  return signature.every((byte, i) => bytes[i] === byte);
-}
-
-function unsupported(start: Uint8Array, name: string): CodedError {
-  const other = OTHERS.find(({ signature }) => begins(start, signature));
-  return new CodedError(
-    'ERR_EXPORT_ARCHIVE_INVALID',
-    `${name}: compressed with ${other?.name}, which is not supported`,
-    {
-      hint: `unpack it first: ${other?.command}`,
-      details: { name },
-    },
-  );
+function unsupported(packing: Packing | undefined, name: string): CodedError {
+  const what = `${name}: compressed with ${packing?.name}, which is not supported`;
+  return new CodedError('ERR_EXPORT_ARCHIVE_INVALID', what, {
+    hint: `unpack it first: ${packing?.command} FILE`,
+    details: { name },
+  });
 }
