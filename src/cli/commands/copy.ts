@@ -9,6 +9,7 @@ import {
   type Repository,
   verifyContents,
 } from '#oci';
+import { requireNoTag } from '../artifact.ts';
 import {
   type CopyResult,
   type CopyRootList,
@@ -24,7 +25,6 @@ import { type Io, writeText } from '../io.ts';
 import { isPipe, resultStream } from '../pipe.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
 import { resumable } from '../resumable.ts';
-import { requireNoTag } from '../whole-repository.ts';
 import {
   type CommonOptions,
   collect,

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { CodedError, type Descriptor } from '#core';
 import { listRoots, openRepository, parseReference, type Reference, type Repository } from '#oci';
+import { requireNoTag } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { asRow } from '../one-line.ts';
-import { requireNoTag } from '../whole-repository.ts';
 import { openOptions, type TransportOptions, withListOptions, withTransportOptions } from './options.ts';
 
 interface ListOptions extends TransportOptions {
