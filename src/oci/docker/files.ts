@@ -178,6 +178,10 @@ class DockerFiles implements LayoutFiles {
     return 'bytes' in blob ? blob.bytes.byteLength : blob.size;
   }
 
+  async blobPaths(): Promise<readonly string[]> {
+    return [...this.#blobs.keys()].filter((path) => path.startsWith('blobs/'));
+  }
+
   async *read(path: string, range?: ByteRange, lend?: boolean): ByteStream {
     const blob = this.#blobs.get(path);
     if (blob === undefined) return;

@@ -1,4 +1,4 @@
-import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   compareText,
@@ -49,6 +49,11 @@ export class ArchiveFiles implements LayoutFiles {
     const staged = path.startsWith('blobs/') && (await this.#stage.sizeOf(path)) !== undefined;
     const files = staged ? this.#stage : this.#base;
     if (files !== undefined) yield* files.read(path, range, lend);
+  }
+
+  async blobPaths(): Promise<readonly string[]> {
+    const held = ((await this.#base?.blobPaths()) ?? []).filter((path) => !this.#dropped.has(path));
+    return [...new Set([...held, ...(await this.#stage.blobPaths())])];
   }
 
   /** Takes a blob that is gathered into the next tar. */
@@ -109,7 +114,7 @@ export class ArchiveFiles implements LayoutFiles {
   }
 
   async #list(index: Uint8Array): Promise<TarFile[]> {
-    const staged = (await blobsBelow(this.#stage.root)).filter((path) => this.#pushed.has(path));
+    const staged = (await this.#stage.blobPaths()).filter((path) => this.#pushed.has(path));
     const held = [...(this.#base?.paths() ?? [])].filter((path) => !this.#dropped.has(path));
     return tarFilesOf(this, new Set([...held, ...staged]), index, this.#path);
   }
@@ -145,24 +150,6 @@ function fileOf(path: string, bytes: Uint8Array): TarFile {
     yield bytes;
   };
   return { path, size: bytes.byteLength, content: content() };
-}
-
-/** The paths of all blobs in a layout's folder. */
-export async function blobsBelow(root: string): Promise<string[]> {
-  const paths: string[] = [];
-  for (const algorithm of await namesIn(join(root, 'blobs'))) {
-    for (const name of await namesIn(join(root, 'blobs', algorithm))) paths.push(`blobs/${algorithm}/${name}`);
-  }
-  return paths;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return [];
-    throw fileError(error, folder);
-  }
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array, path: string): Promise<void> {

@@ -13,6 +13,8 @@ export interface LayoutFiles {
   sizeOf(path: string): Promise<number | undefined>;
   /** The bytes of the file or of a closed range of it; `lend` as in FetchOptions. Opens it when the first is asked for. */
   read(path: string, range?: ByteRange, lend?: boolean): ByteStream;
+  /** The paths below `blobs/`, in no order. */
+  blobPaths(): Promise<readonly string[]>;
 }
 
 /** Where the content of a digest lies below the root of a layout (image-spec v1.1.1 image-layout.md#blobs). */
@@ -45,6 +47,17 @@ export class FolderFiles implements LayoutFiles {
   async sizeOf(path: string): Promise<number | undefined> {
     const found = await orAbsent(stat(join(this.root, path)), join(this.root, path));
     return found?.isFile() ? found.size : undefined;
+  }
+
+  async blobPaths(): Promise<readonly string[]> {
+    const blobs = join(this.root, 'blobs');
+    const paths: string[] = [];
+    for (const algorithm of (await orAbsent(readdir(blobs), blobs)) ?? []) {
+      const folder = join(blobs, algorithm);
+      const names = (await orAbsent(readdir(folder), folder)) ?? [];
+      for (const name of names) paths.push(`blobs/${algorithm}/${name}`);
+    }
+    return paths;
   }
 
   async hasBlobs(): Promise<boolean> {

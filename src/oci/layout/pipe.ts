@@ -7,7 +7,7 @@ import { collect } from '../content.ts';
 import type { ContentReader, OperationOptions, PushOptions, PushOutcome, Repository } from '../ports.ts';
 import { decompressed, encodeLayoutTar } from '../tar.ts';
 import { notLayout, openReadOnly } from './archive.ts';
-import { blobsBelow, tarFilesOf } from './archive-files.ts';
+import { tarFilesOf } from './archive-files.ts';
 import { FolderFiles } from './files.ts';
 import { maxIndexBytes } from './index-file.ts';
 import { checkHasIndex, indexPath, isLayout } from './index-source.ts';
@@ -82,7 +82,7 @@ class PipedLayout extends Layout {
     const files = new FolderFiles(this.#root);
     if ((await files.sizeOf(indexPath)) === undefined) return;
     const index = await collect(files.read(indexPath), maxIndexBytes, NAME);
-    for await (const chunk of encodeLayoutTar(await tarFilesOf(files, await blobsBelow(this.#root), index, NAME))) {
+    for await (const chunk of encodeLayoutTar(await tarFilesOf(files, await files.blobPaths(), index, NAME))) {
       await send(this.#output, chunk);
     }
   }

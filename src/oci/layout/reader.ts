@@ -40,8 +40,11 @@ export class LayoutReader {
     this.#index = index;
     this.#repository = options.repository;
     this.#referrers = new ReferrerTable(
-      (digest) => this.#bytesOf(digest),
-      (digest) => collect(files.read(blobPath(digest)), maxManifestBytes, `${name}: ${digest}`),
+      {
+        read: (digest) => this.#bytesOf(digest),
+        raw: (digest) => collect(files.read(blobPath(digest)), maxManifestBytes, `${name}: ${digest}`),
+        candidates: () => this.#manifestCandidates(),
+      },
       name,
     );
     this.#saved = new SavedSignatures((digest) => this.#bytesOf(digest));
@@ -198,6 +201,18 @@ export class LayoutReader {
       return { mediaType, digest, size: size as number };
     }
     return this.#detect(digest);
+  }
+
+  /** The blobs that begin as a JSON object does and are no larger than a manifest, in byte order. */
+  async *#manifestCandidates(): AsyncGenerator<Digest> {
+    for (const path of [...(await this.#files.blobPaths())].sort(compareText)) {
+      const [, algorithm, hex] = path.split('/');
+      const digest = `${algorithm}:${hex}`;
+      const size = (await this.#files.sizeOf(path)) ?? 0;
+      if (!isDigest(digest) || size === 0 || size > maxManifestBytes) continue;
+      const start = await collect(this.#files.read(path, { start: 0, end: 0 }), 1, path);
+      if (start[0] === 0x7b) yield digest;
+    }
   }
 
   /** The bytes of what may be a manifest, checked; undefined where it is missing or too large for one. */

@@ -1,5 +1,6 @@
-import { type CodedError, type Descriptor, type Digest, isCoded } from '#core';
+import { type CodedError, type Descriptor, type Digest, isCoded, isManifestType } from '#core';
 import { detectManifestType, parseManifest, parseUnknownManifest, referrerDescriptor } from '../manifest.ts';
+import { isSavedImage } from './entry-name.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';
 
 /** What finding referrers needs to know of a manifest. */
@@ -13,26 +14,30 @@ interface ManifestFacts {
 
 type Table = ReadonlyMap<Digest, readonly Descriptor[]>;
 
-/** Who refers to whom among the manifests that an index leads to; looked up once for each state of the index. */
+/** What the table reads of a layout. */
+export interface ReferrerTableSource {
+  /** The bytes of what may be a manifest, checked; undefined where they are missing. */
+  read(digest: Digest): Promise<Uint8Array | undefined>;
+  /** The same, unchecked. */
+  raw(digest: Digest): Promise<Uint8Array>;
+  /** The digests of all blobs that may be manifests, whether the index lists them or not. */
+  candidates(): AsyncIterable<Digest>;
+}
+
+/**
+ * Who refers to whom among the manifests that an index leads to; looked up once for each state of the index. In layouts
+ * of `cosign save` also among those that it does not list: cosign 3 writes the index anew for each sigstore bundle that
+ * it saves, and `cosign load` finds them by their subjects.
+ */
 export class ReferrerTable {
-  readonly #read: (digest: Digest) => Promise<Uint8Array | undefined>;
-  readonly #raw: (digest: Digest) => Promise<Uint8Array>;
+  readonly #source: ReferrerTableSource;
   readonly #place: string;
   /** Content does not change under its digest, so a manifest is looked at once. */
   readonly #looked = new Map<Digest, ManifestFacts>();
   #last: { readonly index: LayoutIndex; readonly table: Table } | undefined;
 
-  /**
-   * @param read the bytes of what may be a manifest, checked; undefined where they are missing
-   * @param raw the same, unchecked
-   */
-  constructor(
-    read: (digest: Digest) => Promise<Uint8Array | undefined>,
-    raw: (digest: Digest) => Promise<Uint8Array>,
-    place: string,
-  ) {
-    this.#read = read;
-    this.#raw = raw;
+  constructor(source: ReferrerTableSource, place: string) {
+    this.#source = source;
     this.#place = place;
   }
 
@@ -67,14 +72,28 @@ export class ReferrerTable {
       const facts = this.#looked.get(digest) ?? (await this.#look(digest, mediaType));
       isWhole &&= facts !== undefined;
       queue.push(...(facts?.children ?? []).map((child) => ({ digest: child, mediaType: undefined })));
-      if (facts?.subject === undefined) continue;
-      table.set(facts.subject, [...(table.get(facts.subject) ?? []), facts.listing]);
+      if (facts !== undefined) addTo(table, facts);
     }
+    if (index.entries.some(isSavedImage)) await this.#addUnlisted(table, seen, signal);
     return { table, isWhole };
   }
 
+  /** Of what nothing lists, only what is a manifest for certain: any JSON may have a member called subject. */
+  async #addUnlisted(
+    table: Map<Digest, Descriptor[]>,
+    seen: ReadonlySet<Digest>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    for await (const digest of this.#source.candidates()) {
+      signal?.throwIfAborted();
+      if (seen.has(digest)) continue;
+      const facts = this.#looked.get(digest) ?? (await this.#look(digest, undefined));
+      if (facts !== undefined && isManifestType(facts.listing.mediaType)) addTo(table, facts);
+    }
+  }
+
   async #look(digest: Digest, listedAs: unknown): Promise<ManifestFacts | undefined> {
-    const facts = await this.#read(digest).then(
+    const facts = await this.#source.read(digest).then(
       (bytes) => bytes && this.#factsIn(bytes, digest, typeof listedAs === 'string' ? listedAs : undefined),
       (error: unknown) => this.#factsOfDamaged(error, digest),
     );
@@ -84,7 +103,7 @@ export class ReferrerTable {
 
   async #factsOfDamaged(error: unknown, digest: Digest): Promise<ManifestFacts> {
     if (!isCoded(error, 'ERR_EXPORT_DIGEST_MISMATCH')) throw error;
-    const text = Buffer.from(await this.#raw(digest)).toString('latin1');
+    const text = Buffer.from(await this.#source.raw(digest)).toString('latin1');
     const names = new Set([...text.matchAll(/sha(?:256|512):[0-9a-f]{64,128}/g)].map(([name]) => name));
     const listing = { mediaType: '', digest, size: 0 };
     return { listing, subject: undefined, children: [], damage: { error, names } };
@@ -106,6 +125,10 @@ export class ReferrerTable {
       return factsOfUnknown(bytes, mediaType, digest);
     }
   }
+}
+
+function addTo(table: Map<Digest, Descriptor[]>, { subject, listing }: ManifestFacts): void {
+  if (subject !== undefined) table.set(subject, [...(table.get(subject) ?? []), listing]);
 }
 
 /** Of a manifest that cannot be followed: that it refers to its subject can be told. */

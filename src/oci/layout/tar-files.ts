@@ -74,6 +74,10 @@ export class TarFiles implements LayoutFiles {
     return this.#places.keys();
   }
 
+  async blobPaths(): Promise<readonly string[]> {
+    return [...this.#places.keys()].filter((path) => path.startsWith('blobs/'));
+  }
+
   async hasBlobs(): Promise<boolean> {
     return this.#places.keys().some((path) => path.startsWith('blobs/'));
   }
