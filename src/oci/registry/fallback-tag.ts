@@ -27,7 +27,8 @@ export async function readFallback(
   subject: Digest,
   options: OperationOptions,
 ): Promise<readonly Descriptor[]> {
-  return (await readIndex(remote, fallbackTag(subject), options))?.index.manifests ?? [];
+  const found = await readIndex(remote, subject, options);
+  return found === undefined || found === 'subject' ? [] : found.manifests;
 }
 
 /**
@@ -43,35 +44,38 @@ export class FallbackTags {
   }
 
   add(subject: Digest, entry: Descriptor, options: OperationOptions): Promise<void> {
-    return this.#edit(fallbackTag(subject), { add: entry }, options);
+    return this.#edit(subject, { add: entry }, options);
   }
 
   remove(subject: Digest, digest: Digest, options: OperationOptions): Promise<void> {
-    return this.#edit(fallbackTag(subject), { remove: digest }, options);
+    return this.#edit(subject, { remove: digest }, options);
   }
 
-  async #edit(tag: string, edit: Edit, options: OperationOptions): Promise<void> {
-    const queue = this.#queues.get(tag) ?? { edits: [], running: undefined };
-    this.#queues.set(tag, queue);
+  async #edit(subject: Digest, edit: Edit, options: OperationOptions): Promise<void> {
+    const queue = this.#queues.get(subject) ?? { edits: [], running: undefined };
+    this.#queues.set(subject, queue);
     queue.edits.push(edit);
     while (queue.edits.includes(edit)) {
-      queue.running ??= this.#write(tag, queue, options).finally(() => {
+      queue.running ??= this.#write(subject, queue, options).finally(() => {
         queue.running = undefined;
       });
       await queue.running;
     }
   }
 
-  async #write(tag: string, queue: Queue, options: OperationOptions): Promise<void> {
+  async #write(subject: Digest, queue: Queue, options: OperationOptions): Promise<void> {
+    const tag = fallbackTag(subject);
     const edits = [...queue.edits];
     const gone = new Set<Digest>();
     let failure: unknown;
     try {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
         const began = performance.now();
-        const found = await readIndex(this.#remote, tag, options);
-        if (edits.every((edit) => isDone(found?.index, edit))) return;
-        const merged = merge(found?.index, edits, gone);
+        const found = await readIndex(this.#remote, subject, options);
+        const index = found === 'subject' ? undefined : found;
+        if (edits.every((edit) => isDone(index, edit))) return;
+        if (found === 'subject') throw keepsNoTag(this.#remote, tag);
+        const merged = merge(index, edits, gone);
         failure = await this.#put(tag, merged, options);
         if (failure !== undefined) for (const digest of await this.#findGone(merged, options)) gone.add(digest);
         // Whoever read before this writing has written by then, and it shows.
@@ -138,14 +142,32 @@ function merge(index: ImageIndex | undefined, edits: readonly Edit[], gone: Read
   return { manifests, ...packIndex({ manifests, ...(index === undefined ? {} : { annotations: index.annotations }) }) };
 }
 
-async function readIndex(remote: Remote, tag: string, options: OperationOptions) {
+/**
+ * The index under the fallback tag of a subject. Some registries take that tag for the digest that it spells, and answer
+ * with the subject, which says nothing of referrers.
+ */
+async function readIndex(
+  remote: Remote,
+  subject: Digest,
+  options: OperationOptions,
+): Promise<ImageIndex | 'subject' | undefined> {
+  const tag = fallbackTag(subject);
   const descriptor = await resolveManifest(remote, tag, options);
   if (descriptor === undefined) return undefined;
+  if (descriptor.digest === subject) return 'subject';
   const name = `${remote.name}:${tag}`;
   const manifest = parseManifest(await getManifest(remote, descriptor, options), descriptor.mediaType, name);
-  if (manifest.kind === 'index' && isIndexType(descriptor.mediaType)) return { index: manifest };
+  if (manifest.kind === 'index' && isIndexType(descriptor.mediaType)) return manifest;
   throw new CodedError('ERR_EXPORT_REGISTRY_PROTOCOL', `${name}: lists referrers, and is no index`, {
     hint: 'another client misused this tag; have it removed or renamed by its maker',
+    details: { place: remote.name, tag },
+  });
+}
+
+function keepsNoTag(remote: Remote, tag: string): CodedError {
+  const what = `${remote.name}:${tag}: the registry takes this tag for a digest, so it cannot list referrers`;
+  return new CodedError('ERR_EXPORT_UNSUPPORTED', what, {
+    hint: 'push to a registry that has the referrers API or keeps tags of this form',
     details: { place: remote.name, tag },
   });
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import type { Digest } from '#core';
+import { packIndex } from '#oci';
 import { readJson } from '../../core/read-json.ts';
-import { listAll, pushArtifact } from '../content.ts';
+import { inPieces, listAll, pushArtifact } from '../content.ts';
 import { useFaulty } from './faulty.ts';
 
 const faulty = useFaulty();
@@ -76,4 +78,47 @@ test('fallback tag: one that is no index is not overwritten', async () => {
     code: 'ERR_EXPORT_REGISTRY_PROTOCOL',
   });
   expect(faulty.double.tags.get(`a ${tag}`)).toBe(before);
+});
+
+/** Takes a fallback tag for the digest that it spells, as one large registry does. */
+function resolveDashes(): void {
+  faulty.double.fault = (request, response, path) => {
+    const hex = /\/manifests\/sha256-([0-9a-f]{64})$/.exec(path)?.[1];
+    if (hex === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return false;
+    const found = faulty.double.manifests.get(`a sha256:${hex}`);
+    response.writeHead(found === undefined ? 404 : 200, {
+      'content-type': found?.type ?? 'text/plain',
+      'content-length': found?.bytes.byteLength ?? 0,
+      'docker-content-digest': `sha256:${hex}`,
+    });
+    response.end(request.method === 'GET' ? found?.bytes : undefined);
+    return true;
+  };
+}
+
+test('fallback tag: a subject that answers for its own tag has no referrers', async () => {
+  await faulty.restart({ referrers: false });
+  resolveDashes();
+  const repository = await faulty.open();
+  const child = await pushArtifact(repository, 'child');
+  const annotated = { ...child, artifactType: 'x/y', annotations: { a: 'b' } };
+  const { descriptor, bytes } = packIndex({ manifests: [annotated] });
+  await repository.push(descriptor, inPieces(bytes, 100));
+  for (const { digest } of [child, descriptor]) expect(await listAll(repository.referrers(digest))).toEqual([]);
+});
+
+test('fallback tag: where it cannot be kept, a referrer is refused and nothing is overwritten', async () => {
+  await faulty.restart({ referrers: false });
+  resolveDashes();
+  const repository = await faulty.open();
+  const root = await pushArtifact(repository, 'root');
+  await expect(pushArtifact(repository, 'sig', { subject: root })).rejects.toMatchObject({
+    code: 'ERR_EXPORT_UNSUPPORTED',
+    message: expect.stringContaining('the registry takes this tag for a digest'),
+  });
+  expect(faulty.double.tags.size).toBe(0);
+  // Nothing lists it, so it can be deleted.
+  const lone = faulty.double.manifests.keys().find((key) => key !== `a ${root.digest}`) as string;
+  const { bytes, type } = faulty.double.manifests.get(lone) as { bytes: Buffer; type: string };
+  expect(await repository.delete({ mediaType: type, digest: lone.slice(2) as Digest, size: bytes.length })).toBe(true);
 });
