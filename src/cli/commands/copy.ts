@@ -72,7 +72,10 @@ export function copyCommand(command: Command, io: Io): void {
       collect,
     )
     .option('--exclude <glob>', 'with --all-tags, no tags that match (repeats)', collect)
-    .option('--semver <range>', 'with --all-tags, only tags that are versions in this range, such as ">=1.2 <2"')
+    .option(
+      '--semver <range>',
+      'with --all-tags, only tags that are versions in this range, such as ">=1.2 <2"; ">=1.2-0" takes in pre-releases and suffixes',
+    )
     .option('--platform <os/arch>', 'of an index only the image for OS/ARCH[/VARIANT], such as linux/arm64')
     .option('--check-all', 'ask a registry for each blob, also below manifests that it has', false)
     .option('--verify', 'afterwards read everything back from the target and check its digest', false)

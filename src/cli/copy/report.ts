@@ -1,4 +1,4 @@
-import { CodedError, type Descriptor, type ErrorCode } from '#core';
+import { CodedError, type Descriptor, type ErrorCode, isManifestType } from '#core';
 import type { CopyReport, Shortfall } from '#oci';
 import { formatBytes, plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
@@ -188,12 +188,23 @@ function nextStep({ missing, unsupported, refused, report }: CopyResult): string
   const lasts = (list: readonly Shortfall[]) => list.some(({ mayPass }) => !mayPass);
   const steps: string[] = [];
   const lasting = new Set(missing.filter(({ mayPass }) => !mayPass).map(faultAtSource));
-  for (const [fault, step] of Object.entries(AT_SOURCE)) if (lasting.has(fault as FaultAtSource)) steps.push(step);
+  for (const [fault, step] of Object.entries(AT_SOURCE)) {
+    // docker save and nerdctl save write the index of all platforms beside the image of one.
+    const isPlatform = fault === 'missing' && missing.some(isMissingChild);
+    const whole = isPlatform ? `${step}, or choose a platform that is there with --platform` : step;
+    if (lasting.has(fault as FaultAtSource)) steps.push(whole);
+  }
   if (lasts(refused)) steps.push('ask who runs the target about what it refused, in its own words in the report');
   if (unsupported.length > 0) steps.push('have what is of an unsupported type pushed again as OCI image manifests');
   if (report.conflicts.length > 0) steps.push('choose for each tag that was left: delete it at the target, or keep it');
   if (steps.length === 0) return 'run it again: what is there is kept';
   return `${steps.join(' and ')}, then copy again: what is there is kept`;
+}
+
+/** Whether it is a manifest that an index names. */
+function isMissingChild({ descriptor, namedBy, mayPass, code }: Shortfall): boolean {
+  if (mayPass || code !== 'ERR_EXPORT_NOT_FOUND' || namedBy === undefined) return false;
+  return descriptor !== undefined && isManifestType(descriptor.mediaType);
 }
 
 /** What can be wrong with content that the source lists, and the next step for each. */

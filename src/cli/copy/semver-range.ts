@@ -1,4 +1,4 @@
-/** A version as semver.org 2.0.0 has it, with or without a `v` before it. */
+/** A version as semver.org 2.0.0 has it. */
 export interface SemanticVersion {
   readonly numbers: readonly [number, number, number];
   /** Empty for a release. */
@@ -13,16 +13,20 @@ interface Comparator {
 /** What versions are wanted: any of several lists of bounds. */
 export type SemverRange = readonly (readonly Comparator[])[];
 
-const VERSION = /^v?(\d{1,15})\.(\d{1,15})\.(\d{1,15})(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$/;
+/** One to three numbers. */
+const VERSION = /^v?(\d{1,15})(?:\.(\d{1,15}))?(?:\.(\d{1,15}))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$/;
 /** Two or three numbers of which the last may be a wildcard. */
 const PARTIAL = /^v?(\d{1,15}|[xX*])(?:\.(\d{1,15}|[xX*]))?(?:\.(\d{1,15}|[xX*]))?(?:-([0-9A-Za-z.-]+))?$/;
 const TERM = /^(>=|<=|>|<|=|\^|~)?(.*)$/s;
 
-/** The version that a tag spells; undefined where it spells none. */
+/**
+ * The version that a tag spells, with or without a `v`; numbers that are left out are 0, as Helm and Flux have it: `3.22`
+ * is 3.22.0. Undefined where it spells none.
+ */
 export function parseSemanticVersion(text: string): SemanticVersion | undefined {
   const match = VERSION.exec(text);
   if (match === null) return undefined;
-  const [, major, minor, patch, pre] = match;
+  const [, major, minor = '0', patch = '0', pre] = match;
   const preRelease = pre === undefined ? [] : pre.split('.');
   if (preRelease.some((part) => part === '')) return undefined;
   return { numbers: [Number(major), Number(minor), Number(patch)], preRelease };
@@ -78,7 +82,8 @@ function parseTerm(text: string): readonly Comparator[] | undefined {
   if (match === null) return undefined;
   const [major, minor, patch] = match.slice(1, 4).map((part) => (/^\d/.test(part ?? '') ? Number(part) : undefined));
   const preRelease = match[4]?.split('.') ?? [];
-  if (preRelease.length > 0 && patch === undefined) return undefined;
+  // `>=1.2-0` takes in the pre-releases of 1.2.0; what `^1.2-0` would be is for nobody to guess.
+  if (preRelease.length > 0 && patch === undefined && operator !== '>=' && operator !== '<') return undefined;
   if (major === undefined) return ['<', '>'].includes(operator) ? undefined : [];
   const low: SemanticVersion = { numbers: [major, minor ?? 0, patch ?? 0], preRelease };
   const next = nextOf(major, minor, patch, operator);

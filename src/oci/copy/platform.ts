@@ -1,6 +1,14 @@
-import { CodedError, type Descriptor, isIndexType, type JsonObject, mediaTypes, parseJsonObject } from '#core';
+import {
+  CodedError,
+  type Descriptor,
+  isCoded,
+  isManifestType,
+  type JsonObject,
+  mediaTypes,
+  parseJsonObject,
+} from '#core';
 import { bareDescriptor, fetchBytes } from '../content.ts';
-import { parseManifest } from '../manifest.ts';
+import { type ImageIndex, parseManifest } from '../manifest.ts';
 import type { OperationOptions, Repository } from '../ports.ts';
 
 /** What an image runs on (image-spec v1.1.1 image-index.md, `platform`). */
@@ -46,8 +54,8 @@ export function formatPlatform({ os, architecture, variant }: Platform): string 
 }
 
 /**
- * The manifest for a platform: of an index the first that fits, else the manifest itself where its config does not say
- * another platform.
+ * The manifest for a platform: of an index the first that is marked with it, else the first without a mark whose config
+ * says it; of an image the manifest itself where its config does not say another platform.
  *
  * @throws CodedError ERR_EXPORT_NOT_FOUND where there is none, with those that there are in the hint
  */
@@ -82,22 +90,39 @@ async function search(
 ): Promise<Descriptor | undefined> {
   const name = `${repository.name}: ${descriptor.digest}`;
   const manifest = parseManifest(await fetchBytes(repository, descriptor, options), descriptor.mediaType, name);
-  if (manifest.kind === 'artifact') return descriptor;
-  if (manifest.kind === 'manifest') {
-    const own = await platformOfImage(repository, manifest.config, options);
-    if (own === undefined || fits(own, platform)) return descriptor;
-    options.seen.push(formatPlatform(own));
-    return undefined;
-  }
-  for (const child of manifest.manifests) {
+  if (manifest.kind === 'index') return searchIndex(repository, manifest, platform, options);
+  const own = manifest.kind === 'artifact' ? undefined : await platformOfImage(repository, manifest.config, options);
+  // What an index lists without saying what it runs on, and does not say itself, is not for a platform.
+  if (own === undefined) return options.depth === 0 ? descriptor : undefined;
+  if (fits(own, platform)) return descriptor;
+  options.seen.push(formatPlatform(own));
+  return undefined;
+}
+
+async function searchIndex(
+  repository: Repository,
+  { manifests }: ImageIndex,
+  platform: Platform,
+  options: Search,
+): Promise<Descriptor | undefined> {
+  const unmarked: Descriptor[] = [];
+  for (const child of manifests) {
     const own = platformIn(child.platform as JsonObject | undefined);
     if (own !== undefined && fits(own, platform)) return child;
     if (own !== undefined) options.seen.push(formatPlatform(own));
-    if (own !== undefined || !isIndexType(child.mediaType) || options.depth >= MAX_DEPTH) continue;
-    const found = await search(repository, child, platform, { ...options, depth: options.depth + 1 });
+    else if (child.platform === undefined && isManifestType(child.mediaType)) unmarked.push(child);
+  }
+  if (options.depth >= MAX_DEPTH) return undefined;
+  for (const child of unmarked) {
+    const found = await search(repository, child, platform, { ...options, depth: options.depth + 1 }).catch(unlessGone);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** An archive of one platform may list manifests that it does not hold. */
+function unlessGone(error: unknown): undefined {
+  if (!isCoded(error, 'ERR_EXPORT_NOT_FOUND')) throw error;
 }
 
 async function platformOfImage(

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Descriptor } from '#core';
 import { compileGlob } from '#evidence';
-import { type Layout, openLayout, packIndex } from '#oci';
+import { type Layout, openLayout, packIndex, packManifest } from '#oci';
 import { isInRange, parseSemanticVersion, parseSemverRange } from '../../../src/cli/copy/semver-range.ts';
-import { inPieces, pushArtifact } from '../../oci/content.ts';
+import { describe, inPieces, pushArtifact } from '../../oci/content.ts';
 import { cli, cliJson } from '../command-line.ts';
 
 let dir: string;
@@ -53,6 +54,9 @@ test.each([
   ['1.2 - 1.4', ['1.2.0', '1.4.9'], ['1.5.0']],
   ['1.0.0 || >= 3', ['1.0.0', '3.0.0'], ['2.0.0']],
   ['>1.2, <=1.4.0', ['1.3.0', '1.4.0'], ['1.2.5', '1.4.1']],
+  ['>=3.22', ['3.22', 'v3.23', '4', '3.22.1'], ['3.21', '3.22-alpine', '3.23-rc.1', 'latest', '3.22.1_9-jre']],
+  ['>=3.22-0', ['3.22', '3.22-alpine', '3.23-rc.1'], ['3.21', '3.21-alpine']],
+  ['>=1.2-0 <1.3-0', ['1.2-rc.1', '1.2', '1.2.9'], ['1.3-rc.1', '1.1']],
   ['>=1.0.0-rc.1', ['1.0.0-rc.1', '1.0.0-rc.10', '1.0.0'], ['1.0.0-beta', '0.9.0']],
   ['*', ['0.0.1', '9.0.0'], ['1.0.0-rc']],
 ])('semver %s', (text, inside, outside) => {
@@ -67,7 +71,7 @@ test.each([
   });
 });
 
-test.each(['', '1.2.3.4', 'latest', '>=', '1.2 -', '^a'])('semver refuses %j', (text) => {
+test.each(['', '1.2.3.4', 'latest', '>=', '1.2 -', '^a', '^1.2-0', '>1.2-0'])('semver refuses %j', (text) => {
   expect(parseSemverRange(text)).toBeUndefined();
 });
 
@@ -113,6 +117,55 @@ test('--platform copies the image of an index for it', async () => {
     err: expect.stringContaining('choose one of linux/amd64, linux/arm64/v8'),
   });
   expect(await cli('copy', '--platform=linux', `${place('l')}:1`, place('w'))).toMatchObject({ status: 2 });
+});
+
+test('--platform finds an image that the index does not mark by its config, after those that are marked', async () => {
+  const image = async (architecture: string, text: string) => {
+    const config = Buffer.from(JSON.stringify({ os: 'linux', architecture, text }));
+    const blob = describe(config, 'application/vnd.oci.image.config.v1+json');
+    await layout.push(blob, inPieces(config, 100));
+    const packed = packManifest({ config: blob, layers: [] });
+    await layout.push(packed.descriptor, inPieces(packed.bytes, 100));
+    return packed.descriptor;
+  };
+  const [bare, marked, other] = [await image('arm', 'bare'), await image('arm', 'marked'), await image('s390x', '')];
+  const artifact = await pushArtifact(layout, 'artifact');
+  const absent = { ...describe(Buffer.from('absent'), artifact.mediaType), size: 6 };
+  const attestation = { ...(await image('mips', '')), platform: { os: 'unknown', architecture: 'unknown' } };
+  const index = async (tag: string, manifests: Descriptor[]) => {
+    const { descriptor, bytes } = packIndex({ manifests });
+    await layout.push(descriptor, inPieces(bytes, 100));
+    await layout.tag(descriptor, tag);
+  };
+  await index('1', [absent, artifact, attestation, other, bare]);
+  await index('2', [bare, { ...marked, platform: { os: 'linux', architecture: 'arm' } }]);
+  const chosen = async (tag: string, platform: string) => {
+    const target = place(`${tag}-${platform}`);
+    const { status, err } = await cli('copy', `--platform=linux/${platform}`, `${place('l')}:${tag}`, target);
+    return status === 0 ? await cliJson('ls', '--long', target) : err;
+  };
+  expect(await chosen('1', 'arm')).toMatchObject({ tags: [{ digest: bare.digest }] });
+  expect(await chosen('1', 's390x')).toMatchObject({ tags: [{ digest: other.digest }] });
+  expect(await chosen('2', 'arm')).toMatchObject({ tags: [{ digest: marked.digest }] });
+  expect(await chosen('1', 'mips')).toContain('choose one of linux/s390x, linux/arm');
+});
+
+test('an index that lists images which an archive does not hold says to choose a platform', async () => {
+  const held = await pushArtifact(layout, 'held');
+  const absent = describe(Buffer.from('absent'), held.mediaType);
+  const { descriptor, bytes } = packIndex({
+    manifests: [
+      { ...absent, platform: { os: 'linux', architecture: 'arm64' } },
+      { ...held, platform: { os: 'linux', architecture: 'amd64' } },
+    ],
+  });
+  await layout.push(descriptor, inPieces(bytes, 100));
+  await layout.tag(descriptor, '1');
+  expect(await cli('copy', `${place('l')}:1`, place('whole'))).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('or choose a platform that is there with --platform'),
+  });
+  expect(await cli('copy', '--platform=linux/amd64', `${place('l')}:1`, place('one'))).toMatchObject({ status: 0 });
 });
 
 const sha = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
