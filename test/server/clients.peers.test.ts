@@ -119,6 +119,27 @@ describePeers(names, 'clients of the registry', () => {
     expect((await runPeer('oras', ['repo', 'tags', '--plain-http', `${address}/files`])).stdout).toBe('');
   });
 
+  test('crane, oras and regctl list the repositories, in pages too', async () => {
+    const { layout } = await makeImage();
+    const { address } = await start();
+    const repositories = ['team/a', 'team/b/c', 'z'];
+    for (const name of repositories) succeeded(await clients.oras.push(layout, `${address}/${name}:v1`));
+    const lines = ({ code, stdout, stderr }: RunResult) => {
+      expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+      return stdout.split('\n').filter((line) => line !== '');
+    };
+    expect(lines(await run('crane', ['catalog', '--insecure', address]))).toEqual(repositories);
+    expect(lines(await run('oras', ['repo', 'ls', '--plain-http', address]))).toEqual(repositories);
+    expect(lines(await run('oras', ['repo', 'ls', '--plain-http', `${address}/team`]))).toEqual(['a', 'b/c']);
+    expect(lines(await run('oras', ['repo', 'ls', '--plain-http', '--last', 'team/a', address]))).toEqual(
+      repositories.slice(1),
+    );
+    const listed = ['repo', 'ls', address];
+    expect(lines(await regctl(`${address}/`, listed))).toEqual(repositories);
+    expect(lines(await regctl(`${address}/`, [...listed, '--limit', '2']))).toEqual(repositories.slice(0, 2));
+    expect(lines(await regctl(`${address}/`, [...listed, '--limit', '2', '--last', 'team/b/c']))).toEqual(['z']);
+  });
+
   describe('damage on the disk of the registry', () => {
     test.each(names)('%s refuses a layer with a wrong byte, and one that was cut', async (client) => {
       const { layout, image } = await makeImage();
