@@ -17,11 +17,15 @@ const OTHER_DIGEST = /^(?!sha256:|sha512:)[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0
 /** An entry has a few hundred bytes; strangers may add as many as they like. */
 const BOUNDS: ListingBounds = { what: 'referrers', maxItems: 10_000, maxBytes: 32 * 1024 * 1024 };
 
-/** The referrers of a subject: those that the API lists, else those in the fallback tag's index. */
+/**
+ * The referrers of a subject: those that the API lists, else those in the fallback tag's index. Of an API that gives its
+ * lists another media type, as Harbor up to 2.10, most clients see nothing and keep the tag, so both are read.
+ */
 export async function listReferrers(remote: Remote, subject: Digest, filter: ReferrerFilter): Promise<Descriptor[]> {
   const query = filter.artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(filter.artifactType)}`;
   const listed = await askApi(remote, subject, query, filter);
-  const found = listed ?? (await readMended(remote, subject, filter));
+  const isComplete = listed !== undefined && remote.listsReferrers === true;
+  const found = isComplete ? listed : await readBoth(remote, subject, listed ?? [], filter);
   // That a registry filtered cannot be relied on, whatever it says.
   const { artifactType } = filter;
   return artifactType === undefined ? found : found.filter((entry) => entry.artifactType === artifactType);
@@ -33,9 +37,22 @@ export async function listReferrers(remote: Remote, subject: Digest, filter: Ref
  */
 export async function supportsReferrers(remote: Remote, options: OperationOptions): Promise<boolean> {
   if (remote.listsReferrers === undefined) {
-    remote.listsReferrers = (await askApi(remote, NO_DIGEST, '', options)) !== undefined;
+    const listed = await askApi(remote, NO_DIGEST, '', options);
+    if (listed === undefined) remote.listsReferrers = false;
   }
-  return remote.listsReferrers;
+  return remote.listsReferrers === true;
+}
+
+/** What the API lists and what the fallback tag lists, each once. */
+async function readBoth(
+  remote: Remote,
+  subject: Digest,
+  listed: readonly Descriptor[],
+  options: OperationOptions,
+): Promise<Descriptor[]> {
+  const found = new Map((await readMended(remote, subject, options)).map((entry) => [entry.digest, entry]));
+  for (const entry of listed) if (!found.has(entry.digest)) found.set(entry.digest, entry);
+  return [...found.values()];
 }
 
 /** What the API lists; undefined where there is no such API. */
@@ -49,7 +66,9 @@ async function askApi(
   const found = new Map<Digest, Descriptor>();
   const response = await askOnce(remote, subject, query, options, (fields, page) => {
     const before = found.size;
-    remote.listsReferrers = true;
+    if (hasIndexType(page)) remote.listsReferrers = true;
+    else if (fields['mediaType'] === mediaTypes.ociIndex) remote.listsReferrers ??= 'untyped';
+    else throw protocolError(page.url, 'answered a question for referrers with something that is no index');
     for (const entry of entriesIn(fields, page)) if (!found.has(entry.digest)) found.set(entry.digest, entry);
     return found.size - before;
   });
@@ -79,16 +98,26 @@ async function askOnce(
     signal: options.signal,
   };
   try {
-    return (await readPages(remote.session, request, isIndexAnswer, take, BOUNDS)) ?? 'listed';
+    return (await readPages(remote.session, request, mayBeIndex, take, BOUNDS)) ?? 'listed';
   } catch (error) {
-    if (!isCoded(error, 'ERR_EXPORT_REGISTRY_PROTOCOL') || remote.listsReferrers === true) throw error;
+    if (!isCoded(error, 'ERR_EXPORT_REGISTRY_PROTOCOL') || remote.listsReferrers !== undefined) throw error;
     remote.listsReferrers = false;
     return 'elsewhere';
   }
 }
 
-function isIndexAnswer(response: WireResponse): boolean {
-  return response.header('content-type')?.split(';')[0]?.trim().toLowerCase() === mediaTypes.ociIndex;
+function hasIndexType(response: WireResponse): boolean {
+  return typeOf(response) === mediaTypes.ociIndex;
+}
+
+/** Whether an answer is an index by its type, or may be one by its content. */
+function mayBeIndex(response: WireResponse): boolean {
+  const type = typeOf(response);
+  return type === mediaTypes.ociIndex || type === 'application/json' || type === '';
+}
+
+function typeOf(response: WireResponse): string {
+  return response.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
 function entriesIn(fields: JsonObject, page: WireResponse): Descriptor[] {

@@ -13,8 +13,11 @@ export class Remote {
   readonly asking: Asking = new Asking();
   /** Where uploads are written down, so that another process goes on with them; undefined to do without. */
   readonly stateFolder: string | undefined;
-  /** Whether the registry lists referrers; undefined until it was asked. */
-  listsReferrers: boolean | undefined;
+  /**
+   * Whether the registry lists referrers, `untyped` where it gives its lists another media type than that of an index;
+   * undefined until it was asked.
+   */
+  listsReferrers: boolean | 'untyped' | undefined;
   #writes: boolean;
 
   /** @param writes ask for the right to write from the start */

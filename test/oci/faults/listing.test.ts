@@ -148,6 +148,41 @@ test('referrers: a registry that leads to its web pages has none of its own', as
   await elsewhere.close();
 });
 
+test.each([
+  ['application/json', { 'content-type': 'application/json; charset=utf-8' }],
+  ['no type', {}],
+])('referrers: what an API lists as %s counts, beside the fallback tag that other clients keep', async (_, headers) => {
+  await faulty.restart({ referrers: false });
+  const setup = await faulty.open();
+  const root = await pushArtifact(setup, 'x');
+  const tagged = await pushArtifact(setup, 'tagged', { subject: root, annotations: { a: 'b' } });
+  const listed = await pushArtifact(setup, 'listed', { annotations: { a: 'b' } });
+  const entries = [tagged, listed].map((entry) => ({ ...entry, artifactType: 'x/y' }));
+  const body = JSON.stringify({ schemaVersion: 2, mediaType: INDEX['content-type'], manifests: entries });
+  faulty.misbehave('GET', /referrers/, (response) => send(response, 200, headers, body));
+  const repository = await faulty.open();
+  const found = await listAll(repository.referrers(root.digest));
+  expect(found.map(({ digest }) => digest).sort()).toEqual([tagged.digest, listed.digest].sort());
+  // oras and regctl find it there by the tag alone.
+  const added = await pushArtifact(repository, 'added', { subject: root, annotations: { a: 'b' } });
+  const index = faulty.double.tags.get(`a ${root.digest.replace(':', '-')}`);
+  expect(faulty.double.manifests.get(`a ${index}`)?.bytes.toString()).toContain(added.digest);
+});
+
+test('referrers: JSON that is no index is no list of them', async () => {
+  await faulty.restart({ referrers: false });
+  const setup = await faulty.open();
+  const root = await pushArtifact(setup, 'x');
+  const tagged = await pushArtifact(setup, 'tagged', { subject: root, annotations: { a: 'b' } });
+  for (const body of ['{}', '{"manifests":[]}', '{"errors":[]}', '[]', '<html>', '']) {
+    faulty.misbehave('GET', /referrers/, (response) =>
+      send(response, 200, { 'content-type': 'application/json' }, body),
+    );
+    const found = await listAll((await faulty.open()).referrers(root.digest));
+    expect({ body, found: found.map(({ digest }) => digest) }).toEqual({ body, found: [tagged.digest] });
+  }
+});
+
 test('referrers: a filter is applied here too', async () => {
   const repository = await faulty.open();
   const root = await pushArtifact(repository, 'x');
