@@ -52,21 +52,32 @@ async function list(io: Io, text: string, options: ListOptions): Promise<void> {
   requireNoTag(reference, 'ls');
   const repository = await openRepository(reference, await openOptions(io, [reference], options));
   const rows: object[] = [];
+  let count = 0;
   try {
     const listed = untagged
       ? untaggedOf(repository, io.signal)
       : tagsOf(repository, reference, options.long, io.signal);
     for await (const row of listed) {
+      count++;
       if (output === 'text') await writeText(io.stdout, asText(row, options.long || untagged));
       else if (output === 'ndjson') await writeText(io.stdout, `${JSON.stringify(asJson(row))}\n`);
       else rows.push(asJson(row));
     }
+    if (count === 0 && !untagged) await noteUntagged(io, repository);
   } finally {
     await repository.close();
   }
   if (output !== 'json') return;
   const lists = untagged ? { untagged: rows } : { tags: rows };
   await writeText(io.stdout, `${JSON.stringify({ repository: repository.name, ...lists })}\n`);
+}
+
+/** Layouts of crane, cosign and nix often hold one image without a name: an empty list alone would hide it. */
+async function noteUntagged(io: Io, repository: Repository): Promise<void> {
+  for await (const _ of repository.manifests?.({ signal: io.signal }) ?? []) {
+    await writeText(io.stderr, `note: ${repository.name} has no tags; --untagged lists what it holds\n`);
+    return;
+  }
 }
 
 async function* tagsOf(

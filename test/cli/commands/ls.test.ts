@@ -69,6 +69,21 @@ test('a tag or a digest is refused, with the repository to name instead', async 
   }
 });
 
+test('a layout without tags is listed as empty, and says how to list what it holds; one with tags says nothing', async () => {
+  const layout = await openLayout(join(dir, 'bare'), { create: true });
+  const image = await pushArtifact(layout, 'image');
+  await layout.close();
+  const bare = `oci:${dir}/bare`;
+  expect(await cli('ls', bare)).toEqual({
+    status: 0,
+    out: '',
+    err: `note: ${bare} has no tags; --untagged lists what it holds\n`,
+  });
+  expect((await cli('ls', '--untagged', bare)).out).toContain(image.digest);
+  await cli('untag', `${await makeLayout()}:v1`);
+  expect((await cli('ls', `oci:${dir}/layout`)).err).toBe('');
+});
+
 test('a tag that leads to nothing is listed, and marked with --long', async () => {
   double.tags.set('team/app v2', `sha256:${'0'.repeat(64)}`);
   expect((await cli('ls', place)).out).toContain('v2\n');
@@ -103,13 +118,6 @@ test('a repository that is not there is not found', async () => {
   }
   const missing = await cli('copy', '--all-tags', `${address}/no/such`, `oci:${dir}/copy`);
   expect([missing.status, missing.err]).toEqual([1, expect.stringContaining('no such repository')]);
-});
-
-test('a repository without tags is listed as empty', async () => {
-  const layout = await openLayout(join(dir, 'empty'), { create: true });
-  await pushArtifact(layout, 'untagged');
-  await layout.close();
-  expect(await cli('ls', `oci:${dir}/empty`)).toEqual({ status: 0, out: '', err: '' });
 });
 
 test.each([
