@@ -21,8 +21,8 @@ import { UploadJournal } from './upload-journal.ts';
 const SMALL_BYTES = 1024 * 1024;
 /** A socket that was given this much at once asks for nothing more before all of it is out. */
 const SOCKET_ROOM_BYTES = 64 * 1024;
-/** What GHCR takes at most in one chunk. */
-const CHUNK_BYTES = 4 * 1024 * 1024;
+/** What GHCR takes at most in one chunk, what nginx takes at most unless told, and half of that. */
+const CHUNK_BYTES = [4 * 1024 * 1024, 1024 * 1024, 512 * 1024] as const;
 /** Failures after which a session may still be there for another run. */
 const MAY_PASS = ['ERR_EXPORT_NETWORK', 'ERR_EXPORT_REGISTRY_UNAVAILABLE', 'ERR_EXPORT_RATE_LIMITED'] as const;
 /** From here on it pays to ask where a broken upload stands. */
@@ -50,6 +50,7 @@ class Upload {
   #inherited = false;
   #tries = 0;
   #chunked = false;
+  #chunkBytes: number = CHUNK_BYTES[0];
   #restarted = false;
   /** Why the source could not be read: its own error, which no retry at the registry mends. */
   #sourceFault: { readonly error: unknown } | undefined;
@@ -179,13 +180,14 @@ class Upload {
   }
 
   async #sendInChunks(start: UploadSession, from: number, skip: number): Promise<void> {
-    const chunkBytes = Math.max(CHUNK_BYTES, start.minChunkBytes);
+    const chunkBytes = Math.max(this.#chunkBytes, start.minChunkBytes);
     let session = start;
     let offset = from;
     // All may have arrived before it broke.
     const rest = skip < this.#descriptor.size ? this.#open(skip) : contentOf(new Uint8Array())(0);
     for await (const chunk of inChunks(await rest, chunkBytes)) {
-      const sent = await this.#sending(() => sendChunk(this.#remote, session, offset, chunk, this.#options));
+      const sent = await this.#sending(() => this.#sendOne(session, offset, chunk));
+      if (sent === 'too large') return this.#sendInChunks(session, offset, offset);
       offset += chunk.byteLength;
       session = sent.session;
       await this.#use(session);
@@ -210,6 +212,18 @@ class Upload {
     );
     if (response.status !== 201 && response.status !== 204) throw await refusal(response, 'PUT');
     await this.#accept(response);
+  }
+
+  /** Sends a chunk, or finds that chunks must be smaller from now on. */
+  async #sendOne(session: UploadSession, offset: number, chunk: Uint8Array) {
+    try {
+      return await sendChunk(this.#remote, session, offset, chunk, this.#options);
+    } catch (error) {
+      const less = CHUNK_BYTES.find((size) => size < chunk.byteLength && size >= session.minChunkBytes);
+      if (!(error instanceof CodedError) || error.details['status'] !== 413 || less === undefined) throw error;
+      this.#chunkBytes = less;
+      return 'too large';
+    }
   }
 
   async #accept(response: WireResponse): Promise<void> {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { ContentReader } from '#oci';
 import { describe, inPieces, noise } from '../content.ts';
 import { sendError } from '../registry-double.ts';
-import { useFaulty } from './faulty.ts';
+import { fetchAll, useFaulty } from './faulty.ts';
 
 const faulty = useFaulty();
 
@@ -94,6 +94,45 @@ test('push: an answer that got lost is not a second upload', async () => {
   };
   expect(await (await faulty.open()).push(describe(small), inPieces(small, 1000))).toBe('uploaded');
   expect(faulty.double.count('POST', /uploads/)).toBe(1);
+});
+
+test.each([1024 * 1024, 600_000])(
+  'push: a proxy that takes bodies of %i bytes gets chunks of no more than that',
+  async (most) => {
+    const sizes: number[] = [];
+    faulty.double.fault = (request, response) => {
+      const size = Number(request.headers['content-length'] ?? 0);
+      if (request.method !== 'PUT' && request.method !== 'PATCH') return false;
+      if (size > most) {
+        request.resume();
+        sendError(response, 413, 'SIZE_INVALID');
+        return true;
+      }
+      if (request.method === 'PATCH') sizes.push(size);
+      return false;
+    };
+    const bytes = noise(9_500_000);
+    const descriptor = describe(bytes);
+    const repository = await faulty.open();
+    expect(await repository.push(descriptor, inPieces(bytes, 300_000))).toBe('uploaded');
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(bytes.length);
+    expect(Buffer.compare(await fetchAll(repository, descriptor), bytes)).toBe(0);
+  },
+);
+
+test('push: a proxy that takes next to nothing ends the push with its own words', async () => {
+  faulty.double.fault = (request, response) => {
+    if (!Number(request.headers['content-length'] ?? 0)) return false;
+    request.resume();
+    sendError(response, 413, 'SIZE_INVALID');
+    return true;
+  };
+  const bytes = noise(2_000_000);
+  await expect((await faulty.open()).push(describe(bytes), inPieces(bytes, 300_000))).rejects.toMatchObject({
+    code: 'ERR_EXPORT_REGISTRY_REFUSED',
+    details: { status: 413 },
+  });
+  expect(faulty.double.count('PATCH', /./)).toBe(3);
 });
 
 test('push: a digest that the registry does not accept is not sent in chunks', async () => {
