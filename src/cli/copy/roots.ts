@@ -86,7 +86,7 @@ async function onlyImage(source: Repository): Promise<Descriptor | undefined> {
   for await (const descriptor of source.manifests?.() ?? []) found.push(descriptor);
   if (found.length < 2) return found[0];
   throw new CodedError('ERR_EXPORT_REFERENCE_INVALID', `${source.name}: ${found.length} images`, {
-    hint: `name one: ${source.name}:REPOSITORY:TAG; export-center ls lists them`,
+    hint: `name one: ${source.name}:REPOSITORY:TAG, as export-center ls lists them, or ${source.name}@DIGEST, as ls --untagged does`,
   });
 }
 

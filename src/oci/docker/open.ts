@@ -5,7 +5,6 @@ import {
   isCompressedFile,
   isLayout,
   LayoutReader,
-  layoutInvalid,
   ReadOnlyRepository,
   readOnly,
   TarFiles,
@@ -50,7 +49,12 @@ export async function openDockerArchive(path: string, options: DockerArchiveOpti
 
 async function checkIsDocker(tar: TarFiles, name: string): Promise<void> {
   if ((await tar.sizeOf(dockerManifestPath)) !== undefined) return;
-  if (!(await isLayout(tar, name))) throw layoutInvalid(name, `a tar without ${dockerManifestPath}`);
+  if (!(await isLayout(tar, name))) {
+    throw new CodedError('ERR_EXPORT_LAYOUT_INVALID', `${name}: a tar without ${dockerManifestPath}`, {
+      hint: 'check that this is what docker save wrote; archives of Docker before 1.10 must be saved again',
+      details: { name },
+    });
+  }
   throw new CodedError('ERR_EXPORT_LAYOUT_INVALID', `${name}: an OCI layout, not a docker archive`, {
     hint: 'write oci-archive: in place of docker-archive:',
     details: { name },

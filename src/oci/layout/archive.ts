@@ -13,7 +13,7 @@ import { decompressed } from '../tar.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { blobMissing, layoutInvalid } from './files.ts';
 import { applyEdits, encodeLayoutIndex, type IndexEdit, indexEntry, tagEdit } from './index-file.ts';
-import { checkHasIndex, IndexSource, indexPath, isLayout } from './index-source.ts';
+import { checkHasIndex, IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';
 import { readManifestEntry } from './ingest.ts';
 import { type Layout, type LayoutOptions, openStaging } from './layout.ts';
 import { withLock } from './lock.ts';
@@ -93,11 +93,17 @@ async function isDockerArchive(tar: TarFiles): Promise<boolean> {
 
 /** The error for a tar of something else. */
 export async function notLayout(tar: TarFiles, name: string): Promise<CodedError> {
-  if (!(await isDockerArchive(tar))) return layoutInvalid(name, 'a tar, but not of an OCI layout');
-  return new CodedError('ERR_EXPORT_LAYOUT_INVALID', `${name}: a docker archive (docker save), not an OCI layout`, {
-    hint: 'write docker-archive: in place of oci-archive:',
-    details: { name },
-  });
+  const because = (what: string, hint: string) =>
+    new CodedError('ERR_EXPORT_LAYOUT_INVALID', `${name}: ${what}`, { hint, details: { name } });
+  if (await isDockerArchive(tar)) {
+    const what = 'a docker archive (docker save), not an OCI layout';
+    return because(what, 'write docker-archive: in place of oci-archive:');
+  }
+  const below = [...tar.paths()].find((path) => path.endsWith(`/${layoutMarker.path}`));
+  if (below === undefined) return layoutInvalid(name, 'a tar, but not of an OCI layout');
+  const folder = JSON.stringify(below.slice(0, -layoutMarker.path.length - 1).slice(0, 200));
+  const what = `the layout is in the folder ${folder} of the tar`;
+  return because(what, 'pack the content of that folder instead: tar -C FOLDER -cf FILE .');
 }
 
 /**

@@ -229,6 +229,21 @@ test('docker-archive: a layer that is not what its config declares is not copied
   }
 });
 
+test('archives of something else, or packed one folder too high, say what they are', async () => {
+  const pack = (name: string, ...args: string[]) => promisify(execFile)('tar', ['-cf', join(dir, name), ...args]);
+  await layout.tag(await pushArtifact(layout, 'artifact'), '1');
+  await layout.flush?.();
+  await writeFile(join(dir, 'repositories'), '{}');
+  await pack('high.tar', '-C', dir, 'l');
+  await pack('old.tar', '-C', dir, 'repositories');
+  expect((await cli('copy', `oci-archive:${dir}/high.tar:1`, place('out:1'))).err).toMatch(
+    /the layout is in the folder "l" of the tar\nhint: pack the content of that folder/,
+  );
+  expect((await cli('copy', `docker-archive:${dir}/old.tar`, place('out:1'))).err).toMatch(
+    /a tar without manifest.json\nhint: .*docker save/,
+  );
+});
+
 test('docker-archive: compressed layers keep their bytes', async () => {
   const path = await dockerArchive((layer) => gzipSync(layer));
   expect(await cli('copy', '--verify', `docker-archive:${path}`, `${place('gz')}:1`)).toMatchObject({ status: 0 });
