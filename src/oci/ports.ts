@@ -38,6 +38,8 @@ export interface PushOptions extends OperationOptions {
   readonly found?: boolean | undefined;
   /** As in FetchOptions. */
   readonly asManifest?: boolean | undefined;
+  /** Whether the caller lists this referrer with others of the same subject, by `listReferrers`. */
+  readonly unlisted?: boolean | undefined;
   /** Called with the number of bytes that have just been sent. */
   readonly onBytes?: ((sizeBytes: number) => void) | undefined;
 }
@@ -137,6 +139,12 @@ export interface Repository {
 
   /** The manifests whose subject is `subject`, with their artifactType and annotations, each once. */
   referrers(subject: Digest, filter?: ReferrerFilter): AsyncIterable<Descriptor>;
+
+  /**
+   * Lists what was pushed with `unlisted` as referrers of a subject, all at once; absent where a push alone does so or
+   * nothing is to be listed.
+   */
+  listReferrers?(subject: Digest, options?: OperationOptions): Promise<void>;
 
   /** Takes away a manifest with its tags, or a blob. False when it was not there. */
   delete(descriptor: Descriptor, options?: OperationOptions): Promise<boolean>;

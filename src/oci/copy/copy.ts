@@ -115,6 +115,8 @@ class CopyRun {
   /** Manifests whose referrers and cosign tags have not been looked for yet. */
   #fresh: Descriptor[] = [];
   readonly #referrers: CopiedReferrer[] = [];
+  /** Referrers that the target lists together, once they are pushed. */
+  readonly #unlisted = new Set<Digest>();
   readonly #cosignTags: CopyTag[] = [];
   readonly #excluded: Excluded[] = [];
   readonly #shortfalls: Record<ShortfallKind, Shortfall[]> = { missing: [], unsupported: [], refused: [] };
@@ -266,7 +268,8 @@ class CopyRun {
     }
     // A registry without referrers of its own lists this one when it is pushed: its subject should be there by then.
     if (manifest.subject !== undefined) await this.#tasks.get(manifest.subject.digest);
-    await this.#slots.run(() => this.#transfer.pushManifest(descriptor, bytes, found));
+    const options = { found, unlisted: this.#unlisted.has(descriptor.digest) };
+    await this.#slots.run(() => this.#transfer.pushManifest(descriptor, bytes, options));
     return undefined;
   }
 
@@ -312,13 +315,35 @@ class CopyRun {
 
   async #copyReferrersOf(subject: Descriptor): Promise<void> {
     const listed = await this.#slots.run(() => atSide('source', subject, () => this.#list(subject)));
+    const copied: Descriptor[] = [];
     for (const referrer of listed) {
       // What is lacking was found so before.
       if ((await this.#tasks.get(referrer.digest)) !== undefined) continue;
       if (!(await this.#refersTo(referrer, subject))) continue;
-      const lacks = await this.#copyOnce(bareDescriptor(referrer), 0);
-      if (lacks === undefined) this.#referrers.push({ subject: subject.digest, descriptor: referrer });
+      if (this.#target.listReferrers !== undefined) this.#unlisted.add(referrer.digest);
+      if ((await this.#copyOnce(bareDescriptor(referrer), 0)) === undefined) copied.push(referrer);
     }
+    const whole = await this.#listCopied(subject, copied);
+    this.#referrers.push(...whole.map((descriptor) => ({ subject: subject.digest, descriptor })));
+  }
+
+  /**
+   * Has the target list referrers that were pushed to it, all at once: for each alone, a registry that lists them under
+   * a tag would write its list anew.
+   *
+   * @returns those that it lists
+   */
+  async #listCopied(subject: Descriptor, copied: readonly Descriptor[]): Promise<readonly Descriptor[]> {
+    const list = () => this.#target.listReferrers?.(subject.digest, { signal: this.#signal });
+    const listing = this.#slots.run(async () => atSide('target', subject, async () => list()));
+    const lacking: (Digest | undefined)[] = [];
+    for (const referrer of copied) {
+      const lacks = this.#orShortfall(referrer, undefined, () => listing.then(() => undefined));
+      this.#tasks.set(referrer.digest, lacks);
+      lacking.push(await lacks);
+    }
+    await listing.catch(() => undefined);
+    return copied.filter((_, i) => lacking[i] === undefined);
   }
 
   async #refersTo(referrer: Descriptor, subject: Descriptor): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { Descriptor, Digest } from '#core';
 import { bareDescriptor, contentOf, fetchBytes, inlineData } from '../content.ts';
 import { type Manifest, parseManifest } from '../manifest.ts';
-import type { ByteStream, ContentReader, OperationOptions, PushOutcome, Repository } from '../ports.ts';
+import type { ByteStream, ContentReader, OperationOptions, PushOptions, PushOutcome, Repository } from '../ports.ts';
 import { keepVerified } from '../verify-stream.ts';
 import { atSide, streamAtSide } from './rules.ts';
 
@@ -90,19 +90,19 @@ export class Transfer {
     });
   }
 
-  /** @param found whether it was looked for at the target before, and what was seen */
-  pushManifest(descriptor: Descriptor, bytes: Uint8Array, found: boolean | undefined): Promise<void> {
-    return this.#push(descriptor, contentOf(bytes), found);
+  /** @param options of the push: `found`, `unlisted` */
+  pushManifest(descriptor: Descriptor, bytes: Uint8Array, options: PushOptions): Promise<void> {
+    return this.#push(descriptor, contentOf(bytes), options);
   }
 
   async pushBlob(descriptor: Descriptor): Promise<void> {
     const inline = await atSide('source', descriptor, () => inlineData(descriptor, this.source.name));
     const content: ContentReader =
       inline === undefined ? (offset, lend) => this.#readFrom(descriptor, offset, lend) : contentOf(inline);
-    await this.#push(descriptor, content, undefined);
+    await this.#push(descriptor, content, {});
   }
 
-  async #push(descriptor: Descriptor, content: ContentReader, found: boolean | undefined): Promise<void> {
+  async #push(descriptor: Descriptor, content: ContentReader, more: PushOptions): Promise<void> {
     const { signal } = this.#options;
     signal?.throwIfAborted();
     const [from, to] = [this.source.mountable, this.target.mountable];
@@ -113,7 +113,7 @@ export class Transfer {
       this.#moving.set(digest, Math.min((this.#moving.get(digest) ?? 0) + sizeBytes, size));
       this.#sent(sizeBytes);
     };
-    const options = { signal, mountFrom, found, onBytes };
+    const options = { ...more, signal, mountFrom, onBytes };
     const bare = bareDescriptor(descriptor);
     let outcome: PushOutcome;
     try {

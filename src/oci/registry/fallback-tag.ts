@@ -43,19 +43,22 @@ export class FallbackTags {
     this.#remote = remote;
   }
 
-  add(subject: Digest, entry: Descriptor, options: OperationOptions): Promise<void> {
-    return this.#edit(subject, { add: entry }, options);
+  /** Lists these too, by one writing where nobody else writes. */
+  add(subject: Digest, entries: readonly Descriptor[], options: OperationOptions): Promise<void> {
+    const edits = entries.map((entry) => ({ add: entry }));
+    return this.#edit(subject, edits, options);
   }
 
   remove(subject: Digest, digest: Digest, options: OperationOptions): Promise<void> {
-    return this.#edit(subject, { remove: digest }, options);
+    return this.#edit(subject, [{ remove: digest }], options);
   }
 
-  async #edit(subject: Digest, edit: Edit, options: OperationOptions): Promise<void> {
+  async #edit(subject: Digest, edits: readonly Edit[], options: OperationOptions): Promise<void> {
     const queue = this.#queues.get(subject) ?? { edits: [], running: undefined };
     this.#queues.set(subject, queue);
-    queue.edits.push(edit);
-    while (queue.edits.includes(edit)) {
+    queue.edits.push(...edits);
+    // They are written together, so one of them stands for all.
+    while (queue.edits.includes(edits[0] as Edit)) {
       queue.running ??= this.#write(subject, queue, options).finally(() => {
         queue.running = undefined;
       });
@@ -73,7 +76,8 @@ export class FallbackTags {
         const began = performance.now();
         const found = await readIndex(this.#remote, subject, options);
         const index = found === 'subject' ? undefined : found;
-        if (edits.every((edit) => isDone(index, edit))) return;
+        const listed = new Set((index?.manifests ?? []).map(({ digest }) => digest));
+        if (edits.every((edit) => isDone(listed, edit))) return;
         if (found === 'subject') throw keepsNoTag(this.#remote, tag);
         const merged = merge(index, edits, gone);
         failure = await this.#put(tag, merged, options);
@@ -124,10 +128,8 @@ export class FallbackTags {
 
 type Merged = ReturnType<typeof merge>;
 
-function isDone(index: ImageIndex | undefined, edit: Edit): boolean {
-  const entries = index?.manifests ?? [];
-  if ('add' in edit) return entries.some(({ digest }) => digest === edit.add.digest);
-  return entries.every(({ digest }) => digest !== edit.remove);
+function isDone(listed: ReadonlySet<Digest>, edit: Edit): boolean {
+  return 'add' in edit ? listed.has(edit.add.digest) : !listed.has(edit.remove);
 }
 
 function merge(index: ImageIndex | undefined, edits: readonly Edit[], gone: ReadonlySet<Digest>) {

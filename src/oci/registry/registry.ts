@@ -38,6 +38,8 @@ export class RegistryRepository implements Repository {
   readonly vouches = true;
   readonly #remote: Remote;
   readonly #fallback: FallbackTags;
+  /** Referrers by subject that were pushed and not listed yet. */
+  readonly #unlisted = new Map<Digest, Descriptor[]>();
   readonly #onClose: () => Promise<void>;
 
   /** @param onClose ends what this repository alone uses */
@@ -85,9 +87,17 @@ export class RegistryRepository implements Repository {
     if (outcome === 'uploaded') options.onBytes?.(bytes.byteLength);
     // One that was there may have been pushed by a run that ended before it listed it.
     if (manifest?.subject !== undefined && !(await supportsReferrers(this.#remote, options))) {
-      await this.#fallback.add(manifest.subject.digest, referrerDescriptor(descriptor, manifest), options);
+      const entry = referrerDescriptor(descriptor, manifest);
+      if (options.unlisted) this.#noteUnlisted(manifest.subject.digest, entry);
+      else await this.#fallback.add(manifest.subject.digest, [entry], options);
     }
     return outcome;
+  }
+
+  async listReferrers(subject: Digest, options: OperationOptions = {}): Promise<void> {
+    const entries = this.#unlisted.get(subject);
+    this.#unlisted.delete(subject);
+    if (entries !== undefined) await this.#fallback.add(subject, entries, options);
   }
 
   async tag(descriptor: Descriptor, tag: string, options: OperationOptions = {}): Promise<void> {
@@ -122,6 +132,12 @@ export class RegistryRepository implements Repository {
 
   close(): Promise<void> {
     return this.#onClose();
+  }
+
+  #noteUnlisted(subject: Digest, entry: Descriptor): void {
+    const entries = this.#unlisted.get(subject);
+    if (entries === undefined) this.#unlisted.set(subject, [entry]);
+    else entries.push(entry);
   }
 
   async *#readManifest(descriptor: Descriptor, options: FetchOptions): ByteStream {
