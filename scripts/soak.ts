@@ -17,14 +17,14 @@ async function runOnce(args: readonly string[]): Promise<number> {
   return await promise;
 }
 
-/** Runs a script of package.json again and again beside a load, and says how often it failed. */
-async function soak(rounds: number, load: number, script: string): Promise<void> {
+/** Runs a script of package.json again and again beside a load, with so many workers, and says how often it failed. */
+async function soak(rounds: number, load: number, script: string, workers: number): Promise<void> {
   const burners = Array.from({ length: load }, startLoad);
   let failed = 0;
   try {
     for (let round = 1; round <= rounds; round++) {
       const started = performance.now();
-      const code = await runOnce(['run', '--silent', script]);
+      const code = await runOnce(['run', '--silent', script, '--', `--maxWorkers=${workers}`]);
       if (code !== 0) failed++;
       const seconds = Math.round((performance.now() - started) / 1000);
       const [average = 0] = loadavg();
@@ -42,6 +42,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '20' },
     load: { type: 'string', default: '4' },
     script: { type: 'string', default: 'test' },
+    workers: { type: 'string', default: '2' },
   },
 });
-await soak(Number(values.rounds), Number(values.load), values.script);
+await soak(Number(values.rounds), Number(values.load), values.script, Number(values.workers));
