@@ -26,8 +26,6 @@ export interface BuildReport {
 export interface BuildOptions {
   /** The bundle's one point in time. */
   readonly asOf: Instant;
-  /** Withhold and list what cannot be built, instead of failing. */
-  readonly skipInvalid: boolean;
   /** A folder for temporary files; the builder removes what it put there. */
   readonly workDir: string;
   readonly signal?: AbortSignal | undefined;

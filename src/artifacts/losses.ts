@@ -118,7 +118,9 @@ class LossSummary {
   #group = newGroup('');
 
   add(key: string, value: string): void {
-    const [parts = '', pointer = ''] = value.split('\0');
+    // A member's name, and so a pointer, may hold any character.
+    const end = value.indexOf('\0');
+    const [parts, pointer] = [value.slice(0, end), value.slice(end + 1)];
     if (this.#entry !== undefined && key === this.#key) {
       this.#entry = { ...this.#entry, parts: this.#entry.parts + Number(parts) };
       return;

@@ -29,9 +29,14 @@ export class RowSorter {
     this.#pending.add(key, value);
   }
 
+  /** Whether rows have become many. */
+  get isFull(): boolean {
+    return this.#pending.cost >= this.#memoryLimit;
+  }
+
   /** Writes rows to a file if they have become many. Call it now and then. */
   async relieve(): Promise<void> {
-    if (this.#pending.cost >= this.#memoryLimit) await this.#spill();
+    if (this.isFull) await this.#spill();
   }
 
   async #spill(): Promise<void> {

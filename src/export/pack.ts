@@ -30,7 +30,7 @@ export interface Bundle {
  */
 export async function packBundle(plan: Plan, staging: Staging, work: WorkOptions): Promise<Bundle> {
   const { adapter, request, asOf } = plan;
-  const options = { asOf, skipInvalid: request.skipInvalid, workDir: work.workDir, signal: work.signal };
+  const options = { asOf, workDir: work.workDir, signal: work.signal };
   const records = work.onProgress ? watchFeeding(plan.records, adapter.passes, work.onProgress) : plan.records;
   const build = adapter.build({ records, request, options });
   const contents = await stageContents(build, staging, work);

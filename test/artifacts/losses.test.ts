@@ -51,6 +51,13 @@ test('groups by reason and record in byte order, whatever order they come in', a
   expect(recordsLeftOut(found)).toEqual({ whole: 5 });
 });
 
+test('a pointer is whole, whatever characters it is made of', async () => {
+  const losses = collector();
+  losses.add('part', 'x', '/a\0b/\n');
+  const [found] = await losses.finish();
+  expect(found?.listed).toEqual([{ record: 'x', parts: 1, pointer: '/a\0b/\n' }]);
+});
+
 test('lists up to the limit, and the digest covers the rest', async () => {
   const ids = Array.from({ length: maxListed + 2 }, (_, i) => `A-${String(i).padStart(6, '0')}`);
   const summaryOf = async (names: readonly string[]) => {

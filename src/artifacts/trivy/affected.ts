@@ -35,8 +35,7 @@ export class AffectedReader {
   /**
    * The packages that a record affects, each once, in the order in which it names them first.
    *
-   * @throws CodedError ERR_EXPORT_RANGE_INVALID for a bound that trivy could not parse; ERR_EXPORT_RECORD_INVALID for a
-   *   name that no bucket can have
+   * @throws CodedError ERR_EXPORT_RANGE_INVALID for a bound that trivy could not parse
    */
   read(record: JsonObject): AffectedPackage[] {
     const id = textOf(record, 'id');
@@ -62,12 +61,10 @@ export class AffectedReader {
   #readEntry(id: string, entry: JsonObject, pointer: string): PackageStatements | undefined {
     const { ecosystem, name } = packageOf(entry);
     if (!this.#isWanted(entry)) return undefined;
-    if (ecosystem === undefined || name === '') {
+    if (ecosystem === undefined || !canBeKey(name)) {
       this.#lost.push({ reason: 'affectedNotCarried', pointer });
       return undefined;
     }
-    if (name.includes('\0') || Buffer.byteLength(name) > MAX_NAME)
-      throw nameInvalid(id, name, `${pointer}/package/name`);
     const { ranges, fixes } = this.#readRanges(id, entry, pointer, ecosystem);
     const all = ranges.concat(this.#listed(entry, pointer, ranges, ecosystem.grammar));
     if (all.length > 0) {
@@ -207,8 +204,13 @@ const MAX_KNOWN = 20_000;
 /** A package may take so many comparisons of listed versions with ranges; published records need a hundredth of it. */
 const MAX_COMPARISONS = 200_000;
 
-/** Far below what a key of bbolt's may have, far above any real name. */
+/** Far below what a key of bbolt's may have, far above any real name; in bytes. */
 const MAX_NAME = 4096;
+
+/** Whether a database can hold a package of this name: NUL separates the names of nested buckets. */
+function canBeKey(name: string): boolean {
+  return name !== '' && !name.includes('\0') && Buffer.byteLength(name) <= MAX_NAME;
+}
 
 /** GitHub's own member: how far versions are known to be affected where there is no fix. */
 const LAST_KNOWN = 'last_known_affected_version_range';
@@ -236,13 +238,5 @@ function rangeInvalid(record: string, version: string, pointer: string, ecosyste
       hint: 'correct the record, or withhold such records with --skip-invalid: trivy would ignore the whole advisory',
       details: { record, pointer, version, ecosystem },
     },
-  );
-}
-
-function nameInvalid(record: string, name: string, pointer: string): CodedError {
-  return new CodedError(
-    'ERR_EXPORT_RECORD_INVALID',
-    `${record}: ${JSON.stringify(name.slice(0, 100))} at ${pointer} cannot name a package`,
-    { hint: 'correct the record, or withhold such records with --skip-invalid', details: { record, pointer } },
   );
 }

@@ -33,8 +33,7 @@ export interface TrivyDbOptions extends BuildOptions {
  * the builder's own in `workDir`.
  *
  * @throws CodedError ERR_EXPORT_USAGE at once for options that cannot be met. From the drafts:
- *   ERR_EXPORT_RECORD_INVALID for a record that no row can be made of (with `skipInvalid` it is withheld instead; one
- *   with a range that trivy could not parse is withheld in any case), ERR_EXPORT_TOO_LARGE, and those of files
+ *   ERR_EXPORT_TOO_LARGE, and those of files. A record with a range that trivy could not parse is withheld
  */
 export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): Build {
   checkTimes(set, options);

@@ -1,4 +1,4 @@
-import { type CodedError, compareInstants, type Instant, isCoded, type JsonObject, parseKnownJson } from '#core';
+import { compareInstants, type Instant, isCoded, type JsonObject, parseKnownJson } from '#core';
 import {
   departuresOfAdvisory,
   type EvidenceRecord,
@@ -45,9 +45,9 @@ export class Intake {
       this.#options.signal?.throwIfAborted();
       for (const record of batch) {
         if (this.#take(record, maker)) records++;
+        if (rows.isFull) await rows.relieve();
+        if (advisories.isFull) await advisories.relieve();
       }
-      await rows.relieve();
-      await advisories.relieve();
       await this.#losses.relieve();
     }
     await this.#leaveStatements(set);
@@ -62,31 +62,23 @@ export class Intake {
     }
   }
 
-  /** Adds the rows of one record; false where it has none. */
+  /** Adds the rows of one record; false where it has none. One with a range that nobody can compare is withheld. */
   #take({ key, bytes }: EvidenceRecord, maker: RowMaker): boolean {
     const record = parseKnownJson(bytes) as JsonObject;
     try {
-      if (!this.#place(record, maker)) return false;
+      if (!this.#place(record, bytes.byteLength, maker)) return false;
       for (const { pointer } of departuresOfAdvisory(bytes)) this.#losses.add('memberInvalid', key, pointer);
       return true;
     } catch (error) {
-      if (!this.#isToWithhold(error)) throw error;
+      // Published databases hold a few, and what trivy itself would do with one is to ignore the advisory in silence.
+      if (!isCoded(error, 'ERR_EXPORT_RANGE_INVALID')) throw error;
       const pointer = error.details['pointer'];
       this.withheld.push({ record: key, code: error.code, pointer: typeof pointer === 'string' ? pointer : '' });
       return false;
     }
   }
 
-  /**
-   * A range that nobody can compare is withheld even where records are not to be skipped: published databases hold a
-   * few, and what trivy itself would do with one is to ignore the advisory without listing it anywhere.
-   */
-  #isToWithhold(error: unknown): error is CodedError {
-    if (isCoded(error, 'ERR_EXPORT_RANGE_INVALID')) return true;
-    return this.#options.skipInvalid && isCoded(error, 'ERR_EXPORT_RECORD_INVALID');
-  }
-
-  #place(record: JsonObject, maker: RowMaker): boolean {
+  #place(record: JsonObject, recordBytes: number, maker: RowMaker): boolean {
     const id = textOf(record, 'id');
     if (isWithdrawn(record, this.#options.asOf)) return this.#leave('withdrawn', id);
     if (isRejected(record)) return this.#leave('rejected', id);
@@ -95,7 +87,9 @@ export class Intake {
     const unusable = maker.add(
       record,
       packages.map((affected) => ({ affected, source: this.#sources.of(id, affected.ecosystem) })),
+      recordBytes,
     );
+    if (unusable === 'too large') return this.#leave('rowsTooLarge', id);
     for (let i = 0; i < unusable; i++) this.#losses.add('memberInvalid', id, '/aliases');
     return true;
   }

@@ -10,7 +10,7 @@ export const trivyDbLosses = {
   vexStatement: 'record',
   /** Nothing in it that trivy.db carries; the entries count as parts. */
   nothingCarried: 'record',
-  /** An entry of `affected` in an ecosystem that is not carried, or without a package. */
+  /** An entry of `affected` in an ecosystem that is not carried, without a package, or with a name that no key can hold. */
   affectedNotCarried: 'part',
   /** An entry of `affected` that names commits only, or nothing at all. */
   affectedWithoutVersions: 'part',
@@ -27,6 +27,8 @@ export const trivyDbLosses = {
    * first of those others is named too.
    */
   unionTooLarge: 'part',
+  /** A record whose rows would take far more room than the record: it has many ids and many packages. */
+  rowsTooLarge: 'record',
   /** What a record says of an id, where other records of its source have said too much already. */
   descriptionTooLarge: 'part',
 } as const satisfies Readonly<Record<string, LossScope>>;

@@ -43,37 +43,95 @@ export class RowMaker {
    * source says of the vulnerability.
    *
    * @param packages what the record affects; not empty
-   * @returns how many aliases are left out, since they could be no key
+   * @param recordBytes the size of the record, by which its rows are limited
+   * @returns how many aliases are left out, since they could be no key; `too large` where nothing was added, since the
+   *   rows would take too much
    */
-  add(record: JsonObject, packages: readonly SourcedPackage[]): number {
+  add(record: JsonObject, packages: readonly SourcedPackage[], recordBytes: number): number | 'too large' {
     const { ids, vendorIds, unusable } = idsOf(record);
-    const own = textOf(record, 'id');
-    for (const { affected, source } of packages) {
-      const bucket = this.#bucketOf(affected, source);
-      const value = encodeAdvisoryRow({ bucket, record: own, advisory: encodeAdvisory(affected, vendorIds) });
-      for (const key of affected.keys) {
-        for (const id of ids) this.#advisories.add(rowKey(affected.ecosystem.trivy, key, id), value);
-      }
-    }
-    const detail = new RecordDetail(record);
-    for (const source of new Set(packages.map((each) => each.source.id))) {
-      for (const id of ids) {
-        const value = own + SEPARATOR + encodeVulnerability(detail.vulnerability(id, source));
-        this.#rows.add(rowKey(rootBuckets.vulnerability, id, source), value);
-      }
-    }
+    const room = new RowRoom(recordBytes);
+    const advisories = advisoryRows(packages, ids, vendorIds, textOf(record, 'id'), room);
+    const vulnerabilities = advisories && vulnerabilityRows(record, packages, ids, room);
+    if (advisories === undefined || vulnerabilities === undefined) return 'too large';
+    for (const { affected, source } of packages) this.#addSource(affected, source);
+    for (const { keys, value } of advisories) for (const key of keys) this.#advisories.add(key, value);
+    for (const { key, value } of vulnerabilities) this.#rows.add(key, value);
     return unusable;
   }
 
-  /** The root bucket of an ecosystem's advisories; the first time, with a row that says whose they are. */
-  #bucketOf({ ecosystem }: AffectedPackage, { id, name, url }: DataSource): string {
-    const bucket = `${ecosystem.trivy}::${name}`;
-    if (!this.#buckets.has(bucket)) {
-      this.#buckets.add(bucket);
-      this.#rows.add(rowKey(rootBuckets.dataSource, bucket), goJson({ ID: id, Name: name, URL: url }));
-    }
-    return bucket;
+  /** The first time that a bucket of advisories is needed: a row that says whose they are. */
+  #addSource(affected: AffectedPackage, source: DataSource): void {
+    const bucket = bucketOf(affected, source);
+    if (this.#buckets.has(bucket)) return;
+    this.#buckets.add(bucket);
+    const { id, name, url } = source;
+    this.#rows.add(rowKey(rootBuckets.dataSource, bucket), goJson({ ID: id, Name: name, URL: url }));
   }
+}
+
+/** Room for the rows of one record, in characters; published records need a quarter of it. */
+const [FIRST_ROOM, ROOM_PER_BYTE, MAX_ROOM] = [64 * 1024, 128, 64 * 1024 * 1024];
+/** What a row costs beyond its key and value, at least. */
+const ROW_COST = 64;
+
+/** How much the rows of a record may still take: a record of a few kilobytes can have millions of rows. */
+class RowRoom {
+  #left: number;
+
+  constructor(recordBytes: number) {
+    this.#left = Math.min(FIRST_ROOM + ROOM_PER_BYTE * recordBytes, MAX_ROOM);
+  }
+
+  /** Takes the room of so many rows with keys and values of this size; false where they do not fit. */
+  take(rows: number, size: number): boolean {
+    this.#left -= rows * (size + ROW_COST);
+    return this.#left >= 0;
+  }
+}
+
+/** The root bucket of an ecosystem's advisories from one source. */
+function bucketOf({ ecosystem }: AffectedPackage, { name }: DataSource): string {
+  return `${ecosystem.trivy}::${name}`;
+}
+
+/** For each package its value, and the keys under which it stands; undefined where there is no room for all. */
+function advisoryRows(
+  packages: readonly SourcedPackage[],
+  ids: readonly string[],
+  vendorIds: readonly string[],
+  record: string,
+  room: RowRoom,
+): { readonly keys: readonly string[]; readonly value: string }[] | undefined {
+  const rows: { keys: string[]; value: string }[] = [];
+  for (const { affected, source } of packages) {
+    const bucket = bucketOf(affected, source);
+    const value = encodeAdvisoryRow({ bucket, record, advisory: encodeAdvisory(affected, vendorIds) });
+    const keySize = affected.keys.reduce((longest, key) => Math.max(longest, key.length), 0);
+    if (!room.take(affected.keys.length * ids.length, value.length + keySize)) return undefined;
+    const { trivy } = affected.ecosystem;
+    rows.push({ keys: affected.keys.flatMap((key) => ids.map((id) => rowKey(trivy, key, id))), value });
+  }
+  return rows;
+}
+
+/** For each source and id what the source says of the vulnerability; undefined where there is no room for all. */
+function vulnerabilityRows(
+  record: JsonObject,
+  packages: readonly SourcedPackage[],
+  ids: readonly string[],
+  room: RowRoom,
+): { readonly key: string; readonly value: string }[] | undefined {
+  const rows: { key: string; value: string }[] = [];
+  const own = textOf(record, 'id');
+  const detail = new RecordDetail(record);
+  for (const source of new Set(packages.map((each) => each.source.id))) {
+    for (const id of ids) {
+      const value = own + SEPARATOR + encodeVulnerability(detail.vulnerability(id, source));
+      if (!room.take(1, value.length)) return undefined;
+      rows.push({ key: rowKey(rootBuckets.vulnerability, id, source), value });
+    }
+  }
+  return rows;
 }
 
 /** What a record says of a package, on its way to uniteAdvisories. */

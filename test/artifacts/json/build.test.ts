@@ -12,7 +12,7 @@ import { advisory, recordSetOf, vexDocument } from './record-set.ts';
 const advisories = Array.from({ length: 700 }, (_, i) => advisory(`GO-2026-${String(i).padStart(4, '0')}`));
 const documents = Array.from({ length: 90 }, (_, i) => vexDocument(`vendor ${i}`));
 const all = [...documents, ...advisories];
-const options = { asOf: '2026-01-01T00:00:00Z' as Instant, skipInvalid: false, workDir: '/nowhere' };
+const options = { asOf: '2026-01-01T00:00:00Z' as Instant, workDir: '/nowhere' };
 
 test('files come in byte order of path, with their media types', async () => {
   const { files } = await buildAll(recordSetOf(all));

@@ -20,7 +20,7 @@ export interface Built {
 
 /** Builds `json:raw` of a set and keeps all of it. */
 export async function buildAll(set: RecordSet): Promise<Built> {
-  const options = { asOf: '2026-01-01T00:00:00Z' as Instant, skipInvalid: false, workDir: '/nowhere' };
+  const options = { asOf: '2026-01-01T00:00:00Z' as Instant, workDir: '/nowhere' };
   const build = buildJsonRaw(set, options);
   const files: BuiltFile[] = [];
   for await (const { path, mediaType, records, chunks } of build.drafts) {

@@ -250,15 +250,40 @@ describe('surprises', () => {
     }
   });
 
-  it.each(['a\0b', 'a'.repeat(5000)])('a package cannot be called %j', async (name) => {
-    const record = { id: 'GO-1', affected: [affected('Go', 'ok', upTo('1.0.0')), affected('Go', name, upTo('1.0.0'))] };
-    await expect(buildOf([record])).rejects.toMatchObject({
-      code: 'ERR_EXPORT_RECORD_INVALID',
-      details: { record: 'GO-1', pointer: '/affected/1/package/name' },
+  it.each([
+    ['a NUL', 'a\0b'],
+    ['4,097 bytes', 'a'.repeat(4097)],
+    ['2,049 characters of 2 bytes', 'é'.repeat(2049)],
+  ])('a package whose name has %s costs its entry alone', async (_, name) => {
+    const [bad, good] = [affected('Go', name, upTo('1.0.0')), affected('Go', 'ok', upTo('1.0.0'))];
+    const { report, dump, records } = await buildOf([
+      { id: 'GO-1', affected: [good, bad] },
+      { id: 'GO-2', affected: [bad] },
+    ]);
+    expect(records).toBe(1);
+    expect(report.withheld).toEqual([]);
+    expect(lossesOf(report)).toEqual({
+      affectedNotCarried: '2: GO-1 1 /affected/1, GO-2 1 /affected/0',
+      nothingCarried: '1: GO-2 1',
     });
-    const { report, dump } = await buildOf([record], { skipInvalid: true });
-    expect(report.withheld.map(({ record: id }) => id)).toEqual(['GO-1']);
-    expect([...dump.keys()]).toEqual(['vulnerability']);
+    expect([...dump.keys()].filter((key) => key.startsWith('go::'))).toEqual([
+      expect.stringMatching(/^go::.* \| ok \| GO-1$/),
+    ]);
+  });
+
+  it('a record of many ids and packages, whose rows would be far larger than it, is left out and listed', async () => {
+    const ids = Array.from({ length: 2000 }, (_, i) => `CVE-2026-${i}`);
+    const packages = ids.map((id) => affected('Go', id, upTo('1.0.0')));
+    const { report, dump, records } = await buildOf([
+      { id: 'GO-1', aliases: ids, affected: packages },
+      { id: 'GO-2', aliases: ids, affected: packages.slice(0, 1) },
+      { id: 'GO-3', aliases: ids.slice(0, 1), affected: packages },
+      { id: 'GO-4', details: 'x'.repeat(100_000), aliases: ids, affected: packages.slice(1, 2) },
+    ]);
+    expect(records).toBe(2);
+    expect(lossesOf(report)).toEqual({ rowsTooLarge: '2: GO-1 1, GO-4 1' });
+    const advisories = [...dump.keys()].filter((key) => key.startsWith('go::'));
+    expect(advisories).toHaveLength(2 * 2000 - 1);
   });
 
   it('a value may be far larger than a page', async () => {
@@ -278,7 +303,6 @@ describe('files and times', () => {
   });
   const options = (signal?: AbortSignal) => ({
     asOf: '2026-08-22T00:00:00Z' as Instant,
-    skipInvalid: false,
     workDir,
     validForSeconds: 60,
     signal,
@@ -292,8 +316,13 @@ describe('files and times', () => {
     expect(await readdir(workDir)).toEqual([]);
     for await (const _ of buildTrivyDb(set, options()).drafts) break;
     expect(await readdir(workDir)).toEqual([]);
-    const failing = recordSetOf(osvRecords({ id: 'GO-1', affected: [affected('Go', 'm\0', upTo('1'))] }));
-    await expect(Array.fromAsync(buildTrivyDb(failing, options()).drafts)).rejects.toThrow('GO-1');
+    const failing = {
+      ...recordSetOf([]),
+      batches: (): never => {
+        throw new Error('unreadable');
+      },
+    };
+    await expect(Array.fromAsync(buildTrivyDb(failing, options()).drafts)).rejects.toThrow('unreadable');
     expect(await readdir(workDir)).toEqual([]);
   });
 

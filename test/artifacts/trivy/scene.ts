@@ -78,7 +78,7 @@ export async function buildSet(set: RecordSet, options: Partial<TrivyDbOptions> 
 }
 
 function defaults(workDir: string): BuildOptions & { validForSeconds: number } {
-  return { asOf: '2026-08-22T00:00:00Z' as Instant, skipInvalid: false, workDir, validForSeconds: 86_400 };
+  return { asOf: '2026-08-22T00:00:00Z' as Instant, workDir, validForSeconds: 86_400 };
 }
 
 /** Reads a whole database. */
