@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseSync } from 'oxc-parser';
 import { analyse } from 'scslre';
 import { hasAmbiguousLoop } from './ambiguity.ts';
+import { hasStackedLoop } from './stacked-loop.ts';
 
 /** A node of a syntax tree (ESTree), as far as it matters here. */
 interface Node {
@@ -12,8 +13,8 @@ interface Node {
 }
 
 /**
- * Regular expressions of a source file that need more than linear time on some text, and those that cannot be judged
- * because their pattern is put together at run time; one sentence each. Every text may come from outside one day, so
+ * Regular expressions of a source file that need more than linear time on some text or fail on a long one, and those
+ * that cannot be judged because their pattern is put together at run time; one sentence each. Every text may come from outside one day, so
  * no use of a pattern is exempt: rewrite it, trim by trimOf of #core, or parse by hand.
  *
  * @param file is named in the sentences
@@ -96,8 +97,9 @@ function faultOf(node: Node, constants: ReadonlyMap<string, string>): string | u
 function judge(source: string, flags: string): string | undefined {
   const [report] = analyse({ source, flags }, { reportTypes: { Trade: true, Self: true, Move: true } }).reports;
   if (report === undefined) {
-    return hasAmbiguousLoop(source, flags)
-      ? `/${source}/${flags} takes exponential time: its loop is ambiguous`
+    if (hasAmbiguousLoop(source, flags)) return `/${source}/${flags} takes exponential time: its loop is ambiguous`;
+    return hasStackedLoop(source, flags)
+      ? `/${source}/${flags} fails on long texts: limit its loop by a number, as in {0,127}, or repeat one class alone`
       : undefined;
   }
   const growth = report.exponential ? 'exponential' : 'at least quadratic';

@@ -159,7 +159,7 @@ function foldName(name: string): string {
 /** Goes over well-formed JSON with the names that lead to where it is; positions in lists are not told apart. */
 class Walker {
   readonly #text: string;
-  readonly #token = /\s*(?:[{}[\]:,]|"[^"\\]*(?:\\.[^"\\]*)*"|[^\s{}[\]:,"]+)/gy;
+  readonly #token = /\s*([{}[\]:,"]|[^\s{}[\]:,"]+)/y;
   readonly #path: string[] = [];
 
   constructor(text: string) {
@@ -200,10 +200,22 @@ class Walker {
   }
 
   #next(): string {
-    const token = this.#token.exec(this.#text)?.[0].trim();
+    const token = this.#token.exec(this.#text)?.[1];
     if (token === undefined) throw new TypeError('not well-formed JSON');
-    return token;
+    if (token !== '"') return token;
+    const start = this.#token.lastIndex - 1;
+    this.#token.lastIndex = endOfString(this.#text, start);
+    return this.#text.slice(start, this.#token.lastIndex);
   }
+}
+
+/** Where the string ends, its closing quote included, that opens at `at`. */
+function endOfString(text: string, at: number): number {
+  for (let i = at + 1; i < text.length; i++) {
+    if (text[i] === '"') return i + 1;
+    if (text[i] === '\\') i++;
+  }
+  throw new TypeError('not well-formed JSON');
 }
 
 /** The folded name that a token spells. */

@@ -27,7 +27,8 @@ export interface LayoutReference {
 /** Where an artifact lies, with tag and digest apart: where both are there, the digest decides. */
 export type Reference = RegistryReference | LayoutReference;
 
-const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const REPOSITORY =
+  /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+){0,127}(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+){0,127}){0,127}$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const HOST = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?::(\d{1,5}))?$/;
 /** An `@` that begins no digest at the end: what is before it may be a login, whose password may hold anything. */

@@ -36,7 +36,7 @@ export function parseSimpleSigning(bytes: Uint8Array, name: string): SimpleSigni
   return { digest: digest as Digest, dockerReference };
 }
 
-const REFERENCE = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+$/;
+const REFERENCE = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+){0,127}){1,128}$/;
 
 function checkDockerReference(text: string): void {
   if (REFERENCE.test(text)) return;

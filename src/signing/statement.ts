@@ -122,7 +122,7 @@ export function resourcesFrom(value: JsonValue | undefined, name: string): reado
   return resources as readonly unknown[] as readonly ResourceDescriptor[];
 }
 
-const HEX = /^(?:[0-9a-f]{2})+$/;
+const HEX = /^[0-9a-f]+$/;
 
 function subjectsFault(subjects: readonly StatementSubject[]): string | undefined {
   if (subjects.length === 0 || subjects.length > MAX_SUBJECTS) {
@@ -138,6 +138,6 @@ function subjectsFault(subjects: readonly StatementSubject[]): string | undefine
 }
 
 function isHexDigest(algorithm: string, hex: JsonValue): boolean {
-  if (typeof hex !== 'string' || !HEX.test(hex)) return false;
+  if (typeof hex !== 'string' || hex.length % 2 !== 0 || !HEX.test(hex)) return false;
   return algorithm === 'sha256' || algorithm === 'sha512' ? isDigest(`${algorithm}:${hex}`) : true;
 }

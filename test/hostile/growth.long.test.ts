@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CanonicalReader, instantFrom, parseDigest, parseDuration, parseJson, parseKnownJson, trimOf } from '#core';
-import { parseSelector } from '#evidence';
+import { departuresOfAdvisory, parseSelector } from '#evidence';
 import { parseReference } from '#oci';
 import { parseStatement } from '#signing';
 import { decodePax } from '../../src/archive/tar/pax.ts';
@@ -36,6 +36,20 @@ const GRAMMARS: readonly (readonly [string, VersionGrammar])[] = [
   ['PyPI', pep440Grammar],
 ] as const;
 
+/** Looks at a text in each place of an advisory that has a form. */
+function checkAdvisory(text: string): unknown {
+  const entry = { package: { ecosystem: 'npm', name: text, purl: text }, versions: [text] };
+  const references = [{ type: 'WEB', url: text }];
+  const record = {
+    id: text,
+    modified: text,
+    references,
+    severity: [{ type: 'CVSS_V3', score: text }],
+    affected: [entry],
+  };
+  return departuresOfAdvisory(canonical.read(bytesOf(JSON.stringify(record)), 'x').bytes);
+}
+
 type Parser = readonly [name: string, parse: (text: string) => unknown, prefixes?: readonly string[]];
 
 /** Every parser of text from outside, and what has to stand before the text so that it looks at all of it. */
@@ -70,6 +84,7 @@ const PARSERS: readonly Parser[] = [
   ['packageOfPurl', packageOfPurl, ['', 'pkg:', 'pkg:npm/', 'pkg:npm/a@', 'pkg:npm/a?']],
   ['canonicalReference', canonicalReference, ['', 'https://', 'https://a/', 'https://a/?']],
   ['compileGlob', (text) => compileGlob('*a*b?c')(text)],
+  ['departuresOfAdvisory', checkAdvisory, ['', 'https:', 'pkg:']],
   ['parseSelector', (text) => parseSelector({ packages: [text], modifiedSince: text })],
   ...GRAMMARS.flatMap(([name, grammar]): Parser[] => {
     const prefixes = ['', '1.0', '1.0-', '1.0.0-a', '1.0+a'];
@@ -140,6 +155,36 @@ for (const [name, parse, prefixes = ['']] of PARSERS) {
     }
     expect(faults).toEqual([]);
   });
+}
+
+/** What long hostile text is made of: what loops of regular expressions take, one or several characters a round. */
+const LONG_UNITS = ['a', 'é', 'a.', '0.', '%41'];
+/** V8 keeps places of at most 64 MiB for what a regular expression may have to try again. */
+const LONG = 12 * 1024 * 1024;
+
+test('no parser fails by itself on a text of 12 MiB', { timeout: 600_000 }, () => {
+  const faults: string[] = [];
+  for (const unit of LONG_UNITS) {
+    const text = unit.repeat(LONG / unit.length);
+    for (const [name, parse, prefixes = ['']] of PARSERS) {
+      for (const prefix of prefixes) {
+        const error = errorOf(() => parse(prefix + text));
+        // What refuses a text has a code, or says that the range or the type is not the one that it takes.
+        if (/call stack|Invalid string length|out of memory/.test(String(error)))
+          faults.push(`${name}: ${JSON.stringify(prefix)}, many ${JSON.stringify(unit)}: ${String(error)}`);
+      }
+    }
+  }
+  expect(faults).toEqual([]);
+});
+
+function errorOf(run: () => unknown): unknown {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** Looks at every eighth character before each: quadratic, and as slow per step however long the text is. */

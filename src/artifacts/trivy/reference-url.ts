@@ -51,7 +51,7 @@ function isHost(scheme: string, host: string): boolean {
   const colon = scheme === 'http' || scheme === 'https' ? host.indexOf(':') : host.lastIndexOf(':');
   if (colon >= 0 && !/^:[0-9]*$/.test(host.slice(colon))) return false;
   // Only bytes beyond ASCII may be escaped in a host, and the percent sign itself.
-  return /^(?:[A-Za-z0-9\-_.~!"$&'()*+,:;<=>\]\x80-\xff]|%25|%[89A-Fa-f][0-9A-Fa-f])*$/.test(host);
+  return /^[A-Za-z0-9\-_.~!"$&'()*+,:;<=>\]\x80-\xff%]*$/.test(host) && !/%(?!25|[89A-Fa-f][0-9A-Fa-f])/.test(host);
 }
 
 function isUser(user: string): boolean {

@@ -21,8 +21,8 @@ export interface GenericVersion {
 
 const WORD = '[0-9A-Za-z~-]+';
 /** A pre-release that begins with a digit needs the hyphen, another may do without: `1.7rc2`. */
-const PRE_RELEASE = `-([0-9]${WORD.replace('+', '*')}(?:\\.${WORD})*)|-?([A-Za-z~-]${WORD.replace('+', '*')}(?:\\.${WORD})*)`;
-const FORM = new RegExp(`^(v?)([0-9]+(?:\\.[0-9]+)*)(?:${PRE_RELEASE})?(?:\\+${WORD}(?:\\.${WORD})*)?$`);
+const PRE_RELEASE = `-([0-9]${WORD.replace('+', '*')}(?:\\.${WORD}){0,127})|-?([A-Za-z~-]${WORD.replace('+', '*')}(?:\\.${WORD}){0,127})`;
+const FORM = new RegExp(`^(v?)([0-9]+(?:\\.[0-9]+){0,127})(?:${PRE_RELEASE})?(?:\\+${WORD}(?:\\.${WORD}){0,127})?$`);
 
 /**
  * Go modules and Rust crates: aquasecurity/go-version 0.0.1, package version. Installed versions and bounds are read

@@ -15,7 +15,8 @@ export interface NearestForm<V> {
   bound(text: string): Spelled<V> | undefined;
 }
 
-const NUMBERS = /^[0-9]+(?:\.[0-9]+)*/;
+/** A version has 256 characters at most. */
+const NUMBERS = /^[0-9]+(?:\.[0-9]+){0,127}/;
 const MAX_NUMBER = String(2n ** 64n - 1n);
 
 /**

@@ -17,13 +17,13 @@ export interface NpmVersion {
   readonly preRelease: PreRelease;
 }
 
-const WORDS = '[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*';
+const WORDS = '[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+){0,127}';
 const BOUND = new RegExp(`^(v?)([0-9]+(?:\\.[0-9]+){0,2})(?:-(${WORDS}))?(?:\\+(${WORDS}))?$`);
 
 /** semver.org 2.0.0: three numbers without leading zeros, a pre-release whose numbers have none either. */
 const NUMBER = '(?:0|[1-9][0-9]*)';
 const PRE = `(?:${NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)`;
-const STRICT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-${PRE}(?:\\.${PRE})*)?(?:\\+${WORDS})?$`);
+const STRICT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-${PRE}(?:\\.${PRE}){0,127})?(?:\\+${WORDS})?$`);
 
 /** npm: aquasecurity/go-npm-version 0.0.2 with pre-releases included, as trivy asks for them. */
 export const npmGrammar: VersionGrammar<NpmVersion> = {

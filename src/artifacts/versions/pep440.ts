@@ -24,11 +24,11 @@ export interface Pep440Version {
 }
 
 const VERSION =
-  'v?(?:([0-9]+)!)?([0-9]+(?:\\.[0-9]+)*)' +
+  'v?(?:([0-9]+)!)?([0-9]+(?:\\.[0-9]+){0,127})' +
   '(?:[-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?([0-9]+)?)?' +
   '(?:-([0-9]+)|[-_.]?(post|rev|r)[-_.]?([0-9]+)?)?' +
   '(?:[-_.]?(dev)[-_.]?([0-9]+)?)?' +
-  '(?:\\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?';
+  '(?:\\+([a-z0-9]+(?:[-_.][a-z0-9]+){0,127}))?';
 const FORM = new RegExp(`^${VERSION}$`);
 /** As trivy finds a version in a constraint: without looking for its end, so that of `1.0beta2` it takes `1.0b`. */
 const IN_CONSTRAINT = new RegExp(`^${VERSION}`);

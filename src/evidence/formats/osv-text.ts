@@ -5,23 +5,19 @@ import { isObject } from './value.ts';
 
 const MAX_ID = 256;
 /** What a key of ours may be: it stands in lists, in names of files, and before a NUL in a digest. */
-const ID = /^(?=.*\S)[^\p{Cc}\p{Zl}\p{Zp}]{1,256}$/u;
-const URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s\p{Cc}]+$/u;
+const ID = /^[^\p{Cc}\p{Zl}\p{Zp}]{1,256}$/u;
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:\S/;
 const SCHEME_END = 0x3a;
 
 /** Checks the id of an advisory. */
-export const id: Check = textThat(
-  (value) => ID.test(value),
-  'id: 1 to 256 characters, no control characters',
-  (bytes, from) => {
-    const length = asciiRun(bytes, from);
-    return length > 0 && length <= MAX_ID && bytes[from + length] === QUOTE;
-  },
-);
+export const id: Check = textThat(isId, 'id: 1 to 256 characters, no control characters', (bytes, from) => {
+  const length = asciiRun(bytes, from);
+  return length > 0 && length <= MAX_ID && bytes[from + length] === QUOTE;
+});
 
 /** Checks a URI: a scheme and something after it, nowhere white space. */
 export const uri: Check = textThat(
-  (value) => URI.test(value),
+  (value) => SCHEME.test(value) && !/[\s\p{Cc}]/u.test(value),
   'URI',
   (bytes, from) => {
     let at = from;
@@ -35,7 +31,11 @@ export const uri: Check = textThat(
 /** The id of an advisory that may be unsound; undefined when it has none that could name it. */
 export function osvIdOf(value: JsonValue): string | undefined {
   const found = isObject(value) ? value['id'] : undefined;
-  return typeof found === 'string' && ID.test(found) ? found : undefined;
+  return typeof found === 'string' && isId(found) ? found : undefined;
+}
+
+function isId(text: string): boolean {
+  return ID.test(text) && /\S/.test(text);
 }
 
 /** How many of the next bytes are ASCII characters that show, and are not escaped. */

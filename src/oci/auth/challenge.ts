@@ -8,7 +8,8 @@ export interface Challenge {
 
 const TOKEN = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y;
 const TOKEN68 = /[A-Za-z0-9\-._~+/]+=*(?=[ \t]*(?:,|$))/y;
-const QUOTED = /"((?:[^"\\]|\\[\s\S])*)"/y;
+/** Node takes headers of 16 KiB at most. */
+const QUOTED = /"((?:[^"\\]|\\[\s\S]){0,16384})"/y;
 const SPACE = /[ \t]*/y;
 const SEPARATORS = /[ \t,]*/y;
 

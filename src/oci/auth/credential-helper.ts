@@ -88,14 +88,14 @@ function run(program: string, input: string, env: Record<string, string>): Promi
 function sayableOf(text: string): string {
   const line = text
     .slice(0, MAX_WORDS)
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,2048}/gu, ' ')
     .trim();
   // What looks like an answer is one, and holds the secret itself.
   if (/["'](?:secret|password|username)["']/i.test(line)) return '';
   const masked = line
     .replace(/\b(bearer|basic|secret|password|passwd|token|key)\b(["']?\s?[:=]?\s?["']?)[^\s"',;]+/gi, maskNamed)
     .replace(/\b(https?:\/\/)[^\s/@]+@/gi, '$1…@')
-    .replace(/[A-Za-z0-9+/_=.~-]{20,}/g, maskToken);
+    .replace(/[A-Za-z0-9+/_=.~-]{20,2048}/g, maskToken);
   return masked.length > MAX_SHOWN ? `${masked.slice(0, MAX_SHOWN)}…` : masked;
 }
 
@@ -107,7 +107,7 @@ function maskNamed(all: string, name: string, between: string): string {
 /** Long words with letters and digits in them are tokens, unless they are paths, hosts or versions. */
 function maskToken(word: string): string {
   const isLong = (part: string) => part.length >= 20 && /\d/.test(part) && /[A-Za-z]/.test(part);
-  const looksNamed = word.startsWith('/') || /^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:\/|$)/.test(word);
+  const looksNamed = word.startsWith('/') || /^[a-z0-9-]+(?:\.[a-z0-9-]+){1,127}(?:\/|$)/.test(word);
   return (looksNamed ? word.split(/[/.]/) : [word]).some(isLong) ? '…' : word;
 }
 

@@ -8,7 +8,7 @@ import { digestOfFile, isOwn } from './existing.ts';
 import type { OutputFolder } from './output-folder.ts';
 
 /** What a pull that ended left (`.HEX.partial`), or a file that a pull is writing (`.HEX.OWNER.RANDOM.partial`). */
-const FORM = /^\.([0-9a-f]{64,})\.(?:(.+)\.[0-9a-f]{18}\.)?partial$/;
+const FORM = /^\.([0-9a-f]{64,128})\.(?:(.+)\.[0-9a-f]{18}\.)?partial$/;
 const OPEN_FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const CREATE_FLAGS = OPEN_FLAGS | constants.O_CREAT | constants.O_EXCL;
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

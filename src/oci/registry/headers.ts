@@ -68,7 +68,8 @@ const MAX_WARNING_CHARACTERS = 300;
 export function parseWarnings(values: readonly string[]): string[] {
   return values.flatMap((value) => {
     const texts: string[] = [];
-    const warning = /[\s,]*(\d{3}) +([^\s,"]+) +"((?:[^"\\]|\\[\s\S])*)"(?: +"[^"]*")?\s*(?:,|$)/y;
+    // Node takes headers of 16 KiB at most.
+    const warning = /[\s,]*(\d{3}) +([^\s,"]+) +"((?:[^"\\]|\\[\s\S]){0,16384})"(?: +"[^"]*")?\s*(?:,|$)/y;
     for (let match = warning.exec(value); match !== null; match = warning.exec(value)) {
       const [, code, agent, quoted = ''] = match;
       const text = asShown(quoted.replace(/\\([\s\S])/g, '$1'));

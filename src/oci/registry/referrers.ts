@@ -12,7 +12,7 @@ import type { RegistryRequest } from './session.ts';
 /** A digest that no content has, to ask whether referrers are listed at all. */
 const NO_DIGEST = `sha256:${'0'.repeat(64)}` as Digest;
 
-const OTHER_DIGEST = /^(?!sha256:|sha512:)[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/;
+const OTHER_DIGEST = /^(?!sha256:|sha512:)[a-z0-9]+(?:[+._-][a-z0-9]+){0,15}:[A-Za-z0-9=_-]+$/;
 
 /** An entry has a few hundred bytes; strangers may add as many as they like. */
 const BOUNDS: ListingBounds = { what: 'referrers', maxItems: 10_000, maxBytes: 32 * 1024 * 1024 };

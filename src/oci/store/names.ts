@@ -1,7 +1,7 @@
 import { CodedError } from '#core';
 import { isRepositoryName, isTag } from '../reference.ts';
 
-const TENANT = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+const TENANT = /^[a-z0-9]+(?:-[a-z0-9]+){0,31}$/;
 const LONGEST_TENANT = 63;
 
 /** The tenant that `text` names. @throws CodedError ERR_EXPORT_USAGE */
