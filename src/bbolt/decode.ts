@@ -77,17 +77,24 @@ export function decodeMeta(page: Uint8Array): Meta | undefined {
   };
 }
 
-/** The elements of a leaf, of a page or of an inline bucket. They share the memory of `page`. */
+/**
+ * The elements of a leaf, of a page or of an inline bucket. They share the memory of `page`, and none has bytes in
+ * common with another: elements that name one inline bucket over and over, level by level, would be more than anybody
+ * could visit.
+ */
 export function decodeLeaf(page: Uint8Array): LeafElement[] {
   const { flags, count } = decodeHeader(page);
   if (flags !== PAGE_FLAG.leaf) throw new DecodeError(`flags ${flags} where a leaf should be`);
   const view = elementsView(page, count);
+  let free = HEADER_SIZE * (1 + count);
   return Array.from({ length: count }, (_, i) => {
     const at = HEADER_SIZE * (1 + i);
     const start = at + view.getUint32(at + LEAF.position, true);
     const keyEnd = start + view.getUint32(at + LEAF.keySize, true);
     const end = keyEnd + view.getUint32(at + LEAF.valueSize, true);
     if (end > page.byteLength) throw new DecodeError(`element ${i} of a leaf reaches beyond its page`);
+    if (start < free) throw new DecodeError(`element ${i} of a leaf begins within what comes before it`);
+    free = end;
     const kind = view.getUint32(at + LEAF.flags, true);
     if (kind > BUCKET_FLAG) throw new DecodeError(`element ${i} of a leaf has flags ${kind}`);
     return { key: page.subarray(start, keyEnd), value: page.subarray(keyEnd, end), isBucket: kind === BUCKET_FLAG };

@@ -121,6 +121,19 @@ describe('checkBbolt', () => {
     }
   });
 
+  it('refuses elements that share their bytes, of which a page could hold more than can be visited', async () => {
+    const path = join(folder, 'shared.db');
+    const copy = Buffer.from(sound);
+    // 2 to the power of 40 buckets, in less than a page.
+    const nested = nest(40);
+    nested.copy(copy.fill(0, lastPage(copy) * PAGE + 8), lastPage(copy) * PAGE + 8, 8);
+    await writeFile(path, copy);
+    await expect(checkBbolt(path)).rejects.toThrow(/element 1 of a leaf begins within what comes before it/);
+    const file = await BboltFile.open(path);
+    await expect(Array.fromAsync(file.entries())).rejects.toThrow(/begins within/);
+    await file.close();
+  });
+
   it('stops when it is told to', async () => {
     const stop = new AbortController();
     const running = checkBbolt(join(folder, 'sound.db'), stop.signal);
@@ -132,6 +145,36 @@ describe('checkBbolt', () => {
     await expect(checkBbolt(join(folder, 'none.db'))).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
   });
 });
+
+/** A leaf with two elements, `a` and `aa`, that have one value: a bucket that holds such a leaf, and so on. */
+function nest(levels: number): Buffer {
+  if (levels === 0) return leafOf([{ flags: 0, key: 16, keySize: 1, valueSize: 1 }], Buffer.from('kv'));
+  const value = Buffer.concat([Buffer.alloc(16), nest(levels - 1)]);
+  const elements = [
+    { flags: 1, key: 33, keySize: 1, valueSize: value.byteLength },
+    { flags: 1, key: 16, keySize: 2, valueSize: value.byteLength },
+  ];
+  return leafOf(elements, Buffer.concat([Buffer.from('aa'), value]));
+}
+
+interface RawElement {
+  readonly flags: number;
+  /** Where the key begins, counted from the element. */
+  readonly key: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+}
+
+function leafOf(elements: readonly RawElement[], data: Buffer): Buffer {
+  const page = Buffer.alloc(16 * (1 + elements.length));
+  page.writeUInt16LE(2, 8);
+  page.writeUInt16LE(elements.length, 10);
+  for (const [i, { flags, key, keySize, valueSize }] of elements.entries()) {
+    for (const [j, value] of [flags, key, keySize, valueSize].entries())
+      page.writeUInt32LE(value, 16 * (i + 1) + 4 * j);
+  }
+  return Buffer.concat([page, data]);
+}
 
 const branchAt = (file: Buffer): number => (lastPage(file) - 1) * PAGE;
 const secondBranchKey = (file: Buffer): number => file.indexOf('key', file.indexOf('key', branchAt(file)) + 1);
