@@ -73,7 +73,8 @@ export class FolderFiles implements LayoutFiles {
     const full = join(this.root, path);
     let file: number | undefined;
     try {
-      file = await open(full, constants.O_RDONLY);
+      // What has become a pipe since it was looked at is not waited for.
+      file = await open(full, constants.O_RDONLY | constants.O_NONBLOCK);
       yield* readFileRange(file, range, lend);
     } catch (error) {
       throw readError(error, full);

@@ -6,6 +6,7 @@ import {
   FolderGuard,
   fileError,
   hexOf,
+  isCoded,
   isSystemError,
   type JsonObject,
   systemClock,
@@ -51,7 +52,7 @@ export interface LayoutGarbageReport {
 const LEGACY_TAG = /^(sha256|sha512)-([0-9a-f]+)(?:\.[a-z]+)?$/;
 
 /**
- * Deletes what nothing needs any more, under the layout's lock; a dry run takes none. What refers to a manifest that is
+ * Deletes what nothing needs any more, under the layout's lock, on a full disk too; a dry run takes none. What refers to a manifest that is
  * kept is kept, listed or not. A blob goes only when its time is older than the beginning of the run less the grace, which is looked at
  * once more when the file has been moved aside, where no push can come to rely on it. A layout with a symbolic link
  * in it is refused before anything goes: the blobs behind it may be another layout's.
@@ -74,7 +75,7 @@ export async function collectLayoutGarbage(
   if (options.dryRun) return await collect();
   const lock = join(root, tempFolder, 'lock');
   try {
-    return await withLock(lock, { signal, guard }, collect);
+    return await withLock(lock, { signal, guard, mayBeEmpty: true }, collect);
   } finally {
     // It goes where it is empty.
     await guard.at(join(root, tempFolder), (own) => rmdir(own)).catch(() => undefined);
@@ -110,11 +111,12 @@ class Collector {
     const graph = new LayoutGraph(this.#root, blobs, this.#options.signal);
     const { roots, tied } = this.#options.untagged ? this.#tagged(index, blobs) : { roots: index.entries, tied: [] };
     await graph.follow(roots, tied);
-    if (graph.unreadable.length === 0) {
-      await this.#forget(index, graph.reached);
-      for (const digest of blobs.keys()) if (!graph.reached.has(digest)) await this.#takeBlob(digest);
-    }
     for (const path of await leftovers(this.#root)) await this.#takeLeftover(path);
+    if (graph.unreadable.length === 0) {
+      const garbage = [...blobs.keys()].filter((digest) => !graph.reached.has(digest));
+      await this.#forgetWithRoom(index, graph.reached, garbage);
+      for (const digest of garbage) await this.#takeBlob(digest);
+    }
     return {
       manifests: this.#manifests,
       blobs: this.#blobs,
@@ -141,6 +143,18 @@ class Collector {
       return savedKindOf(entry) !== undefined || (tag !== undefined && !blobs.has(subject));
     });
     return { roots, tied };
+  }
+
+  /** On a full disk, what the index does not list makes room for the index without what goes. */
+  async #forgetWithRoom(index: LayoutIndex, kept: Set<Digest>, garbage: readonly Digest[]): Promise<void> {
+    try {
+      await this.#forget(index, kept);
+    } catch (error) {
+      if (!isCoded(error, 'ERR_EXPORT_DISK_FULL')) throw error;
+      const listed = new Set(index.entries.map(digestIn));
+      for (const digest of garbage) if (!listed.has(digest)) await this.#takeBlob(digest);
+      await this.#forget(index, kept);
+    }
   }
 
   async #forget(index: LayoutIndex, kept: Set<Digest>): Promise<void> {

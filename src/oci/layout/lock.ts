@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { link, open, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { CodedError, FolderGuard, fileError, isSystemError } from '#core';
+import { CodedError, FolderGuard, fileError, isCoded, isSystemError, linkRefused } from '#core';
 import { isAlive, thisOwner } from '../owner.ts';
 import { pause } from '../pause.ts';
 
@@ -10,6 +11,8 @@ export interface LockOptions {
   /** 30 s unless told. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether a full disk is no obstacle: the lock is then an empty file, which nobody takes over from a killed process. */
+  readonly mayBeEmpty?: boolean | undefined;
   /** Writes to no folder that a link leads to; the lock's own folder may be a link unless told. */
   readonly guard?: FolderGuard | undefined;
 }
@@ -38,11 +41,17 @@ interface GuardedOptions extends LockOptions {
 }
 
 async function acquire(path: string, options: GuardedOptions): Promise<string> {
-  const content = `${thisOwner()} ${randomBytes(12).toString('hex')}`;
+  let content = `${thisOwner()} ${randomBytes(12).toString('hex')}`;
   const deadline = performance.now() + (options.timeoutMs ?? 30_000);
   for (let wait = POLL_MS; ; wait = Math.min(wait * 2, MAX_POLL_MS)) {
     options.signal?.throwIfAborted();
-    if (await create(path, content, options.guard)) return content;
+    try {
+      if (await create(path, content, options.guard)) return content;
+    } catch (error) {
+      if (options.mayBeEmpty !== true || content === '' || !isCoded(error, 'ERR_EXPORT_DISK_FULL')) throw error;
+      content = '';
+      continue;
+    }
     const holder = (await readHolder(path)) ?? '';
     if (isAlive(holder.split(' ')[0] as string) === false && (await takeOver(path, holder, content, options))) {
       return content;
@@ -114,13 +123,29 @@ async function release(path: string, content: string, guard: FolderGuard): Promi
   if ((await readHolder(path)) === content) await guard.at(path, (own) => rm(own, { force: true }));
 }
 
+/** A pipe is not waited for, and no link is followed. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+/** More than any holder has; in bytes. */
+const MAX_HOLDER = 1024;
+
 async function readHolder(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'latin1');
+    await using file = await open(path, READ_FLAGS);
+    if (!(await file.stat()).isFile()) throw notFile(path);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_HOLDER), 0, MAX_HOLDER, 0);
+    return buffer.toString('latin1', 0, bytesRead);
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
+    if (isSystemError(error, 'ELOOP')) throw linkRefused(path);
     throw fileError(error, path);
   }
+}
+
+function notFile(path: string): CodedError {
+  return new CodedError('ERR_EXPORT_NOT_WRITABLE', `${path}: not a regular file, so it cannot be a lock`, {
+    hint: 'find out who put it there, and remove it',
+    details: { path },
+  });
 }
 
 function locked(path: string, holder: string): CodedError {

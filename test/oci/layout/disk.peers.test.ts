@@ -42,6 +42,32 @@ describePeers(['unshare'], 'a disk that does not do', () => {
     },
   );
 
+  test('full: garbage collection makes room, with the manifests that it takes out of the index', async () => {
+    const main = join(import.meta.dirname, '../../../src/cli/main.ts');
+    const { stdout, stderr } = await runOn(
+      'size=6m',
+      'writer oci:layout first- 3 500000',
+      `run() { "$node" ${main} "$@" 2>&1; echo "status $?"; }`,
+      'run untag oci:layout:first-1 >&2; run untag oci:layout:first-2 >&2',
+      'find layout -exec touch -d "3 days ago" {} +',
+      'cat /dev/zero > filler 2> filler.errors',
+      'run tag oci:layout:first-0 more | head -1 | cut -d" " -f2',
+      'run gc oci:layout --grace 1h --untagged',
+      'run ls oci:layout; run fsck oci:layout; ls -A layout',
+    );
+    expect(stderr).not.toContain('status 1');
+    expect(stdout.split('\n').slice(4)).toEqual([
+      'ERR_EXPORT_DISK_FULL:',
+      expect.stringMatching(/^oci:layout: deleted 2 manifests, 4 blobs, 0 leftovers, /),
+      'status 0',
+      'first-0',
+      'status 0',
+      'oci:layout: 0 missing, 0 damaged, 0 unreachable, 0 leftovers',
+      'status 0',
+      ...['blobs', 'index.json', 'oci-layout', ''],
+    ]);
+  });
+
   test.each(['oci:layout', 'oci-archive:kit.tar'])('read-only: %s says so', async (place) => {
     const { stdout, stderr } = await runOn('ro', `writer ${place} first- 1 1000`);
     expect(stderr).toContain('ERR_EXPORT_NOT_WRITABLE');

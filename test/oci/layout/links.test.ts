@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { renameSync, symlinkSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -94,6 +95,18 @@ test.each(['blobs', 'blobs/sha256', '.export-center', 'index.json', 'oci-layout'
     expect(await snapshot()).toEqual(before);
   },
 );
+
+const pipe = (path: string) => execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', path]);
+
+test.each<[string, (path: string) => unknown]>([
+  ['a pipe', pipe],
+  ['a folder', (path) => mkdir(path)],
+  ['a link to what has no end', (path) => symlink('/dev/zero', path)],
+])('%s in the place of the lock is refused at once', async (_, put) => {
+  await put(join(root, '.export-center/lock'));
+  const layout = await openLayout(root);
+  await expect(layout.tag(artifact, 'v2').then(() => layout.flush())).rejects.toThrow(refused);
+});
 
 test('a blob that is a link is not taken for present, and not set to now', async () => {
   const path = await oneBlob();
