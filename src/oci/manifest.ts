@@ -150,11 +150,14 @@ export interface UnknownManifest {
   readonly needs: readonly Digest[];
   /** All texts in it that are digests, for whatever reason. */
   readonly mentions: readonly Digest[];
+  /** False where it is made of more JSON values than any manifest needs: nothing is known of it but what it mentions. */
+  readonly isRead: boolean;
 }
 
 /** What a text of JSON says of itself; undefined for anything that is not one object of JSON. */
 export function parseUnknownManifest(bytes: Uint8Array): UnknownManifest | undefined {
   if (bytes.byteLength > maxManifestBytes || bytes[0] !== 0x7b) return undefined;
+  if (lookOver(bytes).excess !== undefined) return unreadManifest(bytes);
   let fields: JsonValue;
   try {
     // Garbage collection would rather keep too much than read too strictly.
@@ -176,7 +179,18 @@ export function parseUnknownManifest(bytes: Uint8Array): UnknownManifest | undef
     subject: typeof subjectDigest === 'string' && isDigest(subjectDigest) ? subjectDigest : undefined,
     needs,
     mentions,
+    isRead: true,
   };
+}
+
+/** Garbage collection needs to know what it mentions, however long reading it would take. */
+function unreadManifest(bytes: Uint8Array): UnknownManifest {
+  const found = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    .toString('latin1')
+    .matchAll(/"(sha(?:256|512):[0-9a-f]{64,128})"/g);
+  const mentions = new Set([...found].map(([, text]) => text as string).filter(isDigest));
+  const unknown = { mediaType: undefined, artifactType: undefined, subject: undefined, needs: [] };
+  return { ...unknown, mentions: [...mentions], isRead: false };
 }
 
 function digestsIn(root: JsonValue): Pick<UnknownManifest, 'needs' | 'mentions'> {

@@ -62,7 +62,7 @@ export async function readUnknown(
 ): Promise<UnknownManifest> {
   if (SCHEMA_1.test(descriptor.mediaType)) throw notWhole(source, descriptor, 'Docker image manifest schema 1');
   const found = parseUnknownManifest(await read(source, descriptor, options));
-  if (found !== undefined) return found;
+  if (found?.isRead) return found;
   throw notWhole(source, descriptor, `unsupported manifest type ${quoted(descriptor.mediaType)}`);
 }
 

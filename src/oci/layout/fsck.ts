@@ -12,7 +12,7 @@ import { checkIsLayout } from './layout.ts';
 /** Something in a layout that is not as it should be. */
 export interface LayoutFinding {
   /**
-   * `missing`: named and not there; `damaged`: not what its digest says; `unreadable`: there, and this user or the disk
+   * `missing`: named and not there; `damaged`: not what its digest says, or no valid manifest; `unreadable`: there, and this user or the disk
    * does not let it be read; `wrongSize`: right, and named with another size; `unreachable`: there, and named by
    * nothing; `leftover`: of a process that has ended, or no part of a layout.
    */
@@ -61,8 +61,9 @@ export async function* checkLayout(root: string, options: LayoutCheckOptions = {
   for (const name of [...strangers, ...(await leftovers(root))]) yield { kind: 'leftover', object: 'file', name };
 }
 
-/** What is named and not there, or named with another size than it has. */
-function* misled({ absent, misnamed }: LayoutGraph, faulty: ReadonlySet<Digest>): Generator<LayoutFinding> {
+/** What is malformed, named and not there, or named with another size than it has. */
+function* misled({ absent, misnamed, malformed }: LayoutGraph, faulty: ReadonlySet<Digest>): Generator<LayoutFinding> {
+  for (const digest of malformed) yield { kind: 'damaged', object: 'manifest', name: digest };
   for (const { digest, isManifest, namedBy } of absent) {
     yield { kind: 'missing', object: isManifest ? 'manifest' : 'blob', name: digest, ...(namedBy && { namedBy }) };
   }

@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, type Digest, fileError, isDigest, isManifestType, isSystemError } from '#core';
+import { CodedError, type Digest, fileError, isCoded, isDigest, isManifestType, isSystemError } from '#core';
 import { collect, maxManifestBytes, usableInlineData } from '../content.ts';
-import { detectManifestType, isForeign, parseHeldManifest, parseUnknownManifest } from '../manifest.ts';
+import { detectManifestType, isForeign, type Manifest, parseHeldManifest, parseUnknownManifest } from '../manifest.ts';
 import { verifyBytes } from '../verify-stream.ts';
 import { blobPath, FolderFiles } from './files.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';
@@ -49,8 +49,10 @@ export class LayoutGraph {
   readonly reached = new Set<Digest>();
   /** There, and of another size than it is named with. */
   readonly misnamed: Mention[] = [];
-  /** Digests of manifests that are damaged, or of a kind that is not known: what they need is not known either. */
+  /** Digests of manifests that are damaged or malformed, or of a kind that is not known: what they need is not known either. */
   readonly unreadable: string[] = [];
+  /** Of those, the ones that are what their digest says, and are no valid manifests. */
+  readonly malformed: Digest[] = [];
   readonly #absent = new Map<Digest, Mention>();
   readonly #files: FolderFiles;
   readonly #blobs: ReadonlyMap<Digest, BlobEntry>;
@@ -83,31 +85,42 @@ export class LayoutGraph {
     });
     await this.#reach(mentions);
     const ties = [...tied, ...(await this.#unreachedReferrers())];
-    for (let grown = true; grown; ) {
-      grown = false;
-      for (const [digest, subject] of ties) {
-        if (this.reached.has(digest) || !this.reached.has(subject)) continue;
-        await this.#reach([mention({ digest }, undefined, true)]);
-        grown = true;
+    const tiedTo = Map.groupBy(ties, ([, subject]) => subject);
+    const subjects = [...tiedTo.keys()].filter((subject) => this.reached.has(subject));
+    for (const subject of subjects) {
+      for (const [digest] of tiedTo.get(subject) ?? []) {
+        if (this.reached.has(digest)) continue;
+        // The list grows while it is gone over.
+        for (const each of await this.#reach([mention({ digest }, undefined, true)]))
+          if (tiedTo.has(each)) subjects.push(each);
       }
     }
   }
 
-  async #reach(mentions: readonly Mention[]): Promise<void> {
+  /** @returns what was not reached before */
+  async #reach(mentions: readonly Mention[]): Promise<Digest[]> {
+    const fresh: Digest[] = [];
     const waiting = [...mentions];
     for (let mention = waiting.pop(); mention !== undefined; mention = waiting.pop()) {
       this.#signal?.throwIfAborted();
-      const held = this.#blobs.get(mention.digest);
-      if (held !== undefined && mention.size !== undefined && mention.size !== held.sizeBytes)
-        this.misnamed.push(mention);
       const { digest, isManifest, inline } = mention;
+      const held = this.#blobs.get(digest);
+      if (held !== undefined) this.#compareSize(mention, held);
       // Another mention of it may carry what is not there.
       const isFound = inline !== undefined && this.#absent.delete(digest);
       if (this.reached.has(digest) && !isFound) continue;
+      if (!this.reached.has(digest)) fresh.push(digest);
       this.reached.add(digest);
-      if (held === undefined && inline === undefined) this.#absent.set(digest, mention);
-      else if (isManifest) waiting.push(...(await this.#mentionsIn(digest, held === undefined ? inline : undefined)));
+      const isHere = held !== undefined || inline !== undefined;
+      if (!isHere) this.#absent.set(digest, mention);
+      const next = isHere && isManifest ? await this.#mentionsIn(digest, held === undefined ? inline : undefined) : [];
+      for (const each of next) waiting.push(each);
     }
+    return fresh;
+  }
+
+  #compareSize(mention: Mention, { sizeBytes }: BlobEntry): void {
+    if (mention.size !== undefined && mention.size !== sizeBytes) this.misnamed.push(mention);
   }
 
   async #mentionsIn(digest: Digest, inline: Uint8Array | undefined): Promise<Mention[]> {
@@ -116,7 +129,12 @@ export class LayoutGraph {
     if (bytes === undefined || bytes === 'damaged') return [];
     const type = detectManifestType(bytes);
     if (type === undefined) return this.#mentionsInUnknown(bytes, digest);
-    const manifest = parseHeldManifest(bytes, type, digest);
+    const manifest = parsedOrUndefined(bytes, type, digest);
+    if (manifest === undefined) {
+      this.unreadable.push(digest);
+      this.malformed.push(digest);
+      return this.#mentionsInUnknown(bytes, digest);
+    }
     if (manifest.kind === 'index') return manifest.manifests.map((child) => mention(child, digest, true));
     const all = manifest.kind === 'artifact' ? manifest.blobs : [manifest.config, ...manifest.layers];
     const wanted = all.filter((layer) => !isForeign(layer) || this.#blobs.has(layer.digest));
@@ -139,10 +157,8 @@ export class LayoutGraph {
       const bytes = await this.#read(digest);
       if (!(bytes instanceof Uint8Array)) continue;
       const type = detectManifestType(bytes);
-      const subject =
-        type === undefined
-          ? parseUnknownManifest(bytes)?.subject
-          : parseHeldManifest(bytes, type, digest).subject?.digest;
+      const manifest = type === undefined ? undefined : parsedOrUndefined(bytes, type, digest);
+      const subject = manifest === undefined ? parseUnknownManifest(bytes)?.subject : manifest.subject?.digest;
       if (subject !== undefined) found.push([digest, subject]);
     }
     return found;
@@ -174,6 +190,16 @@ function mention(
 ): Mention {
   const inline = data === undefined ? undefined : usableInlineData({ mediaType: '', digest, size: size ?? -1, data });
   return { digest, size, namedBy, isManifest, inline };
+}
+
+/** A manifest of a known type; undefined for a malformed one. */
+function parsedOrUndefined(bytes: Uint8Array, type: string, digest: Digest): Manifest | undefined {
+  try {
+    return parseHeldManifest(bytes, type, digest);
+  } catch (error) {
+    if (isCoded(error, 'ERR_EXPORT_MANIFEST_INVALID')) return undefined;
+    throw error;
+  }
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -71,7 +71,7 @@ export class ReferrerTable {
       seen.add(digest);
       const facts = this.#looked.get(digest) ?? (await this.#look(digest, mediaType));
       isWhole &&= facts !== undefined;
-      queue.push(...(facts?.children ?? []).map((child) => ({ digest: child, mediaType: undefined })));
+      for (const child of facts?.children ?? []) queue.push({ digest: child, mediaType: undefined });
       if (facts !== undefined) addTo(table, facts);
     }
     if (index.entries.some(isSavedImage)) await this.#addUnlisted(table, seen, signal);
@@ -128,7 +128,10 @@ export class ReferrerTable {
 }
 
 function addTo(table: Map<Digest, Descriptor[]>, { subject, listing }: ManifestFacts): void {
-  if (subject !== undefined) table.set(subject, [...(table.get(subject) ?? []), listing]);
+  if (subject === undefined) return;
+  const listed = table.get(subject);
+  if (listed === undefined) table.set(subject, [listing]);
+  else listed.push(listing);
 }
 
 /** Of a manifest that cannot be followed: that it refers to its subject can be told. */

@@ -180,10 +180,7 @@ async function readManifests({ manifests, paths }: StoredRepository): Promise<Ma
 /** What tags lead to: their manifests, what these list, and what refers to any of it, however far. */
 async function findAlive({ tags }: StoredRepository, manifests: Map<Digest, Manifest>): Promise<Set<Digest>> {
   const referrersOf = new Map<Digest, Digest[]>();
-  const refer = (subject: Digest, digest: Digest): void => {
-    referrersOf.set(subject, [...(referrersOf.get(subject) ?? []), digest]);
-  };
-  for (const [digest, { subject }] of manifests) if (subject !== undefined) refer(subject.digest, digest);
+  for (const [digest, { subject }] of manifests) if (subject !== undefined) append(referrersOf, subject.digest, digest);
   const waiting: Digest[] = [];
   for await (const tag of tags.all()) {
     const digest = await tags.read(tag);
@@ -191,7 +188,7 @@ async function findAlive({ tags }: StoredRepository, manifests: Map<Digest, Mani
     const [, algorithm, hex] = LEGACY_TAG.exec(tag) ?? [];
     const subject = `${algorithm}:${hex}` as Digest;
     // A signature under a legacy tag lives as long as what it signs, if that is here.
-    if (manifests.has(subject)) refer(subject, digest);
+    if (manifests.has(subject)) append(referrersOf, subject, digest);
     else waiting.push(digest);
   }
   const alive = new Set<Digest>();
@@ -199,8 +196,14 @@ async function findAlive({ tags }: StoredRepository, manifests: Map<Digest, Mani
     if (alive.has(digest)) continue;
     alive.add(digest);
     const manifest = manifests.get(digest);
-    if (manifest !== undefined) waiting.push(...successorsOf(manifest).map((child) => child.digest));
-    waiting.push(...(referrersOf.get(digest) ?? []));
+    const children = manifest === undefined ? [] : successorsOf(manifest).map((child) => child.digest);
+    for (const each of [...children, ...(referrersOf.get(digest) ?? [])]) waiting.push(each);
   }
   return alive;
+}
+
+function append(map: Map<Digest, Digest[]>, key: Digest, value: Digest): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, [value]);
+  else known.push(value);
 }

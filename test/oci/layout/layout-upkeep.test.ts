@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { checkLayout, collectLayoutGarbage, type Layout, openLayout, packIndex } from '#oci';
+import { parseUnknownManifest } from '../../../src/oci/manifest.ts';
 import { thisOwner } from '../../../src/oci/owner.ts';
 import { readJson } from '../../core/read-json.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes } from '../content.ts';
@@ -216,6 +217,64 @@ test('gc: a damaged manifest stops it, a missing one does not', async () => {
   await rm(path(second));
   expect(await collectLayoutGarbage(root)).toMatchObject({ unreadable: [] });
   expect(await has(stray)).toBe(false);
+});
+
+const blank = { mediaType: 'application/vnd.oci.image.manifest.v1+json', schemaVersion: 2 };
+const malformed: readonly [string, (blob: Descriptor) => object][] = [
+  ['no config', (blob) => ({ ...blank, layers: [blob] })],
+  ['a descriptor without a size', ({ digest, mediaType }) => ({ ...blank, config: { digest, mediaType }, layers: [] })],
+  ['layers that are no list', (blob) => ({ ...blank, config: blob, layers: {} })],
+  ['an unusable subject', (blob) => ({ ...blank, config: blob, layers: [], subject: 'x' })],
+];
+
+test.each(malformed)('a manifest with %s is told, and nothing else is hidden by it', async (_, make) => {
+  const blob = await pushBytes(layout, noise(100));
+  const stray = await pushBytes(layout, noise(1000));
+  const lost = await tagged('lost');
+  const odd = await pushBytes(layout, Buffer.from(JSON.stringify(make(blob))));
+  const entries = [odd, lost].map(({ digest, size }) => ({ mediaType: blank.mediaType, digest, size }));
+  await layout.flush();
+  await writeFile(join(root, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: entries }));
+  await rm(path(lost));
+  await age(2);
+  const findings = await find();
+  expect(findings).toContainEqual({ kind: 'damaged', object: 'manifest', name: odd.digest });
+  expect(findings).toContainEqual({ kind: 'missing', object: 'manifest', name: lost.digest });
+  expect(findings).toContainEqual({ kind: 'unreachable', object: 'blob', name: stray.digest });
+  expect(findings.map(({ name }) => name)).not.toContain(blob.digest);
+  expect(await collectLayoutGarbage(root)).toMatchObject({ blobs: 0, unreadable: [odd.digest] });
+});
+
+test('a malformed manifest that nothing lists is garbage as any other', async () => {
+  const odd = await pushBytes(layout, Buffer.from(JSON.stringify(blank)));
+  await layout.flush();
+  await age(2);
+  expect(await find()).toEqual([{ kind: 'unreachable', object: 'blob', name: odd.digest }]);
+  expect(await collectLayoutGarbage(root)).toMatchObject({ blobs: 1, unreadable: [] });
+});
+
+test('gc: what JSON of more values than any manifest has mentions is kept, without reading it', async () => {
+  const blob = await pushBytes(layout, noise(100));
+  const bomb = Buffer.from(JSON.stringify({ digest: blob.digest, values: Array(300_000).fill(0) }));
+  expect(parseUnknownManifest(bomb)).toEqual({ needs: [], mentions: [blob.digest], isRead: false });
+  const listed = await pushBytes(layout, bomb, 'application/x');
+  await layout.flush();
+  await writeFile(join(root, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [listed] }));
+  await age(2);
+  expect(await collectLayoutGarbage(root, { graceSeconds: 0 })).toMatchObject({ blobs: 0, unreadable: [] });
+  expect(await find()).toEqual([]);
+});
+
+test('a long chain of referrers that nothing lists is kept with its subject', async () => {
+  const head = await tagged('head');
+  let subject = head;
+  for (let i = 0; i < 20; i++) subject = await pushArtifact(layout, `link ${i}`, { subject });
+  await layout.flush();
+  const entries = [{ mediaType: head.mediaType, digest: head.digest, size: head.size }];
+  await writeFile(join(root, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: entries }));
+  await age(2);
+  expect(await collectLayoutGarbage(root)).toMatchObject({ blobs: 0 });
+  expect(await find()).toEqual([]);
 });
 
 test('gc: what an unknown kind of manifest names is kept', async () => {
