@@ -1,4 +1,12 @@
-import { type Descriptor, type Digest, isCoded, isManifestType, type JsonObject, mediaTypes } from '#core';
+import {
+  type Descriptor,
+  type Digest,
+  type ErrorCode,
+  isCoded,
+  isManifestType,
+  type JsonObject,
+  mediaTypes,
+} from '#core';
 import { parseDescriptor, parseManifest, referrerDescriptor } from '../manifest.ts';
 import type { OperationOptions, ReferrerFilter } from '../ports.ts';
 import { readFallback } from './fallback-tag.ts';
@@ -11,6 +19,14 @@ import type { RegistryRequest } from './session.ts';
 
 /** A digest that no content has, to ask whether referrers are listed at all. */
 const NO_DIGEST = `sha256:${'0'.repeat(64)}` as Digest;
+
+/** What is wrong with one manifest alone. */
+const NOT_TO_BE_READ: readonly ErrorCode[] = [
+  'ERR_EXPORT_DIGEST_MISMATCH',
+  'ERR_EXPORT_MANIFEST_INVALID',
+  'ERR_EXPORT_NOT_FOUND',
+  'ERR_EXPORT_SIZE_MISMATCH',
+];
 
 const OTHER_DIGEST = /^(?!sha256:|sha512:)[a-z0-9]+(?:[+._-][a-z0-9]+){0,15}:[A-Za-z0-9=_-]+$/;
 
@@ -148,7 +164,10 @@ async function readMended(remote: Remote, subject: Digest, options: OperationOpt
   return mended;
 }
 
-/** The entry as the manifest gives it; undefined when that is gone or has another subject. */
+/**
+ * The entry as the manifest gives it, or as it is listed where the manifest is gone, damaged or malformed: who reads it
+ * is told then. Undefined where it has another subject.
+ */
 async function readReferrer(remote: Remote, subject: Digest, entry: Descriptor, options: OperationOptions) {
   if (!isManifestType(entry.mediaType)) return entry;
   try {
@@ -156,7 +175,7 @@ async function readReferrer(remote: Remote, subject: Digest, entry: Descriptor, 
     const manifest = parseManifest(bytes, entry.mediaType, `${remote.name}: ${entry.digest}`);
     return manifest.subject?.digest === subject ? referrerDescriptor(entry, manifest) : undefined;
   } catch (error) {
-    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND')) return undefined;
+    if (isCoded(error, ...NOT_TO_BE_READ)) return entry;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Digest } from '#core';
+import { type Descriptor, type Digest, digestOf } from '#core';
 import { packIndex } from '#oci';
 import { readJson } from '../../core/read-json.ts';
 import { inPieces, listAll, pushArtifact } from '../content.ts';
@@ -65,6 +65,36 @@ test('fallback tag: an entry that is not there any more holds nobody up', async 
   const { manifests } = readJson(faulty.double.manifests.get(`a ${digest}`)?.bytes.toString() ?? '{}');
   const listed = manifests.map((entry: { digest: string }) => entry.digest);
   expect(listed).toEqual([stays.digest, next.digest].sort());
+});
+
+/** Rewrites the list of a subject's referrers as clients do that leave the artifactType out. */
+function listBare(subject: Descriptor): void {
+  const tag = `a ${subject.digest.replace(':', '-')}`;
+  const held = faulty.double.manifests.get(`a ${faulty.double.tags.get(tag)}`);
+  const index = readJson(held?.bytes.toString() ?? '{}');
+  for (const entry of index.manifests) delete entry.artifactType;
+  const bytes = Buffer.from(JSON.stringify(index));
+  const digest = digestOf(bytes);
+  faulty.double.manifests.set(`a ${digest}`, { ...held, bytes } as never);
+  faulty.double.tags.set(tag, digest);
+}
+
+test.each([
+  ['gone', undefined],
+  ['another content', Buffer.from('{}')],
+])('fallback tag: an entry whose manifest is %s is listed, so that a copy tells it', async (_, bytes) => {
+  await faulty.restart({ referrers: false });
+  const repository = await faulty.open();
+  const root = await pushArtifact(repository, 'root');
+  await repository.tag(root, 'v1');
+  const lost = await pushArtifact(repository, 'lost', { subject: root });
+  const stays = await pushArtifact(repository, 'stays', { subject: root });
+  listBare(root);
+  const name = `a ${lost.digest}`;
+  if (bytes === undefined) faulty.double.manifests.delete(name);
+  else faulty.double.manifests.set(name, { ...faulty.double.manifests.get(name), bytes } as never);
+  const found = await listAll((await faulty.open()).referrers(root.digest));
+  expect(found.map(({ digest }) => digest).sort()).toEqual([lost.digest, stays.digest].sort());
 });
 
 test('fallback tag: one that is no index is not overwritten', async () => {

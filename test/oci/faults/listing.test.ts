@@ -212,6 +212,7 @@ test('referrers: entries of the fallback tag that others wrote badly are read fr
   const found = await listAll((await faulty.open()).referrers(root.digest));
   expect(found).toEqual([
     { mediaType: one.mediaType, digest: one.digest, size: one.size, artifactType: 'x/one', annotations: { a: 'b' } },
+    gone,
   ]);
 });
 
