@@ -78,15 +78,15 @@ function layersAsText(layers: readonly LayerReport[]): string[] {
 }
 
 /** What was passed over in the sources, for stderr; empty where nothing was. */
-export function describeIgnored(files: readonly IgnoredFile[]): string {
-  if (files.length === 0) return '';
-  const lines = [`ignored ${plural(files.length, 'file')} without records:`];
+export function describeIgnored(files: readonly IgnoredFile[], count: number): string {
+  if (count === 0) return '';
+  const lines = [`ignored ${plural(count, 'file')} without records:`];
   lines.push(
     ...files
       .slice(0, IGNORED_SHOWN)
       .map(({ source, name, reason }) => `  ${oneLine(source)}: ${oneLine(name)}: ${reason}`),
   );
-  if (files.length > IGNORED_SHOWN) lines.push(`  and ${files.length - IGNORED_SHOWN} more`);
+  if (count > IGNORED_SHOWN) lines.push(`  and ${count - IGNORED_SHOWN} more`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { CodedError } from '#core';
 import { Intake } from './intake.ts';
-import type { IgnoredFile, RecordSet } from './record.ts';
+import type { RecordSet } from './record.ts';
 import type { Selector } from './select/selector.ts';
 import { openSource } from './sources/open.ts';
 import type { Source } from './sources/source.ts';
@@ -46,14 +46,14 @@ export async function collectRecords(options: CollectOptions): Promise<RecordSet
 }
 
 async function readSource(path: string, intake: Intake, options: CollectOptions): Promise<void> {
-  const [before, ignoredBefore] = [intake.records, intake.ignored.length];
+  const before = intake.records;
   const source = await openSource(path);
   try {
     await takeTexts(source, intake, options);
   } finally {
     await source.close();
   }
-  if (intake.records === before) throw sourceEmpty(path, intake.ignored.slice(ignoredBefore));
+  if (intake.records === before) throw sourceEmpty(path, intake.ignoredOf(source));
 }
 
 async function takeTexts(source: Source, intake: Intake, { signal, onProgress }: CollectOptions): Promise<void> {
@@ -78,12 +78,12 @@ const LISTED = 100;
 /** Characters of a name; names in archives are hostile text, and may be long. */
 const NAME = 100;
 
-function sourceEmpty(path: string, ignored: readonly IgnoredFile[]): CodedError {
-  const shown = ignored.slice(0, NAMED).map(({ name, reason }) => `${JSON.stringify(name.slice(0, NAME))}: ${reason}`);
-  if (ignored.length > NAMED) shown.push(`${ignored.length - NAMED} more`);
+function sourceEmpty(path: string, { listed, count }: ReturnType<Intake['ignoredOf']>): CodedError {
+  const shown = listed.slice(0, NAMED).map(({ name, reason }) => `${JSON.stringify(name.slice(0, NAME))}: ${reason}`);
+  if (count > NAMED) shown.push(`${count - NAMED} more`);
   const found = shown.length === 0 ? 'it is empty' : `ignored ${shown.join('; ')}`;
   return new CodedError('ERR_EXPORT_SOURCE_EMPTY', `${path}: holds no OSV or OpenVEX record: ${found}`, {
     hint: 'check that this is the folder or archive that you meant',
-    details: { source: path, ignored: ignored.slice(0, LISTED), ignoredCount: ignored.length },
+    details: { source: path, ignored: listed.slice(0, LISTED), ignoredCount: count },
   });
 }

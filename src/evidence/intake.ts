@@ -34,6 +34,11 @@ export interface IntakeOptions {
 
 const NOTHING = new Uint8Array(0);
 
+/** Withheld records that a bundle can list, and files of them that are kept. */
+const MAX_WITHHELD = 100_000;
+/** Files of each source that are kept of those that hold no records; the others are counted. */
+const MAX_IGNORED = 1000;
+
 /** Takes JSON texts in, one by one, and sorts out what they are. */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -44,6 +49,8 @@ export class Intake {
   readonly #withheld = new Map<string, WithheldRecord>();
   readonly #withheldFiles: WithheldFile[] = [];
   readonly #ignored: IgnoredFile[] = [];
+  readonly #ignoredOf = new Map<Source, number>();
+  #withheldFilesCount = 0;
   #newest: Instant | undefined;
   #newestRecord = '';
   #records = 0;
@@ -64,14 +71,17 @@ export class Intake {
     return this.#bytes;
   }
 
-  /** What was passed over so far. */
-  get ignored(): readonly IgnoredFile[] {
-    return this.#ignored;
+  /** The first files of a source that were passed over so far, and how many were. */
+  ignoredOf(source: Source): { readonly listed: readonly IgnoredFile[]; readonly count: number } {
+    const count = this.#ignoredOf.get(source) ?? 0;
+    return { listed: count === 0 ? [] : this.#ignored.slice(-Math.min(count, MAX_IGNORED)), count };
   }
 
   /** Notes something that is no record. */
   ignore(source: Source, name: string, reason: string): void {
-    this.#ignored.push({ source: source.path, name, reason });
+    const count = (this.#ignoredOf.get(source) ?? 0) + 1;
+    this.#ignoredOf.set(source, count);
+    if (count <= MAX_IGNORED) this.#ignored.push({ source: source.path, name, reason });
   }
 
   /** Reads a text, and keeps, leaves out, withholds or ignores it. */
@@ -90,7 +100,9 @@ export class Intake {
       formats: this.#formats,
       withheld: [...this.#withheld.values()],
       withheldFiles: this.#withheldFiles,
+      withheldFilesCount: this.#withheldFilesCount,
       ignored: this.#ignored,
+      ignoredCount: [...this.#ignoredOf.values()].reduce((sum, count) => sum + count, 0),
       newest: this.#newest,
       newestRecord: this.#newestRecord,
     });
@@ -179,8 +191,18 @@ export class Intake {
       throw error;
     const withheld = withhold(error, record);
     this.#withheld.set(JSON.stringify(withheld), withheld);
-    this.#withheldFiles.push({ source: source.path, name: text.name, record });
+    if (this.#withheld.size > MAX_WITHHELD) throw tooManyWithheld(source);
+    if (++this.#withheldFilesCount <= MAX_WITHHELD) {
+      this.#withheldFiles.push({ source: source.path, name: text.name, record });
+    }
   }
+}
+
+function tooManyWithheld({ path }: Source): CodedError {
+  return new CodedError('ERR_EXPORT_TOO_LARGE', `${path}: more than ${MAX_WITHHELD} records are invalid`, {
+    hint: 'check that this is a source of OSV or OpenVEX records; a bundle lists no more withheld ones',
+    details: { source: path },
+  });
 }
 
 /** What a record without an id is called. */

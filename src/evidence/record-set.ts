@@ -33,7 +33,9 @@ export interface Taken {
   readonly formats: ReadonlyMap<RecordClass, Format>;
   readonly withheld: readonly WithheldRecord[];
   readonly withheldFiles: readonly WithheldFile[];
+  readonly withheldFilesCount: number;
   readonly ignored: readonly IgnoredFile[];
+  readonly ignoredCount: number;
   /** Newest change among the kept; undefined when nothing was kept. */
   readonly newest: Instant | undefined;
   readonly newestRecord: string;
@@ -54,7 +56,9 @@ export class SortedRecordSet implements RecordSet {
   readonly unscored: number;
   readonly withheld: readonly WithheldRecord[];
   readonly withheldFiles: readonly WithheldFile[];
+  readonly withheldFilesCount: number;
   readonly ignored: readonly IgnoredFile[];
+  readonly ignoredCount: number;
   readonly newest: Instant;
   readonly newestRecord: string;
   readonly classes: Readonly<Partial<Record<RecordClass, ClassSummary>>>;
@@ -67,7 +71,9 @@ export class SortedRecordSet implements RecordSet {
     this.classes = tally.classes;
     this.withheld = taken.withheld.toSorted(compareWithheld);
     this.withheldFiles = taken.withheldFiles;
+    this.withheldFilesCount = taken.withheldFilesCount;
     this.ignored = taken.ignored;
+    this.ignoredCount = taken.ignoredCount;
     this.newest = newest;
     this.newestRecord = taken.newestRecord;
     this.#taken = taken;

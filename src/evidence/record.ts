@@ -60,9 +60,12 @@ export interface RecordSet {
   readonly unscored: number;
   /** In byte order of `record`. */
   readonly withheld: readonly WithheldRecord[];
-  /** The files of `withheld`: more than that has where one record is met twice. */
+  /** The files of `withheld`, up to a limit: more than that has where one record is met twice. */
   readonly withheldFiles: readonly WithheldFile[];
+  readonly withheldFilesCount: number;
+  /** The first of each source. */
   readonly ignored: readonly IgnoredFile[];
+  readonly ignoredCount: number;
   /** The newest `modified` (OSV), `last_updated` or `timestamp` (OpenVEX) among the kept records. */
   readonly newest: Instant;
   /** The key of the record that has it, the first in byte order where there are several. */

@@ -11,12 +11,12 @@ const MAX_FILES = 1000;
  * Bundles know no file names, so this is the place that keeps them.
  */
 export function accountOf(plan: Plan): ResourceDescriptor {
-  const { withheldFiles, ignored } = plan.records;
+  const { withheldFiles, withheldFilesCount, ignored, ignoredCount } = plan.records;
   const account = {
     withheldFiles: withheldFiles.slice(0, MAX_FILES).map((file) => ({ ...file, source: basename(file.source) })),
-    withheldFilesCount: withheldFiles.length,
+    withheldFilesCount,
     ignoredFiles: ignored.slice(0, MAX_FILES).map((file) => ({ ...file, source: basename(file.source) })),
-    ignoredFilesCount: ignored.length,
+    ignoredFilesCount: ignoredCount,
   };
   const bytes = encodeCanonical(account as unknown as JsonObject);
   return {

@@ -21,8 +21,8 @@ import { withWorkDir } from './work-dir.ts';
 interface WatchOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ProgressListener | undefined;
-  /** Told of files in the sources that hold no records, once they are read. */
-  readonly onIgnored?: ((files: readonly IgnoredFile[]) => void) | undefined;
+  /** Told of files in the sources that hold no records, the first of each source and how many there are, once all are read. */
+  readonly onIgnored?: ((files: readonly IgnoredFile[], count: number) => void) | undefined;
   /** Told of records that are withheld, and of the files of those that the sources told of, once a bundle is built. */
   readonly onWithheld?: ((records: readonly WithheldRecord[], files: readonly WithheldFile[]) => void) | undefined;
   /** Told what the profile cannot carry, as export.json has it, once a bundle is built. */
@@ -131,7 +131,7 @@ async function withBundle<T>(
     const work: WorkOptions = { workDir, signal: options.signal, onProgress: options.onProgress };
     const plan = await planExport(request, work);
     try {
-      options.onIgnored?.(plan.records.ignored);
+      options.onIgnored?.(plan.records.ignored, plan.records.ignoredCount);
       const staging = await openLayout(join(workDir, 'staging'), { create: true, durable: false });
       const bundle = await packBundle(plan, staging, work);
       options.onWithheld?.(bundle.exportManifest.withheld, plan.records.withheldFiles);

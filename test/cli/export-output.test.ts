@@ -96,9 +96,9 @@ test('text: a long list of layers is cut, and says where the rest is', () => {
 });
 
 test('describeIgnored: each file with its reason, and a count of the rest', () => {
-  expect(describeIgnored([])).toBe('');
-  const files = Array.from({ length: 1002 }, (_, i) => ({ source: 'a.zip', name: `${i}.txt`, reason: 'no JSON' }));
-  const lines = describeIgnored(files).split('\n');
+  expect(describeIgnored([], 0)).toBe('');
+  const files = Array.from({ length: 1000 }, (_, i) => ({ source: 'a.zip', name: `${i}.txt`, reason: 'no JSON' }));
+  const lines = describeIgnored(files, 1002).split('\n');
   expect(lines[0]).toBe('ignored 1,002 files without records:');
   expect(lines[1]).toBe('  a.zip: 0.txt: no JSON');
   expect(lines.at(-2)).toBe('  and 2 more');

@@ -266,6 +266,27 @@ describe('collectRecords', () => {
     }
   });
 
+  test('what holds no records is counted, and the first thousand of each source are kept', async () => {
+    await using work = await Work.make();
+    const line = JSON.stringify(advisory('A'));
+    const first = await work.file('first.jsonl', `${line}\n${'{}\n'.repeat(1002)}`);
+    const second = await work.file('second.jsonl', `${line}\n{}\n`);
+    const set = await work.collect([first, second]);
+    expect(set).toMatchObject({ kept: 1, ignoredCount: 1003 });
+    expect(set.ignored.filter(({ source }) => source === first)).toHaveLength(1000);
+    expect(set.ignored.slice(1000)).toEqual([expect.objectContaining({ source: second })]);
+    const empty = await work.file('empty.jsonl', '{}\n'.repeat(1002));
+    const refused = await work.collect([first, empty]).catch((error: unknown) => error);
+    expect(refused).toHaveProperty('details.ignoredCount', 1002);
+  });
+
+  test('more invalid records than a bundle lists end the reading', async () => {
+    await using work = await Work.make();
+    const lines = Array.from({ length: 100_001 }, (_, i) => `{"id":"A-${i}","modified":1}`).join('\n');
+    const source = await work.file('all.jsonl', `${JSON.stringify(advisory('A'))}\n${lines}`);
+    await expect(work.collect([source], { skipInvalid: true })).rejects.toMatchObject({ code: 'ERR_EXPORT_TOO_LARGE' });
+  });
+
   test('refuses what is not there and what is neither file nor folder', async () => {
     await using work = await Work.make();
     for (const path of [join(work.path, 'missing.zip'), '/dev/null']) {
