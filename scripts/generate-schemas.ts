@@ -3,15 +3,11 @@ import { dirname, join } from 'node:path';
 import { parseKnownJson } from '#core';
 import { generateSchemaCode, type Schema } from './schema-code.ts';
 
-/** Where the code of each schema goes: the folder of the room that reads and writes such documents. */
-const DESTINATIONS: Readonly<Record<string, string>> = {
-  'export-index': 'src/artifacts/json',
-  'export-manifest': 'src/export',
-  'export-provenance-parameters': 'src/signing',
-};
-
 const SCHEMAS = 'manifests-schema';
 const ENDING = '.schema.json';
+
+/** The folder of the package that reads and writes such documents, as the schema's `$comment` has it. */
+const DESTINATION = /^Code: (src(?:\/[a-z-]+)+)$/;
 
 /**
  * The generated files of a checkout, by path, as they should be.
@@ -21,9 +17,9 @@ const ENDING = '.schema.json';
 export async function generateAll(root: string): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>();
   for (const name of await schemaNames(root)) {
-    const folder = DESTINATIONS[name];
-    if (folder === undefined) throw new Error(`${name}${ENDING} has no destination (scripts/generate-schemas.ts)`);
     const schema = parseKnownJson(await readFile(join(root, SCHEMAS, `${name}${ENDING}`))) as Schema;
+    const folder = DESTINATION.exec(schema.$comment ?? '')?.[1];
+    if (folder === undefined) throw new Error(`${name}${ENDING}: its $comment does not name a folder: Code: src/…`);
     const code = await generateSchemaCode(schema, name);
     files.set(`${folder}/${name}.generated.ts`, code.types);
     files.set(`${folder}/${name}.validator.generated.ts`, code.validator);
@@ -39,16 +35,13 @@ async function schemaNames(root: string): Promise<string[]> {
     .sort();
 }
 
-/** What is not as the schemas want it: generated files that differ, are missing or are left over; schemas that are gone. */
+/** What is not as the schemas want it: generated files that differ, are missing or are left over. */
 export async function findStale(root: string): Promise<string[]> {
   const wanted = await generateAll(root);
   const there = (await readdir(join(root, 'src'), { recursive: true }))
     .map((path) => `src/${path.replaceAll('\\', '/')}`)
     .filter((path) => path.endsWith('.generated.ts'));
-  const names = await schemaNames(root);
-  const stale = Object.keys(DESTINATIONS)
-    .filter((name) => !names.includes(name))
-    .map((name) => `${SCHEMAS}/${name}${ENDING}`);
+  const stale: string[] = [];
   for (const path of new Set([...wanted.keys(), ...there])) {
     const text = await readFile(join(root, path), 'utf8').catch(() => undefined);
     if (text !== wanted.get(path)) stale.push(path);

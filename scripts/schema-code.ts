@@ -6,6 +6,7 @@ import { compile, type JSONSchema } from 'json-schema-to-typescript';
 export interface Schema {
   readonly [keyword: string]: unknown;
   readonly type?: unknown;
+  readonly $comment?: string;
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, Schema>>;
 }

@@ -1,12 +1,11 @@
 import { type BuildReport, recordsLeftOut } from '#artifacts';
-import { annotationKeys, CodedError, compareText, type Descriptor, encodeCanonical, type JsonObject } from '#core';
+import { CodedError, compareText, encodeCanonical, type JsonObject } from '#core';
 import type { ExportProvenanceParameters } from '#signing';
 import { type Content, checkExportManifest, type ExportManifest } from './export-manifest.generated.ts';
+import { exportManifestPath } from './forms.ts';
 import { inputsHashOf, rerunHashOf } from './hashes.ts';
 import type { Plan } from './plan.ts';
-
-/** The name of the export manifest in a bundle. */
-export const exportManifestPath = 'export.json';
+import { describeProfile } from './profiles.ts';
 
 const SCHEMA = 'https://stellaops.io/export-center/schemas/export-manifest/v1';
 const VERSION = '1.0.0';
@@ -18,20 +17,20 @@ const MAX_WITHHELD = 100_000;
 
 /** The manifest of a bundle whose contents are built. Its bytes depend on the plan and the contents alone. */
 export function makeExportManifest(plan: Plan, contents: readonly Content[], report: BuildReport): ExportManifest {
-  const { profile, asOf, records, adapter } = plan;
-  const { kind, variant, name, revision } = profile;
+  const { profile, asOf, records } = plan;
+  const { adapter } = profile;
   const head = {
     schema: SCHEMA,
     version: report.losses.length === 0 ? VERSION : VERSION_WITH_LOSSES,
-    profile: { kind, variant, name, revision },
+    profile: describeProfile(profile),
     tenant: plan.request.tenant,
     selector: plan.selector,
     asOf,
     adapters: [{ name: adapter.name, version: adapter.version }],
-    inputs: { classes: records.classes, options: plan.options },
+    inputs: { classes: records.classes, options: { skipInvalid: plan.request.skipInvalid, ...plan.options } },
   };
   const withheld = [...records.withheld, ...report.withheld].sort((a, b) => compareText(a.record, b.record));
-  if (withheld.length > MAX_WITHHELD) throw tooManyWithheld(name, withheld.length);
+  if (withheld.length > MAX_WITHHELD) throw tooManyWithheld(profile.name, withheld.length);
   const leftOut = recordsLeftOut(report.losses);
   const sorted = [...contents].sort((a, b) => compareText(a.path, b.path));
   const manifest = {
@@ -75,21 +74,6 @@ export function encodeExportManifest(manifest: ExportManifest): Uint8Array {
 export function parametersOf(manifest: ExportManifest): ExportProvenanceParameters {
   const { profile, tenant, selector, asOf, inputs } = manifest;
   return { profile, tenant, selector, asOf, options: inputs.options };
-}
-
-/** The annotations that every artifact of ours carries; `asOf` is the only time among them. */
-export function artifactAnnotations(manifest: ExportManifest): Record<string, string> {
-  const { name, revision } = manifest.profile;
-  return {
-    [annotationKeys.created]: manifest.asOf,
-    [annotationKeys.version]: manifest.asOf,
-    [annotationKeys.source]: `urn:export-center:profile:${name}:${revision}`,
-  };
-}
-
-/** A descriptor under the title that clients write it to. */
-export function titled(descriptor: Descriptor, title: string): Descriptor {
-  return { ...descriptor, annotations: { [annotationKeys.title]: title } };
 }
 
 type Counts = Readonly<Record<string, number>>;

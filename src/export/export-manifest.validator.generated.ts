@@ -2,23 +2,24 @@
 // @ts-nocheck: compiled by ajv; the one function that leaves this module has a type of its own
 
 const validate = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/export-manifest/v1","title":"Export manifest","description":"export.json: what a bundle holds, what it was made from, and what was left out. The same inputs give the same bytes; what varies per run stands in the provenance.","type":"object","additionalProperties":false,"required":["schema","version","profile","tenant","selector","asOf","adapters","inputs","inputsHash","contents","rerunHash","records","withheld"],"properties":{"schema":{"description":"The identifier of this schema.","const":"https://stellaops.io/export-center/schemas/export-manifest/v1"},"version":{"description":"Version of the document's form; a reader of 1.0 understands every 1.x that it accepts.","type":"string","pattern":"^1\\.[0-9]{1,4}\\.[0-9]{1,4}$"},"profile":{"description":"What the consumer wanted.","$ref":"#/$defs/profile"},"tenant":{"description":"Whose evidence this is.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"},"selector":{"description":"Which records were wanted; empty for all.","$ref":"#/$defs/selector"},"asOf":{"description":"The bundle's one point in time: every date in it derives from this one.","$ref":"#/$defs/instant"},"adapters":{"description":"The builders that wrote the contents, in byte order of name.","type":"array","minItems":1,"maxItems":32,"items":{"$ref":"#/$defs/adapter"}},"shards":{"description":"How records were cut into shards, where they were.","$ref":"#/$defs/shards"},"inputs":{"description":"What went in.","$ref":"#/$defs/inputs"},"inputsHash":{"description":"SHA-256 over the inputs and everything that decides what is made of them (docs/FORMATS.md).","$ref":"#/$defs/digest"},"contents":{"description":"The files of the bundle in byte order of path, without this one and checksums.txt.","type":"array","minItems":1,"maxItems":100000,"items":{"$ref":"#/$defs/content"}},"rerunHash":{"description":"SHA-256 over the digests of the contents: equal for two runs that made the same files (docs/FORMATS.md).","$ref":"#/$defs/digest"},"records":{"description":"How many records went which way.","$ref":"#/$defs/records"},"withheld":{"description":"Records that were not fit to be exported, in byte order of record.","type":"array","maxItems":100000,"items":{"$ref":"#/$defs/withheldRecord"}},"losses":{"description":"What the profile could not carry, in byte order of reason; since version 1.1.0, and only where there is anything.","type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/loss"}},"delta":{"description":"The bundle that this one adds to, where it is not whole by itself.","$ref":"#/$defs/delta"}},"$defs":{"digest":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"},"instant":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},"count":{"type":"integer","minimum":0,"maximum":9007199254740991},"text":{"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f]{1,256}$"},"pointer":{"type":"string","pattern":"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"},"profile":{"type":"object","additionalProperties":false,"required":["kind","variant","name","revision"],"properties":{"kind":{"enum":["json","trivy"]},"variant":{"enum":["raw","db"]},"name":{"description":"The name by which it is asked for, e.g. `json:raw`.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"revision":{"description":"A profile never changes: another meaning is another revision.","type":"string","pattern":"^r[1-9][0-9]{0,8}$"}}},"selector":{"type":"object","additionalProperties":false,"properties":{"ecosystems":{"$ref":"#/$defs/clause"},"packages":{"description":"Names, or globs of names.","$ref":"#/$defs/clause"},"ids":{"$ref":"#/$defs/clause"},"minimumSeverity":{"description":"Records without a score stay.","enum":["low","medium","high","critical"]},"modifiedSince":{"$ref":"#/$defs/instant"},"modifiedUntil":{"$ref":"#/$defs/instant"},"withdrawn":{"description":"What becomes of withdrawn records; `include` unless told.","enum":["include","exclude","only"]}}},"clause":{"description":"One of these must fit; in byte order, each once.","type":"array","minItems":1,"maxItems":10000,"items":{"$ref":"#/$defs/text"}},"adapter":{"type":"object","additionalProperties":false,"required":["name","version"],"properties":{"name":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"version":{"description":"Raised when, and only when, the same records give other bytes.","type":"integer","minimum":1,"maximum":1000000}}},"shards":{"type":"object","additionalProperties":false,"required":["k"],"properties":{"k":{"description":"A shard begins at a key whose SHA-256 ends in so many zero bits.","type":"integer","minimum":0,"maximum":64}}},"inputs":{"type":"object","additionalProperties":false,"required":["classes","options"],"properties":{"classes":{"$ref":"#/$defs/classes"},"options":{"description":"Options that were set or that have a default which reaches the contents.","$ref":"#/$defs/options"}}},"classes":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"advisories":{"$ref":"#/$defs/class"},"vex":{"$ref":"#/$defs/class"}}},"class":{"type":"object","additionalProperties":false,"required":["count","digest"],"properties":{"count":{"$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `key NUL hex(digest) LF` of each selected record in byte order of key.","$ref":"#/$defs/digest"}}},"options":{"type":"object","additionalProperties":false,"properties":{"skipInvalid":{"description":"Whether records that cannot be exported are withheld, instead of ending the export.","type":"boolean"},"validForSeconds":{"description":"How long after asOf a consumer may rely on the content.","type":"integer","minimum":1,"maximum":3155760000},"dataSources":{"description":"Names of data sources by prefix of id, in byte order of prefix.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/dataSource"}}}},"dataSource":{"type":"object","additionalProperties":false,"required":["prefix","id","name","url"],"properties":{"prefix":{"$ref":"#/$defs/text"},"id":{"$ref":"#/$defs/text"},"name":{"$ref":"#/$defs/text"},"url":{"type":"string","pattern":"^https?://[!-~]{1,2000}$"}}},"content":{"type":"object","additionalProperties":false,"required":["path","digest","sizeBytes","records","mediaType"],"properties":{"path":{"description":"Relative, with forward slashes; the title of the layer.","type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$"},"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/count"},"records":{"description":"Records that the file holds; 0 for indexes and metadata.","$ref":"#/$defs/count"},"mediaType":{"type":"string","pattern":"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"}}},"records":{"type":"object","additionalProperties":false,"required":["kept","leftOut","unscored","withheld"],"properties":{"kept":{"$ref":"#/$defs/count"},"leftOut":{"description":"Records left out, by the clause or rule that did so; a record counts once.","type":"object","propertyNames":{"pattern":"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/count"}},"unscored":{"description":"Records kept although the severity clause could not judge them.","$ref":"#/$defs/count"},"withheld":{"$ref":"#/$defs/count"}}},"withheldRecord":{"type":"object","additionalProperties":false,"required":["record","code","pointer"],"properties":{"record":{"description":"Its id, else `sha256:` and the hash of its bytes as they were found.","$ref":"#/$defs/text"},"code":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^ERR_EXPORT_[A-Z0-9_]{1,40}$"},"pointer":{"description":"Where in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}},"loss":{"type":"object","additionalProperties":false,"required":["reason","scope","records","parts","digest","listed"],"properties":{"reason":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^[a-z][a-zA-Z0-9]{0,63}$"},"scope":{"description":"Whether records are left out whole, or parts of records.","enum":["record","part"]},"records":{"description":"How many records are concerned.","$ref":"#/$defs/count"},"parts":{"description":"How many parts of them; as many as records where they are left out whole.","$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `record NUL parts NUL pointer LF` of each record concerned, in byte order of record.","$ref":"#/$defs/digest"},"listed":{"description":"The first of the records, in byte order: all of them, or a thousand.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/lossEntry"}}}},"lossEntry":{"type":"object","additionalProperties":false,"required":["record","parts","pointer"],"properties":{"record":{"$ref":"#/$defs/text"},"parts":{"description":"How many parts of it; 1 where it is the whole record.","$ref":"#/$defs/count"},"pointer":{"description":"The first of them in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}},"delta":{"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}}}};
-const schema32 = {"type":"object","additionalProperties":false,"required":["kind","variant","name","revision"],"properties":{"kind":{"enum":["json","trivy"]},"variant":{"enum":["raw","db"]},"name":{"description":"The name by which it is asked for, e.g. `json:raw`.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"revision":{"description":"A profile never changes: another meaning is another revision.","type":"string","pattern":"^r[1-9][0-9]{0,8}$"}}};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/export-manifest/v1","title":"Export manifest","$comment":"Code: src/export","description":"export.json: what a bundle holds, what it was made from, and what was left out. The same inputs give the same bytes; what varies per run stands in the provenance.","type":"object","additionalProperties":false,"required":["schema","version","profile","tenant","selector","asOf","adapters","inputs","inputsHash","contents","rerunHash","records","withheld"],"properties":{"schema":{"description":"The identifier of this schema.","const":"https://stellaops.io/export-center/schemas/export-manifest/v1"},"version":{"description":"Version of the document's form; a reader of 1.0 understands every 1.x that it accepts.","type":"string","pattern":"^1\\.[0-9]{1,4}\\.[0-9]{1,4}$"},"profile":{"description":"What the consumer wanted.","$ref":"#/$defs/profile"},"tenant":{"description":"Whose evidence this is.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"},"selector":{"description":"Which records were wanted; empty for all.","$ref":"#/$defs/selector"},"asOf":{"description":"The bundle's one point in time: every date in it derives from this one.","$ref":"#/$defs/instant"},"adapters":{"description":"The builders that wrote the contents, in byte order of name.","type":"array","minItems":1,"maxItems":32,"items":{"$ref":"#/$defs/adapter"}},"shards":{"description":"How records were cut into shards, where they were.","$ref":"#/$defs/shards"},"inputs":{"description":"What went in.","$ref":"#/$defs/inputs"},"inputsHash":{"description":"SHA-256 over the inputs and everything that decides what is made of them (docs/FORMATS.md).","$ref":"#/$defs/digest"},"contents":{"description":"The files of the bundle in byte order of path, without this one and checksums.txt.","type":"array","minItems":1,"maxItems":100000,"items":{"$ref":"#/$defs/content"}},"rerunHash":{"description":"SHA-256 over the digests of the contents: equal for two runs that made the same files (docs/FORMATS.md).","$ref":"#/$defs/digest"},"records":{"description":"How many records went which way.","$ref":"#/$defs/records"},"withheld":{"description":"Records that were not fit to be exported, in byte order of record.","type":"array","maxItems":100000,"items":{"$ref":"#/$defs/withheldRecord"}},"losses":{"description":"What the profile could not carry, in byte order of reason; since version 1.1.0, and only where there is anything.","type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/loss"}},"delta":{"description":"The bundle that this one adds to, where it is not whole by itself.","$ref":"#/$defs/delta"}},"$defs":{"digest":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"},"instant":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},"count":{"type":"integer","minimum":0,"maximum":9007199254740991},"text":{"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f]{1,256}$"},"pointer":{"type":"string","pattern":"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"},"profile":{"type":"object","additionalProperties":false,"required":["kind","variant","name","revision"],"properties":{"kind":{"description":"What its artifacts are for: the half of the name before the colon.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}$"},"variant":{"description":"The half of the name after the colon.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}$"},"name":{"description":"The name by which it is asked for, e.g. `json:raw`.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"revision":{"description":"A profile never changes: another meaning is another revision.","type":"string","pattern":"^r[1-9][0-9]{0,8}$"}}},"selector":{"type":"object","additionalProperties":false,"properties":{"ecosystems":{"$ref":"#/$defs/clause"},"packages":{"description":"Names, or globs of names.","$ref":"#/$defs/clause"},"ids":{"$ref":"#/$defs/clause"},"minimumSeverity":{"description":"Records without a score stay.","enum":["low","medium","high","critical"]},"modifiedSince":{"$ref":"#/$defs/instant"},"modifiedUntil":{"$ref":"#/$defs/instant"},"withdrawn":{"description":"What becomes of withdrawn records; `include` unless told.","enum":["include","exclude","only"]}}},"clause":{"description":"One of these must fit; in byte order, each once.","type":"array","minItems":1,"maxItems":10000,"items":{"$ref":"#/$defs/text"}},"adapter":{"type":"object","additionalProperties":false,"required":["name","version"],"properties":{"name":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"version":{"description":"Raised when, and only when, the same records give other bytes.","type":"integer","minimum":1,"maximum":1000000}}},"shards":{"type":"object","additionalProperties":false,"required":["k"],"properties":{"k":{"description":"A shard begins at a key whose SHA-256 ends in so many zero bits.","type":"integer","minimum":0,"maximum":64}}},"inputs":{"type":"object","additionalProperties":false,"required":["classes","options"],"properties":{"classes":{"$ref":"#/$defs/classes"},"options":{"description":"Options that were set or that have a default which reaches the contents.","$ref":"#/$defs/options"}}},"classes":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"advisories":{"$ref":"#/$defs/class"},"vex":{"$ref":"#/$defs/class"}}},"class":{"type":"object","additionalProperties":false,"required":["count","digest"],"properties":{"count":{"$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `key NUL hex(digest) LF` of each selected record in byte order of key.","$ref":"#/$defs/digest"}}},"options":{"description":"Beside skipInvalid those of the profile, which its own schema describes (manifests-schema/PROFILE-options.schema.json).","type":"object","additionalProperties":true,"properties":{"skipInvalid":{"description":"Whether records that cannot be exported are withheld, instead of ending the export.","type":"boolean"}}},"content":{"type":"object","additionalProperties":false,"required":["path","digest","sizeBytes","records","mediaType"],"properties":{"path":{"description":"Relative, with forward slashes; the title of the layer.","type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$"},"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/count"},"records":{"description":"Records that the file holds; 0 for indexes and metadata.","$ref":"#/$defs/count"},"mediaType":{"type":"string","pattern":"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"}}},"records":{"type":"object","additionalProperties":false,"required":["kept","leftOut","unscored","withheld"],"properties":{"kept":{"$ref":"#/$defs/count"},"leftOut":{"description":"Records left out, by the clause or rule that did so; a record counts once.","type":"object","propertyNames":{"pattern":"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/count"}},"unscored":{"description":"Records kept although the severity clause could not judge them.","$ref":"#/$defs/count"},"withheld":{"$ref":"#/$defs/count"}}},"withheldRecord":{"type":"object","additionalProperties":false,"required":["record","code","pointer"],"properties":{"record":{"description":"Its id, else `sha256:` and the hash of its bytes as they were found.","$ref":"#/$defs/text"},"code":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^ERR_EXPORT_[A-Z0-9_]{1,40}$"},"pointer":{"description":"Where in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}},"loss":{"type":"object","additionalProperties":false,"required":["reason","scope","records","parts","digest","listed"],"properties":{"reason":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^[a-z][a-zA-Z0-9]{0,63}$"},"scope":{"description":"Whether records are left out whole, or parts of records.","enum":["record","part"]},"records":{"description":"How many records are concerned.","$ref":"#/$defs/count"},"parts":{"description":"How many parts of them; as many as records where they are left out whole.","$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `record NUL parts NUL pointer LF` of each record concerned, in byte order of record.","$ref":"#/$defs/digest"},"listed":{"description":"The first of the records, in byte order: all of them, or a thousand.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/lossEntry"}}}},"lossEntry":{"type":"object","additionalProperties":false,"required":["record","parts","pointer"],"properties":{"record":{"$ref":"#/$defs/text"},"parts":{"description":"How many parts of it; 1 where it is the whole record.","$ref":"#/$defs/count"},"pointer":{"description":"The first of them in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}},"delta":{"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}}}};
+const schema32 = {"type":"object","additionalProperties":false,"required":["kind","variant","name","revision"],"properties":{"kind":{"description":"What its artifacts are for: the half of the name before the colon.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}$"},"variant":{"description":"The half of the name after the colon.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}$"},"name":{"description":"The name by which it is asked for, e.g. `json:raw`.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"revision":{"description":"A profile never changes: another meaning is another revision.","type":"string","pattern":"^r[1-9][0-9]{0,8}$"}}};
 const schema36 = {"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"};
 const schema39 = {"type":"object","additionalProperties":false,"required":["name","version"],"properties":{"name":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"version":{"description":"Raised when, and only when, the same records give other bytes.","type":"integer","minimum":1,"maximum":1000000}}};
 const schema40 = {"type":"object","additionalProperties":false,"required":["k"],"properties":{"k":{"description":"A shard begins at a key whose SHA-256 ends in so many zero bits.","type":"integer","minimum":0,"maximum":64}}};
 const schema45 = {"type":"string","pattern":"^sha256:[0-9a-f]{64}$"};
 const func1 = Object.prototype.hasOwnProperty;
 const pattern4 = new RegExp("^1\\.[0-9]{1,4}\\.[0-9]{1,4}$", "u");
-const pattern5 = new RegExp("^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$", "u");
-const pattern6 = new RegExp("^r[1-9][0-9]{0,8}$", "u");
-const pattern7 = new RegExp("^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", "u");
-const pattern9 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$", "u");
-const pattern13 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
+const pattern5 = new RegExp("^[a-z][a-z0-9-]{0,30}$", "u");
+const pattern7 = new RegExp("^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$", "u");
+const pattern8 = new RegExp("^r[1-9][0-9]{0,8}$", "u");
+const pattern9 = new RegExp("^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", "u");
+const pattern11 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$", "u");
+const pattern15 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
 const schema33 = {"type":"object","additionalProperties":false,"properties":{"ecosystems":{"$ref":"#/$defs/clause"},"packages":{"description":"Names, or globs of names.","$ref":"#/$defs/clause"},"ids":{"$ref":"#/$defs/clause"},"minimumSeverity":{"description":"Records without a score stay.","enum":["low","medium","high","critical"]},"modifiedSince":{"$ref":"#/$defs/instant"},"modifiedUntil":{"$ref":"#/$defs/instant"},"withdrawn":{"description":"What becomes of withdrawn records; `include` unless told.","enum":["include","exclude","only"]}}};
 const schema34 = {"description":"One of these must fit; in byte order, each once.","type":"array","minItems":1,"maxItems":10000,"items":{"$ref":"#/$defs/text"}};
 const schema35 = {"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f]{1,256}$"};
-const pattern8 = new RegExp("^[^\\u0000-\\u001f\\u007f]{1,256}$", "u");
+const pattern10 = new RegExp("^[^\\u0000-\\u001f\\u007f]{1,256}$", "u");
 
 function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -55,7 +56,7 @@ const len0 = data.length;
 for(let i0=0; i0<len0; i0++){
 let data0 = data[i0];
 if(typeof data0 === "string"){
-if(!pattern8.test(data0)){
+if(!pattern10.test(data0)){
 const err2 = {instancePath:instancePath+"/" + i0,schemaPath:"#/$defs/text/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000-\\u001f\\u007f]{1,256}$"},message:"must match pattern \""+"^[^\\u0000-\\u001f\\u007f]{1,256}$"+"\""};
 if(vErrors === null){
 vErrors = [err2];
@@ -151,7 +152,7 @@ errors++;
 if(data.modifiedSince !== undefined){
 let data4 = data.modifiedSince;
 if(typeof data4 === "string"){
-if(!pattern9.test(data4)){
+if(!pattern11.test(data4)){
 const err2 = {instancePath:instancePath+"/modifiedSince",schemaPath:"#/$defs/instant/pattern",keyword:"pattern",params:{pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},message:"must match pattern \""+"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err2];
@@ -176,7 +177,7 @@ errors++;
 if(data.modifiedUntil !== undefined){
 let data5 = data.modifiedUntil;
 if(typeof data5 === "string"){
-if(!pattern9.test(data5)){
+if(!pattern11.test(data5)){
 const err4 = {instancePath:instancePath+"/modifiedUntil",schemaPath:"#/$defs/instant/pattern",keyword:"pattern",params:{pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},message:"must match pattern \""+"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
@@ -228,6 +229,7 @@ return errors === 0;
 validate21.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 const schema41 = {"type":"object","additionalProperties":false,"required":["classes","options"],"properties":{"classes":{"$ref":"#/$defs/classes"},"options":{"description":"Options that were set or that have a default which reaches the contents.","$ref":"#/$defs/options"}}};
+const schema46 = {"description":"Beside skipInvalid those of the profile, which its own schema describes (manifests-schema/PROFILE-options.schema.json).","type":"object","additionalProperties":true,"properties":{"skipInvalid":{"description":"Whether records that cannot be exported are withheld, instead of ending the export.","type":"boolean"}}};
 const schema42 = {"type":"object","additionalProperties":false,"minProperties":1,"properties":{"advisories":{"$ref":"#/$defs/class"},"vex":{"$ref":"#/$defs/class"}}};
 const schema43 = {"type":"object","additionalProperties":false,"required":["count","digest"],"properties":{"count":{"$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `key NUL hex(digest) LF` of each selected record in byte order of key.","$ref":"#/$defs/digest"}}};
 const schema44 = {"type":"integer","minimum":0,"maximum":9007199254740991};
@@ -313,7 +315,7 @@ errors++;
 if(data.digest !== undefined){
 let data1 = data.digest;
 if(typeof data1 === "string"){
-if(!pattern13.test(data1)){
+if(!pattern15.test(data1)){
 const err6 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -413,308 +415,6 @@ return errors === 0;
 }
 validate28.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema46 = {"type":"object","additionalProperties":false,"properties":{"skipInvalid":{"description":"Whether records that cannot be exported are withheld, instead of ending the export.","type":"boolean"},"validForSeconds":{"description":"How long after asOf a consumer may rely on the content.","type":"integer","minimum":1,"maximum":3155760000},"dataSources":{"description":"Names of data sources by prefix of id, in byte order of prefix.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/dataSource"}}}};
-const schema47 = {"type":"object","additionalProperties":false,"required":["prefix","id","name","url"],"properties":{"prefix":{"$ref":"#/$defs/text"},"id":{"$ref":"#/$defs/text"},"name":{"$ref":"#/$defs/text"},"url":{"type":"string","pattern":"^https?://[!-~]{1,2000}$"}}};
-const pattern17 = new RegExp("^https?://[!-~]{1,2000}$", "u");
-
-function validate34(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-let vErrors = null;
-let errors = 0;
-const evaluated0 = validate34.evaluated;
-if(evaluated0.dynamicProps){
-evaluated0.props = undefined;
-}
-if(evaluated0.dynamicItems){
-evaluated0.items = undefined;
-}
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.prefix === undefined){
-const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prefix"},message:"must have required property '"+"prefix"+"'"};
-if(vErrors === null){
-vErrors = [err0];
-}
-else {
-vErrors.push(err0);
-}
-errors++;
-}
-if(data.id === undefined){
-const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err1];
-}
-else {
-vErrors.push(err1);
-}
-errors++;
-}
-if(data.name === undefined){
-const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
-if(vErrors === null){
-vErrors = [err2];
-}
-else {
-vErrors.push(err2);
-}
-errors++;
-}
-if(data.url === undefined){
-const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "url"},message:"must have required property '"+"url"+"'"};
-if(vErrors === null){
-vErrors = [err3];
-}
-else {
-vErrors.push(err3);
-}
-errors++;
-}
-for(const key0 in data){
-if(!((((key0 === "prefix") || (key0 === "id")) || (key0 === "name")) || (key0 === "url"))){
-const err4 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err4];
-}
-else {
-vErrors.push(err4);
-}
-errors++;
-}
-}
-if(data.prefix !== undefined){
-let data0 = data.prefix;
-if(typeof data0 === "string"){
-if(!pattern8.test(data0)){
-const err5 = {instancePath:instancePath+"/prefix",schemaPath:"#/$defs/text/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000-\\u001f\\u007f]{1,256}$"},message:"must match pattern \""+"^[^\\u0000-\\u001f\\u007f]{1,256}$"+"\""};
-if(vErrors === null){
-vErrors = [err5];
-}
-else {
-vErrors.push(err5);
-}
-errors++;
-}
-}
-else {
-const err6 = {instancePath:instancePath+"/prefix",schemaPath:"#/$defs/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err6];
-}
-else {
-vErrors.push(err6);
-}
-errors++;
-}
-}
-if(data.id !== undefined){
-let data1 = data.id;
-if(typeof data1 === "string"){
-if(!pattern8.test(data1)){
-const err7 = {instancePath:instancePath+"/id",schemaPath:"#/$defs/text/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000-\\u001f\\u007f]{1,256}$"},message:"must match pattern \""+"^[^\\u0000-\\u001f\\u007f]{1,256}$"+"\""};
-if(vErrors === null){
-vErrors = [err7];
-}
-else {
-vErrors.push(err7);
-}
-errors++;
-}
-}
-else {
-const err8 = {instancePath:instancePath+"/id",schemaPath:"#/$defs/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err8];
-}
-else {
-vErrors.push(err8);
-}
-errors++;
-}
-}
-if(data.name !== undefined){
-let data2 = data.name;
-if(typeof data2 === "string"){
-if(!pattern8.test(data2)){
-const err9 = {instancePath:instancePath+"/name",schemaPath:"#/$defs/text/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000-\\u001f\\u007f]{1,256}$"},message:"must match pattern \""+"^[^\\u0000-\\u001f\\u007f]{1,256}$"+"\""};
-if(vErrors === null){
-vErrors = [err9];
-}
-else {
-vErrors.push(err9);
-}
-errors++;
-}
-}
-else {
-const err10 = {instancePath:instancePath+"/name",schemaPath:"#/$defs/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err10];
-}
-else {
-vErrors.push(err10);
-}
-errors++;
-}
-}
-if(data.url !== undefined){
-let data3 = data.url;
-if(typeof data3 === "string"){
-if(!pattern17.test(data3)){
-const err11 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://[!-~]{1,2000}$"},message:"must match pattern \""+"^https?://[!-~]{1,2000}$"+"\""};
-if(vErrors === null){
-vErrors = [err11];
-}
-else {
-vErrors.push(err11);
-}
-errors++;
-}
-}
-else {
-const err12 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err12];
-}
-else {
-vErrors.push(err12);
-}
-errors++;
-}
-}
-}
-else {
-const err13 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err13];
-}
-else {
-vErrors.push(err13);
-}
-errors++;
-}
-validate34.errors = vErrors;
-return errors === 0;
-}
-validate34.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
-
-
-function validate33(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-let vErrors = null;
-let errors = 0;
-const evaluated0 = validate33.evaluated;
-if(evaluated0.dynamicProps){
-evaluated0.props = undefined;
-}
-if(evaluated0.dynamicItems){
-evaluated0.items = undefined;
-}
-if(data && typeof data == "object" && !Array.isArray(data)){
-for(const key0 in data){
-if(!(((key0 === "skipInvalid") || (key0 === "validForSeconds")) || (key0 === "dataSources"))){
-const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err0];
-}
-else {
-vErrors.push(err0);
-}
-errors++;
-}
-}
-if(data.skipInvalid !== undefined){
-if(typeof data.skipInvalid !== "boolean"){
-const err1 = {instancePath:instancePath+"/skipInvalid",schemaPath:"#/properties/skipInvalid/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1];
-}
-else {
-vErrors.push(err1);
-}
-errors++;
-}
-}
-if(data.validForSeconds !== undefined){
-let data1 = data.validForSeconds;
-if(!(((typeof data1 == "number") && (!(data1 % 1) && !isNaN(data1))) && (isFinite(data1)))){
-const err2 = {instancePath:instancePath+"/validForSeconds",schemaPath:"#/properties/validForSeconds/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err2];
-}
-else {
-vErrors.push(err2);
-}
-errors++;
-}
-if((typeof data1 == "number") && (isFinite(data1))){
-if(data1 > 3155760000 || isNaN(data1)){
-const err3 = {instancePath:instancePath+"/validForSeconds",schemaPath:"#/properties/validForSeconds/maximum",keyword:"maximum",params:{comparison: "<=", limit: 3155760000},message:"must be <= 3155760000"};
-if(vErrors === null){
-vErrors = [err3];
-}
-else {
-vErrors.push(err3);
-}
-errors++;
-}
-if(data1 < 1 || isNaN(data1)){
-const err4 = {instancePath:instancePath+"/validForSeconds",schemaPath:"#/properties/validForSeconds/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
-if(vErrors === null){
-vErrors = [err4];
-}
-else {
-vErrors.push(err4);
-}
-errors++;
-}
-}
-}
-if(data.dataSources !== undefined){
-let data2 = data.dataSources;
-if(Array.isArray(data2)){
-if(data2.length > 1000){
-const err5 = {instancePath:instancePath+"/dataSources",schemaPath:"#/properties/dataSources/maxItems",keyword:"maxItems",params:{limit: 1000},message:"must NOT have more than 1000 items"};
-if(vErrors === null){
-vErrors = [err5];
-}
-else {
-vErrors.push(err5);
-}
-errors++;
-}
-const len0 = data2.length;
-for(let i0=0; i0<len0; i0++){
-if(!(validate34(data2[i0], {instancePath:instancePath+"/dataSources/" + i0,parentData:data2,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
-errors = vErrors.length;
-}
-}
-}
-else {
-const err6 = {instancePath:instancePath+"/dataSources",schemaPath:"#/properties/dataSources/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err6];
-}
-else {
-vErrors.push(err6);
-}
-errors++;
-}
-}
-}
-else {
-const err7 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err7];
-}
-else {
-vErrors.push(err7);
-}
-errors++;
-}
-validate33.errors = vErrors;
-return errors === 0;
-}
-validate33.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
-
 
 function validate27(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -766,14 +466,11 @@ errors = vErrors.length;
 }
 }
 if(data.options !== undefined){
-if(!(validate33(data.options, {instancePath:instancePath+"/options",parentData:data,parentDataProperty:"options",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
-errors = vErrors.length;
-}
-}
-}
-else {
-const err3 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+let data1 = data.options;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(data1.skipInvalid !== undefined){
+if(typeof data1.skipInvalid !== "boolean"){
+const err3 = {instancePath:instancePath+"/options/skipInvalid",schemaPath:"#/$defs/options/properties/skipInvalid/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -782,19 +479,43 @@ vErrors.push(err3);
 }
 errors++;
 }
+}
+}
+else {
+const err4 = {instancePath:instancePath+"/options",schemaPath:"#/$defs/options/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+}
+else {
+const err5 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
 validate27.errors = vErrors;
 return errors === 0;
 }
 validate27.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema52 = {"type":"object","additionalProperties":false,"required":["path","digest","sizeBytes","records","mediaType"],"properties":{"path":{"description":"Relative, with forward slashes; the title of the layer.","type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$"},"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/count"},"records":{"description":"Records that the file holds; 0 for indexes and metadata.","$ref":"#/$defs/count"},"mediaType":{"type":"string","pattern":"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"}}};
-const pattern19 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$", "u");
-const pattern21 = new RegExp("^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$", "u");
+const schema48 = {"type":"object","additionalProperties":false,"required":["path","digest","sizeBytes","records","mediaType"],"properties":{"path":{"description":"Relative, with forward slashes; the title of the layer.","type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$"},"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/count"},"records":{"description":"Records that the file holds; 0 for indexes and metadata.","$ref":"#/$defs/count"},"mediaType":{"type":"string","pattern":"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"}}};
+const pattern17 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$", "u");
+const pattern19 = new RegExp("^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$", "u");
 
-function validate38(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate34(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate38.evaluated;
+const evaluated0 = validate34.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -867,7 +588,7 @@ errors++;
 if(data.path !== undefined){
 let data0 = data.path;
 if(typeof data0 === "string"){
-if(!pattern19.test(data0)){
+if(!pattern17.test(data0)){
 const err6 = {instancePath:instancePath+"/path",schemaPath:"#/properties/path/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -892,7 +613,7 @@ errors++;
 if(data.digest !== undefined){
 let data1 = data.digest;
 if(typeof data1 === "string"){
-if(!pattern13.test(data1)){
+if(!pattern15.test(data1)){
 const err8 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -987,7 +708,7 @@ errors++;
 if(data.mediaType !== undefined){
 let data4 = data.mediaType;
 if(typeof data4 === "string"){
-if(!pattern21.test(data4)){
+if(!pattern19.test(data4)){
 const err16 = {instancePath:instancePath+"/mediaType",schemaPath:"#/properties/mediaType/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"+"\""};
 if(vErrors === null){
 vErrors = [err16];
@@ -1020,18 +741,18 @@ vErrors.push(err18);
 }
 errors++;
 }
-validate38.errors = vErrors;
+validate34.errors = vErrors;
 return errors === 0;
 }
-validate38.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate34.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema57 = {"type":"object","additionalProperties":false,"required":["kept","leftOut","unscored","withheld"],"properties":{"kept":{"$ref":"#/$defs/count"},"leftOut":{"description":"Records left out, by the clause or rule that did so; a record counts once.","type":"object","propertyNames":{"pattern":"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/count"}},"unscored":{"description":"Records kept although the severity clause could not judge them.","$ref":"#/$defs/count"},"withheld":{"$ref":"#/$defs/count"}}};
-const pattern23 = new RegExp("^[a-zA-Z][a-zA-Z0-9-]{0,63}$", "u");
+const schema53 = {"type":"object","additionalProperties":false,"required":["kept","leftOut","unscored","withheld"],"properties":{"kept":{"$ref":"#/$defs/count"},"leftOut":{"description":"Records left out, by the clause or rule that did so; a record counts once.","type":"object","propertyNames":{"pattern":"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/count"}},"unscored":{"description":"Records kept although the severity clause could not judge them.","$ref":"#/$defs/count"},"withheld":{"$ref":"#/$defs/count"}}};
+const pattern21 = new RegExp("^[a-zA-Z][a-zA-Z0-9-]{0,63}$", "u");
 
-function validate40(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate36(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate40.evaluated;
+const evaluated0 = validate36.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1132,7 +853,7 @@ if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
 for(const key1 in data1){
 const _errs7 = errors;
 if(typeof key1 === "string"){
-if(!pattern23.test(key1)){
+if(!pattern21.test(key1)){
 const err8 = {instancePath:instancePath+"/leftOut",schemaPath:"#/properties/leftOut/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err8];
@@ -1283,20 +1004,20 @@ vErrors.push(err20);
 }
 errors++;
 }
-validate40.errors = vErrors;
+validate36.errors = vErrors;
 return errors === 0;
 }
-validate40.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate36.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema62 = {"type":"object","additionalProperties":false,"required":["record","code","pointer"],"properties":{"record":{"description":"Its id, else `sha256:` and the hash of its bytes as they were found.","$ref":"#/$defs/text"},"code":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^ERR_EXPORT_[A-Z0-9_]{1,40}$"},"pointer":{"description":"Where in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}};
-const schema64 = {"type":"string","pattern":"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"};
-const pattern25 = new RegExp("^ERR_EXPORT_[A-Z0-9_]{1,40}$", "u");
-const pattern26 = new RegExp("^(?:/(?:[^/~]|~[01]){0,256}){0,128}$", "u");
+const schema58 = {"type":"object","additionalProperties":false,"required":["record","code","pointer"],"properties":{"record":{"description":"Its id, else `sha256:` and the hash of its bytes as they were found.","$ref":"#/$defs/text"},"code":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^ERR_EXPORT_[A-Z0-9_]{1,40}$"},"pointer":{"description":"Where in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}};
+const schema60 = {"type":"string","pattern":"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"};
+const pattern23 = new RegExp("^ERR_EXPORT_[A-Z0-9_]{1,40}$", "u");
+const pattern24 = new RegExp("^(?:/(?:[^/~]|~[01]){0,256}){0,128}$", "u");
 
-function validate42(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate38(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate42.evaluated;
+const evaluated0 = validate38.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1349,7 +1070,7 @@ errors++;
 if(data.record !== undefined){
 let data0 = data.record;
 if(typeof data0 === "string"){
-if(!pattern8.test(data0)){
+if(!pattern10.test(data0)){
 const err4 = {instancePath:instancePath+"/record",schemaPath:"#/$defs/text/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000-\\u001f\\u007f]{1,256}$"},message:"must match pattern \""+"^[^\\u0000-\\u001f\\u007f]{1,256}$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
@@ -1374,7 +1095,7 @@ errors++;
 if(data.code !== undefined){
 let data1 = data.code;
 if(typeof data1 === "string"){
-if(!pattern25.test(data1)){
+if(!pattern23.test(data1)){
 const err6 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/pattern",keyword:"pattern",params:{pattern: "^ERR_EXPORT_[A-Z0-9_]{1,40}$"},message:"must match pattern \""+"^ERR_EXPORT_[A-Z0-9_]{1,40}$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -1399,7 +1120,7 @@ errors++;
 if(data.pointer !== undefined){
 let data2 = data.pointer;
 if(typeof data2 === "string"){
-if(!pattern26.test(data2)){
+if(!pattern24.test(data2)){
 const err8 = {instancePath:instancePath+"/pointer",schemaPath:"#/$defs/pointer/pattern",keyword:"pattern",params:{pattern: "^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"},message:"must match pattern \""+"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -1432,19 +1153,19 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate42.errors = vErrors;
+validate38.errors = vErrors;
 return errors === 0;
 }
-validate42.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate38.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema65 = {"type":"object","additionalProperties":false,"required":["reason","scope","records","parts","digest","listed"],"properties":{"reason":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^[a-z][a-zA-Z0-9]{0,63}$"},"scope":{"description":"Whether records are left out whole, or parts of records.","enum":["record","part"]},"records":{"description":"How many records are concerned.","$ref":"#/$defs/count"},"parts":{"description":"How many parts of them; as many as records where they are left out whole.","$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `record NUL parts NUL pointer LF` of each record concerned, in byte order of record.","$ref":"#/$defs/digest"},"listed":{"description":"The first of the records, in byte order: all of them, or a thousand.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/lossEntry"}}}};
-const pattern27 = new RegExp("^[a-z][a-zA-Z0-9]{0,63}$", "u");
-const schema69 = {"type":"object","additionalProperties":false,"required":["record","parts","pointer"],"properties":{"record":{"$ref":"#/$defs/text"},"parts":{"description":"How many parts of it; 1 where it is the whole record.","$ref":"#/$defs/count"},"pointer":{"description":"The first of them in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}};
+const schema61 = {"type":"object","additionalProperties":false,"required":["reason","scope","records","parts","digest","listed"],"properties":{"reason":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^[a-z][a-zA-Z0-9]{0,63}$"},"scope":{"description":"Whether records are left out whole, or parts of records.","enum":["record","part"]},"records":{"description":"How many records are concerned.","$ref":"#/$defs/count"},"parts":{"description":"How many parts of them; as many as records where they are left out whole.","$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `record NUL parts NUL pointer LF` of each record concerned, in byte order of record.","$ref":"#/$defs/digest"},"listed":{"description":"The first of the records, in byte order: all of them, or a thousand.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/lossEntry"}}}};
+const pattern25 = new RegExp("^[a-z][a-zA-Z0-9]{0,63}$", "u");
+const schema65 = {"type":"object","additionalProperties":false,"required":["record","parts","pointer"],"properties":{"record":{"$ref":"#/$defs/text"},"parts":{"description":"How many parts of it; 1 where it is the whole record.","$ref":"#/$defs/count"},"pointer":{"description":"The first of them in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}};
 
-function validate45(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate41(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate45.evaluated;
+const evaluated0 = validate41.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1497,7 +1218,7 @@ errors++;
 if(data.record !== undefined){
 let data0 = data.record;
 if(typeof data0 === "string"){
-if(!pattern8.test(data0)){
+if(!pattern10.test(data0)){
 const err4 = {instancePath:instancePath+"/record",schemaPath:"#/$defs/text/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000-\\u001f\\u007f]{1,256}$"},message:"must match pattern \""+"^[^\\u0000-\\u001f\\u007f]{1,256}$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
@@ -1557,7 +1278,7 @@ errors++;
 if(data.pointer !== undefined){
 let data2 = data.pointer;
 if(typeof data2 === "string"){
-if(!pattern26.test(data2)){
+if(!pattern24.test(data2)){
 const err9 = {instancePath:instancePath+"/pointer",schemaPath:"#/$defs/pointer/pattern",keyword:"pattern",params:{pattern: "^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"},message:"must match pattern \""+"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err9];
@@ -1590,16 +1311,16 @@ vErrors.push(err11);
 }
 errors++;
 }
-validate45.errors = vErrors;
+validate41.errors = vErrors;
 return errors === 0;
 }
-validate45.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate41.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate44(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate40(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate44.evaluated;
+const evaluated0 = validate40.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1682,7 +1403,7 @@ errors++;
 if(data.reason !== undefined){
 let data0 = data.reason;
 if(typeof data0 === "string"){
-if(!pattern27.test(data0)){
+if(!pattern25.test(data0)){
 const err7 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-zA-Z0-9]{0,63}$"},message:"must match pattern \""+"^[a-z][a-zA-Z0-9]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err7];
@@ -1707,7 +1428,7 @@ errors++;
 if(data.scope !== undefined){
 let data1 = data.scope;
 if(!((data1 === "record") || (data1 === "part"))){
-const err9 = {instancePath:instancePath+"/scope",schemaPath:"#/properties/scope/enum",keyword:"enum",params:{allowedValues: schema65.properties.scope.enum},message:"must be equal to one of the allowed values"};
+const err9 = {instancePath:instancePath+"/scope",schemaPath:"#/properties/scope/enum",keyword:"enum",params:{allowedValues: schema61.properties.scope.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -1790,7 +1511,7 @@ errors++;
 if(data.digest !== undefined){
 let data4 = data.digest;
 if(typeof data4 === "string"){
-if(!pattern13.test(data4)){
+if(!pattern15.test(data4)){
 const err16 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err16];
@@ -1837,8 +1558,8 @@ errors++;
 }
 const len0 = data5.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate45(data5[i0], {instancePath:instancePath+"/listed/" + i0,parentData:data5,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate45.errors : vErrors.concat(validate45.errors);
+if(!(validate41(data5[i0], {instancePath:instancePath+"/listed/" + i0,parentData:data5,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate41.errors : vErrors.concat(validate41.errors);
 errors = vErrors.length;
 }
 }
@@ -1865,17 +1586,17 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate44.errors = vErrors;
+validate40.errors = vErrors;
 return errors === 0;
 }
-validate44.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate40.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema73 = {"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}};
+const schema69 = {"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}};
 
-function validate48(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate44(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate48.evaluated;
+const evaluated0 = validate44.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1908,7 +1629,7 @@ errors++;
 if(data.baseManifestDigest !== undefined){
 let data0 = data.baseManifestDigest;
 if(typeof data0 === "string"){
-if(!pattern13.test(data0)){
+if(!pattern15.test(data0)){
 const err2 = {instancePath:instancePath+"/baseManifestDigest",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err2];
@@ -1941,10 +1662,10 @@ vErrors.push(err4);
 }
 errors++;
 }
-validate48.errors = vErrors;
+validate44.errors = vErrors;
 return errors === 0;
 }
-validate48.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate44.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -2194,8 +1915,9 @@ errors++;
 }
 if(data2.kind !== undefined){
 let data3 = data2.kind;
-if(!((data3 === "json") || (data3 === "trivy"))){
-const err22 = {instancePath:instancePath+"/profile/kind",schemaPath:"#/$defs/profile/properties/kind/enum",keyword:"enum",params:{allowedValues: schema32.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(typeof data3 === "string"){
+if(!pattern5.test(data3)){
+const err22 = {instancePath:instancePath+"/profile/kind",schemaPath:"#/$defs/profile/properties/kind/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]{0,30}$"},message:"must match pattern \""+"^[a-z][a-z0-9-]{0,30}$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -2205,10 +1927,8 @@ vErrors.push(err22);
 errors++;
 }
 }
-if(data2.variant !== undefined){
-let data4 = data2.variant;
-if(!((data4 === "raw") || (data4 === "db"))){
-const err23 = {instancePath:instancePath+"/profile/variant",schemaPath:"#/$defs/profile/properties/variant/enum",keyword:"enum",params:{allowedValues: schema32.properties.variant.enum},message:"must be equal to one of the allowed values"};
+else {
+const err23 = {instancePath:instancePath+"/profile/kind",schemaPath:"#/$defs/profile/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -2218,11 +1938,11 @@ vErrors.push(err23);
 errors++;
 }
 }
-if(data2.name !== undefined){
-let data5 = data2.name;
-if(typeof data5 === "string"){
-if(!pattern5.test(data5)){
-const err24 = {instancePath:instancePath+"/profile/name",schemaPath:"#/$defs/profile/properties/name/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"+"\""};
+if(data2.variant !== undefined){
+let data4 = data2.variant;
+if(typeof data4 === "string"){
+if(!pattern5.test(data4)){
+const err24 = {instancePath:instancePath+"/profile/variant",schemaPath:"#/$defs/profile/properties/variant/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]{0,30}$"},message:"must match pattern \""+"^[a-z][a-z0-9-]{0,30}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -2233,7 +1953,7 @@ errors++;
 }
 }
 else {
-const err25 = {instancePath:instancePath+"/profile/name",schemaPath:"#/$defs/profile/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err25 = {instancePath:instancePath+"/profile/variant",schemaPath:"#/$defs/profile/properties/variant/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -2243,11 +1963,11 @@ vErrors.push(err25);
 errors++;
 }
 }
-if(data2.revision !== undefined){
-let data6 = data2.revision;
-if(typeof data6 === "string"){
-if(!pattern6.test(data6)){
-const err26 = {instancePath:instancePath+"/profile/revision",schemaPath:"#/$defs/profile/properties/revision/pattern",keyword:"pattern",params:{pattern: "^r[1-9][0-9]{0,8}$"},message:"must match pattern \""+"^r[1-9][0-9]{0,8}$"+"\""};
+if(data2.name !== undefined){
+let data5 = data2.name;
+if(typeof data5 === "string"){
+if(!pattern7.test(data5)){
+const err26 = {instancePath:instancePath+"/profile/name",schemaPath:"#/$defs/profile/properties/name/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -2258,7 +1978,7 @@ errors++;
 }
 }
 else {
-const err27 = {instancePath:instancePath+"/profile/revision",schemaPath:"#/$defs/profile/properties/revision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err27 = {instancePath:instancePath+"/profile/name",schemaPath:"#/$defs/profile/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -2268,9 +1988,11 @@ vErrors.push(err27);
 errors++;
 }
 }
-}
-else {
-const err28 = {instancePath:instancePath+"/profile",schemaPath:"#/$defs/profile/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data2.revision !== undefined){
+let data6 = data2.revision;
+if(typeof data6 === "string"){
+if(!pattern8.test(data6)){
+const err28 = {instancePath:instancePath+"/profile/revision",schemaPath:"#/$defs/profile/properties/revision/pattern",keyword:"pattern",params:{pattern: "^r[1-9][0-9]{0,8}$"},message:"must match pattern \""+"^r[1-9][0-9]{0,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -2280,11 +2002,8 @@ vErrors.push(err28);
 errors++;
 }
 }
-if(data.tenant !== undefined){
-let data7 = data.tenant;
-if(typeof data7 === "string"){
-if(!pattern7.test(data7)){
-const err29 = {instancePath:instancePath+"/tenant",schemaPath:"#/properties/tenant/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"+"\""};
+else {
+const err29 = {instancePath:instancePath+"/profile/revision",schemaPath:"#/$defs/profile/properties/revision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -2294,13 +2013,39 @@ vErrors.push(err29);
 errors++;
 }
 }
+}
 else {
-const err30 = {instancePath:instancePath+"/tenant",schemaPath:"#/properties/tenant/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err30 = {instancePath:instancePath+"/profile",schemaPath:"#/$defs/profile/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err30];
 }
 else {
 vErrors.push(err30);
+}
+errors++;
+}
+}
+if(data.tenant !== undefined){
+let data7 = data.tenant;
+if(typeof data7 === "string"){
+if(!pattern9.test(data7)){
+const err31 = {instancePath:instancePath+"/tenant",schemaPath:"#/properties/tenant/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"+"\""};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+else {
+const err32 = {instancePath:instancePath+"/tenant",schemaPath:"#/properties/tenant/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
 }
 errors++;
 }
@@ -2314,33 +2059,8 @@ errors = vErrors.length;
 if(data.asOf !== undefined){
 let data9 = data.asOf;
 if(typeof data9 === "string"){
-if(!pattern9.test(data9)){
-const err31 = {instancePath:instancePath+"/asOf",schemaPath:"#/$defs/instant/pattern",keyword:"pattern",params:{pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},message:"must match pattern \""+"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"+"\""};
-if(vErrors === null){
-vErrors = [err31];
-}
-else {
-vErrors.push(err31);
-}
-errors++;
-}
-}
-else {
-const err32 = {instancePath:instancePath+"/asOf",schemaPath:"#/$defs/instant/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err32];
-}
-else {
-vErrors.push(err32);
-}
-errors++;
-}
-}
-if(data.adapters !== undefined){
-let data10 = data.adapters;
-if(Array.isArray(data10)){
-if(data10.length > 32){
-const err33 = {instancePath:instancePath+"/adapters",schemaPath:"#/properties/adapters/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
+if(!pattern11.test(data9)){
+const err33 = {instancePath:instancePath+"/asOf",schemaPath:"#/$defs/instant/pattern",keyword:"pattern",params:{pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},message:"must match pattern \""+"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -2349,8 +2069,9 @@ vErrors.push(err33);
 }
 errors++;
 }
-if(data10.length < 1){
-const err34 = {instancePath:instancePath+"/adapters",schemaPath:"#/properties/adapters/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+}
+else {
+const err34 = {instancePath:instancePath+"/asOf",schemaPath:"#/$defs/instant/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -2359,12 +2080,12 @@ vErrors.push(err34);
 }
 errors++;
 }
-const len0 = data10.length;
-for(let i0=0; i0<len0; i0++){
-let data11 = data10[i0];
-if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
-if(data11.name === undefined){
-const err35 = {instancePath:instancePath+"/adapters/" + i0,schemaPath:"#/$defs/adapter/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+if(data.adapters !== undefined){
+let data10 = data.adapters;
+if(Array.isArray(data10)){
+if(data10.length > 32){
+const err35 = {instancePath:instancePath+"/adapters",schemaPath:"#/properties/adapters/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -2373,8 +2094,8 @@ vErrors.push(err35);
 }
 errors++;
 }
-if(data11.version === undefined){
-const err36 = {instancePath:instancePath+"/adapters/" + i0,schemaPath:"#/$defs/adapter/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
+if(data10.length < 1){
+const err36 = {instancePath:instancePath+"/adapters",schemaPath:"#/properties/adapters/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -2383,9 +2104,12 @@ vErrors.push(err36);
 }
 errors++;
 }
-for(const key2 in data11){
-if(!((key2 === "name") || (key2 === "version"))){
-const err37 = {instancePath:instancePath+"/adapters/" + i0,schemaPath:"#/$defs/adapter/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+const len0 = data10.length;
+for(let i0=0; i0<len0; i0++){
+let data11 = data10[i0];
+if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
+if(data11.name === undefined){
+const err37 = {instancePath:instancePath+"/adapters/" + i0,schemaPath:"#/$defs/adapter/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -2394,12 +2118,8 @@ vErrors.push(err37);
 }
 errors++;
 }
-}
-if(data11.name !== undefined){
-let data12 = data11.name;
-if(typeof data12 === "string"){
-if(!pattern5.test(data12)){
-const err38 = {instancePath:instancePath+"/adapters/" + i0+"/name",schemaPath:"#/$defs/adapter/properties/name/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"+"\""};
+if(data11.version === undefined){
+const err38 = {instancePath:instancePath+"/adapters/" + i0,schemaPath:"#/$defs/adapter/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -2408,9 +2128,9 @@ vErrors.push(err38);
 }
 errors++;
 }
-}
-else {
-const err39 = {instancePath:instancePath+"/adapters/" + i0+"/name",schemaPath:"#/$defs/adapter/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key2 in data11){
+if(!((key2 === "name") || (key2 === "version"))){
+const err39 = {instancePath:instancePath+"/adapters/" + i0,schemaPath:"#/$defs/adapter/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -2420,10 +2140,11 @@ vErrors.push(err39);
 errors++;
 }
 }
-if(data11.version !== undefined){
-let data13 = data11.version;
-if(!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))){
-const err40 = {instancePath:instancePath+"/adapters/" + i0+"/version",schemaPath:"#/$defs/adapter/properties/version/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data11.name !== undefined){
+let data12 = data11.name;
+if(typeof data12 === "string"){
+if(!pattern7.test(data12)){
+const err40 = {instancePath:instancePath+"/adapters/" + i0+"/name",schemaPath:"#/$defs/adapter/properties/name/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"+"\""};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -2432,9 +2153,9 @@ vErrors.push(err40);
 }
 errors++;
 }
-if((typeof data13 == "number") && (isFinite(data13))){
-if(data13 > 1000000 || isNaN(data13)){
-const err41 = {instancePath:instancePath+"/adapters/" + i0+"/version",schemaPath:"#/$defs/adapter/properties/version/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000},message:"must be <= 1000000"};
+}
+else {
+const err41 = {instancePath:instancePath+"/adapters/" + i0+"/name",schemaPath:"#/$defs/adapter/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -2443,8 +2164,11 @@ vErrors.push(err41);
 }
 errors++;
 }
-if(data13 < 1 || isNaN(data13)){
-const err42 = {instancePath:instancePath+"/adapters/" + i0+"/version",schemaPath:"#/$defs/adapter/properties/version/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data11.version !== undefined){
+let data13 = data11.version;
+if(!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))){
+const err42 = {instancePath:instancePath+"/adapters/" + i0+"/version",schemaPath:"#/$defs/adapter/properties/version/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -2453,11 +2177,9 @@ vErrors.push(err42);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err43 = {instancePath:instancePath+"/adapters/" + i0,schemaPath:"#/$defs/adapter/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data13 == "number") && (isFinite(data13))){
+if(data13 > 1000000 || isNaN(data13)){
+const err43 = {instancePath:instancePath+"/adapters/" + i0+"/version",schemaPath:"#/$defs/adapter/properties/version/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000},message:"must be <= 1000000"};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -2466,10 +2188,8 @@ vErrors.push(err43);
 }
 errors++;
 }
-}
-}
-else {
-const err44 = {instancePath:instancePath+"/adapters",schemaPath:"#/properties/adapters/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data13 < 1 || isNaN(data13)){
+const err44 = {instancePath:instancePath+"/adapters/" + i0+"/version",schemaPath:"#/$defs/adapter/properties/version/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -2479,11 +2199,10 @@ vErrors.push(err44);
 errors++;
 }
 }
-if(data.shards !== undefined){
-let data14 = data.shards;
-if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
-if(data14.k === undefined){
-const err45 = {instancePath:instancePath+"/shards",schemaPath:"#/$defs/shards/required",keyword:"required",params:{missingProperty: "k"},message:"must have required property '"+"k"+"'"};
+}
+}
+else {
+const err45 = {instancePath:instancePath+"/adapters/" + i0,schemaPath:"#/$defs/adapter/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -2492,9 +2211,10 @@ vErrors.push(err45);
 }
 errors++;
 }
-for(const key3 in data14){
-if(!(key3 === "k")){
-const err46 = {instancePath:instancePath+"/shards",schemaPath:"#/$defs/shards/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+}
+}
+else {
+const err46 = {instancePath:instancePath+"/adapters",schemaPath:"#/properties/adapters/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -2504,10 +2224,11 @@ vErrors.push(err46);
 errors++;
 }
 }
-if(data14.k !== undefined){
-let data15 = data14.k;
-if(!(((typeof data15 == "number") && (!(data15 % 1) && !isNaN(data15))) && (isFinite(data15)))){
-const err47 = {instancePath:instancePath+"/shards/k",schemaPath:"#/$defs/shards/properties/k/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.shards !== undefined){
+let data14 = data.shards;
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+if(data14.k === undefined){
+const err47 = {instancePath:instancePath+"/shards",schemaPath:"#/$defs/shards/required",keyword:"required",params:{missingProperty: "k"},message:"must have required property '"+"k"+"'"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -2516,9 +2237,9 @@ vErrors.push(err47);
 }
 errors++;
 }
-if((typeof data15 == "number") && (isFinite(data15))){
-if(data15 > 64 || isNaN(data15)){
-const err48 = {instancePath:instancePath+"/shards/k",schemaPath:"#/$defs/shards/properties/k/maximum",keyword:"maximum",params:{comparison: "<=", limit: 64},message:"must be <= 64"};
+for(const key3 in data14){
+if(!(key3 === "k")){
+const err48 = {instancePath:instancePath+"/shards",schemaPath:"#/$defs/shards/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -2527,8 +2248,11 @@ vErrors.push(err48);
 }
 errors++;
 }
-if(data15 < 0 || isNaN(data15)){
-const err49 = {instancePath:instancePath+"/shards/k",schemaPath:"#/$defs/shards/properties/k/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data14.k !== undefined){
+let data15 = data14.k;
+if(!(((typeof data15 == "number") && (!(data15 % 1) && !isNaN(data15))) && (isFinite(data15)))){
+const err49 = {instancePath:instancePath+"/shards/k",schemaPath:"#/$defs/shards/properties/k/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -2537,16 +2261,37 @@ vErrors.push(err49);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err50 = {instancePath:instancePath+"/shards",schemaPath:"#/$defs/shards/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data15 == "number") && (isFinite(data15))){
+if(data15 > 64 || isNaN(data15)){
+const err50 = {instancePath:instancePath+"/shards/k",schemaPath:"#/$defs/shards/properties/k/maximum",keyword:"maximum",params:{comparison: "<=", limit: 64},message:"must be <= 64"};
 if(vErrors === null){
 vErrors = [err50];
 }
 else {
 vErrors.push(err50);
+}
+errors++;
+}
+if(data15 < 0 || isNaN(data15)){
+const err51 = {instancePath:instancePath+"/shards/k",schemaPath:"#/$defs/shards/properties/k/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err52 = {instancePath:instancePath+"/shards",schemaPath:"#/$defs/shards/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
 }
 errors++;
 }
@@ -2560,33 +2305,8 @@ errors = vErrors.length;
 if(data.inputsHash !== undefined){
 let data17 = data.inputsHash;
 if(typeof data17 === "string"){
-if(!pattern13.test(data17)){
-const err51 = {instancePath:instancePath+"/inputsHash",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
-if(vErrors === null){
-vErrors = [err51];
-}
-else {
-vErrors.push(err51);
-}
-errors++;
-}
-}
-else {
-const err52 = {instancePath:instancePath+"/inputsHash",schemaPath:"#/$defs/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err52];
-}
-else {
-vErrors.push(err52);
-}
-errors++;
-}
-}
-if(data.contents !== undefined){
-let data18 = data.contents;
-if(Array.isArray(data18)){
-if(data18.length > 100000){
-const err53 = {instancePath:instancePath+"/contents",schemaPath:"#/properties/contents/maxItems",keyword:"maxItems",params:{limit: 100000},message:"must NOT have more than 100000 items"};
+if(!pattern15.test(data17)){
+const err53 = {instancePath:instancePath+"/inputsHash",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -2595,8 +2315,9 @@ vErrors.push(err53);
 }
 errors++;
 }
-if(data18.length < 1){
-const err54 = {instancePath:instancePath+"/contents",schemaPath:"#/properties/contents/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+}
+else {
+const err54 = {instancePath:instancePath+"/inputsHash",schemaPath:"#/$defs/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -2605,16 +2326,12 @@ vErrors.push(err54);
 }
 errors++;
 }
-const len1 = data18.length;
-for(let i1=0; i1<len1; i1++){
-if(!(validate38(data18[i1], {instancePath:instancePath+"/contents/" + i1,parentData:data18,parentDataProperty:i1,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
-errors = vErrors.length;
 }
-}
-}
-else {
-const err55 = {instancePath:instancePath+"/contents",schemaPath:"#/properties/contents/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data.contents !== undefined){
+let data18 = data.contents;
+if(Array.isArray(data18)){
+if(data18.length > 100000){
+const err55 = {instancePath:instancePath+"/contents",schemaPath:"#/properties/contents/maxItems",keyword:"maxItems",params:{limit: 100000},message:"must NOT have more than 100000 items"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -2623,12 +2340,8 @@ vErrors.push(err55);
 }
 errors++;
 }
-}
-if(data.rerunHash !== undefined){
-let data20 = data.rerunHash;
-if(typeof data20 === "string"){
-if(!pattern13.test(data20)){
-const err56 = {instancePath:instancePath+"/rerunHash",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
+if(data18.length < 1){
+const err56 = {instancePath:instancePath+"/contents",schemaPath:"#/properties/contents/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -2637,9 +2350,16 @@ vErrors.push(err56);
 }
 errors++;
 }
+const len1 = data18.length;
+for(let i1=0; i1<len1; i1++){
+if(!(validate34(data18[i1], {instancePath:instancePath+"/contents/" + i1,parentData:data18,parentDataProperty:i1,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+errors = vErrors.length;
+}
+}
 }
 else {
-const err57 = {instancePath:instancePath+"/rerunHash",schemaPath:"#/$defs/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err57 = {instancePath:instancePath+"/contents",schemaPath:"#/properties/contents/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -2649,17 +2369,11 @@ vErrors.push(err57);
 errors++;
 }
 }
-if(data.records !== undefined){
-if(!(validate40(data.records, {instancePath:instancePath+"/records",parentData:data,parentDataProperty:"records",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate40.errors : vErrors.concat(validate40.errors);
-errors = vErrors.length;
-}
-}
-if(data.withheld !== undefined){
-let data22 = data.withheld;
-if(Array.isArray(data22)){
-if(data22.length > 100000){
-const err58 = {instancePath:instancePath+"/withheld",schemaPath:"#/properties/withheld/maxItems",keyword:"maxItems",params:{limit: 100000},message:"must NOT have more than 100000 items"};
+if(data.rerunHash !== undefined){
+let data20 = data.rerunHash;
+if(typeof data20 === "string"){
+if(!pattern15.test(data20)){
+const err58 = {instancePath:instancePath+"/rerunHash",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -2668,16 +2382,9 @@ vErrors.push(err58);
 }
 errors++;
 }
-const len2 = data22.length;
-for(let i2=0; i2<len2; i2++){
-if(!(validate42(data22[i2], {instancePath:instancePath+"/withheld/" + i2,parentData:data22,parentDataProperty:i2,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate42.errors : vErrors.concat(validate42.errors);
-errors = vErrors.length;
-}
-}
 }
 else {
-const err59 = {instancePath:instancePath+"/withheld",schemaPath:"#/properties/withheld/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err59 = {instancePath:instancePath+"/rerunHash",schemaPath:"#/$defs/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -2687,11 +2394,17 @@ vErrors.push(err59);
 errors++;
 }
 }
-if(data.losses !== undefined){
-let data24 = data.losses;
-if(Array.isArray(data24)){
-if(data24.length > 100){
-const err60 = {instancePath:instancePath+"/losses",schemaPath:"#/properties/losses/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(data.records !== undefined){
+if(!(validate36(data.records, {instancePath:instancePath+"/records",parentData:data,parentDataProperty:"records",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
+errors = vErrors.length;
+}
+}
+if(data.withheld !== undefined){
+let data22 = data.withheld;
+if(Array.isArray(data22)){
+if(data22.length > 100000){
+const err60 = {instancePath:instancePath+"/withheld",schemaPath:"#/properties/withheld/maxItems",keyword:"maxItems",params:{limit: 100000},message:"must NOT have more than 100000 items"};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -2700,8 +2413,16 @@ vErrors.push(err60);
 }
 errors++;
 }
-if(data24.length < 1){
-const err61 = {instancePath:instancePath+"/losses",schemaPath:"#/properties/losses/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+const len2 = data22.length;
+for(let i2=0; i2<len2; i2++){
+if(!(validate38(data22[i2], {instancePath:instancePath+"/withheld/" + i2,parentData:data22,parentDataProperty:i2,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err61 = {instancePath:instancePath+"/withheld",schemaPath:"#/properties/withheld/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -2710,16 +2431,12 @@ vErrors.push(err61);
 }
 errors++;
 }
-const len3 = data24.length;
-for(let i3=0; i3<len3; i3++){
-if(!(validate44(data24[i3], {instancePath:instancePath+"/losses/" + i3,parentData:data24,parentDataProperty:i3,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate44.errors : vErrors.concat(validate44.errors);
-errors = vErrors.length;
 }
-}
-}
-else {
-const err62 = {instancePath:instancePath+"/losses",schemaPath:"#/properties/losses/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data.losses !== undefined){
+let data24 = data.losses;
+if(Array.isArray(data24)){
+if(data24.length > 100){
+const err62 = {instancePath:instancePath+"/losses",schemaPath:"#/properties/losses/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -2728,21 +2445,49 @@ vErrors.push(err62);
 }
 errors++;
 }
-}
-if(data.delta !== undefined){
-if(!(validate48(data.delta, {instancePath:instancePath+"/delta",parentData:data,parentDataProperty:"delta",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate48.errors : vErrors.concat(validate48.errors);
-errors = vErrors.length;
-}
-}
-}
-else {
-const err63 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data24.length < 1){
+const err63 = {instancePath:instancePath+"/losses",schemaPath:"#/properties/losses/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err63];
 }
 else {
 vErrors.push(err63);
+}
+errors++;
+}
+const len3 = data24.length;
+for(let i3=0; i3<len3; i3++){
+if(!(validate40(data24[i3], {instancePath:instancePath+"/losses/" + i3,parentData:data24,parentDataProperty:i3,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate40.errors : vErrors.concat(validate40.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err64 = {instancePath:instancePath+"/losses",schemaPath:"#/properties/losses/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+}
+if(data.delta !== undefined){
+if(!(validate44(data.delta, {instancePath:instancePath+"/delta",parentData:data,parentDataProperty:"delta",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate44.errors : vErrors.concat(validate44.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err65 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
 }
 errors++;
 }

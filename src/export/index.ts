@@ -1,4 +1,4 @@
-export { type Profile, profiles, resolveProfile } from './profile.ts';
+export { type Profile, type ProfileFlag, profiles, resolveProfile } from './profiles.ts';
 export type { Progress, ProgressListener, Stage } from './progress.ts';
 export type { Destination } from './publish.ts';
 export type {
@@ -9,7 +9,7 @@ export type {
   RecordCounts,
   ReferrerReport,
 } from './report.ts';
-export { type DataSourceOption, type ExportRequest, parseTenant } from './request.ts';
+export { type ExportRequest, parseTenant } from './request.ts';
 export { type RunOptions, runExport, runPlan } from './run.ts';
 export type { CheckedLayer } from './verify/contents.ts';
 export type { Expectation } from './verify/expectation.ts';

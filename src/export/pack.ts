@@ -1,7 +1,6 @@
 import type { Build, LayerDraft } from '#artifacts';
 import { CodedError, type Descriptor, digestOf, mediaTypes } from '#core';
-import { contentOf, emptyConfig, type OperationOptions, type PackedManifest, type Repository } from '#oci';
-import { recordManifests, trivyManifests } from './bundle-manifests.ts';
+import { contentOf, type OperationOptions, type PackedManifest, type Repository } from '#oci';
 import type { Content, ExportManifest } from './export-manifest.generated.ts';
 import { encodeExportManifest, makeExportManifest } from './export-manifest.ts';
 import { watchFeeding } from './fed-records.ts';
@@ -29,17 +28,31 @@ export interface Bundle {
  * @throws CodedError ERR_EXPORT_SELECTION_EMPTY where the profile can use none of the records, and what builders throw
  */
 export async function packBundle(plan: Plan, staging: Staging, work: WorkOptions): Promise<Bundle> {
-  const { adapter, request, asOf } = plan;
-  const options = { asOf, workDir: work.workDir, signal: work.signal };
-  const records = work.onProgress ? watchFeeding(plan.records, adapter.passes, work.onProgress) : plan.records;
-  const build = adapter.build({ records, request, options });
+  const { profile, selector, options, asOf } = plan;
+  const records = work.onProgress ? watchFeeding(plan.records, profile.passes, work.onProgress) : plan.records;
+  const build = profile.build({
+    records,
+    selector,
+    options,
+    build: { asOf, workDir: work.workDir, signal: work.signal },
+  });
   const contents = await stageContents(build, staging, work);
   const exportManifest = makeExportManifest(plan, contents, build.report());
   if (exportManifest.records.kept === 0) throw nothingToPublish(exportManifest);
   const bytes = encodeExportManifest(exportManifest);
   const layer = await stageBytes(staging, mediaTypes.exportManifest, bytes);
-  const pack = plan.profile.kind === 'trivy' ? packTrivy : packRecords;
-  return pack(staging, exportManifest, layer);
+  const { artifact, layers, blobs, exportReferrer } = profile.form.manifestsOf(
+    exportManifest,
+    layer,
+    profile.artifactType,
+  );
+  for (const { mediaType, bytes } of blobs) await stageBytes(staging, mediaType, bytes);
+  return {
+    exportManifest,
+    artifact: await stageManifest(staging, artifact),
+    layers,
+    ...(exportReferrer === undefined ? {} : { exportReferrer: await stageManifest(staging, exportReferrer) }),
+  };
 }
 
 async function stageContents(build: Build, staging: Staging, work: WorkOptions): Promise<Content[]> {
@@ -54,23 +67,6 @@ async function stageDraft(draft: LayerDraft, staging: Staging, { signal }: WorkO
   const { path, mediaType, records, chunks } = draft;
   const { digest, size } = await staging.writeBlob(mediaType, chunks, { signal });
   return { path, digest, sizeBytes: size, records, mediaType };
-}
-
-async function packRecords(staging: Staging, manifest: ExportManifest, exportLayer: Descriptor): Promise<Bundle> {
-  const { checksums, artifact, layers } = recordManifests(manifest, exportLayer);
-  await stageBytes(staging, mediaTypes.text, checksums);
-  return { exportManifest: manifest, artifact: await stageManifest(staging, artifact), layers };
-}
-
-async function packTrivy(staging: Staging, manifest: ExportManifest, exportLayer: Descriptor): Promise<Bundle> {
-  const { artifact, referrer, layers } = trivyManifests(manifest, exportLayer);
-  await stageBytes(staging, mediaTypes.ociEmpty, emptyConfig);
-  return {
-    exportManifest: manifest,
-    artifact: await stageManifest(staging, artifact),
-    layers,
-    exportReferrer: await stageManifest(staging, referrer),
-  };
 }
 
 async function stageBytes(staging: Staging, mediaType: string, bytes: Uint8Array): Promise<Descriptor> {

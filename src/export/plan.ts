@@ -1,8 +1,6 @@
-import { compareText, type Instant } from '#core';
+import { compareText, type Instant, type JsonObject } from '#core';
 import { collectRecords, describeSource, type RecordSet, type Selector, type SourceDescription } from '#evidence';
-import { type Adapter, adapterFor } from './adapters.ts';
-import type { Options } from './export-manifest.generated.ts';
-import { type Profile, resolveProfile } from './profile.ts';
+import { type Profile, resolveProfile } from './profiles.ts';
 import type { ProgressListener } from './progress.ts';
 import type { ExportRequest } from './request.ts';
 
@@ -10,9 +8,9 @@ import type { ExportRequest } from './request.ts';
 export interface Plan {
   readonly request: ExportRequest;
   readonly profile: Profile;
-  readonly adapter: Adapter;
   readonly selector: Selector;
-  readonly options: Options;
+  /** Those of the profile, in the one spelling that export.json has. */
+  readonly options: JsonObject;
   readonly records: RecordSet;
   readonly asOf: Instant;
   /** What the records came from, for provenance. */
@@ -32,11 +30,11 @@ export interface WorkOptions {
 /**
  * Reads the sources, selects and sorts records, and fixes what a run will build.
  *
- * @throws CodedError for an unknown profile, unusable sources, invalid or conflicting records, an empty selection
+ * @throws CodedError for an unknown profile, options that it does not have, unusable sources, invalid or conflicting records, an empty selection
  */
 export async function planExport(request: ExportRequest, work: WorkOptions): Promise<Plan> {
   const profile = resolveProfile(request.profile);
-  const adapter = adapterFor(profile);
+  const options = optionsOf(request, profile);
   const records = await collectRecords({
     sources: request.sources,
     selector: request.selector,
@@ -50,9 +48,8 @@ export async function planExport(request: ExportRequest, work: WorkOptions): Pro
     return {
       request,
       profile,
-      adapter,
       selector: request.selector,
-      options: optionsOf(request, profile),
+      options,
       records,
       asOf: request.asOf ?? records.newest,
       sources: sources.sort((a, b) => compareText(a.name, b.name)),
@@ -64,10 +61,7 @@ export async function planExport(request: ExportRequest, work: WorkOptions): Pro
   }
 }
 
-/** Only options that reach this profile's contents: others would make equal bundles differ. */
-function optionsOf(request: ExportRequest, profile: Profile): Options {
-  const { skipInvalid, validForSeconds, dataSources } = request;
-  if (profile.kind !== 'trivy') return { skipInvalid };
-  const sorted = dataSources.toSorted((a, b) => compareText(a.prefix, b.prefix));
-  return { skipInvalid, validForSeconds, ...(sorted.length === 0 ? {} : { dataSources: sorted }) };
+/** @throws CodedError ERR_EXPORT_SCHEMA */
+function optionsOf({ options = {} }: ExportRequest, profile: Profile): JsonObject {
+  return profile.options.read({ ...profile.options.defaults, ...options }, `options of ${profile.name}`);
 }

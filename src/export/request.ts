@@ -1,13 +1,5 @@
-import { CodedError, type Instant } from '#core';
+import { CodedError, type Instant, type JsonObject } from '#core';
 import type { Selector } from '#evidence';
-
-/** A source of data under the name by which consumers know it, for ids that begin with a prefix. */
-export interface DataSourceOption {
-  readonly prefix: string;
-  readonly id: string;
-  readonly name: string;
-  readonly url: string;
-}
 
 /** What is to be exported: everything that can change a byte of the bundle, and the places the records come from. */
 export interface ExportRequest {
@@ -19,11 +11,10 @@ export interface ExportRequest {
   readonly tenant: string;
   /** The bundle's one point in time; the newest change among the selected records unless told. */
   readonly asOf?: Instant | undefined;
-  /** How long after asOf a Trivy client takes the database for fresh. */
-  readonly validForSeconds: number;
   /** Withhold and list what is not fit to be exported, instead of failing. */
   readonly skipInvalid: boolean;
-  readonly dataSources: readonly DataSourceOption[];
+  /** Options of the profile; its defaults stand for what is not given. */
+  readonly options?: JsonObject | undefined;
 }
 
 const TENANT = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;

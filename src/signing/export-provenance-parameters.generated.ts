@@ -17,8 +17,10 @@ export interface ExportProvenanceParameters {
 
 /** What the consumer wanted. */
 export interface Profile {
-  readonly kind: 'json' | 'trivy';
-  readonly variant: 'raw' | 'db';
+  /** What its artifacts are for: the half of the name before the colon. */
+  readonly kind: string;
+  /** The half of the name after the colon. */
+  readonly variant: string;
   /** The name by which it is asked for, e.g. `json:raw`. */
   readonly name: string;
   /** A profile never changes: another meaning is another revision. */
@@ -45,17 +47,7 @@ export interface Selector {
 export interface Options {
   /** Whether records that cannot be exported are withheld, instead of ending the export. */
   readonly skipInvalid?: boolean;
-  /** How long after asOf a consumer may rely on the content. */
-  readonly validForSeconds?: number;
-  /** Names of data sources by prefix of id, in byte order of prefix. */
-  readonly dataSources?: readonly DataSource[];
-}
-
-export interface DataSource {
-  readonly prefix: string;
-  readonly id: string;
-  readonly name: string;
-  readonly url: string;
+  readonly [k: string]: unknown;
 }
 
 /**

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { digestOf } from '#core';
-import { encodeChecksums } from '../../src/export/bundle-manifests.ts';
+import { encodeChecksums } from '../../src/export/forms/checksums.ts';
 
 const run = promisify(execFile);
 let dir: string;

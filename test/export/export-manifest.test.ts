@@ -3,12 +3,8 @@ import type { Loss } from '#artifacts';
 import type { Digest, Instant } from '#core';
 import type { WithheldRecord } from '#evidence';
 import { parseExportManifest } from '../../src/export/export-manifest.generated.ts';
-import {
-  artifactAnnotations,
-  encodeExportManifest,
-  makeExportManifest,
-  parametersOf,
-} from '../../src/export/export-manifest.ts';
+import { encodeExportManifest, makeExportManifest, parametersOf } from '../../src/export/export-manifest.ts';
+import { artifactAnnotations } from '../../src/export/forms/layers.ts';
 import { inputsHashOf, rerunHashOf } from '../../src/export/hashes.ts';
 import type { Plan } from '../../src/export/plan.ts';
 
@@ -22,11 +18,15 @@ const withheld = (record: string, code: WithheldRecord['code'] = 'ERR_EXPORT_REC
 /** A plan with 10 selected records, of which the selector left out 3 more. */
 function planWith(records: Partial<Plan['records']> = {}): Plan {
   return {
-    request: { tenant: 'acme' },
-    profile: { kind: 'trivy', variant: 'db', name: 'trivy:db', revision: 'r1', summary: 'for help texts alone' },
-    adapter: { name: 'trivy-db', version: 7, passes: 1 },
+    request: { tenant: 'acme', skipInvalid: true },
+    profile: {
+      name: 'trivy:db',
+      revision: 'r1',
+      summary: 'for help texts alone',
+      adapter: { name: 'trivy-db', version: 7 },
+    },
     selector: { ecosystems: ['Go'] },
-    options: { skipInvalid: true, validForSeconds: 60 },
+    options: { validForSeconds: 60 },
     asOf: '2026-08-22T00:00:00Z' as Instant,
     records: {
       kept: 10,

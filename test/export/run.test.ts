@@ -7,7 +7,7 @@ import { mediaTypes } from '#core';
 import { type Progress, runExport, runPlan } from '#export';
 import { fetchBytes, type Layout } from '#oci';
 import { parseExportManifest } from '../../src/export/export-manifest.generated.ts';
-import { exportManifestPath } from '../../src/export/export-manifest.ts';
+import { exportManifestPath } from '../../src/export/forms.ts';
 import { readJson } from '../core/read-json.ts';
 import {
   advisory,

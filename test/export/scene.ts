@@ -68,9 +68,7 @@ export function requestFor(source: string, more: Partial<ExportRequest> = {}): E
     sources: [source],
     selector: {},
     tenant: 'default',
-    validForSeconds: 86_400,
     skipInvalid: false,
-    dataSources: [],
     ...more,
   };
 }

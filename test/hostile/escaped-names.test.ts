@@ -217,13 +217,11 @@ test.each(['json:raw', 'trivy:db'])('%s of records with escaped names has the by
       await mkdir(source);
       for (const record of records)
         await writeFile(join(source, `${record['id']}.json`), write(JSON.stringify(record)));
-      const request = requestFor(source, {
-        profile: name as 'json:raw',
-        dataSources: [{ prefix: 'GO-', id: 'govulndb', name: 'Go', url: 'https://pkg.go.dev/vuln/' }],
-      });
+      const dataSources = [{ prefix: 'GO-', id: 'govulndb', name: 'Go', url: 'https://pkg.go.dev/vuln/' }];
+      const options = name === 'json:raw' ? {} : { dataSources };
       const report = await exportTo(
         await scene.layout(`${folder}-out`),
-        name === 'json:raw' ? { ...request, dataSources: [] } : request,
+        requestFor(source, { profile: name, options }),
       );
       digests.push(report.digest);
     }

@@ -39,13 +39,13 @@ test('a missing file and a missing schema are stale', async () => {
   await rm(join(root, VALIDATOR));
   await rm(join(root, 'manifests-schema/export-index.schema.json'));
   expect(await findStale(root)).toEqual(
-    expect.arrayContaining(['manifests-schema/export-index.schema.json', VALIDATOR]),
+    expect.arrayContaining(['src/artifacts/json/export-index.generated.ts', VALIDATOR]),
   );
 });
 
-test('a schema without a destination is an error', async () => {
+test('a schema that does not say where its code goes is an error', async () => {
   await writeFile(join(root, 'manifests-schema/stray.schema.json'), '{}');
-  await expect(generateAll(root)).rejects.toThrow('stray.schema.json has no destination');
+  await expect(generateAll(root)).rejects.toThrow('stray.schema.json: its $comment does not name a folder');
 });
 
 test('a validator that would import something at run time is refused', async () => {

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { CodedError, parseDuration, parseInstant, systemClock } from '#core';
+import { CodedError, parseInstant, systemClock } from '#core';
 import {
   type ExportReport,
   type ExportRequest,
@@ -25,7 +25,8 @@ import {
   withCommonOptions,
   withTransportOptions,
 } from './options.ts';
-import { parseDataSource, type SelectorOptions, selectorFrom, withSelectorOptions } from './selector-options.ts';
+import { profileOptionsFrom, withProfileOptions } from './profile-options.ts';
+import { type SelectorOptions, selectorFrom, withSelectorOptions } from './selector-options.ts';
 
 /** The options of `export` and `plan`, as commander collects them. */
 interface ExportOptions extends CommonOptions, SelectorOptions, TransportOptions {
@@ -36,10 +37,8 @@ interface ExportOptions extends CommonOptions, SelectorOptions, TransportOptions
   readonly unsigned: boolean;
   readonly signedAs?: string;
   readonly asOf?: ExportRequest['asOf'];
-  readonly validFor?: number;
   readonly tenant: string;
   readonly skipInvalid: boolean;
-  readonly dataSource?: ExportRequest['dataSources'];
   readonly builderId: string;
 }
 
@@ -86,19 +85,9 @@ function withRequestOptions(command: Command): Command {
       collect,
     )
     .option('--as-of <time>', "the bundle's one point in time (default: the newest record's)", parsing(parseInstant))
-    .option(
-      '--valid-for <duration>',
-      'how long a Trivy database counts as fresh (default: 24h)',
-      parsing(parseValidFor),
-    )
     .option('--tenant <name>', 'whose evidence this is', parsing(parseTenant), 'default')
-    .option('--skip-invalid', 'withhold and list records that are not fit, instead of failing', false)
-    .option(
-      '--data-source <prefix=id,name,url>',
-      'data source that Trivy shows for ids with this prefix (repeats)',
-      parseDataSource,
-    );
-  return withTransportOptions(withCommonOptions(withSelectorOptions(command)));
+    .option('--skip-invalid', 'withhold and list records that are not fit, instead of failing', false);
+  return withTransportOptions(withCommonOptions(withSelectorOptions(withProfileOptions(command))));
 }
 
 async function publish(io: Io, options: ExportOptions): Promise<void> {
@@ -152,38 +141,17 @@ function watchRun(io: Io, { quiet }: CommonOptions) {
   return { options, progress, end: () => progress.clear() };
 }
 
-const DAY_SECONDS = 86_400;
-
 function requestFrom(options: ExportOptions): ExportRequest {
-  if (resolveProfile(options.profile).kind !== 'trivy') refuseTrivyOptions(options);
+  const profile = resolveProfile(options.profile);
   return {
-    profile: options.profile,
+    profile: profile.name,
     sources: options.source,
     selector: selectorFrom(options),
     tenant: options.tenant,
     asOf: options.asOf,
-    validForSeconds: options.validFor ?? DAY_SECONDS,
     skipInvalid: options.skipInvalid,
-    dataSources: options.dataSource ?? [],
+    options: profileOptionsFrom(profile, options),
   };
-}
-
-/** What would change nothing was meant to change something. */
-function refuseTrivyOptions({ profile, validFor, dataSource }: ExportOptions): void {
-  const given = [validFor === undefined ? [] : '--valid-for', dataSource === undefined ? [] : '--data-source'].flat();
-  if (given.length === 0) return;
-  throw new CodedError('ERR_EXPORT_USAGE', `${given.join(' and ')} can't be used with --profile ${profile}`, {
-    hint: 'omit it, or use --profile trivy:db',
-  });
-}
-
-/** A hundred years, which is what export.json holds. */
-const LONGEST_VALID_SECONDS = 3_155_760_000;
-
-function parseValidFor(text: string): number {
-  const seconds = parseDuration(text);
-  if (seconds <= LONGEST_VALID_SECONDS) return seconds;
-  throw new CodedError('ERR_EXPORT_USAGE', `longer than a hundred years: ${text}`, { hint: 'name a shorter time' });
 }
 
 function parseBuilderId(text: string): string {

@@ -125,10 +125,10 @@ export function collect(value: string, previous: readonly string[] | undefined):
 }
 
 /** Lets commander report what a parser of ours refuses, in the parser's own words. */
-export function parsing<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
+export function parsing<T, Previous>(parse: (text: string, previous: Previous) => T) {
+  return (text: string, previous: Previous): T => {
     try {
-      return parse(text);
+      return parse(text, previous);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       throw new InvalidArgumentError(error.hint === undefined ? error.message : `${error.message} (${error.hint})`);

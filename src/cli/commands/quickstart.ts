@@ -89,9 +89,7 @@ async function exportAndVerify(
         sources: [sampleFolder],
         selector: {},
         tenant: 'default',
-        validForSeconds: 86_400,
         skipInvalid: false,
-        dataSources: [],
       },
       {
         destinations: [{ reference: parsed, repository }],

@@ -1,7 +1,6 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Instant, parseInstant } from '#core';
 import { parseSelector, type Selector } from '#evidence';
-import type { DataSourceOption } from '#export';
 import { collect, parsing } from './options.ts';
 
 /** The options that select records. */
@@ -47,15 +46,4 @@ export function selectorFrom(options: SelectorOptions): Selector {
     withdrawn,
   };
   return parseSelector(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
-}
-
-const DATA_SOURCE = /^([^=\s]+)=([^,]+),(.+),(https?:\/\/[^,\s]+)$/;
-
-/** One `--data-source PREFIX=ID,NAME,URL`. */
-export function parseDataSource(text: string, previous: readonly DataSourceOption[] | undefined): DataSourceOption[] {
-  const match = DATA_SOURCE.exec(text);
-  if (match === null)
-    throw new InvalidArgumentError('Write it as GO-=govulndb,The Go Vulnerability Database,https://pkg.go.dev/vuln/');
-  const [prefix, id, name, url] = match.slice(1) as [string, string, string, string];
-  return [...(previous ?? []).filter((source) => source.prefix !== prefix), { prefix, id, name, url }];
 }

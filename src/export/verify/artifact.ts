@@ -1,8 +1,8 @@
 import { annotationKeys, CodedError, type Descriptor, type Digest, mediaTypes } from '#core';
 import { type ImageManifest, type OperationOptions, parseManifest, type Repository } from '#oci';
-import { exportManifestAnnotation } from '../bundle-manifests.ts';
 import { type ExportManifest, parseExportManifest } from '../export-manifest.generated.ts';
-import { encodeExportManifest, exportManifestPath } from '../export-manifest.ts';
+import { encodeExportManifest } from '../export-manifest.ts';
+import { exportManifestAnnotation, exportManifestPath } from '../forms.ts';
 import { readNamed } from '../named-blob.ts';
 import { contentMismatch } from './mismatch.ts';
 

@@ -1,13 +1,13 @@
-import { type ContentCheck, checkJsonRaw, checkTrivyDb } from '#artifacts';
 import { CodedError, compareText, type Descriptor, type Digest } from '#core';
 import { type ByteStream, bareDescriptor, type ImageManifest, type OperationOptions, type Repository } from '#oci';
-import { artifactTypes, checksumsPath } from '../bundle-manifests.ts';
 import type { ExportManifest } from '../export-manifest.generated.ts';
-import { exportManifestPath } from '../export-manifest.ts';
+import { checksumsPath } from '../forms.ts';
 import { asIncomplete, readNamed } from '../named-blob.ts';
+import type { Profile } from '../profiles.ts';
 import type { ProgressListener } from '../progress.ts';
 import { layersByTitle, type ReadArtifact } from './artifact.ts';
 import { checkForm } from './form.ts';
+import { knownProfileOf } from './known-profile.ts';
 import { contentMismatch } from './mismatch.ts';
 import { checkItself } from './self-check.ts';
 
@@ -39,14 +39,14 @@ export async function checkContents(
 ): Promise<CheckedLayer[]> {
   const { manifest, exportManifest } = read;
   const place = repository.name;
+  const { profile, options: given } = knownProfileOf(exportManifest, place);
   checkItself(exportManifest, place);
   const layers = layersByTitle(manifest, place);
-  checkListed(exportManifest, layers, place);
-  if (exportManifest.profile.kind === 'json') checkOwn(manifest, layers, place);
-  checkType(exportManifest, manifest, place);
-  checkForm(read, place);
+  checkListed(exportManifest, layers, profile.form.ownTitles, place);
+  checkType(profile, manifest, place);
+  checkForm(read, profile, place);
   await readConfigs(repository, read, options);
-  const content = checkFor(exportManifest, options);
+  const content = profile.check(exportManifest, given, options);
   const watch = watcher(layers.values(), options);
   const checked: CheckedLayer[] = [];
   for (const [title, layer] of [...layers].sort(([a], [b]) => compareText(a, b))) {
@@ -96,7 +96,12 @@ function watcher(layers: Iterable<Descriptor>, { onProgress, signal }: CheckOpti
 }
 
 /** The layers are the contents, and, where the bundle explains itself, export.json and checksums.txt: no more, no less. */
-function checkListed(manifest: ExportManifest, layers: ReadonlyMap<string, Descriptor>, place: string): void {
+function checkListed(
+  manifest: ExportManifest,
+  layers: ReadonlyMap<string, Descriptor>,
+  ownTitles: readonly string[],
+  place: string,
+): void {
   for (const { path, digest, sizeBytes, mediaType } of manifest.contents) {
     const layer = layers.get(path);
     if (layer === undefined) throw contentMismatch(place, `${path} is listed in export.json and is no layer`);
@@ -104,31 +109,18 @@ function checkListed(manifest: ExportManifest, layers: ReadonlyMap<string, Descr
       throw contentMismatch(place, `${path} is ${layer.digest}, and export.json lists ${digest}`);
     }
   }
-  const listed = new Set(manifest.contents.map((content) => content.path));
-  if (manifest.profile.kind === 'json') {
-    for (const path of [exportManifestPath, checksumsPath]) listed.add(path);
-  }
+  const lost = ownTitles.find((title) => !layers.has(title));
+  if (lost !== undefined) throw contentMismatch(place, `${lost} is no layer`);
+  const listed = new Set([...manifest.contents.map((content) => content.path), ...ownTitles]);
   const extra = [...layers.keys()].find((title) => !listed.has(title));
   if (extra !== undefined)
     throw contentMismatch(place, `the layer ${JSON.stringify(extra)} is not listed in export.json`);
 }
 
-/** The files by which a bundle explains itself; export.json as a layer is the one that was read as the config. */
-function checkOwn({ config }: ImageManifest, layers: ReadonlyMap<string, Descriptor>, place: string): void {
-  const [own, checksums] = [layers.get(exportManifestPath), layers.get(checksumsPath)];
-  if (own === undefined || checksums === undefined) {
-    throw contentMismatch(place, `${own === undefined ? exportManifestPath : checksumsPath} is no layer`);
-  }
-  if (own.digest !== config.digest)
-    throw contentMismatch(place, `${exportManifestPath} is ${own.digest}, not the config`);
-}
-
-function checkType({ profile }: ExportManifest, { artifactType }: ImageManifest, place: string): void {
-  if (artifactType === artifactTypes[profile.kind]) return;
-  throw contentMismatch(
-    place,
-    `its type is ${artifactType ?? 'not said'}, and export.json is that of a ${profile.name}`,
-  );
+function checkType(profile: Profile, { artifactType }: ImageManifest, place: string): void {
+  if (artifactType === profile.artifactType) return;
+  const what = `its type is ${artifactType ?? 'not said'}, and export.json is that of a ${profile.name}`;
+  throw contentMismatch(place, what);
 }
 
 /** Reads the configs that are no layers: those of a `trivy` bundle and of its referrer. */
@@ -146,12 +138,4 @@ async function readConfigs(
 
 async function drain(stream: ByteStream): Promise<void> {
   for await (const _ of stream);
-}
-
-function checkFor(manifest: ExportManifest, { workDir, signal }: CheckOptions): ContentCheck {
-  const { asOf, inputs, contents, shards, records } = manifest;
-  if (manifest.profile.kind === 'trivy') {
-    return checkTrivyDb({ asOf, validForSeconds: inputs.options.validForSeconds ?? 0, workDir, signal });
-  }
-  return checkJsonRaw({ classes: inputs.classes, contents, shards, kept: records.kept });
 }

@@ -1,6 +1,6 @@
 import { annotationKeys, type Descriptor } from '#core';
 import { type PackedManifest, parseManifest } from '#oci';
-import { recordManifests, trivyManifests } from '../bundle-manifests.ts';
+import type { Profile } from '../profiles.ts';
 import type { ReadArtifact } from './artifact.ts';
 import { contentMismatch } from './mismatch.ts';
 
@@ -10,15 +10,11 @@ import { contentMismatch } from './mismatch.ts';
  *
  * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH
  */
-export function checkForm(read: ReadArtifact, place: string): void {
+export function checkForm(read: ReadArtifact, profile: Profile, place: string): void {
   const { exportManifest, exportLayer, subjects } = read;
-  if (exportManifest.profile.kind === 'json') {
-    checkBytes(read, recordManifests(exportManifest, exportLayer).artifact, place);
-    return;
-  }
-  const { artifact, referrer } = trivyManifests(exportManifest, exportLayer);
+  const { artifact, exportReferrer } = profile.form.manifestsOf(exportManifest, exportLayer, profile.artifactType);
   checkBytes(read, artifact, place);
-  const other = subjects.slice(1).find(({ digest }) => digest !== referrer.descriptor.digest);
+  const other = subjects.slice(1).find(({ digest }) => digest !== exportReferrer?.descriptor.digest);
   if (other !== undefined)
     throw contentMismatch(place, `the referrer ${other.digest} is not in the form that is written`);
 }

@@ -1,0 +1,72 @@
+import { buildTrivyDb, checkTrivyDb, trivyDbAdapter } from '#artifacts';
+import { CodedError, compareText, type JsonObject, mediaTypes, parseDuration } from '#core';
+import { compilePackageFilter } from '#evidence';
+import { contentsOnlyForm } from '../forms.ts';
+import { defineProfile, type Profile, type ProfileFlag } from './profile.ts';
+import { checkTrivyDbOptions, type DataSource, type TrivyDbOptions } from './trivy-db-options.generated.ts';
+
+/** A database for stock Trivy. */
+export const trivyDb: Profile = defineProfile<TrivyDbOptions>({
+  name: 'trivy:db',
+  revision: 'r1',
+  summary: 'a vulnerability database that stock Trivy takes by --db-repository',
+  artifactType: mediaTypes.trivyConfig,
+  adapter: trivyDbAdapter,
+  passes: 1,
+  options: { flags: [validForFlag(), dataSourceFlag()], defaults: { validForSeconds: 86_400 }, read: readOptions },
+  form: contentsOnlyForm,
+  build: ({ records, selector, options, build }) => {
+    const { validForSeconds, dataSources } = options;
+    return buildTrivyDb(records, {
+      ...build,
+      validForSeconds,
+      dataSources,
+      wantsPackage: compilePackageFilter(selector),
+    });
+  },
+  check: ({ asOf }, { validForSeconds }, place) => checkTrivyDb({ asOf, validForSeconds, ...place }),
+});
+
+/** Data sources are in byte order of prefix, and absent where there are none. */
+function readOptions(given: JsonObject, name: string): TrivyDbOptions {
+  const { dataSources = [], ...others } = checkTrivyDbOptions(given, name);
+  if (dataSources.length === 0) return others;
+  return { ...others, dataSources: dataSources.toSorted((a, b) => compareText(a.prefix, b.prefix)) };
+}
+
+/** A hundred years. */
+const LONGEST_VALID_SECONDS = 3_155_760_000;
+
+function validForFlag(): ProfileFlag {
+  return {
+    member: 'validForSeconds',
+    flags: '--valid-for <duration>',
+    description: 'how long a Trivy database counts as fresh (default: 24h)',
+    parse: (text) => {
+      const seconds = parseDuration(text);
+      if (seconds <= LONGEST_VALID_SECONDS) return seconds;
+      throw new CodedError('ERR_EXPORT_USAGE', `longer than a hundred years: ${text}`, { hint: 'name a shorter time' });
+    },
+  };
+}
+
+const DATA_SOURCE = /^([^=\s]+)=([^,]+),(.+),(https?:\/\/[^,\s]+)$/;
+
+function dataSourceFlag(): ProfileFlag {
+  return {
+    member: 'dataSources',
+    flags: '--data-source <prefix=id,name,url>',
+    description: 'data source that Trivy shows for ids with this prefix (repeats)',
+    parse: (text, previous) => {
+      const match = DATA_SOURCE.exec(text);
+      if (match === null) {
+        throw new CodedError('ERR_EXPORT_USAGE', 'not a data source', {
+          hint: 'write it as GO-=govulndb,The Go Vulnerability Database,https://pkg.go.dev/vuln/',
+        });
+      }
+      const [prefix, id, name, url] = match.slice(1) as [string, string, string, string];
+      const others = ((previous ?? []) as readonly DataSource[]).filter((source) => source.prefix !== prefix);
+      return [...others, { prefix, id, name, url }];
+    },
+  };
+}
