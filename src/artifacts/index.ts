@@ -7,3 +7,4 @@ export { type Loss, LossDigest, type LossEntry, type LossScope, maxListed, recor
 export { buildTrivyDb, type TrivyDbOptions, trivyDbAdapter } from './trivy/build.ts';
 export { checkTrivyDb, type TrivyDbExpectation } from './trivy/check.ts';
 export type { DataSource, DataSourceRule } from './trivy/data-sources.ts';
+export { trivyDbFormats } from './trivy/intake.ts';

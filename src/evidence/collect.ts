@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { CodedError } from '#core';
+import { formatTitles } from './formats/recognise.ts';
 import { Intake } from './intake.ts';
 import type { RecordSet } from './record.ts';
 import type { Selector } from './select/selector.ts';
@@ -82,7 +83,7 @@ function sourceEmpty(path: string, { listed, count }: ReturnType<Intake['ignored
   const shown = listed.slice(0, NAMED).map(({ name, reason }) => `${JSON.stringify(name.slice(0, NAME))}: ${reason}`);
   if (count > NAMED) shown.push(`${count - NAMED} more`);
   const found = shown.length === 0 ? 'it is empty' : `ignored ${shown.join('; ')}`;
-  return new CodedError('ERR_EXPORT_SOURCE_EMPTY', `${path}: holds no OSV or OpenVEX record: ${found}`, {
+  return new CodedError('ERR_EXPORT_SOURCE_EMPTY', `${path}: holds no ${formatTitles} record: ${found}`, {
     hint: 'check that this is the folder or archive that you meant',
     details: { source: path, ignored: listed.slice(0, LISTED), ignoredCount: count },
   });

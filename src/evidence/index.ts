@@ -1,6 +1,6 @@
 export { type CollectOptions, collectRecords } from './collect.ts';
 export { describeSource, type SourceDescription } from './describe.ts';
-export { type Departure, departuresOfAdvisory } from './formats/recognise.ts';
+export { type Departure, departuresOfAdvisory, formatTitles, recordKeyOf } from './formats/recognise.ts';
 export { readTime } from './formats/timestamp.ts';
 export { idsOfAdvisory } from './ids.ts';
 export { canonicalPypiName } from './pypi-name.ts';
@@ -9,7 +9,6 @@ export type {
   EvidenceRecord,
   IgnoredFile,
   RecordClass,
-  RecordFormat,
   RecordSet,
   WithheldFile,
   WithheldRecord,

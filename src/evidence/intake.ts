@@ -10,7 +10,9 @@ import {
   type JsonValue,
 } from '#core';
 import type { Fault } from './formats/fault.ts';
-import { type Format, recognise } from './formats/recognise.ts';
+import type { RecordFormat } from './formats/format.ts';
+import { formatTitles, recognise } from './formats/recognise.ts';
+import { formats } from './formats/registry.ts';
 import { readTime } from './formats/timestamp.ts';
 import { isObject } from './formats/value.ts';
 import type { IgnoredFile, RecordClass, RecordSet, WithheldFile, WithheldRecord } from './record.ts';
@@ -45,7 +47,6 @@ export class Intake {
   readonly #judge: Judge;
   readonly #reader = new CanonicalReader();
   readonly #sorters = new Map<RecordClass, Sorter>();
-  readonly #formats = new Map<RecordClass, Format>();
   readonly #withheld = new Map<string, WithheldRecord>();
   readonly #withheldFiles: WithheldFile[] = [];
   readonly #ignored: IgnoredFile[] = [];
@@ -97,7 +98,6 @@ export class Intake {
     for (const sorter of this.#sorters.values()) await sorter.seal();
     return SortedRecordSet.create({
       sorters: this.#sorters,
-      formats: this.#formats,
       withheld: [...this.#withheld.values()],
       withheldFiles: this.#withheldFiles,
       withheldFilesCount: this.#withheldFilesCount,
@@ -121,8 +121,8 @@ export class Intake {
     const { format, fault } = recognised;
     const hex = hash('sha256', json.bytes, 'hex');
     if (fault !== undefined) {
-      const key = format.keyOfUnsound(json.value, hex);
-      return this.#refuse(source, text, unsound(text.place, key, fault), key ?? nameOf(text.bytes));
+      const key = format.keyOfInvalid(json.value as JsonObject, hex);
+      return this.#refuse(source, text, invalid(text.place, key, fault), key ?? nameOf(text.bytes));
     }
     await this.#sortIn(format, json, hex, text.place);
   }
@@ -130,7 +130,7 @@ export class Intake {
   /** JSON that is no record may still be a list of records. */
   async #takeUnrecognised(source: Source, text: SourceText, value: JsonValue): Promise<void> {
     const isList = isObject(value) && Array.isArray(value['vulns']) && !text.isPart;
-    if (!isList) return this.ignore(source, text.name, 'JSON, but neither OSV nor OpenVEX');
+    if (!isList) return this.ignore(source, text.name, `JSON, but not ${formatTitles}`);
     for await (const item of itemsWithin(text)) await this.take(source, item);
   }
 
@@ -148,7 +148,7 @@ export class Intake {
     }
   }
 
-  async #sortIn(format: Format, json: CanonicalJson, hex: string, place: string): Promise<void> {
+  async #sortIn(format: RecordFormat, json: CanonicalJson, hex: string, place: string): Promise<void> {
     const found = format.schema;
     const modified = format.modifiedOf(found);
     let subject: Subject | undefined;
@@ -162,7 +162,7 @@ export class Intake {
     const kept = verdict === 'kept' || verdict === 'unscored';
     const key = format.keyOf(found, hex);
     if (kept) this.#noteModified(modified, key);
-    const row = { key, hex, place, verdict: verdicts.indexOf(verdict) };
+    const row = { key, hex, place, verdict: verdicts.indexOf(verdict), format: formats.indexOf(format) };
     await this.#sorterOf(format).add(row, kept ? json.bytes : NOTHING);
   }
 
@@ -176,12 +176,11 @@ export class Intake {
     if (order > 0) this.#newest = instant;
   }
 
-  #sorterOf(format: Format): Sorter {
+  #sorterOf(format: RecordFormat): Sorter {
     let sorter = this.#sorters.get(format.class);
     if (sorter === undefined) {
       sorter = new Sorter(this.#options.workDir);
       this.#sorters.set(format.class, sorter);
-      this.#formats.set(format.class, format);
     }
     return sorter;
   }
@@ -210,7 +209,7 @@ function nameOf(bytes: Uint8Array): string {
   return `sha256:${hash('sha256', bytes, 'hex')}`;
 }
 
-function unsound(place: string, key: string | undefined, { pointer, what }: Fault): CodedError {
+function invalid(place: string, key: string | undefined, { pointer, what }: Fault): CodedError {
   const record = key === undefined ? '' : `record ${key}: `;
   const where = pointer === '' ? 'at the top' : `at ${pointer}`;
   return new CodedError('ERR_EXPORT_RECORD_INVALID', `${place}: ${record}${what}, ${where}`, {

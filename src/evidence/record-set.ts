@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { CodedError, compareText, type Digest, type Instant } from '#core';
-import type { Format } from './formats/recognise.ts';
+import { formats } from './formats/registry.ts';
 import type {
   ClassSummary,
   EvidenceRecord,
@@ -30,7 +30,6 @@ const CLASSES: readonly RecordClass[] = ['advisories', 'vex'];
 /** What the intake hands over. */
 export interface Taken {
   readonly sorters: ReadonlyMap<RecordClass, Sorter>;
-  readonly formats: ReadonlyMap<RecordClass, Format>;
   readonly withheld: readonly WithheldRecord[];
   readonly withheldFiles: readonly WithheldFile[];
   readonly withheldFilesCount: number;
@@ -96,8 +95,8 @@ export class SortedRecordSet implements RecordSet {
   }
 
   async *batches(recordClass: RecordClass): AsyncIterable<readonly EvidenceRecord[]> {
-    const [sorter, format] = [this.#taken.sorters.get(recordClass), this.#taken.formats.get(recordClass)];
-    if (sorter === undefined || format === undefined) return;
+    const sorter = this.#taken.sorters.get(recordClass);
+    if (sorter === undefined) return;
     const cursor = await sorter.read();
     try {
       let batch: EvidenceRecord[] = [];
@@ -115,7 +114,7 @@ export class SortedRecordSet implements RecordSet {
         cursor.read(room, filled);
         batch.push({
           class: recordClass,
-          format: format.format,
+          format: formats[row.format]?.name ?? '',
           key: row.key,
           bytes: room.subarray(filled, filled + row.size),
           digest: `sha256:${row.hex}` as Digest,

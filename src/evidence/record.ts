@@ -3,13 +3,11 @@ import type { Digest, ErrorCode, Instant } from '#core';
 /** The classes of evidence that have a format here. */
 export type RecordClass = 'advisories' | 'vex';
 
-/** The format a record was recognised as. */
-export type RecordFormat = 'osv' | 'openvex';
-
 /** One advisory or VEX document, in canonical bytes. */
 export interface EvidenceRecord {
   readonly class: RecordClass;
-  readonly format: RecordFormat;
+  /** The name of the format that it was recognised as. */
+  readonly format: string;
   /** Unique within the class. OSV: its id. OpenVEX: `openvex/` and the hex SHA-256 of the canonical bytes. */
   readonly key: string;
   /** Canonical JSON (RFC 8785) without a line end. */

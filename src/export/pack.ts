@@ -5,6 +5,7 @@ import type { Content, ExportManifest } from './export-manifest.generated.ts';
 import { encodeExportManifest, makeExportManifest } from './export-manifest.ts';
 import { watchFeeding } from './fed-records.ts';
 import type { Plan, WorkOptions } from './plan.ts';
+import type { Profile } from './profiles.ts';
 
 /** A repository that takes content whose digest is known only once it is written. */
 export interface Staging extends Repository {
@@ -38,7 +39,7 @@ export async function packBundle(plan: Plan, staging: Staging, work: WorkOptions
   });
   const contents = await stageContents(build, staging, work);
   const exportManifest = makeExportManifest(plan, contents, build.report());
-  if (exportManifest.records.kept === 0) throw nothingToPublish(exportManifest);
+  if (exportManifest.records.kept === 0) throw nothingToPublish(exportManifest, profile);
   const bytes = encodeExportManifest(exportManifest);
   const layer = await stageBytes(staging, mediaTypes.exportManifest, bytes);
   const { artifact, layers, blobs, exportReferrer } = profile.form.manifestsOf(
@@ -81,11 +82,11 @@ async function stageManifest(staging: Staging, { descriptor, bytes }: PackedMani
 }
 
 /** A database without records would pass for good news. */
-function nothingToPublish({ profile, records }: ExportManifest): CodedError {
+function nothingToPublish({ records }: ExportManifest, profile: Profile): CodedError {
   const reasons = Object.entries(records.leftOut).map(([reason, count]) => `${count} by ${reason}`);
   if (records.withheld > 0) reasons.push(`${records.withheld} invalid and withheld`);
   return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no record is left for ${profile.name}: ${reasons.join(', ')}`, {
-    hint: 'widen the selector, or check that the sources hold what this profile carries',
+    hint: `widen the selector, or add sources with ${profile.formats?.join(' or ') ?? 'other'} records`,
     details: { profile: profile.name, leftOut: records.leftOut, withheld: records.withheld },
   });
 }

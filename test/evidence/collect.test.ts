@@ -240,7 +240,7 @@ describe('collectRecords', () => {
     [
       'a folder without records',
       { 'package.json': { name: 'x' }, 'notes.txt': 'x', 'list.json': [1, 2] },
-      'ignored "list.json: item 1": JSON, but neither OSV nor OpenVEX; "list.json: item 2": ',
+      'ignored "list.json: item 1": JSON, but not OSV or OpenVEX; "list.json: item 2": ',
     ],
     [
       'a folder of many other files',

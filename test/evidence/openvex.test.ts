@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeCanonical, type JsonObject, type JsonValue } from '#core';
 import { Cursor } from '../../src/evidence/formats/cursor.ts';
 import type { Fault } from '../../src/evidence/formats/fault.ts';
-import { looksLikeOpenVex, openVexDocument } from '../../src/evidence/formats/openvex.ts';
+import { looksLikeOpenVex, openVexDocument } from '../../src/evidence/formats/openvex-schema.ts';
 import { subjectOfOpenVex } from '../../src/evidence/formats/openvex-subject.ts';
 import { packageOfPurl } from '../../src/evidence/formats/purl.ts';
 import { readJson } from '../core/read-json.ts';

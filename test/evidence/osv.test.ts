@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeCanonical, type JsonValue } from '#core';
 import { Cursor } from '../../src/evidence/formats/cursor.ts';
 import type { Fault } from '../../src/evidence/formats/fault.ts';
-import { looksLikeOsv, osvRecord } from '../../src/evidence/formats/osv.ts';
+import { looksLikeOsv, osvRecord } from '../../src/evidence/formats/osv-schema.ts';
 import { osvIdOf } from '../../src/evidence/formats/osv-text.ts';
 import { readJson } from '../core/read-json.ts';
 
@@ -270,6 +270,5 @@ describe('looksLikeOsv', () => {
 
 test('osvIdOf gives an id only where it can name the record', () => {
   expect(osvIdOf({ id: 'A-1' })).toBe('A-1');
-  for (const value of [{}, { id: 1 }, { id: '' }, { id: 'a\nb' }, [], null])
-    expect(osvIdOf(value as JsonValue)).toBeUndefined();
+  for (const value of [{}, { id: 1 }, { id: '' }, { id: 'a\nb' }]) expect(osvIdOf(value)).toBeUndefined();
 });

@@ -18,7 +18,7 @@ function hexOf(record: string): string {
 async function sort(items: readonly Item[], workDir: string, limits?: SorterLimits): Promise<Sorter> {
   const sorter = new Sorter(workDir, limits);
   for (const { key, record } of items) {
-    await sorter.add({ key, hex: hexOf(record), verdict: 0, place: `place of ${key}` }, Buffer.from(record));
+    await sorter.add({ key, hex: hexOf(record), verdict: 0, format: 1, place: `place of ${key}` }, Buffer.from(record));
   }
   return sorter;
 }
@@ -115,7 +115,7 @@ describe('Sorter', () => {
       const padding = Array.from({ length: 20 }, (_, n) => ({ key: `p${n}`, record: 'x'.repeat(50) }));
       const sorter = new Sorter(work.temp, limits);
       const add = (key: string, record: string, place: string) =>
-        sorter.add({ key, hex: hexOf(record), verdict: 0, place }, Buffer.from(record));
+        sorter.add({ key, hex: hexOf(record), verdict: 0, format: 1, place }, Buffer.from(record));
       await add('same', 'one', 'first.zip');
       await add('other', 'one', 'second.zip: a.json');
       for (const { key, record } of padding) await add(key, record, 'padding');

@@ -226,6 +226,6 @@ test('onIgnored: told of what holds no record', async () => {
   const source = await scene.source([...two, { hello: 'there' }]);
   const onIgnored = vi.fn();
   await exportTo(await scene.layout(), requestFor(source), { onIgnored });
-  const files = [{ source, name: '2.json', reason: expect.stringContaining('neither') }];
+  const files = [{ source, name: '2.json', reason: expect.stringContaining('JSON, but not') }];
   expect(onIgnored).toHaveBeenCalledExactlyOnceWith(files, 1);
 });

@@ -96,7 +96,7 @@ async function tokenIn(bytes: Uint8Array): Promise<unknown> {
 
 function recordIn(bytes: Uint8Array): unknown {
   const json = new CanonicalReader().read(bytes, 'record');
-  return [recognise(json)?.format.format, recognise(json)?.fault, json.value];
+  return [recognise(json)?.format.name, recognise(json)?.fault, json.value];
 }
 
 /** Every reader of JSON from outside, and a document that it takes. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { decodeFramedZstd } from '#archive';
-import { CanonicalReader, type CodedError, compareText, type Digest, digestOf, hexOf, type JsonValue } from '#core';
-import type { ClassSummary, RecordClass } from '#evidence';
+import { CanonicalReader, type CodedError, compareText, type Digest, digestOf, hexOf } from '#core';
+import { type ClassSummary, type RecordClass, recordKeyOf } from '#evidence';
 import type { Shard } from './export-index.generated.ts';
 import { splitLines } from './lines.ts';
 import { indexPath, shardPath } from './paths.ts';
@@ -64,8 +64,8 @@ export class ClassCheck {
     const { value, bytes } = this.#reader.read(line, place, { keepNumbers: true });
     if (Buffer.compare(bytes, line) !== 0) throw this.#mismatch(place, 'not in canonical form');
     const hex = hexOf(digestOf(line));
-    const key = this.#class === 'advisories' ? idOf(value) : `openvex/${hex}`;
-    if (key === undefined) throw this.#mismatch(place, 'an advisory without an id');
+    const key = recordKeyOf(this.#class, value, hex);
+    if (key === undefined) throw this.#mismatch(place, `not a record of ${this.#class} that has a key`);
     if (this.#count > 0 && compareText(this.#lastKey, key) >= 0) {
       throw this.#mismatch(place, `${JSON.stringify(key)} after ${JSON.stringify(this.#lastKey)}: not in byte order`);
     }
@@ -89,10 +89,4 @@ export class ClassCheck {
       throw this.#mismatch(indexPath(this.#class), `the shards are not cut as k = ${k} cuts these records`);
     }
   }
-}
-
-function idOf(value: JsonValue): string | undefined {
-  const isObject = value !== null && typeof value === 'object' && !Array.isArray(value);
-  const id = isObject ? (value as { readonly [name: string]: JsonValue })['id'] : undefined;
-  return typeof id === 'string' && id !== '' ? id : undefined;
 }

@@ -17,6 +17,9 @@ import { RowMaker } from './rows.ts';
 import { isRejected } from './vulnerability.ts';
 
 /** Of a build, what decides which records and packages have rows. */
+/** The formats of records that this builder reads; others are counted as left out. */
+export const trivyDbFormats: readonly string[] = ['osv'];
+
 interface IntakeOptions extends BuildOptions {
   /** Which packages of the records are wanted; all where it is absent. */
   readonly wantsPackage?: PackageFilter | undefined;
@@ -44,7 +47,8 @@ export class Intake {
     for await (const batch of set.batches('advisories')) {
       this.#options.signal?.throwIfAborted();
       for (const record of batch) {
-        if (this.#take(record, maker)) records++;
+        if (!trivyDbFormats.includes(record.format)) this.#losses.add('formatNotCarried', record.key);
+        else if (this.#take(record, maker)) records++;
         if (rows.isFull) await rows.relieve();
         if (advisories.isFull) await advisories.relieve();
       }

@@ -8,6 +8,8 @@ export const trivyDbLosses = {
   rejected: 'record',
   /** A VEX document: it says what is not vulnerable, and trivy takes those by `--vex`. */
   vexStatement: 'record',
+  /** A record of a format that this builder does not read. */
+  formatNotCarried: 'record',
   /** Nothing in it that trivy.db carries; the entries count as parts. */
   nothingCarried: 'record',
   /** An entry of `affected` in an ecosystem that is not carried, without a package, or with a name that no key can hold. */

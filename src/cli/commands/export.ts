@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { CodedError, parseInstant, systemClock } from '#core';
+import { formatTitles } from '#evidence';
 import {
   type ExportReport,
   type ExportRequest,
@@ -81,7 +82,7 @@ function withRequestOptions(command: Command): Command {
     )
     .requiredOption(
       '--source <path>',
-      'a folder, archive, file or pulled bundle of OSV or OpenVEX records (repeats)',
+      `a folder, archive, file or pulled bundle of ${formatTitles} records (repeats)`,
       collect,
     )
     .option('--as-of <time>', "the bundle's one point in time (default: the newest record's)", parsing(parseInstant))

@@ -1,7 +1,6 @@
-import type { JsonValue } from '#core';
+import type { JsonObject } from '#core';
 import { type Check, textThat } from './check.ts';
 import { BACKSLASH, QUOTE, SPACE } from './cursor.ts';
-import { isObject } from './value.ts';
 
 const MAX_ID = 256;
 /** What a key of ours may be: it stands in lists, in names of files, and before a NUL in a digest. */
@@ -28,9 +27,9 @@ export const uri: Check = textThat(
   },
 );
 
-/** The id of an advisory that may be unsound; undefined when it has none that could name it. */
-export function osvIdOf(value: JsonValue): string | undefined {
-  const found = isObject(value) ? value['id'] : undefined;
+/** The id of an advisory that may be invalid; undefined when it has none that could name it. */
+export function osvIdOf(value: JsonObject): string | undefined {
+  const found = value['id'];
   return typeof found === 'string' && isId(found) ? found : undefined;
 }
 

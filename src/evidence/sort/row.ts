@@ -7,13 +7,18 @@ export interface RowFacts {
   readonly hex: string;
   /** What the selector said, as a small number. */
   readonly verdict: number;
+  /** Which of the formats it is of, by place in their list. */
+  readonly format: number;
   /** Where it was found, for an error. */
   readonly place: string;
 }
 
-/** verdict u8, size u32, key length u32, place length u32, digest; then key and place in UTF-8. Little-endian. */
-const HEAD = 45;
-const DIGEST = 13;
+/** verdict u8, format u8, size u32, key length u32, place length u32, digest; then key, place in UTF-8. Little-endian. */
+const HEAD = 46;
+const SIZE = 2;
+const KEY_BYTES = 6;
+const PLACE_BYTES = 10;
+const DIGEST = 14;
 
 /** Bytes that a row takes, from its head alone: at least `rowHeadBytes` bytes are needed to tell. */
 export const rowHeadBytes = HEAD;
@@ -25,7 +30,7 @@ export function rowBytes({ key, place }: RowFacts): number {
 
 /** Bytes that follow the head of a row. */
 export function rowTailBytes(head: Buffer): number {
-  return head.readUInt32LE(5) + head.readUInt32LE(9);
+  return head.readUInt32LE(KEY_BYTES) + head.readUInt32LE(PLACE_BYTES);
 }
 
 /** Writes a row for a record of `size` stored bytes. */
@@ -33,9 +38,10 @@ export function writeRow(target: Buffer, offset: number, facts: RowFacts, size: 
   const keyBytes = target.write(facts.key, offset + HEAD);
   const placeBytes = target.write(facts.place, offset + HEAD + keyBytes);
   target.writeUInt8(facts.verdict, offset);
-  target.writeUInt32LE(size, offset + 1);
-  target.writeUInt32LE(keyBytes, offset + 5);
-  target.writeUInt32LE(placeBytes, offset + 9);
+  target.writeUInt8(facts.format, offset + 1);
+  target.writeUInt32LE(size, offset + SIZE);
+  target.writeUInt32LE(keyBytes, offset + KEY_BYTES);
+  target.writeUInt32LE(placeBytes, offset + PLACE_BYTES);
   target.write(facts.hex, offset + DIGEST, 'hex');
 }
 
@@ -47,16 +53,20 @@ export class Row implements RowFacts {
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
-    this.key = bytes.toString('utf8', HEAD, HEAD + bytes.readUInt32LE(5));
+    this.key = bytes.toString('utf8', HEAD, HEAD + bytes.readUInt32LE(KEY_BYTES));
   }
 
   get verdict(): number {
     return this.bytes.readUInt8(0);
   }
 
+  get format(): number {
+    return this.bytes.readUInt8(1);
+  }
+
   /** Size of the stored bytes; 0 when the record is left out and they were not stored. */
   get size(): number {
-    return this.bytes.readUInt32LE(1);
+    return this.bytes.readUInt32LE(SIZE);
   }
 
   get hex(): string {
@@ -64,7 +74,7 @@ export class Row implements RowFacts {
   }
 
   get place(): string {
-    return this.bytes.toString('utf8', HEAD + this.bytes.readUInt32LE(5));
+    return this.bytes.toString('utf8', HEAD + this.bytes.readUInt32LE(KEY_BYTES));
   }
 }
 

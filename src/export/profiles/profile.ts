@@ -63,6 +63,8 @@ export interface ProfileDefinition<Options> {
   readonly artifactType: string;
   /** The builder, and its version: raised when, and only when, the same records give other bytes. */
   readonly adapter: { readonly name: string; readonly version: number };
+  /** The formats of records that the builder reads, and counts others as left out; all where it is absent. */
+  readonly formats?: readonly string[];
   /** How often a build reads each record. */
   readonly passes: number;
   readonly options: ProfileOptions<Options>;

@@ -1,4 +1,4 @@
-import { buildTrivyDb, checkTrivyDb, trivyDbAdapter } from '#artifacts';
+import { buildTrivyDb, checkTrivyDb, trivyDbAdapter, trivyDbFormats } from '#artifacts';
 import { CodedError, compareText, type JsonObject, mediaTypes, parseDuration } from '#core';
 import { compilePackageFilter } from '#evidence';
 import { contentsOnlyForm } from '../forms.ts';
@@ -12,6 +12,7 @@ export const trivyDb: Profile = defineProfile<TrivyDbOptions>({
   summary: 'a vulnerability database that stock Trivy takes by --db-repository',
   artifactType: mediaTypes.trivyConfig,
   adapter: trivyDbAdapter,
+  formats: trivyDbFormats,
   passes: 1,
   options: { flags: [validForFlag(), dataSourceFlag()], defaults: { validForSeconds: 86_400 }, read: readOptions },
   form: contentsOnlyForm,

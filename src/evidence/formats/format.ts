@@ -1,0 +1,24 @@
+import type { JsonObject } from '#core';
+import type { RecordClass } from '../record.ts';
+import type { Subject } from '../subject.ts';
+import type { Found, ObjectCheck } from './object-check.ts';
+
+/** All that differs from one format of records to the next. */
+export interface RecordFormat {
+  /** As records and builders name it, such as `osv`. */
+  readonly name: string;
+  /** As users know it. */
+  readonly title: string;
+  readonly class: RecordClass;
+  readonly schema: ObjectCheck;
+  /** Whether an object means to be of this format, valid or not. No object looks like two. */
+  looksLike(value: JsonObject): boolean;
+  /** The key of a valid record, from its members and the hex SHA-256 of its canonical bytes. Unique within the class. */
+  keyOf(found: Found, hex: string): string;
+  /** The same of any object that looks like one; undefined where nothing in it could name it. */
+  keyOfInvalid(value: JsonObject, hex: string): string | undefined;
+  /** When a valid record was last changed, as it says it. */
+  modifiedOf(found: Found): string;
+  /** What a selector asks of a valid record. */
+  subjectOf(value: JsonObject): Subject;
+}
