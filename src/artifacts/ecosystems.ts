@@ -1,12 +1,12 @@
-import { canonicalPypiName } from '#evidence';
+import {
+  canonicalPypiName,
+  genericGrammar,
+  mavenGrammar,
+  npmGrammar,
+  pep440Grammar,
+  type VersionGrammar,
+} from '#versions';
 import { crateKeys, pypiKeys } from './package-keys.ts';
-import { genericGrammar } from './versions/generic.ts';
-import type { VersionGrammar } from './versions/grammar.ts';
-import { mavenGrammar } from './versions/maven.ts';
-import { npmGrammar } from './versions/npm.ts';
-import { pep440Grammar } from './versions/pep440.ts';
-
-export { MAX_VERSION_LENGTH, type NearestBounds, type Spelled, type VersionGrammar } from './versions/grammar.ts';
 
 /** An ecosystem that trivy.db carries. */
 export interface Ecosystem {

@@ -1,4 +1,4 @@
-import { canonicalPypiName } from '#evidence';
+import { canonicalPypiName } from '#versions';
 
 /** Separators up to which every spelling is a key. */
 const MAX_FREE = 3;

@@ -31,4 +31,5 @@ export { parseKnownJson } from './native-json.ts';
 export { compareText } from './order.ts';
 export { maskSecrets, noteSecret } from './secrets.ts';
 export { type JsonLimits, parseJson, parseJsonObject } from './strict-json.ts';
+export { parseTenant } from './tenant.ts';
 export { trimEndOf, trimOf } from './trim.ts';

@@ -3,7 +3,6 @@ export { describeSource, type SourceDescription } from './describe.ts';
 export { type Departure, departuresOfAdvisory, formatTitles, recordKeyOf } from './formats/recognise.ts';
 export { readTime } from './formats/timestamp.ts';
 export { idsOfAdvisory } from './ids.ts';
-export { canonicalPypiName } from './pypi-name.ts';
 export type {
   ClassSummary,
   EvidenceRecord,

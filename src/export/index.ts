@@ -9,7 +9,7 @@ export type {
   RecordCounts,
   ReferrerReport,
 } from './report.ts';
-export { type ExportRequest, parseTenant } from './request.ts';
+export type { ExportRequest } from './request.ts';
 export { type RunOptions, runExport, runPlan } from './run.ts';
 export type { CheckedLayer } from './verify/contents.ts';
 export type { Expectation } from './verify/expectation.ts';

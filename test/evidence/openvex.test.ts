@@ -4,7 +4,7 @@ import { Cursor } from '../../src/evidence/formats/cursor.ts';
 import type { Fault } from '../../src/evidence/formats/fault.ts';
 import { looksLikeOpenVex, openVexDocument } from '../../src/evidence/formats/openvex-schema.ts';
 import { subjectOfOpenVex } from '../../src/evidence/formats/openvex-subject.ts';
-import { packageOfPurl } from '../../src/evidence/formats/purl.ts';
+import { packageOfPurl } from '../../src/versions/purl.ts';
 import { readJson } from '../core/read-json.ts';
 import { vexDocument } from './work.ts';
 

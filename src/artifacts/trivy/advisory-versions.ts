@@ -1,4 +1,4 @@
-import type { Spelled, VersionGrammar } from '../ecosystems.ts';
+import type { Spelled, VersionGrammar } from '#versions';
 import { isEqual, isInRange, parseRange, spellRange, type VersionRange } from './version-range.ts';
 
 /** What a row of trivy.db says of the versions of a package. */

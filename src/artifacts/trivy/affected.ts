@@ -1,6 +1,7 @@
 import { CodedError, type JsonObject } from '#core';
 import type { PackageFilter } from '#evidence';
-import { type Ecosystem, ecosystemOf, MAX_VERSION_LENGTH, type Spelled, type VersionGrammar } from '../ecosystems.ts';
+import { MAX_VERSION_LENGTH, type Spelled, type VersionGrammar } from '#versions';
+import { type Ecosystem, ecosystemOf } from '../ecosystems.ts';
 import { adviseVersions, exceedsComparisons } from './advisory-versions.ts';
 import { listOf, objectOf, objectsOf, textOf } from './json.ts';
 import type { TrivyDbLoss, TrivyDbLosses } from './losses.ts';

@@ -1,4 +1,4 @@
-import type { NearestBounds, Spelled, VersionGrammar } from '../ecosystems.ts';
+import type { NearestBounds, Spelled, VersionGrammar } from '#versions';
 import type { Item } from './json.ts';
 import { type Comparison, isInRange, type VersionRange } from './version-range.ts';
 

@@ -1,4 +1,4 @@
-import type { Spelled, VersionGrammar } from '../ecosystems.ts';
+import type { Spelled, VersionGrammar } from '#versions';
 
 type Operator = '=' | '!=' | '<' | '<=' | '>=';
 

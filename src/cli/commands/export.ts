@@ -1,15 +1,7 @@
 import { type Command, Option } from 'commander';
-import { CodedError, parseInstant, systemClock } from '#core';
+import { CodedError, parseInstant, parseTenant, systemClock } from '#core';
 import { formatTitles } from '#evidence';
-import {
-  type ExportReport,
-  type ExportRequest,
-  parseTenant,
-  profiles,
-  resolveProfile,
-  runExport,
-  runPlan,
-} from '#export';
+import { type ExportReport, type ExportRequest, profiles, resolveProfile, runExport, runPlan } from '#export';
 import { openDestinations, parseDestinations, parseSignedAs } from '../destinations.ts';
 import { describeIgnored, describeLosses, describeWithheld, writeExportReport } from '../export-output.ts';
 import { type Io, writeText } from '../io.ts';

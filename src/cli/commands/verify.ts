@@ -1,6 +1,15 @@
 import { type Command, Option } from 'commander';
-import { addSeconds, compareInstants, type Instant, instantOf, parseDuration, parseInstant, systemClock } from '#core';
-import { type Expectation, parseTenant, profiles, resolveProfile, type VerifyReport, verifyArtifact } from '#export';
+import {
+  addSeconds,
+  compareInstants,
+  type Instant,
+  instantOf,
+  parseDuration,
+  parseInstant,
+  parseTenant,
+  systemClock,
+} from '#core';
+import { type Expectation, profiles, resolveProfile, type VerifyReport, verifyArtifact } from '#export';
 import { openRepository, parseReference } from '#oci';
 import { type Io, writeText } from '../io.ts';
 import { loadVerifier } from '../key-files.ts';

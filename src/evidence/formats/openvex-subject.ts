@@ -1,7 +1,7 @@
 import type { JsonObject } from '#core';
+import { packageOfPurl } from '#versions';
 import type { AffectedPackage, Subject } from '../subject.ts';
 import type { Found } from './object-check.ts';
-import { packageOfPurl } from './purl.ts';
 import { isObject, itemsOf } from './value.ts';
 
 /** When a document was last changed: `last_updated`, else `timestamp`. */

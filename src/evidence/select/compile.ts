@@ -1,5 +1,5 @@
 import { compareInstants, type Instant } from '#core';
-import { canonicalPypiName } from '../pypi-name.ts';
+import { canonicalPypiName } from '#versions';
 import { type AffectedPackage, type Subject, severities } from '../subject.ts';
 import { isInEcosystem } from './ecosystems.ts';
 import { compileGlob } from './glob.ts';

@@ -1,17 +1,6 @@
 import { CodedError } from '#core';
 import { isRepositoryName, isTag } from '../reference.ts';
 
-const TENANT = /^[a-z0-9]+(?:-[a-z0-9]+){0,31}$/;
-const LONGEST_TENANT = 63;
-
-/** The tenant that `text` names. @throws CodedError ERR_EXPORT_USAGE */
-export function parseTenant(text: string): string {
-  if (text.length <= LONGEST_TENANT && TENANT.test(text)) return text;
-  throw new CodedError('ERR_EXPORT_USAGE', `not a tenant: ${JSON.stringify(text.slice(0, 100))}`, {
-    hint: 'write up to 63 lower-case letters, digits and single hyphens, such as team-a',
-  });
-}
-
 /**
  * The repository name that `text` spells. No component of one begins with `_` or `.`, so that it can be a folder.
  *

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
-import { CodedError, type JsonObject, parseJsonObject } from '#core';
+import { CodedError, type JsonObject, parseJsonObject, parseTenant } from '#core';
 import { Blobs } from './blobs.ts';
 import { isFolder, readSmallFile } from './files.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { Manifests } from './manifests.ts';
-import { parseRepositoryName, parseTenant } from './names.ts';
+import { parseRepositoryName } from './names.ts';
 import { type RepositoryPaths, TenantPaths } from './paths.ts';
 import { Referrers } from './referrers.ts';
 import { Sessions } from './sessions.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '#core';
-import { ecosystemOf, type VersionGrammar } from '../../../src/artifacts/ecosystems.ts';
+import type { VersionGrammar } from '#versions';
+import { ecosystemOf } from '../../../src/artifacts/ecosystems.ts';
 import { type AdvisoryVersions, mergeAdvisoryVersions } from '../../../src/artifacts/trivy/advisory-versions.ts';
 import { AffectedReader } from '../../../src/artifacts/trivy/affected.ts';
 import type { TrivyDbLosses } from '../../../src/artifacts/trivy/losses.ts';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { ecosystemOf, type VersionGrammar } from '../../../src/artifacts/ecosystems.ts';
+import type { VersionGrammar } from '#versions';
+import { ecosystemOf } from '../../../src/artifacts/ecosystems.ts';
 
 /** One event, as OSV writes it. */
 type OsvEvent = Readonly<Partial<Record<'introduced' | 'fixed' | 'last_affected' | 'limit', string>>>;

@@ -211,7 +211,7 @@ test('names that are none reach no file', async () => {
     await expect(tags.read(tag)).rejects.toMatchObject({ code: 'ERR_EXPORT_REFERENCE_INVALID' });
     await expect(tags.write(tag, absent.digest)).rejects.toMatchObject({ code: 'ERR_EXPORT_REFERENCE_INVALID' });
   }
-  for (const tenant of ['..', '', 'A', 'a/b', '-a', 'a--b', 'a'.repeat(64)]) {
+  for (const tenant of ['..', '', 'A', 'a/b', '-a', 'a'.repeat(64)]) {
     await expect(openStore('unused', { tenant })).rejects.toMatchObject({ code: 'ERR_EXPORT_USAGE' });
   }
 });

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { genericGrammar } from '../../../src/artifacts/versions/generic.ts';
-import type { VersionGrammar } from '../../../src/artifacts/versions/grammar.ts';
-import { mavenGrammar } from '../../../src/artifacts/versions/maven.ts';
-import { npmGrammar } from '../../../src/artifacts/versions/npm.ts';
-import { pep440Grammar } from '../../../src/artifacts/versions/pep440.ts';
+import { genericGrammar } from '../../src/versions/generic.ts';
+import type { VersionGrammar } from '../../src/versions/grammar.ts';
+import { mavenGrammar } from '../../src/versions/maven.ts';
+import { npmGrammar } from '../../src/versions/npm.ts';
+import { pep440Grammar } from '../../src/versions/pep440.ts';
 
 // Each row was asked of the library that trivy 0.74 links; a table here, since the tests need no Go.
 

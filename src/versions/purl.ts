@@ -1,4 +1,10 @@
-import type { AffectedPackage } from '../subject.ts';
+/** A package in the words of OSV. */
+export interface PackageName {
+  /** As OSV spells it, such as `npm`. */
+  readonly ecosystem: string;
+  /** As OSV spells it: `golang.org/x/net`, `@scope/name`, `group:artifact`. */
+  readonly name: string;
+}
 
 /** Types of package URLs with the ecosystem that OSV has for them, and what joins namespace and name there. */
 const ECOSYSTEMS: Readonly<Record<string, readonly [ecosystem: string, joint: string]>> = {
@@ -41,7 +47,7 @@ const DISTRIBUTIONS: Readonly<Record<string, string>> = {
  * The package that a package URL (ECMA-427) names, in OSV's words and without its version; undefined for other text
  * and for types that OSV has no ecosystem for.
  */
-export function packageOfPurl(purl: string): AffectedPackage | undefined {
+export function packageOfPurl(purl: string): PackageName | undefined {
   if (!purl.startsWith('pkg:')) return undefined;
   const [path = ''] = purl.slice(4).split(/[?#]/, 1);
   const [type = '', ...segments] = path.split('/').filter((segment) => segment !== '');
