@@ -3,11 +3,11 @@ import { join } from 'node:path';
 
 /** Everything that must hold of the source besides its tests; each step is a command that can be run alone. */
 const STEPS: readonly (readonly [name: string, command: string])[] = [
-  ['format, lint, room rules', 'biome check --error-on-warnings'],
+  ['format, lint, package rules', 'biome check --error-on-warnings'],
   ['types', 'tsc -p .'],
   ['dead code', 'knip'],
   ['dead code but for tests', 'knip --production'],
-  ['sizes and shape of the house', 'node scripts/house.ts'],
+  ['sizes and shape of packages', 'node scripts/packages.ts'],
   ['regular expressions are linear', 'node scripts/regexes.ts'],
   ['generated files', 'node scripts/generate-schemas.ts --check'],
 ];

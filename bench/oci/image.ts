@@ -1,6 +1,7 @@
 import { createCipheriv } from 'node:crypto';
 import type { Descriptor } from '#core';
-import { contentOf, describeBytes, openStaging, packManifest, type Repository } from '#oci';
+import { contentOf, describeBytes, packManifest, type Repository } from '#oci/image';
+import { openStaging } from '#oci/layout';
 
 /** What an image consists of. */
 export interface ImageShape {

@@ -1,5 +1,6 @@
 import { CodedError, type Descriptor } from '#core';
-import { formatReference, nameOf, openRepository, parseReference, type Reference, type Repository } from '#oci';
+import { formatReference, nameOf, parseReference, type Reference, type Repository } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { type CommonOptions, openOptions, type TransportOptions } from './commands/options.ts';
 import type { Io } from './io.ts';
 import type { ProgressLine } from './progress.ts';

@@ -1,6 +1,7 @@
 import { CodedError } from '#core';
 import type { Destination } from '#export';
-import { type OpenOptions, openRepository, parseReference, type Reference, tagOf } from '#oci';
+import { isRegistryReference, parseReference, type Reference, tagOf } from '#oci/image';
+import { type OpenOptions, openRepository } from '#oci/transfer';
 import { isPipe } from './pipe.ts';
 
 /** How the places of an export are opened. */
@@ -42,7 +43,7 @@ export function parseDestinations(texts: readonly string[]): Reference[] {
  */
 export function parseSignedAs(text: string): string {
   const reference = parseReference(text);
-  if (reference.kind === 'registry' && reference.tag === undefined && reference.digest === undefined) return text;
+  if (isRegistryReference(reference) && reference.tag === undefined && reference.digest === undefined) return text;
   throw new CodedError('ERR_EXPORT_USAGE', `--signed-as ${JSON.stringify(text)}: not a repository of a registry`, {
     hint: 'write it as registry.example/security/feed, without tag or digest',
   });

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { Reference } from '#oci';
+import type { Reference } from '#oci/image';
 import type { Io } from './io.ts';
 
 /** Whether a reference stands for standard input or output. */

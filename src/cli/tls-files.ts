@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { CodedError, fileError } from '#core';
-import type { OpenOptions } from '#oci';
+import type { OpenOptions } from '#oci/transfer';
 
 /** Files of PEM that the user names for the connections to a registry. */
 export interface TlsFiles {

@@ -2,7 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { CodedError, fileError, isSystemError } from '#core';
-import { openStore, parseReference, type Store } from '#oci';
+import { parseReference } from '#oci/image';
+import { openStore, type Store } from '#oci/store';
 
 /** Something that fsck and gc look after: a layout, or one tenant's registry store. */
 export type Place =

@@ -29,6 +29,8 @@ export { decodeJsonString } from './json-string.ts';
 export { annotationKeys, isArtifactManifestType, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
 export { parseKnownJson } from './native-json.ts';
 export { compareText } from './order.ts';
+export { isAlive, ownerIn, thisOwner } from './owner.ts';
+export { pause } from './pause.ts';
 export { maskSecrets, noteSecret } from './secrets.ts';
 export { type JsonLimits, parseJson, parseJsonObject } from './strict-json.ts';
 export { parseTenant } from './tenant.ts';

@@ -1,5 +1,5 @@
 import { CodedError, type Descriptor, type Digest } from '#core';
-import type { OperationOptions, Repository } from '#oci';
+import type { OperationOptions, Repository } from '#oci/image';
 import { predicateTypes, type Statement, type VerifiedStatement, type Verifier } from '#signing';
 import { readNamed } from './named-blob.ts';
 import { PayloadReader } from './signed/payload-reader.ts';

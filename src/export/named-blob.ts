@@ -1,5 +1,5 @@
 import { CodedError, type Descriptor, isCoded } from '#core';
-import { bareDescriptor, fetchBytes, type OperationOptions, type Repository } from '#oci';
+import { bareDescriptor, fetchBytes, type OperationOptions, type Repository } from '#oci/image';
 
 /**
  * The bytes of content that a manifest names, from the repository itself: a copy inside the descriptor proves nothing

@@ -1,6 +1,6 @@
 import type { Build, LayerDraft } from '#artifacts';
 import { CodedError, type Descriptor, digestOf, mediaTypes } from '#core';
-import { contentOf, type OperationOptions, type PackedManifest, type Repository } from '#oci';
+import { contentOf, type OperationOptions, type PackedManifest, type Repository } from '#oci/image';
 import type { Content, ExportManifest } from './export-manifest.generated.ts';
 import { encodeExportManifest, makeExportManifest } from './export-manifest.ts';
 import { watchFeeding } from './fed-records.ts';

@@ -1,5 +1,6 @@
 import { annotationKeys, type Digest, hexOf, mediaTypes } from '#core';
-import { type CopyOptions, copy, formatReference, type Reference, type Repository, tagOf } from '#oci';
+import { formatReference, isRegistryReference, type Reference, type Repository, tagOf } from '#oci/image';
+import { type CopyOptions, copy } from '#oci/transfer';
 import type { Bundle, Staging } from './pack.ts';
 import type { ProgressListener } from './progress.ts';
 import type { LayerReport, LayerState, Publication, ReferrerReport } from './report.ts';
@@ -114,7 +115,7 @@ async function referrersOf(
 
 /** Where nothing better is known the profile stands in for the place: cosign ignores it, podman compares it. */
 function dockerReferenceOf(bundle: Bundle, { reference, signedAs }: Destination): string {
-  if (reference.kind === 'registry') return `${reference.registry}/${reference.repository}`;
+  if (isRegistryReference(reference)) return `${reference.registry}/${reference.repository}`;
   return signedAs ?? `localhost/${bundle.exportManifest.profile.name.replace(':', '-')}`;
 }
 

@@ -1,8 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CodedError, fileError } from '#core';
-import { isAlive, ownerIn, thisOwner } from '#oci';
+import { CodedError, fileError, isAlive, ownerIn, thisOwner } from '#core';
 
 /** Begins the names of such folders; the process that made one follows. */
 const PREFIX = 'export-center.';

@@ -1,6 +1,6 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
-import type { Store } from '#oci';
+import type { Store } from '#oci/store';
 import { type Access, addGuard } from './access/guard.ts';
 import { API_VERSION, type RegistryApp, type RegistryContext, type RegistryEnv } from './context.ts';
 import { type LimitOptions, Limits } from './limits.ts';

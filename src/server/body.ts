@@ -1,5 +1,5 @@
 import { CodedError } from '#core';
-import type { ByteStream } from '#oci';
+import type { ByteStream } from '#oci/image';
 import { clientOf } from './access/client-address.ts';
 import { type RegistryContext, type RegistryRequest, socketsOf } from './context.ts';
 import { Pace } from './pace.ts';

@@ -1,6 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
-import type { Store } from '#oci';
+import type { Store } from '#oci/store';
 import type { Limits } from './limits.ts';
 
 /** What the routes work with. */

@@ -1,5 +1,5 @@
 import { CodedError } from '#core';
-import { isLoopbackHost } from '#oci';
+import { isLoopbackHost } from '#oci/image';
 
 /** Who can reach a server, and what of that it checks. */
 export interface Exposure {

@@ -1,4 +1,4 @@
-import type { ByteRange } from '#oci';
+import type { ByteRange } from '#oci/image';
 
 const UNIT = 'bytes=';
 const DIGITS = /^\d*$/;

@@ -1,5 +1,6 @@
 import { type Digest, parseDigest } from '#core';
-import { isRepositoryName, isTag, type StoredRepository } from '#oci';
+import { isRepositoryName, isTag } from '#oci/image';
+import type { StoredRepository } from '#oci/store';
 import type { RegistryContext, RegistryRequest } from './context.ts';
 import { RegistryProblem } from './problem.ts';
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { type BlobFile, type ByteRange, collect } from '#oci';
+import { type ByteRange, collect } from '#oci/image';
+import type { BlobFile } from '#oci/store';
 import { API_VERSION, type RegistryContext, type RegistryRequest, socketsOf } from './context.ts';
 import { holdAnswer } from './hold.ts';
 import { Outlet } from './outlet.ts';

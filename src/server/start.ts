@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
 import { CodedError, isCoded } from '#core';
-import { openStore, type Store, type StoreOptions } from '#oci';
+import { openStore, type Store, type StoreOptions } from '#oci/store';
 import type { Access } from './access/guard.ts';
 import { Logins } from './access/logins.ts';
 import { createApp } from './app.ts';

@@ -45,9 +45,7 @@ export {
   subjectOf,
 } from './statement.ts';
 export {
-  attestationTagOf,
   parseTagManifest,
-  signatureTagOf,
   type TagLayer,
   type TagManifest,
 } from './tag-manifest.ts';

@@ -1,4 +1,5 @@
 import { type Digest, mediaTypes } from '#core';
+import { cosignTagOf } from '#oci/image';
 import { encodeBase64 } from './base64.ts';
 import { type Envelope, encodeEnvelope } from './dsse.ts';
 import { itemSpans, memberSpans, type Span } from './json-text.ts';
@@ -6,13 +7,11 @@ import { type BlobValue, blobOf, keyidAnnotation, manifestOf, type SignedObject 
 import type { Signer } from './signer.ts';
 import { encodeSimpleSigning } from './simple-signing.ts';
 import {
-  attestationTagOf,
   MAX_LAYERS,
   manifestInvalid,
   parseTagManifest,
   predicateTypeAnnotation,
   signatureAnnotation,
-  signatureTagOf,
   type TagLayer,
 } from './tag-manifest.ts';
 
@@ -40,7 +39,7 @@ export async function packSignatureTag(
   const annotations = { [signatureAnnotation]: signature, [keyidAnnotation]: signer.keyid };
   const replaces = (other: TagLayer) => other.keyid === signer.keyid;
   const blob = blobOf(mediaTypes.cosignSimpleSigning, payload);
-  return packTag(signatureTagOf(subject), { blob, annotations, replaces }, options);
+  return packTag(cosignTagOf(subject, 'sig'), { blob, annotations, replaces }, options);
 }
 
 /**
@@ -62,7 +61,7 @@ export function packAttestationTag(
   };
   const replaces = (other: TagLayer) => other.keyid === envelope.keyid && other.predicateType === predicateType;
   const blob = blobOf(mediaTypes.dsseEnvelope, encodeEnvelope(envelope));
-  return packTag(attestationTagOf(subject), { blob, annotations, replaces }, options);
+  return packTag(cosignTagOf(subject, 'att'), { blob, annotations, replaces }, options);
 }
 
 /** A layer to be put under a tag. */

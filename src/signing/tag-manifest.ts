@@ -1,15 +1,6 @@
-import {
-  algorithmOf,
-  CodedError,
-  type Descriptor,
-  type Digest,
-  hexOf,
-  isDigest,
-  type JsonObject,
-  mediaTypes,
-  parseJsonObject,
-} from '#core';
-import { asObject, asObjects, asString } from './faults.ts';
+import { CodedError, type Descriptor, isDigest, type JsonObject, mediaTypes, parseJsonObject } from '#core';
+import { parseManifest } from '#oci/image';
+import { asObject, asString } from './faults.ts';
 import { keyidAnnotation } from './signed-object.ts';
 
 /** cosign's own: base64 of the signature over the layer's blob; empty on attestations. */
@@ -19,16 +10,6 @@ export const predicateTypeAnnotation = 'predicateType';
 
 /** cosign reads no more layers than this under one tag. */
 export const MAX_LAYERS = 1000;
-
-/** The tag under which cosign looks for a manifest's signatures. */
-export function signatureTagOf(subject: Digest): string {
-  return `${algorithmOf(subject)}-${hexOf(subject)}.sig`;
-}
-
-/** The tag under which cosign looks for a manifest's attestations. */
-export function attestationTagOf(subject: Digest): string {
-  return `${algorithmOf(subject)}-${hexOf(subject)}.att`;
-}
 
 /** A layer of a `.sig` or `.att` manifest: one signature or attestation, of ours or a stranger's. */
 export interface TagLayer {
@@ -53,18 +34,16 @@ export interface TagManifest {
  * @throws CodedError ERR_EXPORT_MANIFEST_INVALID when it is no OCI image manifest
  */
 export function parseTagManifest(bytes: Uint8Array, name: string): TagManifest {
-  const value = parseManifestJson(bytes, name);
-  const config = descriptorFrom(asObject(value['config']));
-  const layers = asObjects(value['layers'])?.map(descriptorFrom);
-  if (value['mediaType'] !== mediaTypes.ociManifest || config === undefined || layers === undefined) {
-    throw manifestInvalid(name, 'no OCI image manifest');
+  const manifest = parseManifest(bytes, undefined, name);
+  if (manifest.kind !== 'manifest' || manifest.mediaType !== mediaTypes.ociManifest) {
+    throw manifestInvalid(name, `${manifest.mediaType}, not an OCI image manifest`);
   }
+  const { config, layers } = manifest;
   if (layers.length > MAX_LAYERS) throw manifestInvalid(name, `${layers.length} layers, more than ${MAX_LAYERS}`);
-  return { config, layers: layers.map((layer) => tagLayerFrom(layer, name)) };
+  return { config, layers: layers.map(tagLayerFrom) };
 }
 
-function tagLayerFrom(descriptor: Descriptor | undefined, name: string): TagLayer {
-  if (descriptor === undefined) throw manifestInvalid(name, 'a layer is no descriptor');
+function tagLayerFrom(descriptor: Descriptor): TagLayer {
   const { [keyidAnnotation]: keyid, [signatureAnnotation]: signature } = descriptor.annotations ?? {};
   const predicateType = descriptor.annotations?.[predicateTypeAnnotation];
   return {

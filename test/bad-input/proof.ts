@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type VerifyReport, verifyArtifact } from '#export';
-import { openRepository, parseReference } from '#oci';
+import { parseReference } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { createVerifier, parsePublicKey } from '#signing';
 
 /** Proves an artifact as `verify` does, without the time that a process of its own takes to start. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ErrorCode } from '#core';
-import { openRepository, parseReference } from '#oci';
+import { parseReference } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { RegistryDouble, send, sendError } from '../oci/registry-double.ts';
 import { Desk, type Outcome, sample } from './desk.ts';
 import { expectFailure, type Failure } from './failures.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { type Layout, openLayout } from '#oci';
+import { type Layout, openLayout } from '#oci/layout';
 import { run } from '../../src/cli/run.ts';
 import { readJson } from '../core/read-json.ts';
 import { describe, pushArtifact } from '../oci/content.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openLayout } from '#oci';
+import { openLayout } from '#oci/layout';
 import { pushArtifact } from '../oci/content.ts';
 import { clientIdentity, serverIdentity } from '../oci/identities.ts';
 import { RegistryDouble } from '../oci/registry-double.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openLayout } from '#oci';
+import { openLayout } from '#oci/layout';
 import { pushArtifact } from '../oci/content.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openLayout } from '#oci';
+import { openLayout } from '#oci/layout';
 import { createProgressLine } from '../../src/cli/progress.ts';
 import { run } from '../../src/cli/run.ts';
 import { readJson } from '../core/read-json.ts';

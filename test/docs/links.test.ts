@@ -20,7 +20,7 @@ test.each(pages)('%s: every link leads somewhere', (page) => {
 const NAMED = /`((?:src|docs|test|scripts|manifests-schema|examples|bin)\/[A-Za-z0-9._/-]+)`/g;
 
 test.each(pages)('%s: every path that it names is there', (page) => {
-  const [, ...planned] = readPage(page).split('Planned rooms: ');
+  const [, ...planned] = readPage(page).split('Planned packages: ');
   const soon = planned.flatMap((text) => [...(text.split('\n')[0] ?? '').matchAll(NAMED)].map(([, path]) => path));
   for (const [, path = ''] of readPage(page).matchAll(NAMED)) {
     if (soon.includes(path)) continue;

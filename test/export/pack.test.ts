@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, mediaTypes } from '#core';
-import { fetchBytes, type Layout } from '#oci';
+import { fetchBytes } from '#oci/image';
+import type { Layout } from '#oci/layout';
 import { type Bundle, packBundle } from '../../src/export/pack.ts';
 import { planExport } from '../../src/export/plan.ts';
 import { readJson } from '../core/read-json.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonObject } from '#core';
 import { type ExportReport, type ExportRequest, type RunOptions, runExport } from '#export';
-import { type Layout, openLayout } from '#oci';
+import { type Layout, openLayout } from '#oci/layout';
 import { createSigner, createVerifier, generateKeyPair, type Signer, type Verifier } from '#signing';
 
 /** A folder of a test's own. */

@@ -2,8 +2,9 @@ import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type CodedError, type Descriptor, type Digest, mediaTypes } from '#core';
 import { type ExportReport, runExport, verifyArtifact } from '#export';
-import { fetchBytes, type Layout } from '#oci';
-import { attestationTagOf, parseTagManifest, signatureTagOf } from '#signing';
+import { cosignTagOf, fetchBytes } from '#oci/image';
+import type { Layout } from '#oci/layout';
+import { parseTagManifest } from '#signing';
 import { readJson } from '../core/read-json.ts';
 import { blobFile, forge } from './forge.ts';
 import {
@@ -56,8 +57,8 @@ const PROVENANCE = 'https://slsa.dev/provenance/v1';
 /** All that is signed, as text by name, so that what stays the same can be told. */
 async function everything(place: Layout, digest: Digest): Promise<Record<string, string>> {
   const result: Record<string, string> = {
-    signatureTag: (await bytesAt(place, signatureTagOf(digest))).toString(),
-    provenanceTag: (await bytesAt(place, attestationTagOf(digest))).toString(),
+    signatureTag: (await bytesAt(place, cosignTagOf(digest, 'sig'))).toString(),
+    provenanceTag: (await bytesAt(place, cosignTagOf(digest, 'att'))).toString(),
   };
   for (const [name, referrer] of await bundlesOf(place, digest)) result[name] = referrer.digest;
   return result;
@@ -65,7 +66,7 @@ async function everything(place: Layout, digest: Digest): Promise<Record<string,
 
 /** The payload of the provenance in the tag form. */
 async function provenanceIn(place: Layout, digest: Digest) {
-  const [layer] = parseTagManifest(await bytesAt(place, attestationTagOf(digest)), 'tag').layers;
+  const [layer] = parseTagManifest(await bytesAt(place, cosignTagOf(digest, 'att')), 'tag').layers;
   const envelope = readJson(Buffer.from(await fetchBytes(place, layer?.descriptor as Descriptor)).toString());
   return { envelope, statement: readJson(Buffer.from(envelope.payload, 'base64').toString()) };
 }
@@ -122,7 +123,7 @@ test.each(['signatureTag', 'provenanceTag', SIGNATURE, PROVENANCE])('%s is missi
   const before = await everything(layout, digest);
   const { statement } = await provenanceIn(layout, digest);
   const lost = name.endsWith('Tag')
-    ? await layout.resolve((name === 'signatureTag' ? signatureTagOf : attestationTagOf)(digest))
+    ? await layout.resolve(cosignTagOf(digest, name === 'signatureTag' ? 'sig' : 'att'))
     : (await bundlesOf(layout, digest)).get(name);
   expect(await layout.delete(lost as Descriptor)).toBe(true);
   expect((await run()).publications[0]).toMatchObject({ signed: 'signed' });
@@ -144,8 +145,8 @@ test('another key signs beside the first: what was there stays byte for byte, an
   const second = newParty();
   expect((await run('json:raw', second)).publications[0]).toMatchObject({ signed: 'signed' });
   for (const [tag, name] of [
-    [signatureTagOf(digest), 'signatureTag'],
-    [attestationTagOf(digest), 'provenanceTag'],
+    [cosignTagOf(digest, 'sig'), 'signatureTag'],
+    [cosignTagOf(digest, 'att'), 'provenanceTag'],
   ] as const) {
     const { layers } = readJson((await bytesAt(layout, tag)).toString());
     expect(layers).toHaveLength(2);
@@ -190,7 +191,7 @@ test('a damaged object of this key is an error, not a reason to sign again', asy
 test('an object of this key that lost its blob: the error names the manifest, and without that the next export repairs', async () => {
   const { digest } = await run();
   const manifests: [string, Descriptor][] = [...(await bundlesOf(layout, digest))];
-  for (const tag of [signatureTagOf(digest), attestationTagOf(digest)]) {
+  for (const tag of [cosignTagOf(digest, 'sig'), cosignTagOf(digest, 'att')]) {
     manifests.push([tag, (await layout.resolve(tag)) as Descriptor]);
   }
   expect(manifests).toHaveLength(4);

@@ -2,8 +2,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Descriptor, type Digest, digestOf, mediaTypes } from '#core';
 import { type VerifyReport, verifyArtifact } from '#export';
-import { contentOf, fetchBytes, type Layout, packManifest } from '#oci';
-import { attestationTagOf, signatureTagOf } from '#signing';
+import { contentOf, cosignTagOf, fetchBytes, packManifest } from '#oci/image';
+import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
 import { readJson } from '../core/read-json.ts';
 import { blobFile, forge, put } from './forge.ts';
@@ -46,7 +46,7 @@ async function manifestOf(descriptor: Descriptor): Promise<ManifestText> {
 async function contentsOf({ artifact, exportReferrer }: Bundle): Promise<Map<Digest, Descriptor>> {
   const manifests = [artifact];
   if (exportReferrer !== undefined) manifests.push(exportReferrer);
-  for (const tag of [signatureTagOf(artifact.digest), attestationTagOf(artifact.digest)]) {
+  for (const tag of [cosignTagOf(artifact.digest, 'sig'), cosignTagOf(artifact.digest, 'att')]) {
     manifests.push((await layout.resolve(tag)) as Descriptor);
   }
   const filter = { artifactType: mediaTypes.sigstoreBundle };
@@ -91,7 +91,7 @@ test.each(['json:raw', 'trivy:db'])(
 
 /** A .sig manifest of so many signatures of others over one payload, ours kept. */
 async function addSignatures(bundle: Bundle, payloads: readonly Descriptor[]): Promise<void> {
-  const tag = signatureTagOf(bundle.artifact.digest);
+  const tag = cosignTagOf(bundle.artifact.digest, 'sig');
   const { config, layers } = await manifestOf((await layout.resolve(tag)) as Descriptor);
   const others = payloads.map((payload, i) => ({
     ...payload,

@@ -3,7 +3,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, type Digest, mediaTypes } from '#core';
 import { type VerifyReport, verifyArtifact } from '#export';
-import type { Layout } from '#oci';
+import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
 import { blobFile, type Draft, type FileValue, type Forgery, forge, lose } from './forge.ts';
 import {
@@ -164,7 +164,7 @@ const mismatches: [name: string, forgery: Forgery, message: string][] = [
           layers,
         ),
     },
-    'not the config',
+    'is not the one that follows from export.json',
   ],
   [
     'checksums.txt gives a file another digest',
@@ -339,6 +339,33 @@ const databases: [name: string, forgery: Forgery, message: string][] = [
       },
     },
     'metadata.json',
+  ],
+  [
+    'an option that the profile does not have',
+    {
+      manifest: (manifest) => {
+        manifest.inputs = { ...manifest.inputs, options: { ...manifest.inputs.options, note: 1 } };
+      },
+    },
+    'not known to this version',
+  ],
+  [
+    'an option out of its range',
+    {
+      manifest: (manifest) => {
+        manifest.inputs = { ...manifest.inputs, options: { ...manifest.inputs.options, validForSeconds: 0 } };
+      },
+    },
+    'not known to this version',
+  ],
+  [
+    'a revision of the profile that is to come',
+    {
+      manifest: (manifest) => {
+        manifest.profile = { ...manifest.profile, revision: 'r2' };
+      },
+    },
+    'not known to this version',
   ],
   [
     'the database is valid for longer',

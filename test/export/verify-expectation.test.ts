@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Instant } from '#core';
 import { type Expectation, verifyArtifact } from '#export';
-import type { Layout } from '#oci';
+import type { Layout } from '#oci/layout';
 import { forge } from './forge.ts';
 import { advisory, destinationIn, newParty, openScene, type Party, requestFor, type Scene } from './scene.ts';
 

@@ -2,7 +2,8 @@ import { crc32, deflateRawSync, gunzipSync, gzipSync, zstdCompressSync, zstdDeco
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { annotationKeys, type Descriptor, type Digest, mediaTypes } from '#core';
 import { type VerifyReport, verifyArtifact } from '#export';
-import type { Layout, ManifestParts } from '#oci';
+import type { ManifestParts } from '#oci/image';
+import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
 import { type FileValue, type Forgery, forge } from './forge.ts';
 import { advisory, destinationIn, newParty, openScene, type Party, requestFor, type Scene } from './scene.ts';

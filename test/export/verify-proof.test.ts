@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Descriptor, type Digest, mediaTypes } from '#core';
 import { type VerifyReport, verifyArtifact } from '#export';
-import { fetchBytes, type Layout, packIndex } from '#oci';
+import { cosignTagOf, fetchBytes, packIndex } from '#oci/image';
+import type { Layout } from '#oci/layout';
 import {
-  attestationTagOf,
   packAttestationTag,
   packSignatureTag,
   packSigstoreBundle,
@@ -13,7 +13,6 @@ import {
   provenanceStatement,
   type SignedObject,
   signatureStatement,
-  signatureTagOf,
   signStatement,
   subjectOf,
 } from '#signing';
@@ -123,7 +122,7 @@ test('a signature of another artifact does not serve, wherever it is put', async
   const bundle = await forged({ unsigned: true });
   const other = `sha256:${'0'.repeat(64)}` as Digest;
   const { tag, bundle: referrer } = await signatureObjects(bundle, party, other);
-  await putObject({ ...tag, tag: signatureTagOf(bundle.artifact.digest) });
+  await putObject({ ...tag, tag: cosignTagOf(bundle.artifact.digest, 'sig') });
   await expect(verify()).rejects.toMatchObject({
     code: 'ERR_EXPORT_SIGNATURE_INVALID',
     message: expect.stringContaining(other),
@@ -221,7 +220,7 @@ test('what strangers hang on it is counted and passed over, lost, damaged or hug
   const bundle = await forged();
   const stranger = newParty();
   const existing = async (tag: string) => fetchBytes(layout, (await layout.resolve(tag)) as Descriptor);
-  const signatureTag = signatureTagOf(bundle.artifact.digest);
+  const signatureTag = cosignTagOf(bundle.artifact.digest, 'sig');
   const signature = await packSignatureTag(bundle.artifact.digest, dockerReference, stranger.signer, {
     existing: await existing(signatureTag),
   });
@@ -234,7 +233,7 @@ test('what strangers hang on it is counted and passed over, lost, damaged or hug
     },
     stranger.signer,
   );
-  const attestationTag = attestationTagOf(bundle.artifact.digest);
+  const attestationTag = cosignTagOf(bundle.artifact.digest, 'att');
   const options = { existing: await existing(attestationTag) };
   await putObject(packAttestationTag(bundle.artifact.digest, huge, 'https://example.test/sbom', options));
   const created = '2026-01-01T00:00:00Z' as never;

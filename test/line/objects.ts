@@ -1,5 +1,6 @@
 import type { Descriptor } from '#core';
-import { fetchBytes, nameOf, openRepository, parseReference, type Repository } from '#oci';
+import { fetchBytes, nameOf, parseReference, type Repository } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { readJson } from '../core/read-json.ts';
 import { tagOf } from './cosign/signed-copy.ts';
 

@@ -58,10 +58,10 @@ test('a cycle is seen, by relative path and through a door, of values and of typ
     'src/core/b.ts': "import { a } from './a.ts';\nexport const b = () => a;\n",
     'src/signing/c.ts': "import type { D } from './d.ts';\nexport type C = D | 1;\n",
     'src/signing/d.ts': "import type { C } from './c.ts';\nexport type D = C | 2;\n",
-    'src/oci/index.ts': "export { e } from './e.ts';\n",
-    'src/oci/e.ts': "import { f } from '#archive';\nexport const e = f;\n",
+    'src/oci/layout/index.ts': "export { e } from './e.ts';\n",
+    'src/oci/layout/e.ts': "import { f } from '#archive';\nexport const e = f;\n",
     'src/archive/index.ts': "export { f } from './f.ts';\n",
-    'src/archive/f.ts': "import { e } from '#oci';\nexport const f = () => e;\n",
+    'src/archive/f.ts': "import { e } from '#oci/layout';\nexport const f = () => e;\n",
   });
   const cycles = found.filter(({ rule }) => rule === 'suspicious/noImportCycles').map(({ file }) => file);
   expect(cycles).toEqual([
@@ -69,8 +69,8 @@ test('a cycle is seen, by relative path and through a door, of values and of typ
     'src/archive/index.ts',
     'src/core/a.ts',
     'src/core/b.ts',
-    'src/oci/e.ts',
-    'src/oci/index.ts',
+    'src/oci/layout/e.ts',
+    'src/oci/layout/index.ts',
     'src/signing/c.ts',
     'src/signing/d.ts',
   ]);

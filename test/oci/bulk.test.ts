@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { getInBulk } from '../../src/oci/registry/bulk.ts';
+import { getInBulk } from '../../src/oci/registry/http/bulk.ts';
 import { noise } from './content.ts';
 
 const MiB = 1024 * 1024;

@@ -1,7 +1,8 @@
 import { createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { digestOf } from '#core';
-import { openRepository, parseReference, type Repository } from '#oci';
+import { parseReference, type Repository } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { pushArtifact } from './content.ts';
 import { RegistryDouble } from './registry-double.ts';
 

@@ -1,6 +1,6 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import type { Descriptor, Digest } from '#core';
-import { type ByteStream, type ContentReader, packManifest, type Repository } from '#oci';
+import { type ByteStream, type ContentReader, packManifest, type Repository } from '#oci/image';
 
 /** Bytes that no compressor shrinks, the same for the same seed. */
 export function noise(size: number, seed = 'seed'): Uint8Array {

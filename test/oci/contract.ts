@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, describe as group, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { type ByteStream, packIndex, type Repository } from '#oci';
+import { type ByteStream, packIndex, type Repository } from '#oci/image';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from './content.ts';
 
 /** What is put to the test: a fresh, empty repository and ways to see it anew. */
@@ -19,7 +19,7 @@ async function* copying(stream: ByteStream): ByteStream {
   for await (const chunk of stream) yield Uint8Array.from(chunk);
 }
 
-/** Every repository, wherever it lies, keeps these promises (src/oci/ports.ts). */
+/** Every repository, wherever it lies, keeps these promises (src/oci/image/ports.ts). */
 export function repositoryContract(name: string, setUp: () => Promise<ContractSubject>): void {
   group(`${name}: contract`, () => {
     let subject: ContractSubject;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseChallenges } from '../../src/oci/auth/challenge.ts';
-import { coversScopes, encodeScopes, mergeScopes, parseScopes } from '../../src/oci/auth/scopes.ts';
+import { parseChallenges } from '../../src/oci/registry/auth/challenge.ts';
+import { coversScopes, encodeScopes, mergeScopes, parseScopes } from '../../src/oci/registry/auth/scopes.ts';
 import {
   nextLink,
   parseContentRange,

@@ -11,7 +11,7 @@ import {
   referrerDescriptor,
   successorsOf,
   verifyStream,
-} from '#oci';
+} from '#oci/image';
 import { describe, inPieces, noise, readAll } from './content.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isPrivateHost, redactUrl, resolveLocation } from '../../src/oci/origin.ts';
+import { isPrivateHost, redactUrl, resolveLocation } from '../../src/oci/registry/origin.ts';
 
 test.each([
   ['10.1.2.3', true],

@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns';
 import { describe, expect, it } from 'vitest';
-import { type Lookup, pinnedLookup } from '../../src/oci/pinned-lookup.ts';
+import { type Lookup, pinnedLookup } from '../../src/oci/registry/http/pinned-lookup.ts';
 
 /** A resolver that gives the next answer at each call for a name; the last one stays. */
 function resolver(names: Readonly<Record<string, readonly (readonly string[])[]>>): Lookup {

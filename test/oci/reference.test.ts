@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatReference, isLoopbackHost, isRepositoryName, isTag, nameOf, parseReference, tagOf } from '#oci';
+import { formatReference, isLoopbackHost, isRepositoryName, isTag, nameOf, parseReference, tagOf } from '#oci/image';
 
 const DIGEST = `sha256:${'a1'.repeat(32)}`;
 const SHA512 = `sha512:${'0f'.repeat(64)}`;

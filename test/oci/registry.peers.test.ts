@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { copy, type OpenOptions, openRepository, parseReference } from '#oci';
+import { parseReference } from '#oci/image';
+import { copy, type OpenOptions, openRepository } from '#oci/transfer';
 import { describePeers, registryLogin, startDockerRegistry } from '../peers/peers.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, readAll } from './content.ts';
 import { repositoryContract } from './contract.ts';

@@ -1,4 +1,5 @@
-import { openRepository, parseReference } from '#oci';
+import { parseReference } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { repositoryContract } from './contract.ts';
 import { RegistryDouble } from './registry-double.ts';
 

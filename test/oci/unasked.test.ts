@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openRepository, parseReference, type Repository } from '#oci';
+import { parseReference, type Repository } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { describe, noise, pushBytes } from './content.ts';
 import { RegistryDouble } from './registry-double.ts';
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openStore, openStoreRepository } from '#oci';
+import { openStore, openStoreRepository } from '#oci/store';
 import { listAll, pushArtifact, pushBytes } from '../oci/content.ts';
 import { describePeers, runPeer } from '../peers/peers.ts';
 import { alice, writeUsers } from './access/users.ts';

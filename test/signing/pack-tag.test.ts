@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOf, mediaTypes } from '#core';
+import { cosignTagOf } from '#oci/image';
 import {
-  attestationTagOf,
   keyidAnnotation,
   packAttestationTag,
   packSignatureTag,
   parseTagManifest,
-  signatureTagOf,
   verifySignatureLayer,
 } from '#signing';
 import { itemSpans, memberSpans } from '../../src/signing/json-text.ts';
@@ -172,8 +171,8 @@ describe('merging with what is there', () => {
 
   it('names the annotation and the tags as documented', () => {
     expect(keyidAnnotation).toBe('io.stellaops.export.keyid');
-    expect(signatureTagOf(subject.digest)).toBe(`sha256-${subject.digest.slice(7)}.sig`);
-    expect(attestationTagOf(subject.digest)).toBe(`sha256-${subject.digest.slice(7)}.att`);
+    expect(cosignTagOf(subject.digest, 'sig')).toBe(`sha256-${subject.digest.slice(7)}.sig`);
+    expect(cosignTagOf(subject.digest, 'att')).toBe(`sha256-${subject.digest.slice(7)}.att`);
   });
 });
 

@@ -1,14 +1,7 @@
 import type { Command } from 'commander';
 import { CodedError } from '#core';
-import {
-  type CopyReport,
-  checkFidelity,
-  copy,
-  openRepository,
-  parseReference,
-  type Repository,
-  verifyContents,
-} from '#oci';
+import { parseReference, type Repository } from '#oci/image';
+import { type CopyReport, checkFidelity, copy, openRepository, verifyContents } from '#oci/transfer';
 import { requireNoTag } from '../artifact.ts';
 import {
   type CopyResult,

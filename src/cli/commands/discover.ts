@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { discover, formatReference, type ReferrerTree } from '#oci';
+import { formatReference } from '#oci/image';
+import { discover, type ReferrerTree } from '#oci/transfer';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { asLines } from '../one-line.ts';

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { CodedError } from '#core';
-import { checkLayout, checkStore, type LayoutFinding, type StoreFinding } from '#oci';
+import { checkLayout, type LayoutFinding } from '#oci/layout';
+import { checkStore, type StoreFinding } from '#oci/store';
 import { type Io, writeText } from '../io.ts';
 import { plural } from '../numbers.ts';
 import { asRow } from '../one-line.ts';

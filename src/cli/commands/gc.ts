@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { CodedError, parseDuration } from '#core';
-import { collectGarbage, collectLayoutGarbage } from '#oci';
+import { collectLayoutGarbage } from '#oci/layout';
+import { collectGarbage } from '#oci/store';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';

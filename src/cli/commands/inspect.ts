@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { annotationKeys, parseKnownJson } from '#core';
-import { artifactTypeOf, fetchBytes, formatReference, layersOf, type Manifest, parseManifest } from '#oci';
+import { artifactTypeOf, fetchBytes, formatReference, layersOf, type Manifest, parseManifest } from '#oci/image';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes } from '../numbers.ts';

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { CodedError, type Descriptor } from '#core';
-import { listRoots, openRepository, parseReference, type Reference, type Repository } from '#oci';
+import { isRegistryReference, parseReference, type Reference, type Repository } from '#oci/image';
+import { listRoots, openRepository } from '#oci/transfer';
 import { requireNoTag } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { asRow } from '../one-line.ts';
@@ -93,7 +94,7 @@ async function* tagsOf(
     const descriptor = await repository.resolve(tag, { signal });
     // A registry looks for the manifest to name it; a layout has its name in the index.
     const isThere =
-      descriptor !== undefined && (reference.kind === 'registry' || (await repository.exists(descriptor, { signal })));
+      descriptor !== undefined && (isRegistryReference(reference) || (await repository.exists(descriptor, { signal })));
     return isThere ? { tag, descriptor } : { tag, state: 'missing' };
   };
   for (let at = 0; at < tags.length; at += AT_ONCE) {

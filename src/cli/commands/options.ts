@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CodedError } from '#core';
-import { isLoopbackHost, type OpenOptions, type Reference } from '#oci';
+import { isLoopbackHost, isRegistryReference, type Reference } from '#oci/image';
+import type { OpenOptions } from '#oci/transfer';
 import type { OutputFormat } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { readPasswordFromStdin } from '../password.ts';
@@ -93,13 +94,13 @@ export async function openOptions(
 
 /** Certificates are for the registry that is not on this machine, where one is named; that one speaks http beside it. */
 function isForLoopback(references: readonly Reference[]): boolean {
-  return references.every((place) => place.kind !== 'registry' || isLoopbackHost(place.registry));
+  return references.every((place) => !isRegistryReference(place) || isLoopbackHost(place.registry));
 }
 
 /** What tells one registry who the user is, is no other's business. */
 function refuseSeveral(references: readonly Reference[], option: string): void {
   const hosts = new Set(
-    references.flatMap((place) => (place.kind === 'registry' ? [place.registry.toLowerCase()] : [])),
+    references.flatMap((place) => (isRegistryReference(place) ? [place.registry.toLowerCase()] : [])),
   );
   if (hosts.size < 2) return;
   throw new CodedError('ERR_EXPORT_USAGE', `${option} is for one registry, not for ${[...hosts].join(' and ')}`, {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { annotationKeys, CodedError } from '#core';
-import { fetchBytes, layersOf, type PulledFile, parseManifest, pullFiles } from '#oci';
+import { fetchBytes, layersOf, parseManifest } from '#oci/image';
+import { type PulledFile, pullFiles } from '#oci/transfer';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CodedError } from '#core';
-import { isTag } from '#oci';
+import { isTag } from '#oci/image';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';

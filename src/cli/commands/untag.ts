@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { CodedError, type Descriptor } from '#core';
-import { formatReference, isTag, openRepository, parseReference, type Repository, tagOf } from '#oci';
+import { formatReference, isTag, parseReference, type Repository, tagOf } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { type Io, writeText } from '../io.ts';
 import { asLines } from '../one-line.ts';
 import {

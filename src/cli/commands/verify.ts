@@ -10,7 +10,8 @@ import {
   systemClock,
 } from '#core';
 import { type Expectation, profiles, resolveProfile, type VerifyReport, verifyArtifact } from '#export';
-import { openRepository, parseReference } from '#oci';
+import { parseReference } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { type Io, writeText } from '../io.ts';
 import { loadVerifier } from '../key-files.ts';
 import { formatBytes, plural } from '../numbers.ts';

@@ -1,5 +1,5 @@
 import { CodedError, type Descriptor, type ErrorCode, isManifestType } from '#core';
-import type { CopyReport, Shortfall } from '#oci';
+import type { CopyReport, Shortfall } from '#oci/transfer';
 import { formatBytes, plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
 

@@ -1,19 +1,16 @@
 import { CodedError, type Descriptor, isCoded } from '#core';
+import { formatReference, nameOf, type Reference, type Repository } from '#oci/image';
 import {
   type CopyReport,
   type CopyTag,
-  formatReference,
   listRoots,
   listUnattached,
-  nameOf,
   nameTags,
   type Platform,
   parsePlatform,
-  type Reference,
-  type Repository,
   type Shortfall,
   selectPlatform,
-} from '#oci';
+} from '#oci/transfer';
 import type { Root } from './report.ts';
 import { type TagFilterOptions, tagFilterOf } from './tag-filter.ts';
 

@@ -1,5 +1,5 @@
 import { mediaTypes } from '#core';
-import { emptyConfig, packManifest } from '#oci';
+import { emptyConfig, packManifest } from '#oci/image';
 import type { BundleForm } from './form.ts';
 import { artifactAnnotations, contentLayers, titled } from './layers.ts';
 import { exportManifestPath } from './own-files.ts';

@@ -1,5 +1,5 @@
 import type { Descriptor } from '#core';
-import type { PackedManifest } from '#oci';
+import type { PackedManifest } from '#oci/image';
 import type { ExportManifest } from '../export-manifest.generated.ts';
 
 /** All of a bundle that follows from its export.json, beside its contents and that file. */

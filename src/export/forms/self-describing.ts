@@ -1,5 +1,5 @@
 import { digestOf, mediaTypes } from '#core';
-import { packManifest } from '#oci';
+import { packManifest } from '#oci/image';
 import { encodeChecksums } from './checksums.ts';
 import type { BundleForm } from './form.ts';
 import { artifactAnnotations, contentLayers, titled } from './layers.ts';

@@ -1,5 +1,5 @@
 import { CodedError, type Digest } from '#core';
-import type { OperationOptions, Repository } from '#oci';
+import type { OperationOptions, Repository } from '#oci/image';
 import { readNamed } from '../named-blob.ts';
 import { DAMAGES, type SignedCandidate } from './signed-objects.ts';
 

@@ -1,7 +1,6 @@
 import { CodedError, canonicalText, type Descriptor, type Digest, type JsonObject } from '#core';
-import { contentOf, fetchBytes, type OperationOptions, type Repository } from '#oci';
+import { contentOf, cosignTagOf, fetchBytes, type OperationOptions, type Repository } from '#oci/image';
 import {
-  attestationTagOf,
   createVerifier,
   type Envelope,
   type Provenance,
@@ -14,7 +13,6 @@ import {
   type SignedObject,
   type Signer,
   signatureStatement,
-  signatureTagOf,
   signStatement,
   subjectOf,
 } from '#signing';
@@ -86,7 +84,7 @@ export class BundleSigner {
     if (!hasForm(ours, 'bundle')) objects.push(this.#bundled(envelope, predicateTypes.slsaProvenance));
     if (!hasForm(ours, 'tag')) {
       const { digest } = this.#bundle.artifact;
-      const existing = await existingManifest(repository, attestationTagOf(digest), options);
+      const existing = await existingManifest(repository, cosignTagOf(digest, 'att'), options);
       objects.push(packAttestationTag(digest, envelope, predicateTypes.slsaProvenance, { existing }));
     }
     return objects;
@@ -103,7 +101,7 @@ export class BundleSigner {
     }
     if (!hasForm(found.signatures, 'tag')) {
       const { digest } = this.#bundle.artifact;
-      const existing = await existingManifest(place.repository, signatureTagOf(digest), options);
+      const existing = await existingManifest(place.repository, cosignTagOf(digest, 'sig'), options);
       objects.push(await packSignatureTag(digest, place.dockerReference, this.#signing.signer, { existing }));
     }
     return objects;

@@ -1,13 +1,11 @@
 import { CodedError, type Descriptor, type Digest, mediaTypes } from '#core';
-import type { OperationOptions, Repository } from '#oci';
+import { cosignTagOf, type OperationOptions, type Repository } from '#oci/image';
 import {
-  attestationTagOf,
   keyidAnnotation,
   parseSigstoreBundleManifest,
   parseTagManifest,
   type SigstoreBundleManifest,
   type SimpleSigning,
-  signatureTagOf,
   type TagLayer,
   type VerifiedStatement,
   type Verifier,
@@ -59,8 +57,8 @@ const MAX_REFERRERS_READ = 1000;
 export async function findSignedObjects(context: SearchContext): Promise<SignedCandidate[]> {
   const { digest } = context.subject;
   return [
-    ...(await layersOf(context, signatureTagOf(digest), verifySignatureLayer)),
-    ...(await layersOf(context, attestationTagOf(digest), verifyAttestationLayer)),
+    ...(await layersOf(context, cosignTagOf(digest, 'sig'), verifySignatureLayer)),
+    ...(await layersOf(context, cosignTagOf(digest, 'att'), verifyAttestationLayer)),
     ...(await sigstoreBundlesOf(context)),
   ];
 }

@@ -1,5 +1,5 @@
 import { annotationKeys, CodedError, type Descriptor, type Digest, mediaTypes } from '#core';
-import { type ImageManifest, type OperationOptions, parseManifest, type Repository } from '#oci';
+import { type ImageManifest, type OperationOptions, parseManifest, type Repository } from '#oci/image';
 import { type ExportManifest, parseExportManifest } from '../export-manifest.generated.ts';
 import { encodeExportManifest } from '../export-manifest.ts';
 import { exportManifestAnnotation, exportManifestPath } from '../forms.ts';

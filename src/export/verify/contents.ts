@@ -1,5 +1,11 @@
 import { CodedError, compareText, type Descriptor, type Digest } from '#core';
-import { type ByteStream, bareDescriptor, type ImageManifest, type OperationOptions, type Repository } from '#oci';
+import {
+  type ByteStream,
+  bareDescriptor,
+  type ImageManifest,
+  type OperationOptions,
+  type Repository,
+} from '#oci/image';
 import type { ExportManifest } from '../export-manifest.generated.ts';
 import { checksumsPath } from '../forms.ts';
 import { asIncomplete, readNamed } from '../named-blob.ts';

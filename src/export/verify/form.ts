@@ -1,5 +1,5 @@
 import { annotationKeys, type Descriptor } from '#core';
-import { type PackedManifest, parseManifest } from '#oci';
+import { type PackedManifest, parseManifest } from '#oci/image';
 import type { Profile } from '../profiles.ts';
 import type { ReadArtifact } from './artifact.ts';
 import { contentMismatch } from './mismatch.ts';

@@ -1,5 +1,5 @@
 import { CodedError, canonicalText, type Descriptor, type Digest, type ErrorCode, type JsonObject } from '#core';
-import type { OperationOptions, Repository } from '#oci';
+import type { OperationOptions, Repository } from '#oci/image';
 import { type Provenance, parseProvenance, type Statement, type Verifier } from '#signing';
 import type { Form } from '../attestations.ts';
 import { collectAttestations, namesAll } from '../attestations.ts';

@@ -1,5 +1,5 @@
 import { CodedError, type Digest, type Instant, isIndexType } from '#core';
-import { formatReference, nameOf, type Reference, type Repository } from '#oci';
+import { formatReference, nameOf, type Reference, type Repository } from '#oci/image';
 import type { Verifier } from '#signing';
 import type { Form } from '../attestations.ts';
 import type { ProgressListener } from '../progress.ts';

@@ -1,5 +1,5 @@
 import { annotationKeys, compareText, type JsonObject, type JsonValue } from '#core';
-import { isTag, type LayoutName, parseLayoutName, severalRepositories } from '../reference.ts';
+import { isTag, type LayoutName, parseLayoutName, severalRepositories } from '#oci/image';
 import { layoutInvalid } from './files.ts';
 
 /** What cosign or hauler saved beside an image: by the annotation `kind` on an entry of the index. */

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { algorithmOf, CodedError, type Digest, fileError, hexOf, isSystemError } from '#core';
-import type { ByteRange, ByteStream } from '../ports.ts';
+import type { ByteRange, ByteStream } from '#oci/image';
 
 /** The files of a layout by their relative paths, wherever they lie: in a folder, in a tar, in one over the other. */
 export interface LayoutFiles {

@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { algorithmOf, type Digest, Digester, isCoded } from '#core';
-import { isAlive, ownerIn } from '../owner.ts';
+import { algorithmOf, type Digest, Digester, isAlive, isCoded, ownerIn } from '#core';
 import { blobPath, FolderFiles } from './files.ts';
 import { LayoutGraph, listBlobs } from './graph.ts';
 import type { LayoutIndex } from './index-file.ts';

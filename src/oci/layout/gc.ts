@@ -10,8 +10,8 @@ import {
   isSystemError,
   type JsonObject,
   systemClock,
+  thisOwner,
 } from '#core';
-import { thisOwner } from '../owner.ts';
 import { entryNameOf, savedKindOf } from './entry-name.ts';
 import { blobPath, FolderFiles } from './files.ts';
 import { leftovers } from './fsck.ts';

@@ -1,9 +1,17 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, type Digest, fileError, isCoded, isDigest, isManifestType, isSystemError } from '#core';
-import { collect, maxManifestBytes, usableInlineData } from '../content.ts';
-import { detectManifestType, isForeign, type Manifest, parseHeldManifest, parseUnknownManifest } from '../manifest.ts';
-import { verifyBytes } from '../verify-stream.ts';
+import {
+  collect,
+  detectManifestType,
+  isForeign,
+  type Manifest,
+  maxManifestBytes,
+  parseHeldManifest,
+  parseUnknownManifest,
+  usableInlineData,
+  verifyBytes,
+} from '#oci/image';
 import { blobPath, FolderFiles } from './files.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';
 

@@ -10,8 +10,8 @@ import {
   mediaTypes,
   parseJsonObject,
 } from '#core';
-import { encodeDescriptor } from '../pack.ts';
-import type { TagOptions } from '../ports.ts';
+import type { TagOptions } from '#oci/image';
+import { encodeDescriptor } from '#oci/image';
 import { entryNameOf, isRepositoryOf, nameIn, savedKindOf } from './entry-name.ts';
 import { layoutInvalid } from './files.ts';
 

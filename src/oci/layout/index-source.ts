@@ -1,5 +1,5 @@
 import { type JsonObject, parseJsonObject } from '#core';
-import { collect } from '../content.ts';
+import { collect } from '#oci/image';
 import { type LayoutFiles, layoutInvalid } from './files.ts';
 import { emptyIndex, type LayoutIndex, maxIndexBytes, parseLayoutIndex } from './index-file.ts';
 

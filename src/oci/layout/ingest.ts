@@ -6,15 +6,22 @@ import {
   Digester,
   FolderGuard,
   fileError,
+  isAlive,
   isCoded,
   isSystemError,
+  ownerIn,
   syncFolder,
 } from '#core';
-import { collect, maxManifestBytes } from '../content.ts';
-import { artifactTypeOf, parseHeldManifest } from '../manifest.ts';
-import { isAlive, ownerIn } from '../owner.ts';
-import type { ByteStream, ContentReader, OperationOptions, PushOptions } from '../ports.ts';
-import { verifyBytes, verifyRest, verifyStream } from '../verify-stream.ts';
+import type { ByteStream, ContentReader, OperationOptions, PushOptions } from '#oci/image';
+import {
+  artifactTypeOf,
+  collect,
+  maxManifestBytes,
+  parseHeldManifest,
+  verifyBytes,
+  verifyRest,
+  verifyStream,
+} from '#oci/image';
 import { blobPath } from './files.ts';
 import { indexEntry } from './index-file.ts';
 import { partSuffix, TempFile } from './temp-file.ts';

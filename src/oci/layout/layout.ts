@@ -1,7 +1,6 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, type Descriptor, FolderGuard, fileError, isManifestType, isSystemError, makeFolder } from '#core';
-import { contentOf } from '../content.ts';
 import type {
   ByteStream,
   ContentReader,
@@ -10,8 +9,8 @@ import type {
   PushOutcome,
   Repository,
   TagOptions,
-} from '../ports.ts';
-import { isTag } from '../reference.ts';
+} from '#oci/image';
+import { contentOf, isTag } from '#oci/image';
 import { blobMissing, blobPath, FolderFiles, layoutInvalid } from './files.ts';
 import { applyEdits, emptyIndex, encodeLayoutIndex, type IndexEdit, indexEntry, tagEdit } from './index-file.ts';
 import { checkHasIndex, IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';

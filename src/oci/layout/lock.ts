@@ -2,9 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, open, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { CodedError, FolderGuard, fileError, isCoded, isSystemError, linkRefused } from '#core';
-import { isAlive, thisOwner } from '../owner.ts';
-import { pause } from '../pause.ts';
+import {
+  CodedError,
+  FolderGuard,
+  fileError,
+  isAlive,
+  isCoded,
+  isSystemError,
+  linkRefused,
+  pause,
+  thisOwner,
+} from '#core';
 
 /** How long to wait for a lock. */
 export interface LockOptions {

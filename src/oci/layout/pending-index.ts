@@ -1,4 +1,4 @@
-import type { OperationOptions } from '../ports.ts';
+import type { OperationOptions } from '#oci/image';
 import { applyEdits, type IndexEdit, type LayoutIndex } from './index-file.ts';
 
 /** Writes the index of a layout: reads what it is by then, applies the edits, and puts the result in its place. */

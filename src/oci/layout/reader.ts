@@ -1,6 +1,4 @@
 import { CodedError, compareText, type Descriptor, type Digest, isDigest, type JsonObject } from '#core';
-import { collect, inlineData, maxManifestBytes } from '../content.ts';
-import { detectManifestType, type Manifest, parseManifest } from '../manifest.ts';
 import type {
   ByteStream,
   FetchOptions,
@@ -9,9 +7,18 @@ import type {
   PushOutcome,
   ReferrerFilter,
   Repository,
-} from '../ports.ts';
-import { parseLayoutName } from '../reference.ts';
-import { sizeMismatch, verifyStream } from '../verify-stream.ts';
+} from '#oci/image';
+import {
+  collect,
+  detectManifestType,
+  inlineData,
+  type Manifest,
+  maxManifestBytes,
+  parseLayoutName,
+  parseManifest,
+  sizeMismatch,
+  verifyStream,
+} from '#oci/image';
 import { EntryNames, isRepositoryOf, type NamedEntry } from './entry-name.ts';
 import { blobMissing, blobPath, type LayoutFiles } from './files.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';

@@ -1,5 +1,5 @@
 import { type CodedError, type Descriptor, type Digest, isCoded, isManifestType } from '#core';
-import { detectManifestType, parseManifest, parseUnknownManifest, referrerDescriptor } from '../manifest.ts';
+import { detectManifestType, parseManifest, parseUnknownManifest, referrerDescriptor } from '#oci/image';
 import { isSavedImage } from './entry-name.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';
 

@@ -1,6 +1,5 @@
 import { CodedError, type Digest, isDigest, type JsonObject, type JsonValue, mediaTypes, parseJsonObject } from '#core';
-import { cosignTagOf } from '../cosign-tags.ts';
-import { detectManifestType, type ImageManifest, parseManifest } from '../manifest.ts';
+import { cosignTagOf, detectManifestType, type ImageManifest, parseManifest } from '#oci/image';
 import { isSavedImage, nameIn, type SavedKind, savedKindOf, writtenNameOf } from './entry-name.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';
 

@@ -2,9 +2,9 @@ import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CodedError, fileError, isSystemError } from '#core';
-import type { ByteRange, ByteStream } from '../ports.ts';
-import { compressionOf, indexTar, signatureBytes, type TarOptions, type TarPlace } from '../tar.ts';
+import type { ByteRange, ByteStream } from '#oci/image';
 import { type LayoutFiles, readError, readFileRange } from './files.ts';
+import { compressionOf, indexTar, signatureBytes, type TarOptions, type TarPlace } from './tar.ts';
 
 /** The files in a tar. Close it when done. */
 export class TarFiles implements LayoutFiles {

@@ -19,10 +19,12 @@ import {
   type FolderGuard,
   fileError,
   hexOf,
+  isAlive,
   isSystemError,
   linkRefused,
+  ownerIn,
+  thisOwner,
 } from '#core';
-import { isAlive, ownerIn, thisOwner } from '../owner.ts';
 import { readFileRange } from './files.ts';
 
 /** How a temporary file is called that holds the beginning of a blob whose digest is known, for the next who wants it. */

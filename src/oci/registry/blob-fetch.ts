@@ -1,10 +1,9 @@
-import { algorithmOf, CodedError, type Descriptor, type Digest, isDigest } from '#core';
-import { pause } from '../pause.ts';
-import type { ByteRange, ByteStream, FetchOptions, OperationOptions } from '../ports.ts';
-import { sizeMismatch } from '../verify-stream.ts';
+import { algorithmOf, CodedError, type Descriptor, type Digest, isDigest, pause } from '#core';
+import type { ByteRange, ByteStream, FetchOptions, OperationOptions } from '#oci/image';
+import { sizeMismatch } from '#oci/image';
 import { isTransient, protocolError, refusal } from './faults.ts';
 import { parseContentRange } from './headers.ts';
-import type { WireResponse } from './message.ts';
+import type { WireResponse } from './http/message.ts';
 import type { Remote } from './remote.ts';
 
 const MAX_IDLE_BREAKS = 3;

@@ -1,10 +1,9 @@
 import { CodedError, type Descriptor, isCoded } from '#core';
-import { collect, contentOf } from '../content.ts';
-import type { ByteStream, ContentReader, PushOptions, PushOutcome } from '../ports.ts';
-import { verifyStream } from '../verify-stream.ts';
+import type { ByteStream, ContentReader, PushOptions, PushOutcome } from '#oci/image';
+import { collect, contentOf, verifyStream } from '#oci/image';
 import { checkStored, hasBlob } from './blob-fetch.ts';
 import { final, refusal } from './faults.ts';
-import type { WireResponse } from './message.ts';
+import type { WireResponse } from './http/message.ts';
 import type { Remote } from './remote.ts';
 import {
   askUpload,

@@ -1,8 +1,16 @@
-import { algorithmOf, CodedError, compareText, type Descriptor, type Digest, hexOf, isCoded, isIndexType } from '#core';
-import { type ImageIndex, parseManifest } from '../manifest.ts';
-import { packIndex } from '../pack.ts';
-import { pause } from '../pause.ts';
-import type { OperationOptions } from '../ports.ts';
+import {
+  algorithmOf,
+  CodedError,
+  compareText,
+  type Descriptor,
+  type Digest,
+  hexOf,
+  isCoded,
+  isIndexType,
+  pause,
+} from '#core';
+import type { OperationOptions } from '#oci/image';
+import { type ImageIndex, packIndex, parseManifest } from '#oci/image';
 import { getManifest, hasManifest, putManifest, resolveManifest } from './manifests.ts';
 import type { Remote } from './remote.ts';
 

@@ -1,10 +1,10 @@
 import { CodedError, type ErrorCode, isCoded, maskSecrets, parseKnownJson, systemClock } from '#core';
-import { collectUpTo } from '../content.ts';
-import { TooSlow } from '../min-rate.ts';
-import { redactUrl } from '../origin.ts';
+import { collectUpTo } from '#oci/image';
 import { parseRetryAfter } from './headers.ts';
-import type { WireResponse } from './message.ts';
-import { describeTlsFault, isCertificateFault } from './tls.ts';
+import type { WireResponse } from './http/message.ts';
+import { TooSlow } from './http/min-rate.ts';
+import { describeTlsFault, isCertificateFault } from './http/tls.ts';
+import { redactUrl } from './origin.ts';
 
 /** The error of a connection that could not be made or broke. */
 export function networkError(error: unknown, url: URL, method: string): CodedError {

@@ -1,5 +1,5 @@
 import { maskSecrets } from '#core';
-import type { ByteRange } from '../ports.ts';
+import type { ByteRange } from '#oci/image';
 
 /** One link of a `Link` header (RFC 8288 §3). @internal Tested by itself. */
 export interface WebLink {

@@ -8,15 +8,13 @@ import {
   isManifestType,
   mediaTypes,
 } from '#core';
-import { maxManifestBytes } from '../content.ts';
-import { detectManifestType, parseUnknownManifest } from '../manifest.ts';
-import type { OperationOptions, PushOptions, PushOutcome } from '../ports.ts';
-import { verifyBytes } from '../verify-stream.ts';
+import type { OperationOptions, PushOptions, PushOutcome } from '#oci/image';
+import { detectManifestType, maxManifestBytes, parseUnknownManifest, verifyBytes } from '#oci/image';
 import { checkLength, checkStored, contentMissing } from './blob-fetch.ts';
 import { protocolError, refusal } from './faults.ts';
-import type { WireResponse } from './message.ts';
+import type { WireResponse } from './http/message.ts';
+import type { ReadAnswer } from './http/session.ts';
 import type { Remote } from './remote.ts';
-import type { ReadAnswer } from './session.ts';
 
 /** The types that can be followed first; whatever else there is, so that it can be said what it is. */
 const ACCEPT = [

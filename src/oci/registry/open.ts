@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { type Credential, type CredentialSource, fixedCredential, storedCredentials } from '../auth.ts';
-import type { Lookup } from '../pinned-lookup.ts';
-import type { Repository } from '../ports.ts';
-import { isDockerHub, isLoopbackHost, type RegistryReference } from '../reference.ts';
-import type { RetryOptions } from './backoff.ts';
+import type { Repository } from '#oci/image';
+import { isDockerHub, isLoopbackHost, type RegistryReference } from '#oci/image';
+import { type Credential, type CredentialSource, fixedCredential, storedCredentials } from './auth.ts';
+import type { RetryOptions } from './http/backoff.ts';
+import type { Lookup } from './http/pinned-lookup.ts';
+import { Session, type WarningHook } from './http/session.ts';
+import { meansTls, type TlsOptions } from './http/tls.ts';
 import { RegistryRepository } from './registry.ts';
 import { Remote } from './remote.ts';
-import { Session, type WarningHook } from './session.ts';
-import { meansTls, type TlsOptions } from './tls.ts';
 
 /** How registries are talked to. */
 export interface RegistryOptions {

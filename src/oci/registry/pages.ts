@@ -1,12 +1,12 @@
 import { CodedError, compareText, type JsonObject, parseJsonObject } from '#core';
-import { redactUrl, resolveLocation } from '../origin.ts';
-import type { OperationOptions, TagListOptions } from '../ports.ts';
-import { isTag } from '../reference.ts';
+import type { OperationOptions, TagListOptions } from '#oci/image';
+import { isTag } from '#oci/image';
 import { protocolError, refusal } from './faults.ts';
 import { nextLink } from './headers.ts';
-import type { WireResponse } from './message.ts';
+import type { WireResponse } from './http/message.ts';
+import type { RegistryRequest, Session } from './http/session.ts';
+import { redactUrl, resolveLocation } from './origin.ts';
 import type { Remote } from './remote.ts';
-import type { RegistryRequest, Session } from './session.ts';
 
 /** How much of a listing is read. */
 export interface ListingBounds {

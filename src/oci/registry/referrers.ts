@@ -7,15 +7,15 @@ import {
   type JsonObject,
   mediaTypes,
 } from '#core';
-import { parseDescriptor, parseManifest, referrerDescriptor } from '../manifest.ts';
-import type { OperationOptions, ReferrerFilter } from '../ports.ts';
+import type { OperationOptions, ReferrerFilter } from '#oci/image';
+import { parseDescriptor, parseManifest, referrerDescriptor } from '#oci/image';
 import { readFallback } from './fallback-tag.ts';
 import { protocolError, refusal } from './faults.ts';
+import type { WireResponse } from './http/message.ts';
+import type { RegistryRequest } from './http/session.ts';
 import { getManifest } from './manifests.ts';
-import type { WireResponse } from './message.ts';
 import { type ListingBounds, readPages } from './pages.ts';
 import type { Remote } from './remote.ts';
-import type { RegistryRequest } from './session.ts';
 
 /** A digest that no content has, to ask whether referrers are listed at all. */
 const NO_DIGEST = `sha256:${'0'.repeat(64)}` as Digest;

@@ -1,6 +1,4 @@
 import { CodedError, type Descriptor, type Digest, isCoded, isManifestType } from '#core';
-import { collect, maxManifestBytes } from '../content.ts';
-import { parseManifest, referrerDescriptor } from '../manifest.ts';
 import type {
   ByteStream,
   ContentReader,
@@ -11,9 +9,16 @@ import type {
   ReferrerFilter,
   Repository,
   TagListOptions,
-} from '../ports.ts';
-import { isTag } from '../reference.ts';
-import { verifyBytes, verifyStream } from '../verify-stream.ts';
+} from '#oci/image';
+import {
+  collect,
+  isTag,
+  maxManifestBytes,
+  parseManifest,
+  referrerDescriptor,
+  verifyBytes,
+  verifyStream,
+} from '#oci/image';
 import { hasBlob, readBlob } from './blob-fetch.ts';
 import { pushBlob } from './blob-push.ts';
 import { FallbackTags } from './fallback-tag.ts';

@@ -1,6 +1,6 @@
 import type { Digest } from '#core';
-import { repositoryScope, type Scopes } from '../auth.ts';
-import type { Session } from './session.ts';
+import { repositoryScope, type Scopes } from './auth.ts';
+import type { Session } from './http/session.ts';
 
 /** One repository of a registry as the parts of the client share it. */
 export class Remote {

@@ -1,9 +1,8 @@
 import { hash, randomBytes } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Digest, FolderGuard, parseJsonObject } from '#core';
-import { resolveLocation } from '../origin.ts';
-import { isAlive, thisOwner } from '../owner.ts';
+import { type Digest, FolderGuard, isAlive, parseJsonObject, thisOwner } from '#core';
+import { resolveLocation } from './origin.ts';
 import type { Remote } from './remote.ts';
 import type { UploadSession } from './upload.ts';
 

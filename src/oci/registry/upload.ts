@@ -1,10 +1,10 @@
 import type { Descriptor } from '#core';
-import { mergeScopes, repositoryScope } from '../auth.ts';
-import { resolveLocation } from '../origin.ts';
-import type { ByteStream, OperationOptions } from '../ports.ts';
+import type { ByteStream, OperationOptions } from '#oci/image';
+import { mergeScopes, repositoryScope } from './auth.ts';
 import { protocolError, refusal } from './faults.ts';
 import { parseUploadRange } from './headers.ts';
-import type { WireResponse } from './message.ts';
+import type { WireResponse } from './http/message.ts';
+import { resolveLocation } from './origin.ts';
 import type { Remote } from './remote.ts';
 
 /** An open upload session: each answer may name another place to go on at. */

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '#oci';
+import { isLoopbackHost } from '#oci/image';
 import { type RegistryApp, type RegistryRequest, socketsOf } from '../context.ts';
 import { RegistryProblem } from '../problem.ts';
 import { clientOf } from './client-address.ts';

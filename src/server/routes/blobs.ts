@@ -1,4 +1,4 @@
-import type { BlobFile } from '#oci';
+import type { BlobFile } from '#oci/store';
 import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
 import { RegistryProblem, refusal } from '../problem.ts';
 import { parseRange } from '../range.ts';

@@ -1,4 +1,4 @@
-import type { Store } from '#oci';
+import type { Store } from '#oci/store';
 import type { RegistryApp, RegistryContext } from '../context.ts';
 
 /** So often at most the store is asked: anybody may ask us. */

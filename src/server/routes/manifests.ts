@@ -1,5 +1,6 @@
 import type { Descriptor, Digest } from '#core';
-import { maxManifestBytes, type StoredRepository } from '#oci';
+import { maxManifestBytes } from '#oci/image';
+import type { StoredRepository } from '#oci/store';
 import { readBody } from '../body.ts';
 import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
 import { holdAnswer } from '../hold.ts';

@@ -1,5 +1,5 @@
 import { mediaTypes } from '#core';
-import { encodeDescriptor } from '#oci';
+import { encodeDescriptor } from '#oci/image';
 import { REPOSITORY_PATH, type RegistryApp, type RegistryContext } from '../context.ts';
 import { holdAnswer } from '../hold.ts';
 import { RegistryProblem } from '../problem.ts';

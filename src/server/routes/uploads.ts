@@ -1,5 +1,6 @@
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf, isCoded } from '#core';
-import { type AppendOptions, type AppendResult, type ByteStream, isRepositoryName, type StoredRepository } from '#oci';
+import { type ByteStream, isRepositoryName } from '#oci/image';
+import type { AppendOptions, AppendResult, StoredRepository } from '#oci/store';
 import { bodyOf, contentLengthOf, exactly } from '../body.ts';
 import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
 import { RegistryProblem } from '../problem.ts';

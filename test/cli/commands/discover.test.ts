@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { openRepository, parseReference, type Repository } from '#oci';
+import { parseReference, type Repository } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { pushArtifact } from '../../oci/content.ts';
 import { RegistryDouble } from '../../oci/registry-double.ts';
 import { cli, cliJson } from '../command-line.ts';

@@ -1,5 +1,5 @@
 import type { Descriptor, Digest } from '#core';
-import { fetchBytes, type Repository } from '#oci';
+import { fetchBytes, type Repository } from '#oci/image';
 import { readJson } from '../../core/read-json.ts';
 import { type Form, listSigned } from './signed-copy.ts';
 

@@ -1,14 +1,6 @@
 import type { Descriptor, Digest } from '#core';
-import {
-  contentOf,
-  copy,
-  describeBytes,
-  fetchBytes,
-  nameOf,
-  openRepository,
-  parseReference,
-  type Repository,
-} from '#oci';
+import { contentOf, describeBytes, fetchBytes, nameOf, parseReference, type Repository } from '#oci/image';
+import { copy, openRepository } from '#oci/transfer';
 import { readJson } from '../../core/read-json.ts';
 
 /** cosign's two forms. */

@@ -3,17 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import {
-  type CopyProgress,
-  copy,
-  type Layout,
-  openLayout,
-  openRepository,
-  packIndex,
-  packManifest,
-  parseReference,
-  type Repository,
-} from '#oci';
+import { packIndex, packManifest, parseReference, type Repository } from '#oci/image';
+import { type Layout, openLayout } from '#oci/layout';
+import { type CopyProgress, copy, openRepository } from '#oci/transfer';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 import { RegistryDouble, sendError } from '../registry-double.ts';
 

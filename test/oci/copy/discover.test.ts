@@ -3,16 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Descriptor, hexOf } from '#core';
-import {
-  contentOf,
-  discover,
-  emptyConfig,
-  emptyDescriptor,
-  openLayout,
-  packManifest,
-  type ReferrerTree,
-  type Repository,
-} from '#oci';
+import { contentOf, emptyConfig, emptyDescriptor, packManifest, type Repository } from '#oci/image';
+import { openLayout } from '#oci/layout';
+import { discover, type ReferrerTree } from '#oci/transfer';
 
 async function push(repository: Repository, artifactType: string, subject?: Descriptor): Promise<Descriptor> {
   await repository.push(emptyDescriptor, contentOf(emptyConfig));

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkFidelity, copy, listRoots, openRepository, parseReference, type Repository } from '#oci';
+import { parseReference, type Repository } from '#oci/image';
+import { checkFidelity, copy, listRoots, openRepository } from '#oci/transfer';
 import { describeRealData } from '../../line/real-data.ts';
 import { peerPath, requirePeer, runCommand, startDockerRegistry } from '../../peers/peers.ts';
 

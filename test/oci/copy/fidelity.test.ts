@@ -3,19 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import {
-  type CopyOptions,
-  checkFidelity,
-  copy,
-  type Layout,
-  listRoots,
-  openLayout,
-  openRepository,
-  packIndex,
-  parseReference,
-  type Repository,
-  verifyContents,
-} from '#oci';
+import { packIndex, parseReference, type Repository } from '#oci/image';
+import { type Layout, openLayout } from '#oci/layout';
+import { type CopyOptions, checkFidelity, copy, listRoots, openRepository, verifyContents } from '#oci/transfer';
 import { describe, inPieces, listAll, pushArtifact } from '../content.ts';
 import { RegistryDouble, sendError } from '../registry-double.ts';
 

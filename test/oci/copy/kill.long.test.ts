@@ -3,15 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import {
-  checkLayout,
-  checkStore,
-  openLayout,
-  openStoreRepository,
-  packManifest,
-  parseManifest,
-  type Repository,
-} from '#oci';
+import { packManifest, parseManifest, type Repository } from '#oci/image';
+import { checkLayout, openLayout } from '#oci/layout';
+import { checkStore, openStoreRepository } from '#oci/store';
 import { type RunningServer, startServer } from '#server';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 import { type Client, startClient } from './client.ts';

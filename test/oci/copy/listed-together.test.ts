@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { type CopyReport, copy, type Layout, openLayout, openRepository, parseReference, type Repository } from '#oci';
+import { parseReference, type Repository } from '#oci/image';
+import { type Layout, openLayout } from '#oci/layout';
+import { type CopyReport, copy, openRepository } from '#oci/transfer';
 import { listAll, pushArtifact } from '../content.ts';
 import { RegistryDouble, sendError } from '../registry-double.ts';
 

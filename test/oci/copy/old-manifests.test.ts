@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { type Layout, openLayout } from '#oci';
+import { type Layout, openLayout } from '#oci/layout';
 import { startServer } from '#server';
 import { cli, cliJson } from '../../cli/command-line.ts';
 import { readJson } from '../../core/read-json.ts';

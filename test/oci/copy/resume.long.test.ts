@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openLayout, openRepository, parseReference, type Repository } from '#oci';
+import { parseReference, type Repository } from '#oci/image';
+import { openLayout } from '#oci/layout';
+import { openRepository } from '#oci/transfer';
 import { startServer } from '#server';
 import { describe, inPieces, listAll, noise, pushArtifact } from '../content.ts';
 import { useFaulty } from '../faults/faulty.ts';

@@ -3,18 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import {
-  checkFidelity,
-  checkLayout,
-  copy,
-  openLayout,
-  openRepository,
-  packIndex,
-  packManifest,
-  parseReference,
-  type Repository,
-  verifyContents,
-} from '#oci';
+import { packIndex, packManifest, parseReference, type Repository } from '#oci/image';
+import { checkLayout, openLayout } from '#oci/layout';
+import { checkFidelity, copy, openRepository, verifyContents } from '#oci/transfer';
 import { startServer } from '#server';
 import { describe, inPieces, listAll, noise } from '../content.ts';
 import { RegistryDouble } from '../registry-double.ts';

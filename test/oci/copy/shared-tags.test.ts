@@ -3,17 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor, JsonObject } from '#core';
-import {
-  copy,
-  fetchBytes,
-  type Layout,
-  openLayout,
-  openRepository,
-  packIndex,
-  packManifest,
-  parseReference,
-  type Repository,
-} from '#oci';
+import { fetchBytes, packIndex, packManifest, parseReference, type Repository } from '#oci/image';
+import { type Layout, openLayout } from '#oci/layout';
+import { copy, openRepository } from '#oci/transfer';
 import { readJson } from '../../core/read-json.ts';
 import { inPieces, listAll, pushArtifact, pushBytes } from '../content.ts';
 import { RegistryDouble } from '../registry-double.ts';

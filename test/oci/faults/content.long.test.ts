@@ -4,17 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, describe as group, test } from 'vitest';
 import type { Descriptor } from '#core';
-import {
-  checkLayout,
-  copy,
-  openLayout,
-  openRepository,
-  packIndex,
-  packManifest,
-  parseReference,
-  pullFiles,
-  type Repository,
-} from '#oci';
+import { packIndex, packManifest, parseReference, type Repository } from '#oci/image';
+import { checkLayout, openLayout } from '#oci/layout';
+import { copy, openRepository, pullFiles } from '#oci/transfer';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes } from '../content.ts';
 import { RegistryDouble, send } from '../registry-double.ts';
 import { useFaulty, writeEndlessly } from './faulty.ts';

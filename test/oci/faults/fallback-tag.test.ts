@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Descriptor, type Digest, digestOf } from '#core';
-import { packIndex } from '#oci';
+import { packIndex } from '#oci/image';
 import { readJson } from '../../core/read-json.ts';
 import { inPieces, listAll, pushArtifact } from '../content.ts';
 import { useFaulty } from './faulty.ts';

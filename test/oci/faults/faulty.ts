@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach } from 'vitest';
 import type { Descriptor } from '#core';
-import { type OpenOptions, openRepository, parseReference, type Repository } from '#oci';
+import { parseReference, type Repository } from '#oci/image';
+import { type OpenOptions, openRepository } from '#oci/transfer';
 import { describe, readAll } from '../content.ts';
 import { RegistryDouble } from '../registry-double.ts';
 

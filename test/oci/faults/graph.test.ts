@@ -1,17 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import {
-  type CopyOptions,
-  type CopyReport,
-  checkFidelity,
-  copy,
-  discover,
-  openRepository,
-  packIndex,
-  parseReference,
-  type Repository,
-} from '#oci';
-import { CopyLimits } from '../../../src/oci/copy/rules.ts';
+import { packIndex, parseReference, type Repository } from '#oci/image';
+import { type CopyOptions, type CopyReport, checkFidelity, copy, discover, openRepository } from '#oci/transfer';
+import { CopyLimits } from '../../../src/oci/transfer/copy/rules.ts';
 import { describe, inPieces, noise, pushArtifact } from '../content.ts';
 import { RegistryDouble, send } from '../registry-double.ts';
 import { useFaulty } from './faulty.ts';

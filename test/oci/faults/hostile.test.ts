@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
-import type { Lookup } from '../../../src/oci/pinned-lookup.ts';
+import type { Lookup } from '../../../src/oci/registry/http/pinned-lookup.ts';
 import { describe, inPieces, listAll, noise, readAll } from '../content.ts';
 import { send } from '../registry-double.ts';
 import { useFaulty } from './faulty.ts';

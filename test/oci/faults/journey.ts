@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Descriptor } from '#core';
-import { type CopyReport, copy, type OpenOptions, openRepository, packManifest, parseReference } from '#oci';
+import { packManifest, parseReference } from '#oci/image';
+import { type CopyReport, copy, type OpenOptions, openRepository } from '#oci/transfer';
 import { inPieces, noise, pushArtifact, pushBytes } from '../content.ts';
 import { RegistryDouble } from '../registry-double.ts';
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type OpenOptions, openRepository, parseReference, type Repository } from '#oci';
+import { parseReference, type Repository } from '#oci/image';
+import { type OpenOptions, openRepository } from '#oci/transfer';
 import { describe, inPieces, noise } from '../content.ts';
 import { RegistryDouble, send, sendError } from '../registry-double.ts';
 import { basic, TokenService } from '../token-service.ts';

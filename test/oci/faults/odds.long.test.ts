@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CodedError } from '#core';
-import { copy } from '#oci';
-import { resolveLocation } from '../../../src/oci/origin.ts';
-import { Backoff } from '../../../src/oci/registry/backoff.ts';
+import { copy } from '#oci/transfer';
 import { parseRetryAfter } from '../../../src/oci/registry/headers.ts';
+import { Backoff } from '../../../src/oci/registry/http/backoff.ts';
+import { resolveLocation } from '../../../src/oci/registry/origin.ts';
 import { describe, inPieces, noise, pushArtifact } from '../content.ts';
 import { send, sendError } from '../registry-double.ts';
 import { fetchAll, useFaulty, writeEndlessly } from './faulty.ts';

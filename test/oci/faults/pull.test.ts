@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
-import { openRepository, parseReference } from '#oci';
+import { parseReference } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { noise, readAll } from '../content.ts';
 import { send } from '../registry-double.ts';
 import { fetchAll, useFaulty, writeEndlessly } from './faulty.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ContentReader } from '#oci';
+import type { ContentReader } from '#oci/image';
 import { describe, inPieces, noise } from '../content.ts';
 import { sendError } from '../registry-double.ts';
 import { fetchAll, useFaulty } from './faulty.ts';

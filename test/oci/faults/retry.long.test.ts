@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Slots } from '../../../src/oci/copy/slots.ts';
+import { Slots } from '../../../src/oci/transfer/copy/slots.ts';
 import { noise } from '../content.ts';
 import { send, sendError } from '../registry-double.ts';
 import { fetchAll, useFaulty, writeEndlessly } from './faulty.ts';

@@ -3,8 +3,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { copy, openLayout, openRepository, openStaging, packManifest, parseReference, type Repository } from '#oci';
-import { thisOwner } from '../../../src/oci/owner.ts';
+import { packManifest, parseReference, type Repository } from '#oci/image';
+import { openLayout, openStaging } from '#oci/layout';
+import { copy, openRepository } from '#oci/transfer';
+import { thisOwner } from '../../../src/core/owner.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 import { repositoryContract } from '../contract.ts';
 import { startWriter } from './layout-writer.ts';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { checkLayout, collectLayoutGarbage, contentOf, type Layout, openLayout, packIndex, packManifest } from '#oci';
+import { contentOf, packIndex, packManifest } from '#oci/image';
+import { checkLayout, collectLayoutGarbage, type Layout, openLayout } from '#oci/layout';
 import { describe, listAll, pushBytes } from '../content.ts';
 
 let root: string;

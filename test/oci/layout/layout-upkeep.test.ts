@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { checkLayout, collectLayoutGarbage, type Layout, openLayout, packIndex } from '#oci';
-import { parseUnknownManifest } from '../../../src/oci/manifest.ts';
-import { thisOwner } from '../../../src/oci/owner.ts';
+import { packIndex } from '#oci/image';
+import { checkLayout, collectLayoutGarbage, type Layout, openLayout } from '#oci/layout';
+import { thisOwner } from '../../../src/core/owner.ts';
+import { parseUnknownManifest } from '../../../src/oci/image/manifest.ts';
 import { readJson } from '../../core/read-json.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes } from '../content.ts';
 

@@ -1,4 +1,5 @@
-import { openRepository, packManifest, parseReference } from '#oci';
+import { packManifest, parseReference } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { describe, inPieces, noise } from '../content.ts';
 
 /**

@@ -4,9 +4,11 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openLayout, openRepository, openStaging, packManifest, parseReference } from '#oci';
+import { packManifest, parseReference } from '#oci/image';
+import { openLayout, openStaging } from '#oci/layout';
+import { openRepository } from '#oci/transfer';
+import { thisOwner } from '../../../src/core/owner.ts';
 import { withLock } from '../../../src/oci/layout/lock.ts';
-import { thisOwner } from '../../../src/oci/owner.ts';
 import { readJson } from '../../core/read-json.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, readAll } from '../content.ts';
 import { repositoryContract } from '../contract.ts';

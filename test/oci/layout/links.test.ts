@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { collectLayoutGarbage, openLayout } from '#oci';
+import { collectLayoutGarbage, openLayout } from '#oci/layout';
 import { noise, pushArtifact, pushBytes } from '../content.ts';
 
 let base: string;

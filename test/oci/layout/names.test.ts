@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { openLayout, type Repository } from '#oci';
+import type { Repository } from '#oci/image';
+import { openLayout } from '#oci/layout';
 import { applyEdits, type LayoutIndex } from '../../../src/oci/layout/index-file.ts';
 import { cli, cliJson } from '../../cli/command-line.ts';
 import { readJson } from '../../core/read-json.ts';
@@ -166,7 +167,7 @@ test('copy --all-tags: the index is written a few times, however many tags there
   await layout.flush?.();
   const target = await openLayout(join(dir, 'out'), { create: true, durable: false });
   const writes: string[] = [];
-  const { copy, listRoots } = await import('#oci');
+  const { copy, listRoots } = await import('#oci/transfer');
   const roots = await listRoots(layout);
   const watched = new Proxy(target, {
     get: (object, key) => {

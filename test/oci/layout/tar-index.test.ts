@@ -2,7 +2,7 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { indexTar } from '../../../src/oci/tar/tar-index.ts';
+import { indexTar } from '../../../src/oci/layout/tar/tar-index.ts';
 import { type ForgedFile, forgePax, forgeTar } from '../../archive/tar-forge.ts';
 
 let scratch: string;

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { annotationKeys, type Descriptor, digestOf } from '#core';
-import { contentOf, type Repository } from '#oci';
+import { contentOf, type Repository } from '#oci/image';
 
 /** An entry of a tar, as hostile as a test wants it. */
 export interface Packed {

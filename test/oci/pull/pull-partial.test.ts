@@ -2,8 +2,10 @@ import { link, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { annotationKeys, CodedError, type Descriptor, digestOf, hexOf } from '#core';
-import { type ByteRange, contentOf, openLayout, pullFiles, type Repository, thisOwner } from '#oci';
+import { annotationKeys, CodedError, type Descriptor, digestOf, hexOf, thisOwner } from '#core';
+import { type ByteRange, contentOf, type Repository } from '#oci/image';
+import { openLayout } from '#oci/layout';
+import { pullFiles } from '#oci/transfer';
 
 const CONTENT = '0123456789';
 

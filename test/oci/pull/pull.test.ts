@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, digestOf, hexOf } from '#core';
-import { type ByteRange, contentOf, openLayout, pullFiles, type Repository } from '#oci';
+import { type ByteRange, contentOf, type Repository } from '#oci/image';
+import { openLayout } from '#oci/layout';
+import { pullFiles } from '#oci/transfer';
 
 let dir: string;
 let repository: Repository;

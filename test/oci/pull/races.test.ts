@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, digestOf } from '#core';
-import { contentOf, openLayout, pullFiles, type Repository } from '#oci';
+import { contentOf, type Repository } from '#oci/image';
+import { openLayout } from '#oci/layout';
+import { pullFiles } from '#oci/transfer';
 
 const CONTENT = '0123456789';
 

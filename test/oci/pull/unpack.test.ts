@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, digestOf } from '#core';
-import { contentOf, openLayout, pullFiles, type Repository } from '#oci';
+import { contentOf, type Repository } from '#oci/image';
+import { openLayout } from '#oci/layout';
+import { pullFiles } from '#oci/transfer';
 import { type Packed, pushFolder, pushPacked, tarOf } from './packing.ts';
 
 let dir: string;

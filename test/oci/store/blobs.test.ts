@@ -2,7 +2,7 @@ import { rm, truncate } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Digest } from '#core';
-import { openStore, type StoredRepository } from '#oci';
+import { openStore, type StoredRepository } from '#oci/store';
 import { describe, noise, readAll } from '../content.ts';
 import { streamOf, tempFolders } from './temp.ts';
 

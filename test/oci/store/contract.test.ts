@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openStore, openStoreRepository } from '#oci';
+import { openStore, openStoreRepository } from '#oci/store';
 import { noise, pushBytes } from '../content.ts';
 import { repositoryContract } from '../contract.ts';
 import { tempFolders } from './temp.ts';

@@ -2,7 +2,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { hexOf } from '#core';
-import { checkStore } from '#oci';
+import { checkStore } from '#oci/store';
 import { readJson } from '../../core/read-json.ts';
 import { listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 import { tempFolders } from './temp.ts';

@@ -2,7 +2,7 @@ import { cp, lstat, mkdir, readdir, readFile, rename, symlink, utimes } from 'no
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { collectGarbage, openStore, openStoreRepository, type Store } from '#oci';
+import { collectGarbage, openStore, openStoreRepository, type Store } from '#oci/store';
 import { noise, pushArtifact, pushBytes } from '../content.ts';
 import { streamOf, tempFolders } from './temp.ts';
 

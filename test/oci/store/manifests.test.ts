@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { type Digest, encodeCanonical, type JsonValue, mediaTypes } from '#core';
-import { openStore, type StoredRepository } from '#oci';
+import { openStore, type StoredRepository } from '#oci/store';
 import { readJson } from '../../core/read-json.ts';
 import { describe, listAll, noise } from '../content.ts';
 import { streamOf, tempFolders } from './temp.ts';

@@ -2,10 +2,10 @@ import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeKey, encodeKey } from '../../../src/oci/store/key-name.ts';
-import { KeyedLock } from '../../../src/oci/store/keyed-lock.ts';
-import { SortedFolder } from '../../../src/oci/store/sorted-folder.ts';
-import { StoreFiles } from '../../../src/oci/store/store-files.ts';
+import { decodeKey, encodeKey } from '../../../src/oci/store/disk/key-name.ts';
+import { KeyedLock } from '../../../src/oci/store/disk/keyed-lock.ts';
+import { SortedFolder } from '../../../src/oci/store/disk/sorted-folder.ts';
+import { StoreFiles } from '../../../src/oci/store/disk/store-files.ts';
 import { listAll } from '../content.ts';
 import { tempFolders } from './temp.ts';
 

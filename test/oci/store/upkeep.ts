@@ -1,7 +1,8 @@
 import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Descriptor } from '#core';
-import { checkStore, openStore, openStoreRepository, type Repository, type Store, type StoreFinding } from '#oci';
+import type { Repository } from '#oci/image';
+import { checkStore, openStore, openStoreRepository, type Store, type StoreFinding } from '#oci/store';
 import { listAll, pushArtifact } from '../content.ts';
 
 /** A store with a tagged image, its signature and the signature of that, all in `a`; and ways to look after it. */

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openStore, type Store } from '#oci';
+import { openStore, type Store } from '#oci/store';
 import { describe, noise } from '../content.ts';
 import { streamOf, tempFolders } from './temp.ts';
 

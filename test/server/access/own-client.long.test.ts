@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openRepository, parseReference } from '#oci';
+import { parseReference } from '#oci/image';
+import { openRepository } from '#oci/transfer';
 import { startServer } from '#server';
 import { repositoryContract } from '../../oci/contract.ts';
 import { serverIdentity } from '../../oci/identities.ts';

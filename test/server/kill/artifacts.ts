@@ -1,5 +1,5 @@
 import type { Descriptor } from '#core';
-import { packIndex, packManifest, type Repository } from '#oci';
+import { packIndex, packManifest, type Repository } from '#oci/image';
 import { inPieces, noise, pushArtifact, pushBytes } from '../../oci/content.ts';
 
 const MiB = 1024 * 1024;

@@ -4,17 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import {
-  type CopyReport,
-  checkFidelity,
-  checkStore,
-  copy,
-  openRepository,
-  openStoreRepository,
-  parseReference,
-  type Repository,
-  verifyContents,
-} from '#oci';
+import { parseReference, type Repository } from '#oci/image';
+import { checkStore, openStoreRepository } from '#oci/store';
+import { type CopyReport, checkFidelity, copy, openRepository, verifyContents } from '#oci/transfer';
 import { type RunningServer, startServer } from '#server';
 import { listAll } from '../../oci/content.ts';
 import { pushTree } from './artifacts.ts';

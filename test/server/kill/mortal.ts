@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { checkStore, openStore, type Store } from '#oci';
+import { checkStore, openStore, type Store } from '#oci/store';
 import { listAll } from '../../oci/content.ts';
 
 /**

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { openRepository, type PulledFile, packManifest, parseReference, pullFiles } from '#oci';
+import { packManifest, parseReference } from '#oci/image';
+import { openRepository, type PulledFile, pullFiles } from '#oci/transfer';
 import { describe, inPieces, noise, pushBytes } from '../../oci/content.ts';
 import { rounds as allRounds, Mortal, randomOf, seed } from './mortal.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { type Descriptor, mediaTypes } from '#core';
-import { packManifest } from '#oci';
+import { packManifest } from '#oci/image';
 import { readJson } from '../../core/read-json.ts';
 import { describe, noise } from '../../oci/content.ts';
 import { Ledger } from './ledger.ts';

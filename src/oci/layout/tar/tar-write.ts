@@ -1,0 +1,72 @@
+import type { ByteStream } from '#oci/image';
+
+/** A file on its way into a tar. */
+export interface TarFile {
+  readonly path: string;
+  /** Bytes of `content`, exactly. */
+  readonly size: number;
+  readonly content: ByteStream;
+}
+
+const BLOCK = 512;
+const MAX_USTAR_SIZE = 0o77777777777;
+/** A time that no reader takes for "now". */
+const MTIME = 1;
+
+/**
+ * A tar of these files in their order, the same bytes for the same files. Names and sizes beyond ustar's get a pax
+ * header: a sha512 blob's name has 141 characters, a blob may have more than 8 GiB.
+ */
+export async function* encodeLayoutTar(files: Iterable<TarFile>): ByteStream {
+  for (const { path, size, content } of files) {
+    const long = Buffer.byteLength(path) > 100;
+    if (long || size > MAX_USTAR_SIZE) {
+      const records = [
+        ...(long ? [paxRecord('path', path)] : []),
+        ...(size > MAX_USTAR_SIZE ? [paxRecord('size', String(size))] : []),
+      ];
+      const pax = Buffer.from(records.join(''));
+      yield header('pax', pax.length, 'x');
+      yield* padded(pax);
+    }
+    yield header(long ? path.slice(0, 100) : path, Math.min(size, MAX_USTAR_SIZE), '0');
+    yield* content;
+    yield new Uint8Array(padding(size));
+  }
+  yield new Uint8Array(2 * BLOCK);
+}
+
+/** One header block (POSIX.1-2017 pax, "ustar Interchange Format"); no owner, no name of one. */
+function header(path: string, size: number, type: string): Uint8Array {
+  const block = Buffer.alloc(BLOCK);
+  block.write(path, 0, 100, 'utf8');
+  block.write('0000644\0', 100);
+  block.write('0000000\0', 108);
+  block.write('0000000\0', 116);
+  block.write(`${size.toString(8).padStart(11, '0')}\0`, 124);
+  block.write(`${MTIME.toString(8).padStart(11, '0')}\0`, 136);
+  block.write('        ', 148);
+  block.write(type, 156);
+  block.write('ustar\u000000', 257);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  return block;
+}
+
+/** The length at the front counts its own digits. */
+function paxRecord(key: string, value: string): string {
+  const rest = ` ${key}=${value}\n`;
+  let length = Buffer.byteLength(rest);
+  while (String(length).length + Buffer.byteLength(rest) !== length)
+    length = String(length).length + Buffer.byteLength(rest);
+  return `${length}${rest}`;
+}
+
+function* padded(bytes: Uint8Array): Generator<Uint8Array> {
+  yield bytes;
+  yield new Uint8Array(padding(bytes.byteLength));
+}
+
+function padding(size: number): number {
+  return (BLOCK - (size % BLOCK)) % BLOCK;
+}

@@ -1,0 +1,2 @@
+export type { Credential } from './auth.ts';
+export { openRegistry, type RegistryOptions } from './open.ts';

@@ -1,0 +1,179 @@
+import { algorithmOf, CodedError, type Digest, Digester, isSystemError } from '#core';
+import { type Manifest, parseHeldManifest, successorsOf, usableInlineData } from '#oci/image';
+import { BlobFile } from './blob-file.ts';
+import { neededBy } from './manifests.ts';
+import type { Store, StoredRepository } from './store.ts';
+import { digestFiles, repositoryNames } from './walk.ts';
+
+/** Something in a store that is not as it should be. */
+export interface StoreFinding {
+  /**
+   * `missing`: named and not there; `damaged`: not what its digest says; `unreadable`: there, and this user or the disk
+   * does not let it be read; `wrongSize`: right, and named with another size; `unreachable`: there, and named by nothing.
+   */
+  readonly kind: 'missing' | 'damaged' | 'unreadable' | 'wrongSize' | 'unreachable';
+  readonly object: 'blob' | 'manifest' | 'tag' | 'referrer';
+  /** What it is about: a digest, or a tag. */
+  readonly name: string;
+  /** Absent where it is about the bytes that all repositories share. */
+  readonly repository?: string;
+  /** The manifest that names what is missing. */
+  readonly namedBy?: Digest;
+}
+
+/** How a check is watched and ended. */
+export interface CheckOptions {
+  /** Called with the number of bytes that have just been hashed. */
+  readonly onBytes?: (sizeBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads all of a store and tells what is not as it should be; nothing is changed. What is unreachable is no fault:
+ * a push under way looks like that, and garbage collection takes it in time.
+ */
+export async function* checkStore(store: Store, options: CheckOptions = {}): AsyncGenerator<StoreFinding> {
+  const sound = new Map<Digest, number>();
+  const faulty = new Map<Digest, Fault>();
+  for await (const { digest, path } of digestFiles(store.paths.blobs)) {
+    options.signal?.throwIfAborted();
+    const found = await readFileOf(path, digest, options);
+    if (typeof found === 'number') sound.set(digest, found);
+    else faulty.set(digest, found);
+  }
+  for (const [name, kind] of faulty) yield { kind, object: 'blob', name };
+  const had = new Set<Digest>();
+  for await (const name of repositoryNames(store.paths)) {
+    options.signal?.throwIfAborted();
+    const check = new RepositoryCheck(store.repository(name), sound, faulty);
+    yield* check.run();
+    for (const digest of check.had) had.add(digest);
+  }
+  for (const name of sound.keys()) if (!had.has(name)) yield { kind: 'unreachable', object: 'blob', name };
+}
+
+class RepositoryCheck {
+  /** What the repository has, by its links. */
+  readonly had = new Set<Digest>();
+  readonly #repository: StoredRepository;
+  /** Sizes of what is right, in bytes. */
+  readonly #sound: ReadonlyMap<Digest, number>;
+  readonly #faulty: ReadonlyMap<Digest, Fault>;
+  readonly #blobs = new Set<Digest>();
+  readonly #manifests = new Map<Digest, Manifest | undefined>();
+
+  constructor(repository: StoredRepository, sound: ReadonlyMap<Digest, number>, faulty: ReadonlyMap<Digest, Fault>) {
+    this.#repository = repository;
+    this.#sound = sound;
+    this.#faulty = faulty;
+  }
+
+  async *run(): AsyncGenerator<StoreFinding> {
+    const { paths } = this.#repository;
+    for await (const { digest } of digestFiles(paths.blobLinks)) this.#blobs.add(digest);
+    for await (const { digest } of digestFiles(paths.manifestLinks)) this.#manifests.set(digest, undefined);
+    for (const digest of [...this.#blobs, ...this.#manifests.keys()]) this.had.add(digest);
+    for (const digest of this.#manifests.keys()) {
+      const manifest = await this.#read(digest);
+      this.#manifests.set(digest, manifest);
+      const fault = this.#isLost(digest) ? 'missing' : (this.#faulty.get(digest) ?? 'damaged');
+      if (manifest === undefined) yield this.#finding(fault, 'manifest', digest);
+      else yield* this.#checkManifest(digest, manifest);
+    }
+    yield* this.#checkBlobs();
+    yield* this.#checkTags();
+  }
+
+  async *#checkManifest(digest: Digest, manifest: Manifest): AsyncGenerator<StoreFinding> {
+    for (const child of neededBy(manifest)) {
+      const size = this.#sound.get(child.digest) ?? child.size;
+      if (size !== child.size) yield { ...this.#finding('wrongSize', 'blob', child.digest), namedBy: digest };
+      if (this.had.has(child.digest) || usableInlineData(child) !== undefined) continue;
+      yield { ...this.#finding('missing', 'blob', child.digest), namedBy: digest };
+    }
+    const { subject } = manifest;
+    if (subject === undefined) return;
+    try {
+      if (await this.#repository.referrers.has(subject.digest, digest)) return;
+      yield { ...this.#finding('missing', 'referrer', digest), namedBy: digest };
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      yield this.#finding('damaged', 'referrer', digest);
+    }
+  }
+
+  *#checkBlobs(): Generator<StoreFinding> {
+    const named = new Set<Digest>();
+    for (const manifest of this.#manifests.values()) {
+      for (const { digest } of manifest === undefined ? [] : successorsOf(manifest)) named.add(digest);
+    }
+    for (const digest of this.#blobs) {
+      if (this.#isLost(digest)) yield this.#finding('missing', 'blob', digest);
+      else if (!named.has(digest)) yield this.#finding('unreachable', 'blob', digest);
+    }
+  }
+
+  async *#checkTags(): AsyncGenerator<StoreFinding> {
+    const { tags } = this.#repository;
+    for await (const tag of tags.all()) {
+      try {
+        const digest = await tags.read(tag);
+        if (digest !== undefined && !this.#manifests.has(digest)) yield this.#finding('missing', 'tag', tag);
+      } catch (error) {
+        if (!(error instanceof CodedError)) throw error;
+        yield this.#finding('damaged', 'tag', tag);
+      }
+    }
+  }
+
+  async #read(digest: Digest): Promise<Manifest | undefined> {
+    const { manifests } = this.#repository;
+    try {
+      const descriptor = await manifests.describe(digest);
+      const bytes = descriptor === undefined ? undefined : await manifests.read(descriptor);
+      return bytes === undefined ? undefined : parseHeldManifest(bytes, descriptor?.mediaType, digest);
+    } catch (error) {
+      if (error instanceof CodedError) return undefined;
+      throw error;
+    }
+  }
+
+  #isLost(digest: Digest): boolean {
+    return !this.#sound.has(digest) && !this.#faulty.has(digest);
+  }
+
+  #finding(kind: StoreFinding['kind'], object: StoreFinding['object'], name: string): StoreFinding {
+    return { kind, object, name, repository: this.#repository.name };
+  }
+}
+
+/** What can be wrong with bytes by themselves. */
+type Fault = 'damaged' | 'unreadable';
+
+/** The size of a file whose bytes are right, or what is wrong with it. */
+async function readFileOf(path: string, digest: Digest, options: CheckOptions): Promise<number | Fault> {
+  let size = 0;
+  const onBytes = (sizeBytes: number) => {
+    size += sizeBytes;
+    options.onBytes?.(sizeBytes);
+  };
+  try {
+    return (await hashFile(path, digest, { ...options, onBytes })) === digest ? size : 'damaged';
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (error instanceof CodedError || isSystemError(error, 'EACCES', 'EPERM', 'EIO')) return 'unreadable';
+    throw error;
+  }
+}
+
+async function hashFile(path: string, digest: Digest, { onBytes, signal }: CheckOptions): Promise<Digest | undefined> {
+  const digester = new Digester(algorithmOf(digest));
+  const blob = await BlobFile.open(path);
+  if (blob === undefined) return undefined;
+  await blob.send({ start: 0, end: blob.size - 1 }, async (piece) => {
+    signal?.throwIfAborted();
+    digester.update(piece);
+    onBytes?.(piece.byteLength);
+  });
+  return digester.digest();
+}
