@@ -1,5 +1,5 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
-import { fileError } from '#core';
+import { fileError, readPart } from '#core';
 import { ByteReader } from './byte-reader.ts';
 import { decodeGzip } from './gzip-decode.ts';
 import { type ArchiveLimits, Budget, defaultLimits } from './limits.ts';
@@ -43,9 +43,7 @@ export async function openArchive(
 }
 
 async function recognise(file: FileHandle, path: string, limits: ArchiveLimits): Promise<ArchiveReader | undefined> {
-  const head = Buffer.alloc(headBytes);
-  const { bytesRead } = await file.read(head, 0, headBytes, 0);
-  const packing = packingOf(head.subarray(0, bytesRead))?.name;
+  const packing = packingOf(await readPart(file, headBytes, 0))?.name;
   const { size } = await file.stat();
   if (packing === 'zip') return await ZipReader.open(file, path, size, limits);
   const source = tarSource(file, path, limits, packing);

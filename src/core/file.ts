@@ -111,3 +111,18 @@ function describe(error: unknown): string {
     ? `the system says ${String((error as NodeJS.ErrnoException).code)}`
     : 'cannot be read or written';
 }
+
+/**
+ * The `size` bytes of a file from `position` on; fewer only where the file ends before. One read may give less at any
+ * time (POSIX read), so that its count says nothing of the file.
+ */
+export async function readPart(file: FileHandle, size: number, position: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(size);
+  let filled = 0;
+  while (filled < size) {
+    const { bytesRead } = await file.read(bytes, filled, size - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
+}

@@ -23,7 +23,15 @@ export {
   parseDigest,
 } from './digest.ts';
 export { CodedError, type ErrorCode, type ErrorFacts, errorCodes, exitStatusOf, isCoded } from './errors.ts';
-export { fileError, isSystemError, makeFolder, syncFolder, type WriteFileOptions, writeFileDurable } from './file.ts';
+export {
+  fileError,
+  isSystemError,
+  makeFolder,
+  readPart,
+  syncFolder,
+  type WriteFileOptions,
+  writeFileDurable,
+} from './file.ts';
 export { FolderGuard, linkRefused } from './folder-guard.ts';
 export { decodeJsonString } from './json-string.ts';
 export { annotationKeys, isArtifactManifestType, isIndexType, isManifestType, mediaTypes } from './media-types.ts';

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fileError, writeFileDurable } from '#core';
+import { fileError, readPart, writeFileDurable } from '#core';
 
 let dir: string;
 beforeEach(async () => {
@@ -53,4 +53,16 @@ test.each([
 ])('fileError: %s becomes %s, names the path and says what to do', (system, code) => {
   const error = fileError(Object.assign(new Error('x'), { code: system }), '/some/file');
   expect(error).toMatchObject({ code, message: expect.stringContaining('/some/file'), hint: expect.any(String) });
+});
+
+test('readPart: reads that end early are gone on with; the end of the file is the end', async () => {
+  await writeFile(join(dir, 'file'), '0123456789');
+  await using file = await open(join(dir, 'file'));
+  const { read } = file;
+  // One byte at a time, as a file system may answer.
+  file.read = ((bytes: Buffer, offset: number, _: number, position: number) =>
+    Reflect.apply(read, file, [bytes, offset, 1, position])) as typeof file.read;
+  expect((await readPart(file, 4, 0)).toString()).toBe('0123');
+  expect((await readPart(file, 4, 8)).toString()).toBe('89');
+  expect((await readPart(file, 4, 10)).toString()).toBe('');
 });

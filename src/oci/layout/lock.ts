@@ -11,6 +11,7 @@ import {
   isSystemError,
   linkRefused,
   pause,
+  readPart,
   thisOwner,
 } from '#core';
 
@@ -140,8 +141,7 @@ async function readHolder(path: string): Promise<string | undefined> {
   try {
     await using file = await open(path, READ_FLAGS);
     if (!(await file.stat()).isFile()) throw notFile(path);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_HOLDER), 0, MAX_HOLDER, 0);
-    return buffer.toString('latin1', 0, bytesRead);
+    return (await readPart(file, MAX_HOLDER, 0)).toString('latin1');
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
     if (isSystemError(error, 'ELOOP')) throw linkRefused(path);

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CodedError, fileError, isSystemError } from '#core';
+import { CodedError, fileError, isSystemError, readPart } from '#core';
 import type { ByteRange, ByteStream } from '#oci/image';
 import { type LayoutFiles, readError, readFileRange } from './files.ts';
 import { compressionOf, indexTar, signatureBytes, type TarOptions, type TarPlace } from './tar.ts';
@@ -116,8 +116,7 @@ export async function isCompressedFile(path: string): Promise<boolean> {
     return false;
   }
   try {
-    const { buffer } = await file.read(Buffer.alloc(signatureBytes), 0, signatureBytes, 0);
-    return compressionOf(buffer) !== undefined;
+    return compressionOf(await readPart(file, signatureBytes, 0)) !== undefined;
   } finally {
     await file.close();
   }

@@ -1,5 +1,5 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { CodedError, fileError } from '#core';
+import { CodedError, fileError, readPart } from '#core';
 import { costOf, parseHtpasswd } from './htpasswd.ts';
 
 /** The users of a file. */
@@ -58,9 +58,9 @@ export class HtpasswdFile {
     let file: FileHandle | undefined;
     try {
       file = await open(this.#path, 'r');
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(MOST_BYTES + 1));
-      if (bytesRead <= MOST_BYTES) {
-        const hashes = parseHtpasswd(buffer.toString('utf8', 0, bytesRead), this.#path);
+      const bytes = await readPart(file, MOST_BYTES + 1, 0);
+      if (bytes.byteLength <= MOST_BYTES) {
+        const hashes = parseHtpasswd(bytes.toString('utf8'), this.#path);
         const highestCost = hashes.values().reduce((highest, hash) => Math.max(highest, costOf(hash)), 0);
         return { hashes, highestCost };
       }

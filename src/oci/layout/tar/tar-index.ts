@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { CodedError, trimEndOf } from '#core';
+import { CodedError, readPart, trimEndOf } from '#core';
 
 /** Where a file's content lies in a tar, in bytes. */
 export interface TarPlace {
@@ -71,8 +71,8 @@ function follow(
 }
 
 async function isCompressed(file: FileHandle): Promise<boolean> {
-  const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-  return buffer.readUInt16BE(0) === 0x1f8b || buffer.readUInt32BE(0) === 0x28b52ffd;
+  const start = Buffer.concat([await readPart(file, 4, 0)], 4);
+  return start.readUInt16BE(0) === 0x1f8b || start.readUInt32BE(0) === 0x28b52ffd;
 }
 
 /** What a header says that goes before that of a file. */
@@ -176,9 +176,9 @@ class TarScan {
   }
 
   async #read(offset: number, length: number): Promise<Uint8Array> {
-    const { bytesRead, buffer } = await this.#file.read(Buffer.alloc(length), 0, length, offset);
-    if (bytesRead !== length) throw invalid(this.#name, 'ends inside a file');
-    return buffer;
+    const bytes = await readPart(this.#file, length, offset);
+    if (bytes.byteLength !== length) throw invalid(this.#name, 'ends inside a file');
+    return bytes;
   }
 
   /** A symbolic link is relative to its folder, a hard link to the tar. */
