@@ -199,7 +199,7 @@ export class Intake {
 
 function tooManyWithheld({ path }: Source): CodedError {
   return new CodedError('ERR_EXPORT_TOO_LARGE', `${path}: more than ${MAX_WITHHELD} records are invalid`, {
-    hint: 'check that this is a source of OSV or OpenVEX records; a bundle lists no more withheld ones',
+    hint: `check that this is a source of ${formatTitles} records; a bundle lists no more withheld ones`,
     details: { source: path },
   });
 }

@@ -166,3 +166,20 @@ async function listInIndex({ mediaType, digest, size }: Descriptor): Promise<voi
   index.manifests.unshift({ mediaType, digest, size });
   await writeFile(path, JSON.stringify(index));
 }
+
+test.each(['https://example.org/context', 'https://openvex.dev/ns/v0.2.0'])(
+  'an OSV record with the member "@context" of other formats is exported and verified: %s',
+  async (context) => {
+    const records = [advisory('GO-2026-0001', { '@context': context }), advisory('GO-2026-0002')];
+    await forge(scene, layout, requestFor(await scene.source(records)), party);
+    expect((await verify()).records).toEqual({ kept: 2, withheld: 0 });
+  },
+);
+
+test('an invalid OSV record with a "@context" is refused, not passed over', async () => {
+  const source = await scene.source([advisory('GO-2026-0001', { '@context': 'x', modified: 'never' })]);
+  await expect(forge(scene, layout, requestFor(source), party)).rejects.toMatchObject({
+    code: 'ERR_EXPORT_RECORD_INVALID',
+    message: expect.stringContaining('record GO-2026-0001'),
+  });
+});

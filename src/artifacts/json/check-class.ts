@@ -61,10 +61,10 @@ export class ClassCheck {
 
   #takeRecord(line: Uint8Array, path: string): void {
     const place = `${path}: record ${this.#count - (this.#starts.at(-1) ?? 0) + 1}`;
-    const { value, bytes } = this.#reader.read(line, place, { keepNumbers: true });
-    if (Buffer.compare(bytes, line) !== 0) throw this.#mismatch(place, 'not in canonical form');
+    const json = this.#reader.read(line, place, { keepNumbers: true });
+    if (Buffer.compare(json.bytes, line) !== 0) throw this.#mismatch(place, 'not in canonical form');
     const hex = hexOf(digestOf(line));
-    const key = recordKeyOf(this.#class, value, hex);
+    const key = recordKeyOf(this.#class, json, hex);
     if (key === undefined) throw this.#mismatch(place, `not a record of ${this.#class} that has a key`);
     if (this.#count > 0 && compareText(this.#lastKey, key) >= 0) {
       throw this.#mismatch(place, `${JSON.stringify(key)} after ${JSON.stringify(this.#lastKey)}: not in byte order`);

@@ -11,7 +11,7 @@ export interface RecordFormat {
   readonly title: string;
   readonly class: RecordClass;
   readonly schema: ObjectCheck;
-  /** Whether an object means to be of this format, valid or not. No object looks like two. */
+  /** Whether an object that is valid in no format means to be of this one. Formats later in the list are asked first. */
   looksLike(value: JsonObject): boolean;
   /** The key of a valid record, from its members and the hex SHA-256 of its canonical bytes. Unique within the class. */
   keyOf(found: Found, hex: string): string;

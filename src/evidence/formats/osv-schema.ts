@@ -130,10 +130,7 @@ export const osvRecord = new ObjectCheck(members, { required: COMMON, open: true
 
 const SIGNS = ['id', 'modified', 'schema_version', 'affected', 'published', 'withdrawn', 'aliases'] as const;
 
-/**
- * Whether an object means to be an OSV record, valid or not: it has at least two of the members that mark one, and no
- * `@context`, by which other formats say what they are.
- */
+/** Whether an object means to be an OSV record, valid or not: it has at least two of the members that mark one. */
 export function looksLikeOsv(value: JsonObject): boolean {
-  return !Object.hasOwn(value, '@context') && SIGNS.filter((name) => Object.hasOwn(value, name)).length >= 2;
+  return SIGNS.filter((name) => Object.hasOwn(value, name)).length >= 2;
 }

@@ -1,4 +1,4 @@
-import type { CanonicalJson, JsonValue } from '#core';
+import type { CanonicalJson, JsonObject, JsonValue } from '#core';
 import type { RecordClass } from '../record.ts';
 import { Cursor } from './cursor.ts';
 import type { Fault } from './fault.ts';
@@ -35,18 +35,19 @@ function check({ schema }: RecordFormat, { bytes }: CanonicalJson): Fault | unde
 }
 
 function looksLike(value: JsonValue): RecordFormat | undefined {
-  return isObject(value) ? formats.find((format) => format.looksLike(value)) : undefined;
+  return isObject(value) ? formats.findLast((format) => format.looksLike(value)) : undefined;
 }
 
 /**
- * The key of a record of a class, by the rule of its format.
+ * The key of a record of a class, by the rule of the format that it was collected in.
  *
  * @param hex SHA-256 of its canonical bytes
- * @returns undefined for what looks like no format of the class, and where nothing in it could name it
+ * @returns undefined for what is of no format of the class, and where nothing in it could name it
  */
-export function recordKeyOf(recordClass: RecordClass, value: JsonValue, hex: string): string | undefined {
-  const format = looksLike(value);
-  return format?.class === recordClass && isObject(value) ? format.keyOfInvalid(value, hex) : undefined;
+export function recordKeyOf(recordClass: RecordClass, json: CanonicalJson, hex: string): string | undefined {
+  const { format, fault } = recognise(json) ?? {};
+  if (format?.class !== recordClass) return undefined;
+  return fault === undefined ? format.keyOf(format.schema, hex) : format.keyOfInvalid(json.value as JsonObject, hex);
 }
 
 /** A member of a record that departs from its format, and that readers leave out. */

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { CodedError, readPart, trimEndOf } from '#core';
+import { compressionOf, signatureBytes } from './decompress.ts';
 
 /** Where a file's content lies in a tar, in bytes. */
 export interface TarPlace {
@@ -71,8 +72,8 @@ function follow(
 }
 
 async function isCompressed(file: FileHandle): Promise<boolean> {
-  const start = Buffer.concat([await readPart(file, 4, 0)], 4);
-  return start.readUInt16BE(0) === 0x1f8b || start.readUInt32BE(0) === 0x28b52ffd;
+  const compression = compressionOf(await readPart(file, signatureBytes, 0));
+  return compression === 'gzip' || compression === 'zstd';
 }
 
 /** What a header says that goes before that of a file. */
