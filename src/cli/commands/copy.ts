@@ -81,7 +81,7 @@ export function copyCommand(command: Command, io: Io): void {
 
 async function runCopy(io: Io, from: string, to: string, options: CopyCommandOptions): Promise<void> {
   const [sourceReference, targetReference] = [parseReference(from), parseReference(to)];
-  const selection = selectionOf(options);
+  const selection = await selectionOf(options);
   if (selection.allTags) {
     for (const reference of [sourceReference, targetReference]) requireNoTag(reference, '--all-tags');
   }

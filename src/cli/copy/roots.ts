@@ -35,9 +35,9 @@ export interface Selection {
 }
 
 /** @throws CodedError ERR_EXPORT_USAGE */
-export function selectionOf(options: SelectionOptions): Selection {
+export async function selectionOf(options: SelectionOptions): Promise<Selection> {
   const { allTags, platform } = options;
-  const filter = tagFilterOf(options);
+  const filter = await tagFilterOf(options);
   if (filter !== undefined && !allTags) {
     throw new CodedError('ERR_EXPORT_USAGE', '--include, --exclude and --semver can only be used with --all-tags', {
       hint: 'add --all-tags, or omit them',
