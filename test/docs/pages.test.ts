@@ -45,11 +45,13 @@ test('every example of a document conforms to its schema', () => {
 });
 
 test('every decision is short, dated, and says what is given up', () => {
-  const decisions = listPages('docs/adr/*.md');
+  const decisions = listPages('docs/adr/0*.md');
   expect(decisions.map((page) => basename(page).slice(0, 4))).toEqual(
     decisions.map((_, i) => String(i + 1).padStart(4, '0')),
   );
+  const index = readPage('docs/adr/README.md');
   for (const page of decisions) {
+    expect(index).toContain(`[${/^# \d+\. (.*)$/m.exec(readPage(page))?.[1]}](${basename(page)})`);
     const text = readPage(page);
     expect(text.split('\n').length - 1, page).toBeLessThanOrEqual(60);
     expect(text, page).toMatch(new RegExp(`^# ${Number(basename(page).slice(0, 4))}\\. .+\n\n\\w+, 20\\d\\d-\\d\\d`));

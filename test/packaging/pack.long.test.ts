@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -54,18 +54,35 @@ test('export-center runs an export of the sample that it brings', async () => {
   expect(await readdir(join(app, 'out'))).toEqual(expect.arrayContaining(['blobs', 'index.json', 'oci-layout']));
 }, 180_000);
 
-test('the rooms can be imported, with their types', async () => {
+test('the entries can be imported, with their types; what is behind them cannot', async () => {
   const lines = [
     "import { type Digest, parseDigest } from 'export-center/core';",
+    "import { type ExportReport, profiles } from 'export-center';",
+    "import { parseReference } from 'export-center/oci/image';",
+    "import { openRepository } from 'export-center/oci/transfer';",
+    "import { startServer } from 'export-center/server';",
+    "import { createSigner } from 'export-center/signing';",
     "const digest: Digest = parseDigest('sha256:' + '0'.repeat(64));",
     '// @ts-expect-error a digest is no number, which the compiler knows only if it finds the types',
     'const number: number = digest;',
-    'console.log(typeof number);',
+    'export type Report = ExportReport;',
+    'const functions = [parseReference, openRepository, startServer, createSigner];',
+    'console.log(typeof number, profiles.length > 1, functions.every((each) => typeof each === "function"));',
+    "await import('export-center/evidence' as string).catch((error) => console.log(error.code));",
   ];
   await writeFile(join(app, 'use.mts'), lines.join('\n'));
   const flags = ['--module', 'nodenext', '--strict', '--skipLibCheck', '--target', 'es2024', '--types', 'node'];
   const typeRoots = join(root, 'node_modules/@types');
   await run(join(root, 'node_modules/.bin/tsc'), [...flags, '--typeRoots', typeRoots, 'use.mts'], { cwd: app });
   const { stdout } = await run(process.execPath, ['use.mjs'], { cwd: app });
-  expect(stdout).toBe('string\n');
+  expect(stdout).toBe('string true true\nERR_PACKAGE_PATH_NOT_EXPORTED\n');
+}, 180_000);
+
+test('the example of the library publishes and verifies', async () => {
+  const examples = join(app, 'node_modules/export-center/examples');
+  await copyFile(join(examples, 'library/publish.mjs'), join(app, 'publish.mjs'));
+  const { stdout } = await run(process.execPath, ['publish.mjs', join(examples, 'evidence'), 'published'], {
+    cwd: app,
+  });
+  expect(stdout).toMatch(/^oci:published:latest@sha256:[0-9a-f]{64}: \d+ records, \d+ layers verified\n$/);
 }, 180_000);
