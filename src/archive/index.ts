@@ -1,4 +1,5 @@
 export { assertCodecs, codecVersions } from './codec-check.ts';
+export { compressionOf, decompressed, signatureBytes } from './decompress.ts';
 export { decodeGzip } from './gzip-decode.ts';
 export { encodeGzip } from './gzip-encode.ts';
 export { decodeFramedGzip } from './gzip-members.ts';

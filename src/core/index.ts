@@ -33,6 +33,7 @@ export {
   writeFileDurable,
 } from './file.ts';
 export { FolderGuard, linkRefused } from './folder-guard.ts';
+export { compileGlob } from './glob.ts';
 export { decodeJsonString } from './json-string.ts';
 export { annotationKeys, isArtifactManifestType, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
 export { parseKnownJson } from './native-json.ts';

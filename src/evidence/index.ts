@@ -13,7 +13,6 @@ export type {
   WithheldRecord,
 } from './record.ts';
 export { compilePackageFilter, type PackageFilter } from './select/compile.ts';
-export { compileGlob } from './select/glob.ts';
 export { type Clause, clauses, parseSelector, type Selector } from './select/selector.ts';
 export { type CvssVectors, cvssOfAdvisory, severityOfAdvisory } from './severity.ts';
 export { type Severity, severities } from './subject.ts';

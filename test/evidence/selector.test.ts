@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Instant, JsonObject } from '#core';
 import { clauses, parseSelector, type Selector } from '#evidence';
+import { compileGlob } from '../../src/core/glob.ts';
 import { subjectOfOsv } from '../../src/evidence/formats/osv-subject.ts';
 import { compileSelector } from '../../src/evidence/select/compile.ts';
-import { compileGlob } from '../../src/evidence/select/glob.ts';
 
 describe('parseSelector', () => {
   test('normalises: byte order, once each, OSV spelling of ecosystems, times in UTC', () => {

@@ -37,7 +37,7 @@ export interface Selection {
 /** @throws CodedError ERR_EXPORT_USAGE */
 export async function selectionOf(options: SelectionOptions): Promise<Selection> {
   const { allTags, platform } = options;
-  const filter = await tagFilterOf(options);
+  const filter = tagFilterOf(options);
   if (filter !== undefined && !allTags) {
     throw new CodedError('ERR_EXPORT_USAGE', '--include, --exclude and --semver can only be used with --all-tags', {
       hint: 'add --all-tags, or omit them',

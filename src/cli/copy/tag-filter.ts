@@ -1,4 +1,4 @@
-import { CodedError } from '#core';
+import { CodedError, compileGlob } from '#core';
 import { isInRange, parseSemanticVersion, parseSemverRange } from './semver-range.ts';
 
 /** Which of a repository's tags are wanted, as the options spell it. */
@@ -18,12 +18,9 @@ const DIGEST_TAG = /^sha(?:256|512)-[0-9a-f]{64}/;
  * @returns undefined where all are
  * @throws CodedError ERR_EXPORT_USAGE for a range of another form
  */
-export async function tagFilterOf(options: TagFilterOptions): Promise<((tag: string) => boolean) | undefined> {
-  const { include = [], exclude = [], semver } = options;
-  if (include.length === 0 && exclude.length === 0 && semver === undefined) return undefined;
-  // Most copies have no filter, and start the sooner without all of evidence.
-  const { compileGlob } = await import('#evidence');
-  const [included, excluded] = [include.map(compileGlob), exclude.map(compileGlob)];
+export function tagFilterOf({ include, exclude, semver }: TagFilterOptions): ((tag: string) => boolean) | undefined {
+  const [included, excluded] = [(include ?? []).map(compileGlob), (exclude ?? []).map(compileGlob)];
+  if (included.length === 0 && excluded.length === 0 && semver === undefined) return undefined;
   const range = semver === undefined ? undefined : parseSemverRange(semver);
   if (semver !== undefined && range === undefined) {
     throw new CodedError('ERR_EXPORT_USAGE', `--semver ${JSON.stringify(semver.slice(0, 200))}: not a version range`, {

@@ -1,8 +1,7 @@
-import { compareInstants, type Instant } from '#core';
+import { compareInstants, compileGlob, type Instant } from '#core';
 import { canonicalPypiName } from '#versions';
 import { type AffectedPackage, type Subject, severities } from '../subject.ts';
 import { isInEcosystem } from './ecosystems.ts';
-import { compileGlob } from './glob.ts';
 import { type Clause, clauses, type Selector } from './selector.ts';
 
 /** What a selector says of a record: the clause that leaves it out, `kept`, or `unscored`, which is kept too. */

@@ -1,10 +1,11 @@
 import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compressionOf, signatureBytes } from '#archive';
 import { CodedError, fileError, isSystemError, readPart } from '#core';
 import type { ByteRange, ByteStream } from '#oci/image';
 import { type LayoutFiles, readError, readFileRange } from './files.ts';
-import { compressionOf, indexTar, signatureBytes, type TarOptions, type TarPlace } from './tar.ts';
+import { indexTar, type TarOptions, type TarPlace } from './tar.ts';
 
 /** The files in a tar. Close it when done. */
 export class TarFiles implements LayoutFiles {

@@ -1,6 +1,6 @@
 import { isRegistryReference, type LayoutReference, type Reference, type Repository } from '#oci/image';
 import { type ArchiveOptions, openArchive, openDocker, openLayout } from '#oci/layout';
-import { openRegistry, type RegistryOptions } from '#oci/registry';
+import type { RegistryOptions } from '#oci/registry';
 
 /** How any repository is opened; what does not concern its kind is ignored. */
 export interface OpenOptions extends RegistryOptions, ArchiveOptions {}
@@ -19,7 +19,11 @@ const LOCAL: Readonly<Record<LayoutReference['kind'], (path: string, options: Ar
  * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_LAYOUT_INVALID for layouts and archives
  */
 export async function openRepository(reference: Reference, options: OpenOptions = {}): Promise<Repository> {
-  if (isRegistryReference(reference)) return openRegistry(reference, options);
+  if (isRegistryReference(reference)) {
+    // A client of registries is the larger half of what a run between layouts would have to load.
+    const { openRegistry } = await import('#oci/registry');
+    return openRegistry(reference, options);
+  }
   const { kind, path, repository } = reference;
   return LOCAL[kind](path, { ...options, repository });
 }

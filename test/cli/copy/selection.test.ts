@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { compileGlob } from '#evidence';
+import { compileGlob } from '#core';
 import { packIndex, packManifest } from '#oci/image';
 import { type Layout, openLayout } from '#oci/layout';
 import { isInRange, parseSemanticVersion, parseSemverRange } from '../../../src/cli/copy/semver-range.ts';

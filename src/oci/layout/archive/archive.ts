@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { lstat, readdir, rename, rm, unlink } from 'node:fs/promises';
 
 import { basename, dirname, join, resolve } from 'node:path';
+import { decompressed } from '#archive';
 import {
   CodedError,
   type Descriptor,
@@ -25,7 +26,6 @@ import { type Layout, type LayoutOptions, openStaging } from '../layout.ts';
 import { withLock } from '../lock.ts';
 import { PendingIndex } from '../pending-index.ts';
 import { LayoutReader, ReadOnlyRepository, ReadRepository, readOnly } from '../reader.ts';
-import { decompressed } from '../tar.ts';
 import { isCompressedFile, noFile, TarFiles } from '../tar-files.ts';
 import { ArchiveFiles } from './archive-files.ts';
 

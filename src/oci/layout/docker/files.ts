@@ -1,3 +1,4 @@
+import { compressionOf, decompressed, signatureBytes } from '#archive';
 import {
   algorithmOf,
   CodedError,
@@ -16,7 +17,6 @@ import { collect, describeBytes, packManifest } from '#oci/image';
 import { blobPath, type LayoutFiles } from '../files.ts';
 import { encodeLayoutIndex } from '../index-file.ts';
 import { indexPath, layoutMarker } from '../index-source.ts';
-import { compressionOf, decompressed, signatureBytes } from '../tar.ts';
 import type { TarFiles } from '../tar-files.ts';
 import { type DockerImage, dockerInvalid, dockerManifestPath, parseDockerManifest } from './manifest.ts';
 

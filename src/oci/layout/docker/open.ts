@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
+import { decompressed } from '#archive';
 import { CodedError } from '#core';
 import type { Repository } from '#oci/image';
 import { IndexSource, isLayout } from '../index-source.ts';
 import { LayoutReader, ReadOnlyRepository, readOnly } from '../reader.ts';
-import { decompressed } from '../tar.ts';
 import { isCompressedFile, TarFiles } from '../tar-files.ts';
 import { layoutOfDocker } from './files.ts';
 import { dockerManifestPath } from './manifest.ts';

@@ -105,3 +105,15 @@ function inTheWay(path: string): CodedError {
     details: { path },
   });
 }
+
+/** Runs `work` in a folder below another one, made if missing; no link is followed on the way. */
+export async function inFolder<T>(
+  root: OutputFolder,
+  path: string,
+  work: (folder: OutputFolder) => Promise<T>,
+): Promise<T> {
+  await using open = new AsyncDisposableStack();
+  let folder = root;
+  for (const part of path === '' ? [] : path.split('/')) folder = open.use(await folder.enter(part));
+  return await work(folder);
+}

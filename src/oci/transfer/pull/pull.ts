@@ -1,11 +1,10 @@
 import { CodedError, type Descriptor, fileError, isCoded } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
 import { digestOfFile } from './existing.ts';
-import { OutputFolder } from './output-folder.ts';
+import { inFolder, OutputFolder } from './output-folder.ts';
 import { Leftovers, PartialFile } from './partial.ts';
 import type { Places } from './places.ts';
 import { listTitled, type TitledLayer, type TitleOptions } from './titles.ts';
-import { inFolder, unpackFolder } from './unpack.ts';
 
 /** How a pull is watched and stopped, and what it takes. */
 export interface PullOptions extends OperationOptions, TitleOptions {
@@ -75,6 +74,8 @@ async function pullLayer(
       if (isFolder) {
         const files = { count: 0 };
         await fetch(async (partial) => {
+          // Few artifacts hold a packed folder, and most runs start the sooner without what one needs.
+          const { unpackFolder } = await import('./unpack.ts');
           files.count = await unpackFolder(partial, layer, title, output, options.signal);
           await partial.end(false);
         });

@@ -1,8 +1,7 @@
-import { type ArchiveLimits, decodeTarTree, type TarFile } from '#archive';
+import { type ArchiveLimits, decodeTarTree, decompressed, type TarFile } from '#archive';
 import { algorithmOf, annotationKeys, CodedError, type Descriptor, Digester, isDigest } from '#core';
-import { decompressed } from '#oci/layout';
 import { digestOfFile } from './existing.ts';
-import type { OutputFolder } from './output-folder.ts';
+import { inFolder, type OutputFolder } from './output-folder.ts';
 import { type Leftovers, PartialFile } from './partial.ts';
 import type { Places } from './places.ts';
 
@@ -114,18 +113,6 @@ async function layDown(
     await leftovers.remove(folder, descriptor);
     await folder.check();
   });
-}
-
-/** Runs `work` in a folder below another one, made if missing; no link is followed on the way. */
-export async function inFolder<T>(
-  root: OutputFolder,
-  path: string,
-  work: (folder: OutputFolder) => Promise<T>,
-): Promise<T> {
-  await using open = new AsyncDisposableStack();
-  let folder = root;
-  for (const part of path === '' ? [] : path.split('/')) folder = open.use(await folder.enter(part));
-  return await work(folder);
 }
 
 /** Entries are named from the folder that it was packed in, so that they begin with its title. */

@@ -1,6 +1,8 @@
-import { type ArchiveLimits, decodeGzip, decodeZstd, type Packing, packingOf } from '#archive';
 import { CodedError } from '#core';
-import type { ByteStream } from '#oci/image';
+import { decodeGzip } from './gzip-decode.ts';
+import type { ArchiveLimits } from './limits.ts';
+import { type Packing, packingOf } from './magic.ts';
+import { decodeZstd } from './zstd-decode.ts';
 
 /** How much of a file says how it is compressed. */
 export const signatureBytes = 10;
@@ -26,7 +28,7 @@ export async function* decompressed(
   chunks: AsyncIterable<Uint8Array | string>,
   name: string,
   limits?: Partial<ArchiveLimits>,
-): ByteStream {
+): AsyncGenerator<Uint8Array> {
   const iterator = asBytes(chunks)[Symbol.asyncIterator]();
   try {
     let start: Uint8Array = new Uint8Array(0);
@@ -46,12 +48,12 @@ export async function* decompressed(
   }
 }
 
-async function* following(start: Uint8Array, rest: AsyncIterator<Uint8Array>): ByteStream {
+async function* following(start: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
   if (start.byteLength > 0) yield start;
   for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
 
-async function* asBytes(chunks: AsyncIterable<Uint8Array | string>): ByteStream {
+async function* asBytes(chunks: AsyncIterable<Uint8Array | string>): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
 }
 
