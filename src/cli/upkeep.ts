@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { CodedError, fileError, isSystemError } from '#core';
 import { parseReference } from '#oci/image';
-import { openStore, type Store } from '#oci/store';
+import { type DiskStore, openStore } from '#oci/store';
 
 /** Something that fsck and gc look after: a layout, or one tenant's registry store. */
 export type Place =
   | { readonly kind: 'layout'; readonly name: string; readonly root: string }
-  | { readonly kind: 'store'; readonly name: string; readonly store: Store };
+  | { readonly kind: 'store'; readonly name: string; readonly store: DiskStore };
 
 /** Where a command is to look. */
 export interface PlaceOptions {

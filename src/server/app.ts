@@ -1,6 +1,6 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
-import type { Store } from '#oci/store';
+import type { RegistryStore } from '#oci/store';
 import { type Access, addGuard } from './access/guard.ts';
 import { API_VERSION, type RegistryApp, type RegistryContext, type RegistryEnv } from './context.ts';
 import { type LimitOptions, Limits } from './limits.ts';
@@ -16,7 +16,7 @@ import { addUploadRoutes } from './routes/uploads.ts';
 
 /** What the app serves and allows. */
 export interface AppOptions {
-  readonly store: Store;
+  readonly store: RegistryStore;
   /** Who may do what of it; everybody everything unless told. */
   readonly access?: Access;
   /** Refuses all writes and deletes; false unless told. */

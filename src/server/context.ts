@@ -1,11 +1,11 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
-import type { Store } from '#oci/store';
+import type { RegistryStore } from '#oci/store';
 import type { Limits } from './limits.ts';
 
 /** What the routes work with. */
 export interface RegistryContext {
-  readonly store: Store;
+  readonly store: RegistryStore;
   /** Nothing may be written or deleted. */
   readonly readOnly: boolean;
   /** Manifests, tags and blobs may be deleted. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type ByteRange, collect } from '#oci/image';
-import type { BlobFile } from '#oci/store';
+import type { StoredBlob } from '#oci/store';
 import { API_VERSION, type RegistryContext, type RegistryRequest, socketsOf } from './context.ts';
 import { holdAnswer } from './hold.ts';
 import { Outlet } from './outlet.ts';
@@ -22,7 +22,7 @@ export interface BlobAnswer {
 export async function sendBlob(
   c: RegistryRequest,
   context: RegistryContext,
-  blob: BlobFile,
+  blob: StoredBlob,
   answer: BlobAnswer,
 ): Promise<Response> {
   const { status, headers, range } = answer;
@@ -45,7 +45,7 @@ export async function sendBlob(
   return RESPONSE_ALREADY_SENT;
 }
 
-async function pump(blob: BlobFile, range: ByteRange, outgoing: ServerResponse, memory: SendShare): Promise<void> {
+async function pump(blob: StoredBlob, range: ByteRange, outgoing: ServerResponse, memory: SendShare): Promise<void> {
   const pace = new Pace();
   using outlet = new Outlet(outgoing);
   try {
@@ -53,7 +53,8 @@ async function pump(blob: BlobFile, range: ByteRange, outgoing: ServerResponse, 
       await pace.wait(() => outlet.write(piece));
       pace.moved(piece.byteLength);
     };
-    await blob.send(range, write, memory);
+    if (blob.send !== undefined) await blob.send(range, write, memory);
+    else for await (const chunk of blob.read(range)) await write(chunk);
     outgoing.end();
   } catch {
     // The head is out: all that is left to tell the client is that the body ends here, short.

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
 import { CodedError, isCoded } from '#core';
-import { openStore, type Store, type StoreOptions } from '#oci/store';
+import { openStore, type RegistryStore, type StoreOptions } from '#oci/store';
 import type { Access } from './access/guard.ts';
 import { Logins } from './access/logins.ts';
 import { createApp } from './app.ts';
@@ -50,7 +50,7 @@ export interface RunningServer {
   readonly port: number;
   readonly readOnly: boolean;
   /** What is served, for those in this process who write to it without the network. */
-  readonly store: Store;
+  readonly store: RegistryStore;
   /** `HOST:PORT` as a client writes it. */
   readonly address: string;
   /** `http://HOST:PORT`, or https. */
@@ -115,7 +115,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
  * @returns with it what an operator must be told of the disk
  * @throws CodedError ERR_EXPORT_NOT_WRITABLE where no push could succeed
  */
-async function openWritable(root: string, options: StoreOptions): Promise<{ store: Store; faults: string[] }> {
+async function openWritable(root: string, options: StoreOptions): Promise<{ store: RegistryStore; faults: string[] }> {
   try {
     const store = await openStore(root, options);
     const full = options.readOnly === true ? undefined : await fullDisk(store);
@@ -130,7 +130,7 @@ async function openWritable(root: string, options: StoreOptions): Promise<{ stor
   }
 }
 
-async function fullDisk(store: Store): Promise<string | undefined> {
+async function fullDisk(store: RegistryStore): Promise<string | undefined> {
   try {
     await store.checkWritable();
     return undefined;

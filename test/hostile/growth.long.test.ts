@@ -11,7 +11,7 @@ import { parseVector } from '../../src/evidence/cvss/vector.ts';
 import { parseChallenges } from '../../src/oci/registry/auth/challenge.ts';
 import { nextLink, parseRetryAfter, parseWarnings } from '../../src/oci/registry/headers.ts';
 import { redactUrl } from '../../src/oci/registry/origin.ts';
-import { parseRepositoryName, parseTag } from '../../src/oci/store/disk/names.ts';
+import { parseRepositoryName, parseTag } from '../../src/oci/store/names.ts';
 import { isPartialName } from '../../src/oci/transfer/pull/partial.ts';
 import { networkOf } from '../../src/server/access/client-address.ts';
 import { parseCredentials } from '../../src/server/access/credentials.ts';

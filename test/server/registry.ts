@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { type Descriptor, mediaTypes } from '#core';
 import { packManifest } from '#oci/image';
-import { openStore, type Store } from '#oci/store';
+import { type DiskStore, openStore } from '#oci/store';
 import { createApp } from '#server';
 import { readJson } from '../core/read-json.ts';
 import { describe } from '../oci/content.ts';
 
 /** An app over an empty store, called without a socket. */
 export interface TestRegistry {
-  readonly store: Store;
+  readonly store: DiskStore;
   request(path: string, init?: RequestInit): Promise<Response>;
   /** The same store behind an app with other options. */
   withOptions(options: Omit<Parameters<typeof createApp>[0], 'store'>): Pick<TestRegistry, 'request'>;
@@ -32,7 +32,7 @@ interface ImageParts {
 /** A registry per test. */
 export function testRegistry(): TestRegistry {
   let root: string;
-  let store: Store;
+  let store: DiskStore;
   let app: ReturnType<typeof createApp>;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'registry-test-'));

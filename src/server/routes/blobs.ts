@@ -1,4 +1,4 @@
-import type { BlobFile } from '#oci/store';
+import type { StoredBlob } from '#oci/store';
 import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
 import { RegistryProblem, refusal } from '../problem.ts';
 import { parseRange } from '../range.ts';
@@ -51,7 +51,7 @@ export function addBlobRoutes(app: RegistryApp, context: RegistryContext): void 
 async function sendRange(
   c: RegistryRequest,
   context: RegistryContext,
-  blob: BlobFile,
+  blob: StoredBlob,
   headers: Record<string, string>,
 ): Promise<Response> {
   const { size } = blob;

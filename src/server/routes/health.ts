@@ -1,4 +1,4 @@
-import type { Store } from '#oci/store';
+import type { RegistryStore } from '#oci/store';
 import type { RegistryApp, RegistryContext } from '../context.ts';
 
 /** So often at most the store is asked: anybody may ask us. */
@@ -21,7 +21,7 @@ export function addHealthRoutes(app: RegistryApp, { store, readOnly }: RegistryC
   });
 }
 
-async function isWritable(store: Store): Promise<boolean> {
+async function isWritable(store: RegistryStore): Promise<boolean> {
   return await store.checkWritable().then(
     () => true,
     () => false,

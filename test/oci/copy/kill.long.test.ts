@@ -8,6 +8,7 @@ import { checkLayout, openLayout } from '#oci/layout';
 import { checkStore, openStoreRepository } from '#oci/store';
 import { type RunningServer, startServer } from '#server';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
+import { openServed } from '../store/upkeep.ts';
 import { type Client, startClient } from './client.ts';
 
 /**
@@ -109,7 +110,7 @@ test('copy to a registry, killed: nothing damaged or missing is visible, and the
   await killing(
     (round) => ['copy', '--all-tags', `oci:${place}`, `${server.address}/${name(round)}`],
     async (round, complete) => {
-      expect(await faults(checkStore(server.store))).toEqual([]);
+      expect(await faults(checkStore(await openServed(join(root, 'data'))))).toEqual([]);
       expectTags(await tagsOf(openStoreRepository(server.store, name(round))), complete);
     },
   );

@@ -9,6 +9,7 @@ import { checkLayout, openLayout } from '#oci/layout';
 import { checkStore } from '#oci/store';
 import { type RunningServer, startServer } from '#server';
 import { describe, inPieces, listAll, noise, pushBytes } from '../content.ts';
+import { openServed } from '../store/upkeep.ts';
 import { type Client, startClient } from './client.ts';
 import { PacedProxy } from './paced-proxy.ts';
 
@@ -111,7 +112,9 @@ test('copy from a layout, killed twice: hardly anything is sent again', { timeou
   const folder = await prepare();
   const kills: Kills = { direction: 'up', folder: join(root, 'data/registry/default/repositories/target/_uploads') };
   await killTwice(kills, 'copy', `oci:${folder}:v1`, `${proxy.address}/target:v1`);
-  expect((await listAll(checkStore(server.store))).filter(({ kind }) => kind !== 'unreachable')).toEqual([]);
+  expect(
+    (await listAll(checkStore(await openServed(join(root, 'data'))))).filter(({ kind }) => kind !== 'unreachable'),
+  ).toEqual([]);
   expect(await server.store.repository('target').blobs.size(layerDigest)).toBe(SIZE);
   expect(proxy.passed.up).toBeLessThan(SIZE + 2 * CHUNK + SMALL);
 });
@@ -123,7 +126,9 @@ test('copy from one registry to another, killed twice: nor either way', { timeou
   const kills: Kills = { direction: 'down', folder: join(root, 'other/registry'), proxies: [proxy, target] };
   try {
     await killTwice(kills, 'copy', `${proxy.address}/source:v1`, `${target.address}/target:v1`);
-    expect((await listAll(checkStore(other.store))).filter(({ kind }) => kind !== 'unreachable')).toEqual([]);
+    expect(
+      (await listAll(checkStore(await openServed(join(root, 'other'))))).filter(({ kind }) => kind !== 'unreachable'),
+    ).toEqual([]);
     expect(await other.store.repository('target').blobs.size(layerDigest)).toBe(SIZE);
     for (const bytes of [proxy.passed.down, target.passed.up]) expect(bytes).toBeLessThan(SIZE + 2 * CHUNK + SMALL);
   } finally {

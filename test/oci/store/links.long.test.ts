@@ -2,7 +2,7 @@ import { cp, lstat, mkdir, readdir, readFile, rename, symlink, utimes } from 'no
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { collectGarbage, openStore, openStoreRepository, type Store } from '#oci/store';
+import { collectGarbage, type DiskStore, openStore, openStoreRepository } from '#oci/store';
 import { noise, pushArtifact, pushBytes } from '../content.ts';
 import { streamOf, tempFolders } from './temp.ts';
 
@@ -15,7 +15,7 @@ interface LinkFixture {
   readonly root: string;
   readonly victim: string;
   readonly image: Descriptor;
-  open(): Promise<Store>;
+  open(): Promise<DiskStore>;
   /** Puts a link to the victim's file or folder in the place of the store's own. */
   linkTo(path: string): Promise<void>;
   snapshot(): Promise<string[]>;

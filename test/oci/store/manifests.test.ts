@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { type Digest, encodeCanonical, type JsonValue, mediaTypes } from '#core';
-import { openStore, type StoredRepository } from '#oci/store';
+import { type DiskRepository, openStore } from '#oci/store';
 import { readJson } from '../../core/read-json.ts';
 import { describe, listAll, noise } from '../content.ts';
 import { streamOf, tempFolders } from './temp.ts';
@@ -10,11 +10,11 @@ const tempFolder = tempFolders();
 
 const absent = describe(noise(10, 'absent'), mediaTypes.ociManifest);
 
-async function openRepository(): Promise<StoredRepository> {
+async function openRepository(): Promise<DiskRepository> {
   return (await openStore(await tempFolder(), { tenant: 'default' })).repository('a/b');
 }
 
-async function pushBlob({ uploads }: StoredRepository, text: string, mediaType = 'text/plain') {
+async function pushBlob({ uploads }: DiskRepository, text: string, mediaType = 'text/plain') {
   const bytes = Buffer.from(text);
   const descriptor = describe(bytes, mediaType);
   await uploads.put(descriptor.digest, streamOf(bytes, 10));
@@ -22,14 +22,14 @@ async function pushBlob({ uploads }: StoredRepository, text: string, mediaType =
 }
 
 /** An image manifest with some fields changed. */
-async function manifestOf(repository: StoredRepository, fields: Record<string, unknown> = {}): Promise<Uint8Array> {
+async function manifestOf(repository: DiskRepository, fields: Record<string, unknown> = {}): Promise<Uint8Array> {
   const config = await pushBlob(repository, '{}', 'application/vnd.oci.empty.v1+json');
   const layer = await pushBlob(repository, 'a layer');
   const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [layer], ...fields };
   return encodeCanonical(readJson(JSON.stringify(manifest)) as JsonValue);
 }
 
-async function listReferrers({ referrers }: StoredRepository, subject: Digest, artifactType?: string) {
+async function listReferrers({ referrers }: DiskRepository, subject: Digest, artifactType?: string) {
   const digests: Digest[] = [];
   let after: string | undefined;
   do {

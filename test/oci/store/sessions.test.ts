@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Sessions, type Turn } from '../../../src/oci/store/disk/sessions.ts';
+import { Sessions, type Turn } from '../../../src/oci/store/sessions.ts';
 
 const limits = { stalledAfterMs: 30_000, longestWaitMs: 30_000, waiting: 4 };
 const locked = { code: 'ERR_EXPORT_LOCKED' };

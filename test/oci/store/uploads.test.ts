@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openStore, type Store } from '#oci/store';
+import { type DiskStore, openStore } from '#oci/store';
 import { describe, noise } from '../content.ts';
 import { streamOf, tempFolders } from './temp.ts';
 
@@ -10,7 +10,7 @@ const tempFolder = tempFolders();
 const bytes = noise(300_000);
 const { digest } = describe(bytes);
 
-async function open(root: string): Promise<Store> {
+async function open(root: string): Promise<DiskStore> {
   return await openStore(root, { tenant: 'default' });
 }
 

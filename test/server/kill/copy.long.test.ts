@@ -9,6 +9,7 @@ import { checkStore, openStoreRepository } from '#oci/store';
 import { type CopyReport, checkFidelity, copy, openRepository, verifyContents } from '#oci/transfer';
 import { type RunningServer, startServer } from '#server';
 import { listAll } from '../../oci/content.ts';
+import { openServed } from '../../oci/store/upkeep.ts';
 import { pushTree } from './artifacts.ts';
 import { rounds as allRounds, Mortal, randomOf, seed } from './mortal.ts';
 
@@ -61,7 +62,7 @@ function waysOf(round: number): { from: string; to: string; name: string } {
 /** On neither disk anything is missing or damaged, and a tag that is there leads to the whole. */
 async function checkDisks(name: string, round: number): Promise<void> {
   expect(await mortal.faults(), `round ${round}, seed ${seed}`).toEqual([]);
-  const findings = await listAll(checkStore(lasting.store));
+  const findings = await listAll(checkStore(await openServed(join(root, 'lasting'))));
   expect(findings.filter(({ kind }) => kind !== 'unreachable')).toEqual([]);
   for (const store of [await mortal.store(), lasting.store]) {
     const tagged = await openStoreRepository(store, name).resolve('v1');

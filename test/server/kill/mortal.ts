@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { checkStore, openStore, type Store } from '#oci/store';
+import { checkStore, type DiskStore, openStore } from '#oci/store';
 import { listAll } from '../../oci/content.ts';
 
 /**
@@ -57,7 +57,7 @@ export class Mortal {
   }
 
   /** What lies on the disk. */
-  store(): Promise<Store> {
+  store(): Promise<DiskStore> {
     return openStore(join(this.dataDir, 'registry'), { tenant: 'default', readOnly: true });
   }
 

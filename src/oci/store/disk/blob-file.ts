@@ -1,22 +1,16 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { CodedError, fileError } from '#core';
 import type { ByteRange } from '#oci/image';
+import type { SendMemory, StoredBlob } from '../registry-store.ts';
 import { isMissing } from './files.ts';
 
 /** Bytes read at a time: large enough that the calls cost little beside the copying. */
 const READ_SIZE_BYTES = 256 * 1024;
 
-/** The memory that a blob is sent with. */
-export interface SendMemory {
-  readonly pieceBytes: number;
-  /** Pieces on their way at once: one is read while others are written. */
-  readonly pieces: number;
-}
-
 const SEND_MEMORY: SendMemory = { pieceBytes: READ_SIZE_BYTES, pieces: 3 };
 
 /** An open blob. It stays readable when its file is deleted or replaced; whoever opened it closes it. */
-export class BlobFile {
+export class BlobFile implements StoredBlob {
   /** In bytes. */
   readonly size: number;
   readonly #file: FileHandle;

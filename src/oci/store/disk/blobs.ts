@@ -1,4 +1,5 @@
 import type { Digest } from '#core';
+import type { BlobStore } from '../registry-store.ts';
 import { BlobFile } from './blob-file.ts';
 import { isThere, sizeOf } from './files.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
@@ -7,7 +8,7 @@ import type { RepositoryPaths, TenantPaths } from './paths.ts';
  * The blobs of one repository. The bytes lie once in the tenant's folder; a repository has a blob when it
  * has a link to it, and without the link it is not there, whatever other repositories have.
  */
-export class Blobs {
+export class Blobs implements BlobStore {
   readonly #tenant: TenantPaths;
   readonly #repository: RepositoryPaths;
   readonly #readOnly: boolean;
@@ -43,7 +44,7 @@ export class Blobs {
    * @param from the repository that must have it; any one of the tenant's when it is not told
    * @returns false where it is not to be had
    */
-  async mount(digest: Digest, from?: Blobs): Promise<boolean> {
+  async mount(digest: Digest, from?: Pick<BlobStore, 'size'>): Promise<boolean> {
     if (from !== undefined && (await from.size(digest)) === undefined) return false;
     if (from === undefined && !(await isThere(this.#tenant.blob(digest)))) return false;
     return await this.link(digest);

@@ -1,8 +1,8 @@
 import { algorithmOf, CodedError, type Digest, Digester, isSystemError } from '#core';
 import { type Manifest, parseHeldManifest, successorsOf, usableInlineData } from '#oci/image';
+import { neededBy } from '../manifest-rules.ts';
 import { BlobFile } from './blob-file.ts';
-import { neededBy } from './manifests.ts';
-import type { Store, StoredRepository } from './store.ts';
+import type { DiskRepository, DiskStore } from './store.ts';
 import { digestFiles, repositoryNames } from './walk.ts';
 
 /** Something in a store that is not as it should be. */
@@ -32,7 +32,7 @@ export interface CheckOptions {
  * Reads all of a store and tells what is not as it should be; nothing is changed. What is unreachable is no fault:
  * a push under way looks like that, and garbage collection takes it in time.
  */
-export async function* checkStore(store: Store, options: CheckOptions = {}): AsyncGenerator<StoreFinding> {
+export async function* checkStore(store: DiskStore, options: CheckOptions = {}): AsyncGenerator<StoreFinding> {
   const sound = new Map<Digest, number>();
   const faulty = new Map<Digest, Fault>();
   for await (const { digest, path } of digestFiles(store.paths.blobs)) {
@@ -55,14 +55,14 @@ export async function* checkStore(store: Store, options: CheckOptions = {}): Asy
 class RepositoryCheck {
   /** What the repository has, by its links. */
   readonly had = new Set<Digest>();
-  readonly #repository: StoredRepository;
+  readonly #repository: DiskRepository;
   /** Sizes of what is right, in bytes. */
   readonly #sound: ReadonlyMap<Digest, number>;
   readonly #faulty: ReadonlyMap<Digest, Fault>;
   readonly #blobs = new Set<Digest>();
   readonly #manifests = new Map<Digest, Manifest | undefined>();
 
-  constructor(repository: StoredRepository, sound: ReadonlyMap<Digest, number>, faulty: ReadonlyMap<Digest, Fault>) {
+  constructor(repository: DiskRepository, sound: ReadonlyMap<Digest, number>, faulty: ReadonlyMap<Digest, Fault>) {
     this.#repository = repository;
     this.#sound = sound;
     this.#faulty = faulty;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CodedError, type Digest, fileError, systemClock } from '#core';
 import { type Manifest, parseHeldManifest, successorsOf } from '#oci/image';
 import { isMissing } from './files.ts';
-import type { Store, StoredRepository } from './store.ts';
+import type { DiskRepository, DiskStore } from './store.ts';
 import { digestFiles, GONE, goneFiles, listFolder, repositoryNames } from './walk.ts';
 
 /** What may go. */
@@ -46,7 +46,7 @@ const LEGACY_TAG = /^(sha256|sha512)-([0-9a-f]+)(?:\.[a-z]+)?$/;
  *
  * @throws RangeError for a grace below two minutes
  */
-export async function collectGarbage(store: Store, options: GarbageOptions = {}): Promise<GarbageReport> {
+export async function collectGarbage(store: DiskStore, options: GarbageOptions = {}): Promise<GarbageReport> {
   const { graceSeconds = 3600 } = options;
   if (graceSeconds < LEAST_GRACE_SECONDS) throw new RangeError(`graceSeconds must be ${LEAST_GRACE_SECONDS} or more`);
   const cutoffMs = (options.now ?? systemClock.now()).getTime() - graceSeconds * 1000;
@@ -54,14 +54,14 @@ export async function collectGarbage(store: Store, options: GarbageOptions = {})
 }
 
 class Collector {
-  readonly #store: Store;
+  readonly #store: DiskStore;
   readonly #cutoffMs: number;
   readonly #options: GarbageOptions;
   readonly #report = { uploads: 0, manifests: 0, links: 0, blobs: 0, sizeBytes: 0, skipped: [] as string[] };
   /** What some repository has. */
   readonly #had = new Set<Digest>();
 
-  constructor(store: Store, cutoffMs: number, options: GarbageOptions) {
+  constructor(store: DiskStore, cutoffMs: number, options: GarbageOptions) {
     this.#store = store;
     this.#cutoffMs = cutoffMs;
     this.#options = options;
@@ -85,7 +85,7 @@ class Collector {
     return this.#report;
   }
 
-  async #collectRepository(repository: StoredRepository): Promise<void> {
+  async #collectRepository(repository: DiskRepository): Promise<void> {
     const { paths } = repository;
     for (const folder of [paths.blobLinks, paths.manifestLinks]) await this.#settleAll(folder);
     for (const id of await listFolder(paths.uploads)) {
@@ -115,7 +115,7 @@ class Collector {
   }
 
   /** Takes the manifests that are not alive out of the repository and out of the map. */
-  async #takeUntagged(repository: StoredRepository, manifests: Map<Digest, Manifest>): Promise<void> {
+  async #takeUntagged(repository: DiskRepository, manifests: Map<Digest, Manifest>): Promise<void> {
     const alive = await findAlive(repository, manifests);
     for (const [digest, { subject }] of [...manifests]) {
       if (alive.has(digest) || (await this.#take(repository.paths.manifestLink(digest))) === undefined) continue;
@@ -161,7 +161,7 @@ class Collector {
 }
 
 /** All manifests of a repository; undefined when one of them cannot be read, so that what they need is not known. */
-async function readManifests({ manifests, paths }: StoredRepository): Promise<Map<Digest, Manifest> | undefined> {
+async function readManifests({ manifests, paths }: DiskRepository): Promise<Map<Digest, Manifest> | undefined> {
   const all = new Map<Digest, Manifest>();
   for await (const { digest } of digestFiles(paths.manifestLinks)) {
     try {
@@ -178,7 +178,7 @@ async function readManifests({ manifests, paths }: StoredRepository): Promise<Ma
 }
 
 /** What tags lead to: their manifests, what these list, and what refers to any of it, however far. */
-async function findAlive({ tags }: StoredRepository, manifests: Map<Digest, Manifest>): Promise<Set<Digest>> {
+async function findAlive({ tags }: DiskRepository, manifests: Map<Digest, Manifest>): Promise<Set<Digest>> {
   const referrersOf = new Map<Digest, Digest[]>();
   for (const [digest, { subject }] of manifests) if (subject !== undefined) append(referrersOf, subject.digest, digest);
   const waiting: Digest[] = [];

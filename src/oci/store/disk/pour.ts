@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
-import { CodedError, type Digester, fileError } from '#core';
+import { fileError } from '#core';
 import type { ByteStream } from '#oci/image';
+import { type ReceiveOptions, receive } from '../receive.ts';
 
 /** Bytes gathered before they are written: fewer, larger writes, that overlap with receiving and hashing. */
 const BATCH_SIZE_BYTES = { largest: 1024 * 1024, smallest: 64 * 1024 };
@@ -8,20 +9,10 @@ const BATCH_SIZE_BYTES = { largest: 1024 * 1024, smallest: 64 * 1024 };
 const GATHERED_BYTES = 64 * 1024 * 1024;
 let pouring = 0;
 
-/** What pouring into a file needs beside the file and the bytes. */
-export interface PourOptions {
+/** What pouring into a file needs beside the file and the bytes; `position` is where in the file the first byte goes. */
+export interface PourOptions extends ReceiveOptions {
   /** What the file is called in an error. */
   readonly path: string;
-  /** Where in the file the first byte goes. */
-  readonly position: number;
-  /** Takes in every byte that is written, in order. */
-  readonly digester: Digester | undefined;
-  /** More bytes than this in the file are refused. */
-  readonly maxSizeBytes: number;
-  /** Ends the pouring at once; what has come by then is written. */
-  readonly signal: AbortSignal;
-  /** Called whenever bytes have come. */
-  readonly moved: () => void;
 }
 
 /**
@@ -32,7 +23,7 @@ export interface PourOptions {
  * @throws CodedError ERR_EXPORT_TOO_LARGE, ERR_EXPORT_INTERRUPTED by the signal, and what the stream throws
  */
 export async function pour(chunks: ByteStream, file: FileHandle, options: PourOptions): Promise<number> {
-  const { path, digester, maxSizeBytes, signal, moved } = options;
+  const { path } = options;
   let written = options.position;
   let batch: Uint8Array[] = [];
   let gathered = 0;
@@ -49,14 +40,7 @@ export async function pour(chunks: ByteStream, file: FileHandle, options: PourOp
   };
   pouring++;
   try {
-    for await (const chunk of interruptible(chunks, signal)) {
-      if (written + gathered + chunk.byteLength > maxSizeBytes) {
-        throw new CodedError('ERR_EXPORT_TOO_LARGE', `an upload of more than ${maxSizeBytes} bytes`, {
-          hint: 'raise the limit of the server, or split the content',
-        });
-      }
-      moved();
-      digester?.update(chunk);
+    for await (const chunk of receive(chunks, options)) {
       batch.push(chunk);
       gathered += chunk.byteLength;
       if (gathered >= batchSize()) await flush();
@@ -100,39 +84,4 @@ function without(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
     }
   }
   return rest;
-}
-
-/** The stream, which fails as soon as the signal says so, even while it waits for bytes that never come. */
-async function* interruptible(chunks: ByteStream, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const interrupted = Promise.withResolvers<never>();
-  interrupted.promise.catch(() => undefined);
-  const onAbort = (): void =>
-    interrupted.reject(
-      new CodedError('ERR_EXPORT_INTERRUPTED', 'no more bytes came, and another request has taken this upload over', {
-        hint: 'ask for the state of the upload and go on from there',
-      }),
-    );
-  signal.addEventListener('abort', onAbort);
-  if (signal.aborted) onAbort();
-  const iterator = chunks[Symbol.asyncIterator]();
-  let ended = false;
-  try {
-    while (true) {
-      const next = iterator.next();
-      next.catch(() => undefined);
-      const result = await Promise.race([next, interrupted.promise]);
-      if (result.done === true) {
-        ended = true;
-        return;
-      }
-      yield result.value;
-    }
-  } catch (error) {
-    ended = ended || !signal.aborted;
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    // Not awaited: a stream that waits for bytes answers only when they come.
-    if (!ended) void iterator.return?.()?.catch(() => undefined);
-  }
 }

@@ -1,22 +1,11 @@
 import { CodedError, type Descriptor, type Digest, encodeCanonical, hexOf, parseJson } from '#core';
 import { encodeDescriptor, parseDescriptor } from '#oci/image';
+import { pageOfReferrers, type ReferrerEntry } from '../pages.ts';
+import type { ReferrerPage, ReferrerQuery, ReferrerStore } from '../registry-store.ts';
 import { isThere } from './files.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
 import { SortedFolder } from './sorted-folder.ts';
-
-/** Which referrers, and how much of the list. */
-export interface ReferrerQuery {
-  readonly artifactType?: string | undefined;
-  /** The `next` of the page before. */
-  readonly after?: string | undefined;
-}
-
-/** A part of the list of referrers; `next` is there when there is more. */
-export interface ReferrerPage {
-  readonly items: readonly Descriptor[];
-  readonly next?: string;
-}
 
 interface ReadEntry {
   readonly key: string;
@@ -26,13 +15,8 @@ interface ReadEntry {
 
 /** How many entries are read at once. */
 const READ_AT_ONCE = 32;
-/** A page is made of at most so many referrers looked at, so that its cost is bounded also under a filter. */
-const PAGE_ENTRIES = 1000;
-/** And of about so many bytes: readers take no index of more than 4 MiB. */
-const PAGE_SIZE_BYTES = 3 * 1024 * 1024;
-
 /** The manifests of one repository by their subject: a small file each, which holds the descriptor to be listed. */
-export class Referrers {
+export class Referrers implements ReferrerStore {
   readonly #tenant: TenantPaths;
   readonly #paths: RepositoryPaths;
   readonly #locks: KeyedLock;
@@ -58,23 +42,15 @@ export class Referrers {
     return bytes !== undefined && this.#parse(bytes, subject, hexOf(digest)).digest === digest;
   }
 
-  /** The referrers of a subject in byte order of their hex digits; those only whose manifests are there. */
   async list(subject: Digest, { artifactType, after }: ReferrerQuery = {}): Promise<ReferrerPage> {
-    const items: Descriptor[] = [];
-    let seen = 0;
-    let sizeBytes = 0;
-    let last: string | undefined;
+    return await pageOfReferrers(this.#entries(subject, after), artifactType);
+  }
+
+  async *#entries(subject: Digest, after: string | undefined): AsyncGenerator<ReferrerEntry> {
     for await (const { key, bytes, isThere } of this.#read(subject, after)) {
-      if (last !== undefined && (seen === PAGE_ENTRIES || sizeBytes > PAGE_SIZE_BYTES)) return { items, next: last };
-      last = key;
-      seen++;
-      const descriptor = isThere ? this.#parse(bytes, subject, key) : undefined;
-      if (descriptor === undefined || (artifactType !== undefined && descriptor.artifactType !== artifactType))
-        continue;
-      sizeBytes += bytes.byteLength;
-      items.push(descriptor);
+      const descriptor = () => (isThere ? this.#parse(bytes, subject, key) : undefined);
+      yield { key, sizeBytes: bytes.byteLength, descriptor };
     }
-    return { items };
   }
 
   /** The entries of a subject in order, read some at a time, and whether their manifests are there. */

@@ -1,15 +1,17 @@
 import { resolve } from 'node:path';
 import { CodedError, type JsonObject, parseJsonObject, parseTenant } from '#core';
+import { parseRepositoryName } from '../names.ts';
+import type { Page, PageQuery, RegistryStore, StoredRepository } from '../registry-store.ts';
+import { Sessions } from '../sessions.ts';
+import { Uploads } from '../uploads.ts';
 import { Blobs } from './blobs.ts';
 import { isFolder, readSmallFile } from './files.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { Manifests } from './manifests.ts';
-import { parseRepositoryName } from './names.ts';
 import { type RepositoryPaths, TenantPaths } from './paths.ts';
 import { Referrers } from './referrers.ts';
-import { Sessions } from './sessions.ts';
-import { type Page, Tags } from './tags.ts';
-import { Uploads } from './uploads.ts';
+import { Tags } from './tags.ts';
+import { UploadFolder } from './upload-folder.ts';
 import { listRepositories } from './walk.ts';
 
 /** How a store is opened. */
@@ -30,7 +32,7 @@ const VERSION = 1;
  *
  * @throws CodedError ERR_EXPORT_STORE_INVALID for a store of another version, ERR_EXPORT_NOT_WRITABLE
  */
-export async function openStore(root: string, { tenant, readOnly = false }: StoreOptions): Promise<Store> {
+export async function openStore(root: string, { tenant, readOnly = false }: StoreOptions): Promise<DiskStore> {
   const paths = new TenantPaths(resolve(root), parseTenant(tenant));
   const marker = await readSmallFile(paths.marker);
   const { storeVersion }: JsonObject = marker === undefined ? {} : parseJsonObject(marker, paths.marker);
@@ -41,11 +43,11 @@ export async function openStore(root: string, { tenant, readOnly = false }: Stor
       hint: 'open it with the release that made it, and copy its repositories to a new store',
     });
   }
-  return new Store(tenant, paths, readOnly);
+  return new DiskStore(tenant, paths, readOnly);
 }
 
-/** A tenant's registry store. No name reaches another tenant's. */
-export class Store {
+/** A tenant's registry store in a folder. No name reaches another tenant's. */
+export class DiskStore implements RegistryStore {
   readonly tenant: string;
   readonly paths: TenantPaths;
   readonly readOnly: boolean;
@@ -66,11 +68,7 @@ export class Store {
     );
   }
 
-  /** The names of repositories that something was pushed to, in byte order, those after `after` only. */
-  async listRepositories(query: {
-    readonly after?: string | undefined;
-    readonly limit: number;
-  }): Promise<Page<string>> {
+  async listRepositories(query: PageQuery): Promise<Page<string>> {
     return await listRepositories(this.paths, query);
   }
 
@@ -79,14 +77,13 @@ export class Store {
     await this.paths.files.checkWritable();
   }
 
-  /** A repository, which need not be there yet. @throws CodedError ERR_EXPORT_REFERENCE_INVALID for a name that is none */
-  repository(name: string): StoredRepository {
-    return new StoredRepository(parseRepositoryName(name), this, this.#sessions);
+  repository(name: string): DiskRepository {
+    return new DiskRepository(parseRepositoryName(name), this, this.#sessions);
   }
 }
 
 /** A repository in a store, by its parts. */
-export class StoredRepository {
+export class DiskRepository implements StoredRepository {
   readonly name: string;
   readonly paths: RepositoryPaths;
   readonly blobs: Blobs;
@@ -96,11 +93,11 @@ export class StoredRepository {
   readonly manifests: Manifests;
 
   /** @internal */
-  constructor(name: string, { paths: tenant, readOnly }: Store, sessions: Sessions) {
+  constructor(name: string, { paths: tenant, readOnly }: DiskStore, sessions: Sessions) {
     this.name = name;
     this.paths = tenant.repository(name);
     this.blobs = new Blobs(tenant, this.paths, readOnly);
-    this.uploads = new Uploads(tenant, this.paths, this.blobs, sessions);
+    this.uploads = new Uploads(new UploadFolder(tenant, this.paths, this.blobs), this.blobs, sessions);
     this.tags = new Tags(tenant, this.paths, LOCKS);
     this.referrers = new Referrers(tenant, this.paths, LOCKS);
     const { blobs, tags, referrers } = this;

@@ -1,22 +1,18 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, type Digest, fileError, isDigest } from '#core';
+import { parseTag } from '../names.ts';
+import { pageOf } from '../pages.ts';
+import type { Page, PageQuery, TagStore } from '../registry-store.ts';
 import { isMissing } from './files.ts';
 import { decodeKey, encodeKey } from './key-name.ts';
 import type { KeyedLock } from './keyed-lock.ts';
-import { parseTag } from './names.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
 import { SortedFolder } from './sorted-folder.ts';
 import type { StoreFiles } from './store-files.ts';
 
-/** A part of a list, and whether there is more after it. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly more: boolean;
-}
-
 /** The tags of one repository: a small file each, which holds the digest of a manifest. */
-export class Tags {
+export class Tags implements TagStore {
   readonly #folder: SortedFolder;
   readonly #files: StoreFiles;
   readonly #paths: RepositoryPaths;
@@ -86,15 +82,8 @@ export class Tags {
     }
   }
 
-  /** Tags in byte order, those after `after` only, at most `limit` of them. */
-  async list({ after, limit }: { after?: string | undefined; limit: number }): Promise<Page<string>> {
-    const items: string[] = [];
-    if (limit === 0) return { items, more: false };
-    for await (const tag of this.#folder.keys(after)) {
-      if (items.length === limit) return { items, more: true };
-      items.push(tag);
-    }
-    return { items, more: false };
+  async list({ after, limit }: PageQuery): Promise<Page<string>> {
+    return await pageOf(this.#folder.keys(after), limit);
   }
 
   /** All tags in byte order. */

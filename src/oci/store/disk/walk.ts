@@ -2,9 +2,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, fileError, isDigest } from '#core';
 import { isRepositoryName } from '#oci/image';
+import { pageOf } from '../pages.ts';
+import type { Page, PageQuery } from '../registry-store.ts';
 import { isMissing } from './files.ts';
 import type { TenantPaths } from './paths.ts';
-import type { Page } from './tags.ts';
 
 /** A file that stands for a digest: a blob, or a link to one. */
 export interface DigestFile {
@@ -28,17 +29,8 @@ const MARKS = ['_blobs', '_manifests'];
  * The names of repositories in byte order, those after `after` only, at most `limit` of them. Folders in which all
  * names come before `after` are not read.
  */
-export async function listRepositories(
-  tenant: TenantPaths,
-  { after = '', limit }: { readonly after?: string | undefined; readonly limit: number },
-): Promise<Page<string>> {
-  const items: string[] = [];
-  if (limit === 0) return { items, more: false };
-  for await (const name of namesAfter(tenant.repositories, '', after)) {
-    if (items.length === limit) return { items, more: true };
-    items.push(name);
-  }
-  return { items, more: false };
+export async function listRepositories(tenant: TenantPaths, { after = '', limit }: PageQuery): Promise<Page<string>> {
+  return await pageOf(namesAfter(tenant.repositories, '', after), limit);
 }
 
 /** @param prefix of all names in the folder: empty, or ends with a slash */

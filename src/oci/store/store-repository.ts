@@ -9,19 +9,19 @@ import type {
   Repository,
 } from '#oci/image';
 import { collect, isTag, maxManifestBytes, verifyStream } from '#oci/image';
-import type { Store, StoredRepository } from './store.ts';
+import type { RegistryStore, StoredRepository } from './registry-store.ts';
 
 /** A repository of a store as a Repository, so that an export publishes into it without a network. */
-export function openStoreRepository(store: Store, name: string): Repository {
+export function openStoreRepository(store: RegistryStore, name: string): Repository {
   return new StoreRepository(store, store.repository(name));
 }
 
 class StoreRepository implements Repository {
   readonly name: string;
-  readonly #store: Store;
+  readonly #store: RegistryStore;
   readonly #repository: StoredRepository;
 
-  constructor(store: Store, repository: StoredRepository) {
+  constructor(store: RegistryStore, repository: StoredRepository) {
     this.name = `store:${store.tenant}/${repository.name}`;
     this.#store = store;
     this.#repository = repository;
