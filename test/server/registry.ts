@@ -1,17 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { type Descriptor, mediaTypes } from '#core';
 import { packManifest } from '#oci/image';
-import { type DiskStore, openStore } from '#oci/store';
+import type { RegistryStore } from '#oci/store';
 import { createApp } from '#server';
 import { readJson } from '../core/read-json.ts';
 import { describe } from '../oci/content.ts';
+import { diskStorage, type StorageFixture } from '../oci/store/contract/storage.ts';
 
 /** An app over an empty store, called without a socket. */
 export interface TestRegistry {
-  readonly store: DiskStore;
+  readonly store: RegistryStore;
   request(path: string, init?: RequestInit): Promise<Response>;
   /** The same store behind an app with other options. */
   withOptions(options: Omit<Parameters<typeof createApp>[0], 'store'>): Pick<TestRegistry, 'request'>;
@@ -29,18 +27,25 @@ interface ImageParts {
   readonly annotations?: Record<string, string>;
 }
 
+let openStorage = diskStorage;
+
+/** Has the registries of this test file serve another storage than a disk. */
+export function serveFrom(setUp: () => Promise<StorageFixture>): void {
+  openStorage = setUp;
+}
+
 /** A registry per test. */
 export function testRegistry(): TestRegistry {
-  let root: string;
-  let store: DiskStore;
+  let storage: StorageFixture;
+  let store: RegistryStore;
   let app: ReturnType<typeof createApp>;
   beforeEach(async () => {
-    root = await mkdtemp(join(tmpdir(), 'registry-test-'));
-    store = await openStore(root, { tenant: 'default' });
+    storage = await openStorage();
+    store = await storage.open();
     app = createApp({ store });
   });
   afterEach(async () => {
-    await rm(root, { recursive: true, force: true });
+    await storage.dispose();
   });
   const request = async (path: string, init?: RequestInit): Promise<Response> => await app.request(path, init);
 

@@ -5,6 +5,8 @@ import { CodedError, type Digest, type Digester } from '#core';
 export interface Session {
   /** The digest of all bytes in the file so far; undefined when it must be taken from the file. */
   digester: Digester | undefined;
+  /** The size in bytes that the request at work found; undefined where it has added nothing yet, or there is none. */
+  sizeAtStart: number | undefined;
 }
 
 /** A request's turn on an upload. */
@@ -133,7 +135,12 @@ export class Sessions {
   }
 
   #hold(path: string): Held {
-    const held = this.#held.get(path) ?? { digester: undefined, current: undefined, waiting: 0 };
+    const held = this.#held.get(path) ?? {
+      digester: undefined,
+      sizeAtStart: undefined,
+      current: undefined,
+      waiting: 0,
+    };
     this.#held.delete(path);
     this.#held.set(path, held);
     for (const [oldest, { current, waiting }] of this.#held) {

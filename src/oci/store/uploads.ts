@@ -120,7 +120,9 @@ export class Uploads implements UploadStore {
   async #enter<T>(id: string, action: (upload: EnteredUpload) => Promise<T>): Promise<T> {
     if (!ID.test(id)) throw noUpload(id);
     const key = this.#area.keyOf(id);
-    const sizeBefore = await this.#area.size(id);
+    const size = await this.#area.size(id);
+    // What another request has added by now is nothing that this one could know of.
+    const sizeBefore = this.#sessions.of(key).sizeAtStart ?? size;
     return await this.#sessions.enter(key, async (session, turn) => {
       const bytes = await this.#area.open(id);
       if (bytes === undefined) {
@@ -134,6 +136,7 @@ export class Uploads implements UploadStore {
         if (isCoded(error, 'ERR_EXPORT_DISK_FULL')) await this.#drop(id);
         throw error;
       } finally {
+        session.sizeAtStart = undefined;
         await bytes.close();
       }
     });
@@ -160,6 +163,7 @@ export class Uploads implements UploadStore {
     const { bytes, session, turn, sizeBefore } = upload;
     const { offset, maxSizeBytes = Number.MAX_SAFE_INTEGER, algorithm } = options;
     const position = await bytes.size();
+    session.sizeAtStart = position;
     // Bytes without an offset were meant for the end that the upload had when they were sent.
     const expected = offset ?? (chunks === undefined ? undefined : sizeBefore);
     if (expected !== undefined && expected !== position) return { accepted: false, size: position };
@@ -178,7 +182,7 @@ interface EnteredUpload {
   readonly bytes: OpenUpload;
   readonly session: Session;
   readonly turn: Turn;
-  /** The size in bytes before another request was waited for; undefined where there was none. */
+  /** The size in bytes before the request that was waited for; undefined where there was none. */
   readonly sizeBefore: number | undefined;
 }
 

@@ -17,53 +17,6 @@ async function push({ uploads }: StoredRepository, content = bytes): Promise<Dig
   return pushed;
 }
 
-test('a blob is readable only through a repository that has it, and lies there once', async () => {
-  const store = await openStore(await tempFolder(), { tenant: 'default' });
-  const [a, b] = [store.repository('a'), store.repository('b')];
-  await push(a);
-  expect(await a.blobs.size(digest)).toBe(700_000);
-  expect(await b.blobs.size(digest)).toBeUndefined();
-  expect(await b.blobs.open(digest)).toBeUndefined();
-  expect(await b.blobs.mount(digest, store.repository('c').blobs)).toBe(false);
-  expect(await b.blobs.mount(digest, a.blobs)).toBe(true);
-  expect(await a.blobs.delete(digest)).toBe(true);
-  expect(await a.blobs.delete(digest)).toBe(false);
-  expect(await a.blobs.size(digest)).toBeUndefined();
-  expect(await b.blobs.size(digest)).toBe(700_000);
-});
-
-test('a mount from anywhere takes any repository of the tenant, and none of another', async () => {
-  const root = await tempFolder();
-  const mine = await openStore(root, { tenant: 'mine' });
-  const other = await openStore(root, { tenant: 'other' });
-  await push(other.repository('a'));
-  expect(await mine.repository('a').blobs.size(digest)).toBeUndefined();
-  expect(await mine.repository('a').blobs.mount(digest)).toBe(false);
-  expect(await mine.repository('a').blobs.size(digest)).toBeUndefined();
-  expect(await other.repository('b').blobs.mount(digest)).toBe(true);
-});
-
-test('reading: all of it, and ranges', async () => {
-  const store = await openStore(await tempFolder(), { tenant: 'default' });
-  const repository = store.repository('a');
-  await push(repository);
-  const open = async () => (await repository.blobs.open(digest)) ?? expect.fail('no blob');
-  expect(Buffer.compare(await readAll((await open()).read()), bytes)).toBe(0);
-  for (const [start, end] of [
-    [0, 0],
-    [699_999, 699_999],
-    [262_143, 262_144],
-    [100, 600_000],
-  ] as const) {
-    const part = await readAll((await open()).read({ start, end }));
-    expect(Buffer.compare(part, bytes.subarray(start, end + 1))).toBe(0);
-  }
-  const empty = await push(repository, new Uint8Array(0));
-  const file = await repository.blobs.open(empty);
-  expect(file?.size).toBe(0);
-  expect(await readAll(file?.read() ?? expect.fail())).toHaveLength(0);
-});
-
 test('sending: in order, with memory that is used again, and closed when the receiver fails', async () => {
   const store = await openStore(await tempFolder(), { tenant: 'default' });
   const repository = store.repository('a');

@@ -1,0 +1,51 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach } from 'vitest';
+import { openStore, type RegistryStore } from '#oci/store';
+import { MemoryStorage } from '../../../../src/oci/store/memory/store.ts';
+
+/** Registry stores of one implementation, empty at the beginning of each test. */
+export interface StorageFixture {
+  readonly name: string;
+  /** The store of a tenant, `default` unless told; opened again, as another process would see it. */
+  open(tenant?: string): Promise<RegistryStore>;
+  /** Removes all that was stored. */
+  dispose(): Promise<void>;
+}
+
+/** All implementations of RegistryStore. */
+export const storages: readonly (readonly [string, () => Promise<StorageFixture>])[] = [
+  ['disk', diskStorage],
+  ['memory', memoryStorage],
+];
+
+/** Stores in a folder of their own. */
+export async function diskStorage(): Promise<StorageFixture> {
+  const root = await mkdtemp(join(tmpdir(), 'store-contract-'));
+  return {
+    name: 'disk',
+    open: async (tenant = 'default') => await openStore(root, { tenant }),
+    dispose: async () => await rm(root, { recursive: true, force: true }),
+  };
+}
+
+/** Stores in memory. */
+export async function memoryStorage(): Promise<StorageFixture> {
+  const storage = new MemoryStorage();
+  return {
+    name: 'memory',
+    open: async (tenant = 'default') => storage.open(tenant),
+    dispose: async () => undefined,
+  };
+}
+
+/** Opens stores of a storage that is fresh for each test of the group that this is called in. */
+export function opening(setUp: () => Promise<StorageFixture>): StorageFixture['open'] {
+  let storage: StorageFixture;
+  beforeEach(async () => {
+    storage = await setUp();
+  });
+  afterEach(() => storage.dispose());
+  return async (tenant) => await storage.open(tenant);
+}
