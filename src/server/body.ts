@@ -1,12 +1,12 @@
 import { CodedError } from '#core';
 import type { ByteStream } from '#oci/image';
 import { clientOf } from './access/client-address.ts';
-import { type RegistryContext, type RegistryRequest, socketsOf } from './context.ts';
+import { type RegistryContext, type ServerRequest, socketsOf } from './context.ts';
 import { Pace } from './pace.ts';
-import { RegistryProblem } from './problem.ts';
+import { RegistryProblem } from './registry/problem.ts';
 
 /** How many bytes the body of a request claims to have; undefined where it does not say. */
-export function contentLengthOf(c: RegistryRequest): number | undefined {
+export function contentLengthOf(c: ServerRequest): number | undefined {
   const text = c.req.header('content-length');
   return text === undefined ? undefined : Number(text);
 }
@@ -15,7 +15,7 @@ export function contentLengthOf(c: RegistryRequest): number | undefined {
  * The body of a request as it comes. It fails when the client goes away or is too slow; it does not take the
  * connection down when it is left half-read, so that the answer can still say why.
  */
-export async function* bodyOf(c: RegistryRequest): ByteStream {
+export async function* bodyOf(c: ServerRequest): ByteStream {
   const { incoming } = socketsOf(c);
   if (incoming === undefined) {
     if (c.req.raw.body !== null) yield* c.req.raw.body;
@@ -62,9 +62,10 @@ export interface HeldBody extends Disposable {
 /**
  * A small body, in memory. Its bytes are counted as they come: what a client announces costs nothing.
  *
- * @throws RegistryProblem SIZE_INVALID with status 413, or 408 where it has not come in time; TOOMANYREQUESTS
+ * @throws RegistryProblem SIZE_INVALID with status 413, or 408 where it has not come in time; HttpProblem
+ *   ERR_EXPORT_RATE_LIMITED
  */
-export async function readBody(c: RegistryRequest, { limits }: RegistryContext, maxBytes: number): Promise<HeldBody> {
+export async function readBody(c: ServerRequest, { limits }: RegistryContext, maxBytes: number): Promise<HeldBody> {
   const tooLarge = (): RegistryProblem =>
     new RegistryProblem('SIZE_INVALID', `expected ${maxBytes} bytes or fewer`, { status: 413 });
   if ((contentLengthOf(c) ?? 0) > maxBytes) throw tooLarge();

@@ -1,11 +1,12 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
-import type { RegistryStore } from '#oci/store';
 import type { Limits } from './limits.ts';
+import type { Principal, StoreFor } from './principal.ts';
 
-/** What the routes work with. */
+/** What the routes of the registry work with. */
 export interface RegistryContext {
-  readonly store: RegistryStore;
+  /** Asked for the tenant of each request's principal, and for no other: `storeOf` in registry/request.ts. */
+  readonly storeFor: StoreFor;
   /** Nothing may be written or deleted. */
   readonly readOnly: boolean;
   /** Manifests, tags and blobs may be deleted. */
@@ -16,19 +17,31 @@ export interface RegistryContext {
   readonly limits: Limits;
 }
 
-/** What Hono is told of a request beside the request. */
-export interface RegistryEnv {
+/** What Hono knows of a request beside the request. */
+export interface ServerEnv {
   Bindings: Partial<HttpBindings>;
+  Variables: {
+    /** Who it is from: set by the guard. */
+    principal: Principal;
+  };
 }
 
-/** The Hono app of the registry. */
-export type RegistryApp = Hono<RegistryEnv>;
+/** What each app of this server is given beside its own context. */
+export interface AppParts {
+  /** Finds out who each request is from, before all routes that are added after it, and refuses what nobody may do. */
+  readonly guard: (app: ServerApp) => void;
+  /** Told of every fault of this side, with what the client is not told. */
+  readonly report?: ((error: unknown) => void) | undefined;
+}
 
-/** One request to it. */
-export type RegistryRequest = Context<RegistryEnv>;
+/** A Hono app of this server. */
+export type ServerApp = Hono<ServerEnv>;
+
+/** One request to an app of this server. */
+export type ServerRequest = Context<ServerEnv>;
 
 /** The sockets behind a request: none where the app is called without a server. */
-export function socketsOf(c: RegistryRequest): Partial<HttpBindings> {
+export function socketsOf(c: ServerRequest): Partial<HttpBindings> {
   const env: Partial<HttpBindings> | undefined = c.env;
   return env ?? {};
 }

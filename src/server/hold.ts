@@ -1,5 +1,5 @@
 import { clientOf } from './access/client-address.ts';
-import { type RegistryContext, type RegistryRequest, socketsOf } from './context.ts';
+import { type RegistryContext, type ServerRequest, socketsOf } from './context.ts';
 
 /** An answer in memory must have been taken by then, and so much longer for each byte. */
 const DEADLINE = { ms: 30_000, bytesPerMs: 16 };
@@ -9,9 +9,9 @@ const COUNTED_BYTES = 32 * 1024;
 /**
  * Counts an answer that is sent from memory until it is sent, or its client has gone or taken too long.
  *
- * @throws RegistryProblem TOOMANYREQUESTS
+ * @throws HttpProblem ERR_EXPORT_RATE_LIMITED
  */
-export function holdAnswer(c: RegistryRequest, { limits }: RegistryContext, sizeBytes: number): void {
+export function holdAnswer(c: ServerRequest, { limits }: RegistryContext, sizeBytes: number): void {
   const { outgoing } = socketsOf(c);
   if (sizeBytes < COUNTED_BYTES || outgoing === undefined) return;
   const client = clientOf(c, limits.behindProxy);

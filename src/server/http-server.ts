@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { CodedError, isSystemError } from '#core';
 import { type ConnectionLimits, limitConnections } from './connections.ts';
-import type { RegistryApp } from './context.ts';
+import type { ServerApp } from './context.ts';
 import type { Identity } from './identity.ts';
-import { RegistryProblem } from './problem.ts';
+import { RegistryProblem } from './registry/problem.ts';
 
 const LIMITS: ServerOptions = {
   /** The head of a request must have come by then. */
@@ -32,7 +32,7 @@ export interface ConnectionOptions {
 
 /** A server for an app, over TLS where it has an identity. */
 export function serverFor(
-  app: RegistryApp,
+  app: ServerApp,
   identity: Identity | undefined,
   { idleMs, limits }: ConnectionOptions,
 ): Server {

@@ -1,4 +1,4 @@
-import { RegistryProblem } from './problem.ts';
+import { HttpProblem } from './problem.ts';
 
 /** How many bytes of requests or answers may be in memory. */
 export interface BudgetLimits {
@@ -25,13 +25,14 @@ export class MemoryBudget {
   /**
    * Takes bytes; they must be given back.
    *
-   * @throws RegistryProblem TOOMANYREQUESTS, and nothing is taken
+   * @throws HttpProblem ERR_EXPORT_RATE_LIMITED, and nothing is taken
    */
   take(client: string, sizeBytes: number): void {
     const ofClient = (this.#ofClients.get(client) ?? 0) + sizeBytes;
     const { totalBytes, clientBytes } = this.#limits;
     if (ofClient > clientBytes || this.#used + sizeBytes > totalBytes) {
-      throw new RegistryProblem('TOOMANYREQUESTS', 'too much is being sent and received at once', {
+      throw new HttpProblem('ERR_EXPORT_RATE_LIMITED', 'too much is being sent and received at once', {
+        status: 429,
         headers: { 'Retry-After': '5' },
       });
     }

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type ByteRange, collect } from '#oci/image';
 import type { StoredBlob } from '#oci/store';
-import { API_VERSION, type RegistryContext, type RegistryRequest, socketsOf } from './context.ts';
+import { API_VERSION, type RegistryContext, type ServerRequest, socketsOf } from './context.ts';
 import { holdAnswer } from './hold.ts';
 import { Outlet } from './outlet.ts';
 import { Pace } from './pace.ts';
@@ -20,7 +20,7 @@ export interface BlobAnswer {
 
 /** Sends a blob or a part of it, and closes it. */
 export async function sendBlob(
-  c: RegistryRequest,
+  c: ServerRequest,
   context: RegistryContext,
   blob: StoredBlob,
   answer: BlobAnswer,

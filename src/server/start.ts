@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
 import { CodedError, isCoded } from '#core';
 import { openStore, type RegistryStore, type StoreOptions } from '#oci/store';
-import type { Access } from './access/guard.ts';
+import { type Access, DEFAULT_TENANT } from './access/guard.ts';
 import { Logins } from './access/logins.ts';
 import { createApp } from './app.ts';
 import type { ConnectionLimits } from './connections.ts';
@@ -10,6 +10,7 @@ import { bracketed, isOnlyLocal, judgeExposure } from './exposure.ts';
 import { close, listen, serverFor } from './http-server.ts';
 import { followIdentity, type IdentityFiles, readIdentity } from './identity.ts';
 import type { LimitOptions } from './limits.ts';
+import { singleTenant } from './principal.ts';
 
 /** What is served, where, and to whom. */
 export interface ServerOptions {
@@ -74,13 +75,20 @@ const CONNECTIONS: ConnectionLimits = { perClient: 512, total: 4096 };
  *   the codes of openStore
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { dataDir, tenant = 'default', host = '127.0.0.1', readOnly = false, tls, notice = () => undefined } = options;
+  const {
+    dataDir,
+    tenant = DEFAULT_TENANT,
+    host = '127.0.0.1',
+    readOnly = false,
+    tls,
+    notice = () => undefined,
+  } = options;
   const warnings = judgeExposure({ ...options, host });
   const identity = tls === undefined ? undefined : await readIdentity(tls);
   const access = await accessOf(options, host);
   const { store, faults } = await openWritable(join(dataDir, 'registry'), { tenant, readOnly });
   warnings.push(...faults);
-  const app = createApp({ ...options, store, access });
+  const app = createApp({ ...options, storeFor: singleTenant(store), access: { ...access, tenant } });
   const server = serverFor(app, identity, {
     idleMs: options.idleMs ?? IDLE_MS,
     limits: {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { openStore, openStoreRepository } from '#oci/store';
-import { createApp } from '#server';
+import { createApp, singleTenant } from '#server';
 import { readJson } from '../core/read-json.ts';
 import { pushArtifact } from '../oci/content.ts';
 import { tempFolders } from '../oci/store/temp.ts';
@@ -15,7 +15,7 @@ test('a manifest that is damaged in the store is not given, and named', async ()
   await repository.tag(image, 'v1');
   const { digest, size } = image;
   await writeFile(store.paths.blob(digest), Buffer.alloc(size, 'x'));
-  const app = createApp({ store });
+  const app = createApp({ storeFor: singleTenant(store) });
   for (const name of ['v1', digest]) {
     const response = await app.request(`/v2/a/b/manifests/${name}`);
     expect(response.status).toBe(500);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { openStoreRepository } from '#oci/store';
-import { createApp } from '#server';
+import { createApp, singleTenant } from '#server';
 import { close, listen, serverFor } from '../../src/server/http-server.ts';
 import { noise, pushBytes } from '../oci/content.ts';
 import { memoryStorage } from '../oci/store/contract/storage.ts';
@@ -17,7 +17,7 @@ test('a blob of a storage without a fast path is sent through a socket, whole an
   const bytes = noise(5_000_000);
   const { digest } = await pushBytes(openStoreRepository(store, 'a'), bytes);
   const limits = { perClient: undefined, total: 10 };
-  const server = serverFor(createApp({ store }), undefined, { idleMs: 60_000, limits });
+  const server = serverFor(createApp({ storeFor: singleTenant(store) }), undefined, { idleMs: 60_000, limits });
   const port = await listen(server, '127.0.0.1', 0);
   const get = async (headers: Record<string, string>) => {
     const response = await fetch(`http://127.0.0.1:${port}/v2/a/blobs/${digest}`, { headers });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach } from 'vitest';
 import { type Descriptor, mediaTypes } from '#core';
 import { packManifest } from '#oci/image';
 import type { RegistryStore } from '#oci/store';
-import { createApp } from '#server';
+import { createApp, singleTenant } from '#server';
 import { readJson } from '../core/read-json.ts';
 import { describe } from '../oci/content.ts';
 import { diskStorage, type StorageFixture } from '../oci/store/contract/storage.ts';
@@ -12,7 +12,7 @@ export interface TestRegistry {
   readonly store: RegistryStore;
   request(path: string, init?: RequestInit): Promise<Response>;
   /** The same store behind an app with other options. */
-  withOptions(options: Omit<Parameters<typeof createApp>[0], 'store'>): Pick<TestRegistry, 'request'>;
+  withOptions(options: Omit<Parameters<typeof createApp>[0], 'storeFor'>): Pick<TestRegistry, 'request'>;
   /** Pushes a blob into a repository, `a/b` unless told. */
   pushBlob(content: string | Uint8Array, name?: string): Promise<Descriptor>;
   /** Pushes an image manifest of one layer by a tag or its digest. */
@@ -42,7 +42,7 @@ export function testRegistry(): TestRegistry {
   beforeEach(async () => {
     storage = await openStorage();
     store = await storage.open();
-    app = createApp({ store });
+    app = createApp({ storeFor: singleTenant(store) });
   });
   afterEach(async () => {
     await storage.dispose();
@@ -64,7 +64,7 @@ export function testRegistry(): TestRegistry {
     },
     request,
     withOptions: (options) => {
-      const other = createApp({ store, ...options });
+      const other = createApp({ storeFor: singleTenant(store), ...options });
       return { request: async (path, init) => await other.request(path, init) };
     },
     pushBlob,

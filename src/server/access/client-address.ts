@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
-import { type RegistryRequest, socketsOf } from '../context.ts';
+import { type ServerRequest, socketsOf } from '../context.ts';
 
 /** Whose request it is: an IPv4 address, or the /64 of an IPv6 one, within which a client can choose freely. */
-export function clientOf(c: RegistryRequest, behindProxy: boolean): string {
+export function clientOf(c: ServerRequest, behindProxy: boolean): string {
   const forwarded = behindProxy ? lastHopOf(c.req.header('x-forwarded-for')) : undefined;
   return networkOf(forwarded ?? socketsOf(c).incoming?.socket.remoteAddress ?? '');
 }

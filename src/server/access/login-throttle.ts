@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { RegistryProblem } from '../problem.ts';
+import { HttpProblem } from '../problem.ts';
 
 /** How failed logins slow down further ones. */
 export interface ThrottleLimits {
@@ -128,7 +128,7 @@ export class LoginThrottle {
    * Runs a check when its turn comes, and counts a failure when it gives false. For a user from an address with many
    * failing names it may run twice.
    *
-   * @throws RegistryProblem TOOMANYREQUESTS with Retry-After where too many wait already
+   * @throws HttpProblem ERR_EXPORT_RATE_LIMITED with Retry-After where too many wait already
    * @throws the reason of the signal where the client goes while its login waits
    */
   async check(source: LoginSource, check: () => Promise<boolean>, traits: LoginTraits = {}): Promise<LoginOutcome> {
@@ -171,7 +171,7 @@ export class LoginThrottle {
     );
     slow.then(resolve, async (cause) => {
       if (done.signal.aborted) await found;
-      else if (cause instanceof RegistryProblem) {
+      else if (cause instanceof HttpProblem) {
         await new Promise((elapsed) => setTimeout(elapsed, this.#limits.refusedAfterMs));
         await found;
       }
@@ -331,8 +331,9 @@ function moveToEnd<T>(set: Set<T>, value: T): void {
   set.add(value);
 }
 
-function tooMany(): RegistryProblem {
-  return new RegistryProblem('TOOMANYREQUESTS', 'too many logins wait to be checked', {
+function tooMany(): HttpProblem {
+  return new HttpProblem('ERR_EXPORT_RATE_LIMITED', 'too many logins wait to be checked', {
+    status: 429,
     headers: { 'Retry-After': '5' },
   });
 }

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { RegistryProblem } from '../problem.ts';
+import { HttpProblem } from '../problem.ts';
 import { BcryptThread } from './bcrypt-thread.ts';
 import type { Credentials } from './credentials.ts';
 import { costOf } from './htpasswd.ts';
@@ -50,7 +50,8 @@ export class Logins {
    *
    * @param address of the client
    * @param signal aborted when the client has gone; its login is then no longer checked
-   * @throws RegistryProblem TOOMANYREQUESTS where too many logins wait, UNKNOWN while the file cannot be used
+   * @throws HttpProblem ERR_EXPORT_RATE_LIMITED where too many logins wait, ERR_EXPORT_REGISTRY_UNAVAILABLE while the
+   *   file cannot be used
    */
   async verify(address: string, credentials: Credentials, signal?: AbortSignal): Promise<boolean> {
     const hashes = await this.#hashesOf(credentials.user);
@@ -116,7 +117,7 @@ export class Logins {
       const known = hashes.get(user);
       return { known, decoys: decoysOf(known, highestCost) };
     } catch (cause) {
-      throw new RegistryProblem('UNKNOWN', 'passwords cannot be checked at present', {
+      throw new HttpProblem('ERR_EXPORT_REGISTRY_UNAVAILABLE', 'passwords cannot be checked at present', {
         status: 503,
         headers: { 'Retry-After': '30' },
         cause,

@@ -8,7 +8,7 @@ import { addGuard } from '../../../src/server/access/guard.ts';
 import { LoginThrottle } from '../../../src/server/access/login-throttle.ts';
 import { Logins } from '../../../src/server/access/logins.ts';
 import { SharedCheck } from '../../../src/server/access/shared-check.ts';
-import type { RegistryEnv } from '../../../src/server/context.ts';
+import type { ServerEnv } from '../../../src/server/context.ts';
 import { serving } from '../serving.ts';
 import { alice, basic, writeUsers } from './users.ts';
 
@@ -17,7 +17,7 @@ const { folder } = serving();
 test('a login is dropped from the queue when its client closes the connection', async () => {
   const throttle = new LoginThrottle();
   const logins = await Logins.open(await writeUsers(await folder()), { throttle });
-  const app = new Hono<RegistryEnv>();
+  const app = new Hono<ServerEnv>();
   addGuard(app, { logins });
   const server = createAdaptorServer({ fetch: app.fetch });
   server.listen(0, '127.0.0.1');

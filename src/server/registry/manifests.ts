@@ -2,10 +2,10 @@ import type { Descriptor, Digest } from '#core';
 import { maxManifestBytes } from '#oci/image';
 import type { StoredRepository } from '#oci/store';
 import { readBody } from '../body.ts';
-import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
+import { REPOSITORY_PATH, type RegistryContext, type ServerApp, type ServerRequest } from '../context.ts';
 import { holdAnswer } from '../hold.ts';
-import { RegistryProblem, refusal } from '../problem.ts';
-import { hasAlready, manifestNameOf, repositoryOf, tagFrom } from '../request.ts';
+import { RegistryProblem, refusal } from './problem.ts';
+import { hasAlready, manifestNameOf, repositoryOf, tagFrom } from './request.ts';
 
 /** Content types that say no more than that it is some text or bytes. */
 const SAYS_NOTHING = ['', 'application/json', 'application/octet-stream', 'text/plain'];
@@ -14,7 +14,7 @@ const SAYS_NOTHING = ['', 'application/json', 'application/octet-stream', 'text/
 const MOST_TAGS = 100;
 
 /** Reads, writes and deletes of manifests (spec.md#pulling-manifests, #pushing-manifests, #deleting-manifests). */
-export function addManifestRoutes(app: RegistryApp, context: RegistryContext): void {
+export function addManifestRoutes(app: ServerApp, context: RegistryContext): void {
   const path = `${REPOSITORY_PATH}/manifests/:reference` as const;
 
   app.get(path, async (c) => {
@@ -81,12 +81,12 @@ function headersOf({ mediaType, digest }: Descriptor): { ETag: string } & Record
 }
 
 /** The media type that a manifest is announced with, without parameters. */
-function typeOf(c: RegistryRequest): string | undefined {
+function typeOf(c: ServerRequest): string | undefined {
   const type = (c.req.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
   return SAYS_NOTHING.includes(type) ? undefined : type;
 }
 
-async function unknown(repository: StoredRepository, c: RegistryRequest): Promise<RegistryProblem> {
+async function unknown(repository: StoredRepository, c: ServerRequest): Promise<RegistryProblem> {
   const detail = { name: repository.name, reference: c.req.param('reference') };
   return new RegistryProblem((await repository.exists()) ? 'MANIFEST_UNKNOWN' : 'NAME_UNKNOWN', undefined, { detail });
 }

@@ -1,6 +1,6 @@
-import type { RegistryApp, RegistryContext } from '../context.ts';
+import type { RegistryContext, ServerApp } from '../context.ts';
 import { holdAnswer } from '../hold.ts';
-import { nextLink, pageSizeOf } from '../request.ts';
+import { nextLink, pageSizeOf, storeOf } from './request.ts';
 
 /** A page has so many names when the client does not say, and at most so many when it does. */
 const PAGE = { usual: 1000, most: 10_000 };
@@ -9,10 +9,10 @@ const PAGE = { usual: 1000, most: 10_000 };
  * The names of all repositories in byte order, page by page, as docker-registry lists them; distribution-spec v1.1.1
  * has no such list. Whoever may read one repository of a tenant may read all of them.
  */
-export function addCatalogRoute(app: RegistryApp, context: RegistryContext): void {
+export function addCatalogRoute(app: ServerApp, context: RegistryContext): void {
   app.get('/v2/_catalog', async (c) => {
     const limit = pageSizeOf(c, PAGE);
-    const { items, more } = await context.store.listRepositories({ after: c.req.query('last'), limit });
+    const { items, more } = await storeOf(c, context).listRepositories({ after: c.req.query('last'), limit });
     c.header('Cache-Control', 'no-cache');
     if (more) c.header('Link', nextLink('/v2/_catalog', { n: String(limit), last: items.at(-1) }));
     const body = JSON.stringify({ repositories: items });

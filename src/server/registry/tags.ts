@@ -1,13 +1,13 @@
-import { REPOSITORY_PATH, type RegistryApp, type RegistryContext } from '../context.ts';
+import { REPOSITORY_PATH, type RegistryContext, type ServerApp } from '../context.ts';
 import { holdAnswer } from '../hold.ts';
-import { RegistryProblem } from '../problem.ts';
-import { nextLink, pageSizeOf, repositoryOf } from '../request.ts';
+import { RegistryProblem } from './problem.ts';
+import { nextLink, pageSizeOf, repositoryOf } from './request.ts';
 
 /** A page has so many tags when the client does not say, and at most so many when it does. */
 const PAGE = { usual: 1000, most: 10_000 };
 
 /** Tags in byte order, page by page (spec.md#listing-tags). */
-export function addTagRoutes(app: RegistryApp, context: RegistryContext): void {
+export function addTagRoutes(app: ServerApp, context: RegistryContext): void {
   app.get(`${REPOSITORY_PATH}/tags/list`, async (c) => {
     const repository = repositoryOf(c, context);
     const limit = pageSizeOf(c, PAGE);

@@ -1,15 +1,15 @@
 import { mediaTypes } from '#core';
 import { encodeDescriptor } from '#oci/image';
-import { REPOSITORY_PATH, type RegistryApp, type RegistryContext } from '../context.ts';
+import { REPOSITORY_PATH, type RegistryContext, type ServerApp } from '../context.ts';
 import { holdAnswer } from '../hold.ts';
-import { RegistryProblem } from '../problem.ts';
-import { digestFrom, nextLink, repositoryOf } from '../request.ts';
+import { RegistryProblem } from './problem.ts';
+import { digestFrom, nextLink, repositoryOf } from './request.ts';
 
 /**
  * The manifests that have a subject, page by page, as an index (spec.md#listing-referrers).
  * A subject that nobody refers to, or that is not there, has an empty list.
  */
-export function addReferrerRoutes(app: RegistryApp, context: RegistryContext): void {
+export function addReferrerRoutes(app: ServerApp, context: RegistryContext): void {
   app.get(`${REPOSITORY_PATH}/referrers/:digest`, async (c) => {
     const repository = repositoryOf(c, context);
     const subject = digestFrom(c.req.param('digest'));

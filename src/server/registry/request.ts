@@ -1,18 +1,25 @@
 import { type Digest, parseDigest } from '#core';
 import { isRepositoryName, isTag } from '#oci/image';
-import type { StoredRepository } from '#oci/store';
-import type { RegistryContext, RegistryRequest } from './context.ts';
+import type { RegistryStore, StoredRepository } from '#oci/store';
+import type { RegistryContext, ServerRequest } from '../context.ts';
 import { RegistryProblem } from './problem.ts';
 
-/** The repository that a request is about. @throws RegistryProblem NAME_INVALID */
-export function repositoryOf(c: RegistryRequest, { store }: RegistryContext): StoredRepository {
+/** The store of the request's tenant. @throws RegistryProblem NAME_UNKNOWN where there is no such tenant */
+export function storeOf(c: ServerRequest, { storeFor }: RegistryContext): RegistryStore {
+  const store = storeFor(c.get('principal').tenant);
+  if (store === undefined) throw new RegistryProblem('NAME_UNKNOWN');
+  return store;
+}
+
+/** The repository of the request's tenant that it is about. @throws RegistryProblem NAME_INVALID, NAME_UNKNOWN */
+export function repositoryOf(c: ServerRequest, context: RegistryContext): StoredRepository {
   const name = c.req.param('name') ?? '';
-  if (isRepositoryName(name)) return store.repository(name);
+  if (isRepositoryName(name)) return storeOf(c, context).repository(name);
   throw new RegistryProblem('NAME_INVALID', undefined, { detail: { name: name.slice(0, 300) } });
 }
 
 /** What a manifest is asked for by. @throws RegistryProblem DIGEST_INVALID, MANIFEST_INVALID */
-export function manifestNameOf(c: RegistryRequest): { readonly digest: Digest } | { readonly tag: string } {
+export function manifestNameOf(c: ServerRequest): { readonly digest: Digest } | { readonly tag: string } {
   const reference = c.req.param('reference') ?? '';
   if (reference.includes(':')) return { digest: digestFrom(reference) };
   return { tag: tagFrom(reference) };
@@ -37,7 +44,7 @@ export function tagFrom(text: string): string {
 }
 
 /** How many entries a page may have: what `n` asks for, within bounds. @throws RegistryProblem */
-export function pageSizeOf(c: RegistryRequest, { usual, most }: { usual: number; most: number }): number {
+export function pageSizeOf(c: ServerRequest, { usual, most }: { usual: number; most: number }): number {
   const text = c.req.query('n');
   if (text === undefined) return usual;
   // However large: a client that wants all there is says so.
@@ -49,7 +56,7 @@ export function pageSizeOf(c: RegistryRequest, { usual, most }: { usual: number;
 }
 
 /** Whether the client has what an entity tag stands for (RFC 9110 §13.1.2). */
-export function hasAlready(c: RegistryRequest, etag: string): boolean {
+export function hasAlready(c: ServerRequest, etag: string): boolean {
   const header = c.req.header('if-none-match');
   if (header === undefined) return false;
   return header.split(',').some((entry) => {

@@ -2,13 +2,13 @@ import { algorithmOf, type Digest, type DigestAlgorithm, digestOf, isCoded } fro
 import { type ByteStream, isRepositoryName } from '#oci/image';
 import type { AppendOptions, AppendResult, StoredRepository } from '#oci/store';
 import { bodyOf, contentLengthOf, exactly } from '../body.ts';
-import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
-import { RegistryProblem } from '../problem.ts';
+import { REPOSITORY_PATH, type RegistryContext, type ServerApp, type ServerRequest } from '../context.ts';
 import { parseChunkRange } from '../range.ts';
-import { digestFrom, repositoryOf } from '../request.ts';
+import { RegistryProblem } from './problem.ts';
+import { digestFrom, repositoryOf, storeOf } from './request.ts';
 
 /** Uploads of blobs in all the ways there are (spec.md#pushing-blobs, spec.md#mounting-a-blob-from-another-repository). */
-export function addUploadRoutes(app: RegistryApp, context: RegistryContext): void {
+export function addUploadRoutes(app: ServerApp, context: RegistryContext): void {
   const path = `${REPOSITORY_PATH}/blobs/uploads/:id` as const;
 
   for (const start of [`${REPOSITORY_PATH}/blobs/uploads/`, `${REPOSITORY_PATH}/blobs/uploads`] as const) {
@@ -51,12 +51,12 @@ export function addUploadRoutes(app: RegistryApp, context: RegistryContext): voi
   });
 }
 
-async function beginUpload(c: RegistryRequest, context: RegistryContext): Promise<Response> {
+async function beginUpload(c: ServerRequest, context: RegistryContext): Promise<Response> {
   const repository = repositoryOf(c, context);
   const mount = c.req.query('mount');
   if (mount !== undefined) {
     const digest = digestFrom(mount);
-    if (await mounted(repository, digest, c.req.query('from'), context)) return created(repository, digest);
+    if (await mounted(c, context, digest)) return created(repository, digest);
   }
   const whole = c.req.query('digest');
   if (whole !== undefined) {
@@ -73,18 +73,15 @@ async function beginUpload(c: RegistryRequest, context: RegistryContext): Promis
 }
 
 /** Whether the repository has the blob now. Any writer may read all of a tenant's repositories, so any will do. */
-async function mounted(
-  repository: StoredRepository,
-  digest: Digest,
-  from: string | undefined,
-  { store }: RegistryContext,
-): Promise<boolean> {
-  if (from === undefined) return await repository.blobs.mount(digest);
-  return isRepositoryName(from) && (await repository.blobs.mount(digest, store.repository(from).blobs));
+async function mounted(c: ServerRequest, context: RegistryContext, digest: Digest): Promise<boolean> {
+  const { blobs } = repositoryOf(c, context);
+  const from = c.req.query('from');
+  if (from === undefined) return await blobs.mount(digest);
+  return isRepositoryName(from) && (await blobs.mount(digest, storeOf(c, context).repository(from).blobs));
 }
 
 /** The bytes that a request adds to an upload, and where they belong. */
-function chunkOf(c: RegistryRequest, context: RegistryContext): { chunks: ByteStream; options: AppendOptions } {
+function chunkOf(c: ServerRequest, context: RegistryContext): { chunks: ByteStream; options: AppendOptions } {
   const range = parseChunkRange(c.req.header('content-range'));
   const length = contentLengthOf(c);
   const options = { maxSizeBytes: context.maxBlobBytes };

@@ -1,5 +1,13 @@
 import type { RegistryStore } from '#oci/store';
-import type { RegistryApp, RegistryContext } from '../context.ts';
+import type { ServerApp } from '../context.ts';
+
+/** What readiness is judged by. */
+export interface HealthContext {
+  /** The store of the tenant that is served unless told. */
+  readonly store: RegistryStore | undefined;
+  /** Nothing may be written, so that a store that cannot be is ready all the same. */
+  readonly readOnly: boolean;
+}
 
 /** So often at most the store is asked: anybody may ask us. */
 const ASKED_EVERY_MS = 1000;
@@ -8,8 +16,10 @@ const ASKED_EVERY_MS = 1000;
  * `GET /healthz`: the process answers. `GET /readyz`: its store can be read and, unless the registry is read-only, be
  * written; 503 while it cannot.
  */
-export function addHealthRoutes(app: RegistryApp, { store, readOnly }: RegistryContext): void {
-  const isReady = remembered(async () => (await store.isReadable()) && (readOnly || (await isWritable(store))));
+export function addHealthRoutes(app: ServerApp, { store, readOnly }: HealthContext): void {
+  const isReady = remembered(async () => {
+    return store !== undefined && (await store.isReadable()) && (readOnly || (await isWritable(store)));
+  });
   app.get('/healthz', (c) => {
     c.header('Cache-Control', 'no-store');
     return c.json({ status: 'ok', readOnly });

@@ -1,15 +1,15 @@
 import type { StoredBlob } from '#oci/store';
-import { REPOSITORY_PATH, type RegistryApp, type RegistryContext, type RegistryRequest } from '../context.ts';
-import { RegistryProblem, refusal } from '../problem.ts';
+import { REPOSITORY_PATH, type RegistryContext, type ServerApp, type ServerRequest } from '../context.ts';
 import { parseRange } from '../range.ts';
-import { digestFrom, hasAlready, repositoryOf } from '../request.ts';
 import { sendBlob } from '../send.ts';
+import { RegistryProblem, refusal } from './problem.ts';
+import { digestFrom, hasAlready, repositoryOf } from './request.ts';
 
 /** What a digest names never changes. */
 const FOREVER = 'max-age=31536000, immutable';
 
 /** Reads and deletes of blobs (spec.md#pulling-blobs, spec.md#deleting-blobs). */
-export function addBlobRoutes(app: RegistryApp, context: RegistryContext): void {
+export function addBlobRoutes(app: ServerApp, context: RegistryContext): void {
   const path = `${REPOSITORY_PATH}/blobs/:digest` as const;
 
   app.get(path, async (c) => {
@@ -49,7 +49,7 @@ export function addBlobRoutes(app: RegistryApp, context: RegistryContext): void 
 }
 
 async function sendRange(
-  c: RegistryRequest,
+  c: ServerRequest,
   context: RegistryContext,
   blob: StoredBlob,
   headers: Record<string, string>,

@@ -1,0 +1,22 @@
+import { Hono } from 'hono';
+import type { AppParts, ServerApp, ServerEnv } from '../context.ts';
+import { HttpProblem } from '../problem.ts';
+import { addHealthRoutes, type HealthContext } from './health.ts';
+import { apiProblemOf, encodeApiProblem } from './problem.ts';
+
+/** `/healthz` and `/readyz`, which answer anybody, and the API below `/v1/`, which has no routes yet. */
+export function createApiApp(context: HealthContext, { guard, report }: AppParts): ServerApp {
+  const app = new Hono<ServerEnv>();
+  // Before the guard: those who watch over a process know neither its name nor a password.
+  addHealthRoutes(app, context);
+  guard(app);
+  app.notFound(() => {
+    return encodeApiProblem(new HttpProblem('ERR_EXPORT_NOT_FOUND', 'nothing is served here', { status: 404 }));
+  });
+  app.onError((error) => {
+    const problem = apiProblemOf(error);
+    if (problem.status >= 500) report?.(error);
+    return encodeApiProblem(problem);
+  });
+  return app;
+}
