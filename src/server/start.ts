@@ -86,7 +86,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const warnings = judgeExposure({ ...options, host });
   const identity = tls === undefined ? undefined : await readIdentity(tls);
   const access = await accessOf(options, host);
-  const { store, faults } = await openWritable(join(dataDir, 'registry'), { tenant, readOnly });
+  const { store, faults } = await openServed(dataDir, { tenant, readOnly });
   warnings.push(...faults);
   const app = createApp({ ...options, storeFor: singleTenant(store), access: { ...access, tenant } });
   const server = serverFor(app, identity, {
@@ -118,14 +118,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /**
- * Opens a store, and tries to write to it unless it is to be read only.
+ * Opens the store that is served, and tries to write to it unless it is to be read only. Nothing else chooses a storage.
  *
  * @returns with it what an operator must be told of the disk
  * @throws CodedError ERR_EXPORT_NOT_WRITABLE where no push could succeed
  */
-async function openWritable(root: string, options: StoreOptions): Promise<{ store: RegistryStore; faults: string[] }> {
+async function openServed(dataDir: string, options: StoreOptions): Promise<{ store: RegistryStore; faults: string[] }> {
   try {
-    const store = await openStore(root, options);
+    const store = await openStore(join(dataDir, 'registry'), options);
     const full = options.readOnly === true ? undefined : await fullDisk(store);
     return { store, faults: full === undefined ? [] : [full] };
   } catch (error) {

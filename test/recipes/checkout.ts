@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -20,15 +20,17 @@ export class RecipeCheckout {
     this.path = path;
   }
 
-  static async create(): Promise<RecipeCheckout> {
+  /** @param more files and folders of the repository that are copied too */
+  static async create(more: readonly string[] = []): Promise<RecipeCheckout> {
     const path = await mkdtemp(join(tmpdir(), 'recipe-'));
-    for (const name of ['src', 'bin', 'examples', 'manifests-schema', 'scripts', 'package.json', 'tsconfig.json'])
-      await cp(join(root, name), join(path, name), { recursive: true });
+    const names = ['src', 'bin', 'examples', 'manifests-schema', 'scripts', 'package.json', 'tsconfig.json', ...more];
+    for (const name of names) await cp(join(root, name), join(path, name), { recursive: true });
     await symlink(join(root, 'node_modules'), join(path, 'node_modules'));
     return new RecipeCheckout(path);
   }
 
   async addFile(name: string, text: string): Promise<void> {
+    await mkdir(dirname(join(this.path, name)), { recursive: true });
     await writeFile(join(this.path, name), text, { flag: 'wx' });
   }
 

@@ -18,9 +18,7 @@ interface TenantContent {
 
 /**
  * Registry stores in the memory of this process, which nothing survives: a second implementation of the interface, that
- * tests run against. There is no garbage collection; bytes stay until the storage goes.
- *
- * @internal
+ * tests run against; the program opens none. There is no garbage collection; bytes stay until the storage goes.
  */
 export class MemoryStorage {
   readonly #tenants = new Map<string, TenantContent>();

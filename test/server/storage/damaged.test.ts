@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { openStore, openStoreRepository } from '#oci/store';
 import { createApp, singleTenant } from '#server';
-import { readJson } from '../core/read-json.ts';
-import { pushArtifact } from '../oci/content.ts';
-import { tempFolders } from '../oci/store/temp.ts';
+import { readJson } from '../../core/read-json.ts';
+import { pushArtifact } from '../../oci/content.ts';
+import { tempFolders } from '../../oci/store/temp.ts';
 
 const tempFolder = tempFolders();
 

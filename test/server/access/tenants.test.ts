@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import type { RegistryStore } from '#oci/store';
 import { openStoreRepository } from '#oci/store';
 import { createApp, type Role, type StoreFor, singleTenant } from '#server';
-import { readJson } from '../core/read-json.ts';
-import { pushArtifact } from '../oci/content.ts';
-import { memoryStorage } from '../oci/store/contract/storage.ts';
-import { problem } from './registry.ts';
+import { readJson } from '../../core/read-json.ts';
+import { pushArtifact } from '../../oci/content.ts';
+import { memoryStorage } from '../../oci/store/contract/storage.ts';
+import { problem } from '../registry.ts';
 
 const everything: readonly Role[] = ['reader', 'writer'];
 

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { CodedError } from '#core';
 import { createApp, singleTenant } from '#server';
-import { Logins } from '../../src/server/access/logins.ts';
-import { apiProblemOf, encodeApiProblem } from '../../src/server/api/problem.ts';
-import { readJson } from '../core/read-json.ts';
-import { memoryStorage } from '../oci/store/contract/storage.ts';
-import { writeUsers } from './access/users.ts';
-import { problem } from './registry.ts';
-import { serving } from './serving.ts';
+import { Logins } from '../../../src/server/access/logins.ts';
+import { apiProblemOf, encodeApiProblem } from '../../../src/server/api/problem.ts';
+import { readJson } from '../../core/read-json.ts';
+import { memoryStorage } from '../../oci/store/contract/storage.ts';
+import { writeUsers } from '../access/users.ts';
+import { problem } from '../registry.ts';
+import { serving } from '../serving.ts';
 
 const { folder } = serving();
 

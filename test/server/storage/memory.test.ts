@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { openStoreRepository } from '#oci/store';
 import { createApp, singleTenant } from '#server';
-import { close, listen, serverFor } from '../../src/server/http-server.ts';
-import { noise, pushBytes } from '../oci/content.ts';
-import { memoryStorage } from '../oci/store/contract/storage.ts';
-import { serveFrom } from './registry.ts';
+import { close, listen, serverFor } from '../../../src/server/http-server.ts';
+import { noise, pushBytes } from '../../oci/content.ts';
+import { memoryStorage } from '../../oci/store/contract/storage.ts';
+import { serveFrom } from '../registry.ts';
 
 /** The tests of the server again, over a storage that is no disk. */
 serveFrom(memoryStorage);
-await import('./discovery.test.ts');
-await import('./pull.test.ts');
-await import('./push.test.ts');
+await import('../discovery.test.ts');
+await import('../pull.test.ts');
+await import('../push.test.ts');
 
 test('a blob of a storage without a fast path is sent through a socket, whole and in part', async () => {
   const store = await (await memoryStorage()).open();
