@@ -29,7 +29,7 @@ export interface OpenUpload {
    * @returns the size in bytes afterwards
    */
   append(chunks: ByteStream, options: ReceiveOptions): Promise<number>;
-  /** All bytes so far. */
+  /** All bytes so far; the memory of a chunk may be used again for the next. */
   read(): AsyncIterable<Uint8Array>;
   /** Makes the bytes, which were verified, a blob of the repository, durably, and ends the upload. */
   publish(digest: Digest): Promise<void>;
