@@ -295,7 +295,7 @@ test('a storage is a new folder and its lines in the entry and in the server', a
 });
 
 test('it keeps the promises of the contract', async () => {
-  const contract = ['run', '--project', 'fast', '-t', 'sqlite', 'test/oci/store/contract.test.ts'];
+  const contract = ['run', '--project', 'long', '-t', 'sqlite', 'test/oci/store/contract.long.test.ts'];
   const { code, stdout, stderr } = await copy().run('node_modules/.bin/node', 'node_modules/.bin/vitest', ...contract);
   expect(code, stdout + stderr).toBe(0);
   expect(stdout).toMatch(/Tests .*\d\d+ passed/);
