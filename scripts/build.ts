@@ -5,7 +5,7 @@ import { parseKnownJson } from '#core';
 
 /**
  * Builds `dist/`, what the published package runs: Node runs no TypeScript below node_modules. Each module becomes
- * JavaScript and a declaration; the doors get an imports map of their own, since the package's one leads to `src/`.
+ * JavaScript and a declaration; the exports get an imports map of their own, since the package's one leads to `src/`.
  */
 async function build(root: string): Promise<void> {
   const dist = join(root, 'dist');
@@ -14,14 +14,14 @@ async function build(root: string): Promise<void> {
   const { imports } = parseKnownJson(await readFile(join(root, 'package.json'))) as {
     imports: Record<string, string>;
   };
-  const doors = Object.entries(imports).map(([name, door]) => [name, builtPath(door)]);
-  const scope = { type: 'module', imports: Object.fromEntries(doors) as Record<string, string> };
+  const exports = Object.entries(imports).map(([name, entry]) => [name, builtPath(entry)]);
+  const scope = { type: 'module', imports: Object.fromEntries(exports) as Record<string, string> };
   await writeFile(join(dist, 'package.json'), `${JSON.stringify(scope, null, 2)}\n`);
   await refuseSourceNames(dist);
 }
 
-function builtPath(door: string): string {
-  return door.replace('./src/', './').replace(/\.ts$/, '.js');
+function builtPath(entry: string): string {
+  return entry.replace('./src/', './').replace(/\.ts$/, '.js');
 }
 
 /** tsc rewrites what is imported; a module that is named in a URL, for a worker say, would stay behind. */

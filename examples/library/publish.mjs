@@ -22,7 +22,7 @@ async function inRepository(use) {
 
 const report = await inRepository((repository) =>
   runExport(
-    { profile: 'json:raw', sources: [records], selector: {}, tenant: 'default', skipInvalid: false },
+    { profile: 'json:raw', sources: [records], selector: {}, tenant: 'default', withholdInvalid: false },
     {
       destinations: [{ reference, repository }],
       signer: createSigner(privateKey),

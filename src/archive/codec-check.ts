@@ -32,9 +32,9 @@ export async function assertCodecs(): Promise<void> {
 
 function changed(codec: 'gzip' | 'zstd', found: Digest): CodedError {
   const library = codec === 'gzip' ? `zlib ${codecVersions.zlib}` : `zstd ${codecVersions.zstd}`;
-  const what = `${library} of Node ${codecVersions.node} packs other bytes than bundles are pinned to`;
+  const what = `${library} of Node ${codecVersions.node} compresses to different bytes than bundles are pinned to`;
   return new CodedError('ERR_EXPORT_CODEC_CHANGED', what, {
-    hint: 'run the Node that `npm ci` installs here, or one from nodejs.org in the supported range',
+    hint: 'use the Node that `npm ci` installs, or one from nodejs.org in the supported range',
     details: { codec, ...codecVersions, expected: GOLDEN[codec], found },
   });
 }

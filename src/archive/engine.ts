@@ -29,7 +29,7 @@ export async function* runEngine(
     // The engine ended by itself and left the source standing: it saw an end where the bytes go on.
     throw error instanceof CodedError
       ? error
-      : invalid(name, 'bytes after the end of the packed data', undefined, error);
+      : invalid(name, 'trailing bytes after the compressed data', undefined, error);
   }
 }
 
@@ -37,5 +37,5 @@ export async function* runEngine(
 function damaged(error: unknown, name: string): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (error instanceof CodedError || !/^(?:Z_|ZSTD_)/.test(code)) return error;
-  return invalid(name, 'the packed data are damaged or cut short', undefined, error);
+  return invalid(name, 'the compressed data is damaged or truncated', undefined, error);
 }

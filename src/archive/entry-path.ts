@@ -14,7 +14,7 @@ export function checkPath(raw: string, archive: string): string {
   if (raw.includes('\\')) throw unsafe(archive, 'a backslash in its name', raw);
   if (raw.startsWith('/') || /^[A-Za-z]:/.test(raw)) throw unsafe(archive, 'an absolute path', raw);
   const segments = raw.split('/').filter((segment) => segment !== '' && segment !== '.');
-  if (segments.includes('..')) throw unsafe(archive, 'its path leads out of the archive', raw);
+  if (segments.includes('..')) throw unsafe(archive, 'its path escapes the archive', raw);
   return segments.join('/');
 }
 

@@ -31,5 +31,5 @@ export async function* decodeGzip(
     yield chunk;
   }
   // node:zlib passes over what follows the last member when it begins with a zero byte.
-  if (engine.bytesWritten !== packed) throw invalid(name, 'bytes after the end of the packed data');
+  if (engine.bytesWritten !== packed) throw invalid(name, 'trailing bytes after the compressed data');
 }

@@ -55,7 +55,7 @@ async function decodeMember(
   name: string,
 ): Promise<{ readonly content: Uint8Array; readonly size: number }> {
   if (Buffer.compare(packed.subarray(0, HEADER.length), HEADER) !== 0) {
-    throw invalid(name, 'a gzip header other than the one that is written');
+    throw invalid(name, 'an unexpected gzip header');
   }
   const deflated = packed.subarray(HEADER.length);
   const { buffer, engine } = await inflate(deflated, {
@@ -63,11 +63,11 @@ async function decodeMember(
     maxOutputLength: MEMBER_BYTES,
     chunkSize: 256 * 1024,
   }).catch((cause: unknown) => {
-    throw invalid(name, 'a gzip member that is damaged, cut short or larger than 1 MiB', undefined, cause);
+    throw invalid(name, 'a gzip member that is damaged, truncated or larger than 1 MiB', undefined, cause);
   });
   const end = HEADER.length + engine.bytesWritten;
   const trailer = Buffer.from(packed.subarray(end, end + TRAILER_BYTES));
-  if (trailer.length < TRAILER_BYTES) throw invalid(name, 'the packed data are cut short');
+  if (trailer.length < TRAILER_BYTES) throw invalid(name, 'the compressed data is truncated');
   if (trailer.readUInt32LE(0) !== crc32(buffer) || trailer.readUInt32LE(4) !== buffer.length) {
     throw invalid(name, 'a gzip member with a wrong checksum or length');
   }

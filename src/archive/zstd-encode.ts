@@ -30,7 +30,8 @@ export function encodeZstd(chunks: AsyncIterable<Uint8Array>, { level }: ZstdOpt
  * alone: node:zlib breaks on it, and the bytes would depend on timing.
  */
 async function encodeFrame(content: Uint8Array, level: number): Promise<Uint8Array> {
-  if (!Number.isInteger(level) || level < 1 || level > 19) throw new RangeError(`no zstd level from 1 to 19: ${level}`);
+  if (!Number.isInteger(level) || level < 1 || level > 19)
+    throw new RangeError(`zstd level must be from 1 to 19: ${level}`);
   const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
   return await compress(content, { params, pledgedSrcSize: content.length, chunkSize: 128 * 1024 });
 }

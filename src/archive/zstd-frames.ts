@@ -58,8 +58,8 @@ export class ZstdFrames {
 
   /** @throws CodedError ERR_EXPORT_ARCHIVE_INVALID when the stream ends within a frame, or has none */
   end(): void {
-    if (this.#state !== 'magic' || this.#have > 0) throw invalid(this.#name, 'the zstd data are cut short');
-    if (this.#frames === 0) throw invalid(this.#name, 'no zstd data');
+    if (this.#state !== 'magic' || this.#have > 0) throw invalid(this.#name, 'the zstd data is truncated');
+    if (this.#frames === 0) throw invalid(this.#name, 'not zstd data');
   }
 
   #decode(): void {
@@ -73,7 +73,7 @@ export class ZstdFrames {
   #decodeMagic(magic: number): void {
     if (magic === MAGIC) this.#expect('descriptor', 1);
     else if (this.#framing === undefined && (magic & 0xfffffff0) >>> 0 === SKIPPABLE) this.#expect('skipSize', 4);
-    else throw invalid(this.#name, this.#frames === 0 ? 'no zstd data' : 'bytes after the end of the zstd data');
+    else throw invalid(this.#name, this.#frames === 0 ? 'not zstd data' : 'bytes after the end of the zstd data');
   }
 
   #decodeDescriptor(descriptor: number): void {

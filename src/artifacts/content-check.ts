@@ -1,5 +1,5 @@
 import { CodedError, type ErrorCode, isCoded } from '#core';
-import { BorrowedStream } from './borrowed.ts';
+import { DrainableStream } from './drainable-stream.ts';
 
 /**
  * Holds the files of an artifact against what its export manifest says of them. Files come one after the other, in
@@ -13,7 +13,7 @@ export interface ContentCheck {
    */
   file(title: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
   /**
-   * Settles what only all files together can show.
+   * Checks what only all files together can show.
    *
    * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH
    */
@@ -41,9 +41,9 @@ export async function readWhole(
   chunks: AsyncIterable<Uint8Array>,
   read: (chunks: AsyncIterable<Uint8Array>) => Promise<void>,
 ): Promise<void> {
-  const stream = new BorrowedStream(chunks);
+  const stream = new DrainableStream(chunks);
   let failure: { readonly cause: unknown } | undefined;
-  await read(stream.lend()).catch((cause: unknown) => {
+  await read(stream.open()).catch((cause: unknown) => {
     failure = { cause };
   });
   await stream.rest();
@@ -58,7 +58,7 @@ export function asMismatch(error: unknown, path: string): unknown {
 /** The error for a file that is not the one that was built. */
 export function mismatch(path: string, what: string, cause?: unknown): CodedError {
   return new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${path}: ${what}`, {
-    hint: 'do not use this bundle: its files are not those that were built; fetch it again, or ask who published it',
+    hint: 'do not use this bundle: its files differ from those that were built; pull it again, or ask its publisher',
     details: { path },
     cause,
   });

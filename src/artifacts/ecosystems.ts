@@ -48,6 +48,6 @@ export function ecosystemOf(name: string): Ecosystem | undefined {
 /** The ecosystem that trivy spells so. */
 export function ecosystemOfTrivy(name: string): Ecosystem {
   const found = ECOSYSTEMS.find(({ trivy }) => trivy === name);
-  if (found === undefined) throw new RangeError(`no ecosystem ${name}`);
+  if (found === undefined) throw new RangeError(`unknown ecosystem ${name}`);
   return found;
 }

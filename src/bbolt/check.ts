@@ -49,7 +49,7 @@ class Census {
 
   async takeFreelist(): Promise<void> {
     const { freelist } = this.#pages.meta;
-    if (freelist === undefined) throw this.#pages.damaged('it stores no list of free pages');
+    if (freelist === undefined) throw this.#pages.damaged('it has no free list');
     const { header, bytes } = await this.#pages.page(freelist);
     this.#markAll(freelist, header.overflow, 'the free list');
     let last = 1;
@@ -64,7 +64,7 @@ class Census {
   /** Visits a page of a bucket's tree, whose keys must lie from `low` on and below `high` where they are given. */
   async visitTree(id: number, low: Uint8Array | undefined, high: Uint8Array | undefined, depth: number): Promise<void> {
     this.#signal?.throwIfAborted();
-    if (depth > MAX_DEPTH) throw this.#pages.damaged(`page ${id} lies too deep`);
+    if (depth > MAX_DEPTH) throw this.#pages.damaged(`page ${id} is nested too deeply`);
     const { header, bytes } = await this.#pages.page(id);
     this.#markAll(id, header.overflow, `page ${id}`);
     if (header.flags !== PAGE_FLAG.branch) {
@@ -102,7 +102,7 @@ class Census {
   }
 
   async #visitBucket(value: Uint8Array, place: string, depth: number): Promise<void> {
-    if (depth > MAX_DEPTH) throw this.#pages.damaged(`a bucket of ${place} lies too deep`);
+    if (depth > MAX_DEPTH) throw this.#pages.damaged(`a bucket of ${place} is nested too deeply`);
     const bucket = this.#pages.decode(decodeBucket, value, 0);
     if ('root' in bucket) return await this.visitTree(bucket.root, undefined, undefined, depth);
     const header = this.#pages.decode(decodeHeader, bucket.inline, 0);

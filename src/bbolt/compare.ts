@@ -61,7 +61,7 @@ class ComparingSink implements PageSink {
     if (bytesRead === 0 || Buffer.compare(held.subarray(0, bytesRead), wanted) !== 0) {
       const at = wanted.findIndex((byte, i) => byte !== held[i]);
       const page = Math.floor((position + Math.max(at, 0)) / PAGE_SIZE);
-      throw damaged(this.#path, `page ${page} is not the one that is written for its entries`);
+      throw damaged(this.#path, `page ${page} is not in canonical form`);
     }
     return { bytesWritten: bytesRead };
   }

@@ -42,9 +42,9 @@ export class PageReader {
 
   /** A page with its overflow pages, and its header. The bytes are shared: do not change them. */
   async page(id: number): Promise<{ readonly header: PageHeader; readonly bytes: Uint8Array }> {
-    if (id < 2 || id >= this.meta.highWater) throw this.damaged(`page ${id} is named but lies outside the file`);
+    if (id < 2 || id >= this.meta.highWater) throw this.damaged(`page ${id} is referenced but lies outside the file`);
     const header = this.decode(decodeHeader, await this.#read(id * PAGE_SIZE, PAGE_SIZE), id);
-    if (header.id !== id) throw this.damaged(`page ${id} calls itself ${header.id}`);
+    if (header.id !== id) throw this.damaged(`page ${id} has the id ${header.id}`);
     if (id + header.overflow >= this.meta.highWater) throw this.damaged(`page ${id} reaches beyond the file`);
     return { header, bytes: await this.#read(id * PAGE_SIZE, (1 + header.overflow) * PAGE_SIZE) };
   }
@@ -83,13 +83,13 @@ export class PageReader {
 
 /** Of the two metas the sound one, of two sound ones the later. */
 async function readMeta(file: FileHandle, path: string, sizeBytes: number): Promise<Meta> {
-  if (sizeBytes < 2 * PAGE_SIZE) throw damaged(path, `${sizeBytes} bytes are too few`);
+  if (sizeBytes < 2 * PAGE_SIZE) throw damaged(path, `${sizeBytes} bytes are too few for a bbolt file`);
   const front = await readAt(file, 0, 2 * PAGE_SIZE);
   const metas = [decodeMeta(front.subarray(0, PAGE_SIZE)), decodeMeta(front.subarray(PAGE_SIZE))];
   const meta = metas.filter((each) => each !== undefined).sort((a, b) => (a.transaction < b.transaction ? 1 : -1))[0];
-  if (meta === undefined) throw damaged(path, 'neither meta page is sound');
+  if (meta === undefined) throw damaged(path, 'neither meta page is valid');
   if (meta.pageSize !== PAGE_SIZE)
-    throw damaged(path, `pages of ${meta.pageSize} bytes, read are those of ${PAGE_SIZE}`);
+    throw damaged(path, `unsupported page size of ${meta.pageSize} bytes, expected ${PAGE_SIZE}`);
   if (meta.highWater * PAGE_SIZE > sizeBytes) throw damaged(path, 'the file is shorter than it says');
   return meta;
 }

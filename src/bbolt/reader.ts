@@ -54,7 +54,7 @@ export class BboltFile {
     let batch: BboltEntry[] = [];
     const places: Place[] = [placeOf(await this.#node(this.#pages.meta.root), [])];
     for (let place = places.at(-1); place !== undefined; place = places.at(-1)) {
-      if (places.length > 2 * MAX_DEPTH) throw this.#pages.damaged('pages or buckets go in circles');
+      if (places.length > 2 * MAX_DEPTH) throw this.#pages.damaged('pages or buckets form a cycle');
       const next = place.at++;
       const [child, element] = [place.children[next], place.elements[next]];
       if (child !== undefined) places.push(placeOf(await this.#node(child.child), place.bucket));
@@ -102,7 +102,7 @@ export class BboltFile {
       if ('leaf' in node) return node.leaf;
       id = (node.branch.findLast((element) => Buffer.compare(element.key, key) <= 0) ?? first(node.branch)).child;
     }
-    throw this.#pages.damaged('pages go in circles');
+    throw this.#pages.damaged('pages form a cycle');
   }
 
   async #node(id: number): Promise<Node> {

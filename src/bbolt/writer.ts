@@ -132,13 +132,13 @@ class BucketStack {
 
   /** Makes sure that `key` may come next in the bucket at `depth`. */
   #claim(depth: number, key: Uint8Array): void {
-    if (key.byteLength === 0) throw new RangeError('bbolt knows no empty keys');
+    if (key.byteLength === 0) throw new RangeError('bbolt does not allow empty keys');
     if (key.byteLength > bboltLimits.keyBytes) {
       throw new RangeError(`the key ${show(key)} has ${key.byteLength} bytes, more than ${bboltLimits.keyBytes}`);
     }
     const last = this.#lastKeys[depth] as Uint8Array;
     const order = Buffer.compare(last, key);
-    if (order === 0) throw new TypeError(`the key ${show(key)} comes twice in ${this.#place(depth)}`);
+    if (order === 0) throw new TypeError(`duplicate key ${show(key)} in ${this.#place(depth)}`);
     if (order > 0) throw new TypeError(`the key ${show(key)} comes after ${show(last)} in ${this.#place(depth)}`);
     // A copy whatever it is: slice() of a Buffer would share its memory.
     this.#lastKeys[depth] = new Uint8Array(key);

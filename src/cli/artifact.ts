@@ -40,7 +40,7 @@ export async function withArtifact(
 
 function notFound(reference: Reference): CodedError {
   return new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(reference)}: artifact not found`, {
-    hint: 'check the reference; export-center ls lists the tags that are there',
+    hint: 'check the reference; export-center ls REPOSITORY lists the tags',
     details: { reference: formatReference(reference) },
   });
 }

@@ -26,13 +26,13 @@ export function parseDestinations(texts: readonly string[]): Reference[] {
     const reference = parseReference(text);
     tagOf(reference);
     if (reference.digest === undefined) return reference;
-    throw new CodedError('ERR_EXPORT_USAGE', `--to ${JSON.stringify(text)}: a digest, which only the result has`, {
-      hint: 'leave out @ and what follows',
+    throw new CodedError('ERR_EXPORT_USAGE', `--to ${JSON.stringify(text)}: a digest can't be set here`, {
+      hint: 'omit @ and what follows',
     });
   });
   if (references.filter(isPipe).length < 2) return references;
-  throw new CodedError('ERR_EXPORT_USAGE', '--to oci-archive:- more than once: a pipe takes one tar', {
-    hint: 'write into oci:DIR with several tags, and pipe that: export-center copy --all-tags oci:DIR oci-archive:-',
+  throw new CodedError('ERR_EXPORT_USAGE', '--to oci-archive:- can be used only once', {
+    hint: 'export to oci:DIR with several tags, then pipe the layout: export-center copy --all-tags oci:DIR oci-archive:-',
   });
 }
 
@@ -44,9 +44,13 @@ export function parseDestinations(texts: readonly string[]): Reference[] {
 export function parseSignedAs(text: string): string {
   const reference = parseReference(text);
   if (isRegistryReference(reference) && reference.tag === undefined && reference.digest === undefined) return text;
-  throw new CodedError('ERR_EXPORT_USAGE', `--signed-as ${JSON.stringify(text)}: not a repository of a registry`, {
-    hint: 'write it as registry.example/security/feed, without tag or digest',
-  });
+  throw new CodedError(
+    'ERR_EXPORT_USAGE',
+    `--signed-as ${JSON.stringify(text)}: not a valid repository of a registry`,
+    {
+      hint: 'write it as registry.example/security/feed, without tag or digest',
+    },
+  );
 }
 
 /** Opens the places; layouts that are not there yet are made by the first push. */

@@ -49,8 +49,8 @@ function asText(report: ExportReport): string {
 
 /** What is said of the signature and the provenance. */
 const SIGNED: Readonly<Record<Publication['signed'], string>> = {
-  signed: 'signature and provenance made',
-  present: 'signature and provenance were there already',
+  signed: 'signed, with provenance',
+  present: 'signature and provenance already present',
   unsigned: 'not signed',
 };
 
@@ -63,7 +63,7 @@ function placeAsText({ reference, layers, bytesSent, referrers, signed, previous
     `  ${plural(layers.length, 'layer')}, ${formatBytes(total)}, ${sent}`,
   ];
   if (!planned) lines.push(`  ${SIGNED[signed]}`);
-  if (previousDigest !== undefined) lines.push(`  the tag was ${previousDigest}`);
+  if (previousDigest !== undefined) lines.push(`  the tag previously pointed at ${previousDigest}`);
   lines.push(...layersAsText(layers));
   for (const { artifactType, digest } of referrers) lines.push(`  referrer ${digest}  ${artifactType}`);
   return lines;
@@ -102,7 +102,7 @@ export function describeLosses(losses: Losses): string {
     const more = records > names.length ? [`and ${formatCount(records - names.length)} more`] : [];
     return `  ${reason}: ${what}: ${[...names, ...more].join(', ')}`;
   });
-  return asLines(['left out, as "losses" in export.json lists:', ...lines]);
+  return asLines(['left out ("losses" in export.json):', ...lines]);
 }
 
 type WithheldRecords = Parameters<NonNullable<RunOptions['onWithheld']>>[0];

@@ -21,7 +21,7 @@ function asCoded(error: unknown): CodedError {
   if (error instanceof CodedError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new CodedError('ERR_EXPORT_INTERNAL', message, {
-    hint: 'this is a defect of Export Center: please report it with the stack',
+    hint: 'this is a bug in Export Center: report it with the stack trace',
     details: { stack: error instanceof Error ? error.stack : undefined },
     cause: error,
   });

@@ -39,13 +39,13 @@ async function readKeyFile(path: string): Promise<string> {
     if (isSystemError(error, 'EISDIR')) throw noKey(path, 'this is a folder', error);
     throw fileError(error, path);
   }
-  if (size > MAX_KEY_BYTES) throw noKey(path, 'larger than any key');
+  if (size > MAX_KEY_BYTES) throw noKey(path, 'too large for a key');
   return bytes.toString('utf8', 0, size);
 }
 
 function noKey(path: string, what: string, cause?: unknown): CodedError {
   return new CodedError('ERR_EXPORT_KEY_INVALID', `${path}: ${what}`, {
-    hint: 'name a cosign.key to sign, a cosign.pub to verify; make both with: export-center keys generate --out DIR',
+    hint: 'specify a cosign.key to sign, a cosign.pub to verify; create both with: export-center keys generate --out DIR',
     details: { path },
     cause,
   });

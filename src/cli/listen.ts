@@ -18,7 +18,7 @@ export function parseListen(text: string): ListenAddress {
   const match = ADDRESS.exec(text);
   const port = Number(match?.[2]);
   if (match !== null && port <= 65_535) return { host: (match[1] as string).replace(/^\[|\]$/g, ''), port };
-  throw new CodedError('ERR_EXPORT_USAGE', `not an address: ${JSON.stringify(text.slice(0, 100))}`, {
+  throw new CodedError('ERR_EXPORT_USAGE', `not a valid address: ${JSON.stringify(text.slice(0, 100))}`, {
     hint: 'write it as 127.0.0.1:8080 or [::1]:8080',
   });
 }

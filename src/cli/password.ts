@@ -30,7 +30,7 @@ export async function readPassword(io: Io, prompt: string): Promise<string> {
 export async function readNewPassword(io: Io): Promise<string> {
   const first = await readPassword(io, 'Password for the new private key (may be empty): ');
   if (io.env['COSIGN_PASSWORD'] !== undefined) return first;
-  const second = await readPassword(io, 'The same once more: ');
+  const second = await readPassword(io, 'Repeat the password: ');
   if (first === second) return first;
   throw new CodedError('ERR_EXPORT_USAGE', 'the two passwords differ', { hint: 'run the command again' });
 }
@@ -64,12 +64,12 @@ function readHidden(io: Io): Promise<string> {
   const { stdin, signal } = io;
   return new Promise((resolve, reject) => {
     let typed = '';
-    const finish = (settle: () => void) => {
+    const finish = (complete: () => void) => {
       stdin.off('data', onData);
       signal.removeEventListener('abort', onAbort);
       stdin.setRawMode?.(false);
       stdin.pause();
-      settle();
+      complete();
     };
     const interrupted = () => finish(() => reject(new CodedError('ERR_EXPORT_INTERRUPTED', 'interrupted', {})));
     const onAbort = interrupted;

@@ -5,16 +5,16 @@ import { packageVersion } from './version.ts';
 const EXAMPLES = `
 Examples:
   export-center quickstart
-      exports the sample, signs it, serves it on loopback, prints lines to paste
+      exports the sample, signs it, serves it on loopback, prints commands to try
   export-center keys generate --out keys
-      makes cosign.key, cosign.pub and trusted_root.json
+      creates cosign.key, cosign.pub and trusted_root.json
   export-center export --profile trivy:db --source osv-go.zip --to registry.example:5000/security/trivy-db:2 --key keys/cosign.key
       builds, signs and pushes a database for trivy --db-repository
   export-center verify registry.example:5000/security/trivy-db:2 --key keys/cosign.pub
-      proves signature, provenance and every layer
+      verifies signature, provenance and every layer
 
 Exit status: 0 done, 1 failure, 2 usage or bad input, 3 verification failed, 4 not allowed,
-5 incomplete, run again to go on, 75 try again later, 130 interrupted.`;
+5 incomplete, run again to resume, 75 try again later, 130 interrupted.`;
 
 /** A command as the list of all shows it, and what makes it whole: most runs need one. */
 interface Entry {
@@ -29,7 +29,7 @@ interface Entry {
 const entries: readonly Entry[] = [
   {
     usage: 'quickstart [options]',
-    summary: 'export the sample, sign it, serve it on loopback, verify it, and print lines to paste',
+    summary: 'export the sample, sign it, serve it on loopback, verify it, and print commands to try',
     load: async () => (await import('./commands/quickstart.ts')).quickstartCommand,
   },
   {
@@ -39,12 +39,12 @@ const entries: readonly Entry[] = [
   },
   {
     usage: 'plan [options]',
-    summary: 'show what export would publish: digests, sizes, records; nothing is sent',
+    summary: 'show what export would publish (digests, sizes, records), and send nothing',
     load: async () => (await import('./commands/export.ts')).planCommand,
   },
   {
     usage: 'verify [options] <reference>',
-    summary: 'prove signature, provenance and every layer of an artifact; exit status 3 if anything is not as signed',
+    summary: 'verify signature, provenance and every layer of an artifact; exit status 3 on a mismatch',
     load: async () => (await import('./commands/verify.ts')).verifyCommand,
   },
   {
@@ -54,12 +54,12 @@ const entries: readonly Entry[] = [
   },
   {
     usage: 'pull [options] <reference>',
-    summary: 'write the titled layers of an artifact into a folder, each checked; goes on where a killed pull stopped',
+    summary: 'write the files (titled layers) of an artifact into a folder; resumes an interrupted pull',
     load: async () => (await import('./commands/pull.ts')).pullCommand,
   },
   {
     usage: 'ls [options] <repository>',
-    summary: 'list the tags of a repository; with --long what they point at',
+    summary: 'list the tags of a repository',
     load: async () => (await import('./commands/ls.ts')).lsCommand,
   },
   {
@@ -69,42 +69,42 @@ const entries: readonly Entry[] = [
   },
   {
     usage: 'discover [options] <reference>',
-    summary: 'show what refers to an artifact: signatures, provenance, export.json, in both of cosign’s forms',
+    summary: 'show the referrers and cosign tags of an artifact: signatures, provenance, export.json',
     load: async () => (await import('./commands/discover.ts')).discoverCommand,
   },
   {
     usage: 'tag [options] <reference> <tags...>',
-    summary: 'give an artifact more tags in its repository; a tag that points elsewhere is moved',
+    summary: 'add tags to an artifact; existing tags are moved',
     load: async () => (await import('./commands/tag.ts')).tagCommand,
   },
   {
     usage: 'untag [options] <reference> [tags...]',
-    summary: 'remove tags; the manifest stays, with its other tags',
+    summary: 'remove tags, keep the manifest and its other tags',
     load: async () => (await import('./commands/untag.ts')).untagCommand,
   },
   {
     usage: 'delete [options] <reference>',
-    summary: 'delete a manifest with all its tags; its blobs go with the next garbage collection',
+    summary: 'delete a manifest with all its tags; garbage collection deletes its blobs',
     load: async () => (await import('./commands/delete.ts')).deleteCommand,
   },
   {
     usage: 'fsck [options] [place]',
-    summary: 'read all of a layout or a registry store, and tell what is missing, damaged or unreachable',
+    summary: 'check a layout or a registry store for missing, damaged and unreachable content',
     load: async () => (await import('./commands/fsck.ts')).fsckCommand,
   },
   {
     usage: 'gc [options] [place]',
-    summary: 'delete what nothing in a layout or a registry store needs any more',
+    summary: 'delete unreferenced content from a layout or a registry store',
     load: async () => (await import('./commands/gc.ts')).gcCommand,
   },
   {
     usage: 'keys',
-    summary: 'make and read signing keys that cosign can use too',
+    summary: 'create and read signing keys in cosign’s format',
     load: async () => (await import('./commands/keys.ts')).keysCommand,
   },
   {
     usage: 'serve [options]',
-    summary: 'serve the embedded registry',
+    summary: 'run a registry over a folder',
     load: async () => (await import('./commands/serve.ts')).serveCommand,
   },
 ];
@@ -117,7 +117,7 @@ const entries: readonly Entry[] = [
  */
 export async function createProgram(io: Io, words?: readonly string[]): Promise<Command> {
   const program = new Command('export-center')
-    .description('Packages security evidence as signed OCI artifacts that stock tools can pull and prove.')
+    .description('Packages security evidence as signed OCI artifacts that oras, trivy and cosign can pull and verify.')
     .version(packageVersion())
     .helpCommand('help [command]', 'show the help of a command')
     .configureHelp({ subcommandTerm: usageOf })

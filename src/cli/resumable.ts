@@ -7,8 +7,8 @@ export async function resumable<T>(io: Io, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (cause) {
     if (!io.signal.aborted) throw cause;
-    throw new CodedError('ERR_EXPORT_INCOMPLETE', 'interrupted before all was there', {
-      hint: 'run the same command again: it goes on where it stopped',
+    throw new CodedError('ERR_EXPORT_INCOMPLETE', 'interrupted before it was complete', {
+      hint: 'run the same command again: it resumes where it stopped',
       cause,
     });
   }

@@ -36,8 +36,8 @@ async function readPem(path: string, option: string, begin: RegExp): Promise<str
   });
   if (begin.test(text)) return text;
   const what = begin === CERTIFICATE ? 'certificate' : 'private key';
-  throw new CodedError('ERR_EXPORT_USAGE', `${option} ${path}: no ${what} in PEM`, {
-    hint: `name a file with -----BEGIN ${what.toUpperCase()}-----`,
+  throw new CodedError('ERR_EXPORT_USAGE', `${option} ${path}: no PEM ${what} found`, {
+    hint: `specify a file with -----BEGIN ${what.toUpperCase()}-----`,
     details: { path },
   });
 }
@@ -49,11 +49,11 @@ async function checkPair(cert: string, key: string, certPath: string, keyPath: s
     createSecureContext({ cert, key });
   } catch (cause) {
     const encrypted = /ENCRYPTED/.test(key);
-    const what = encrypted ? 'its key is encrypted' : 'not a certificate and its key';
+    const what = encrypted ? 'its key is encrypted' : 'not a valid certificate with its key';
     throw new CodedError('ERR_EXPORT_USAGE', `--client-cert ${certPath}, --client-key ${keyPath}: ${what}`, {
       hint: encrypted
-        ? 'name a key without a password, in a file that only you can read: openssl pkey takes it off'
-        : 'name the certificate, with those that lead up from it, and the key that it was made for',
+        ? 'specify a key without a password, in a file that only you can read; openssl pkey removes the password'
+        : 'specify the certificate with its intermediates, and the key that belongs to it',
       details: { cert: certPath, key: keyPath },
       cause,
     });

@@ -20,8 +20,8 @@ export interface PlaceOptions {
 export function withPlaceOptions(command: Command): Command {
   return command
     .argument('[place]', 'a layout: oci:DIR')
-    .option('--data <dir>', 'instead of a layout the registry store in the data folder of serve')
-    .option('--tenant <name>', 'with --data: this tenant alone');
+    .option('--data <dir>', 'data folder of serve, instead of a layout')
+    .option('--tenant <name>', 'with --data, only this tenant');
 }
 
 /**
@@ -37,12 +37,12 @@ export async function openPlaces(text: string | undefined, { data, tenant }: Pla
   }
   if (data !== undefined) return openStores(join(data, 'registry'), tenant);
   if (tenant !== undefined) {
-    throw new CodedError('ERR_EXPORT_USAGE', '--tenant belongs to --data', { hint: 'leave it out for a layout' });
+    throw new CodedError('ERR_EXPORT_USAGE', '--tenant requires --data', { hint: 'omit --tenant for a layout' });
   }
   const reference = parseReference(text ?? '');
   if (reference.kind !== 'layout' || reference.tag !== undefined || reference.digest !== undefined) {
     throw new CodedError('ERR_EXPORT_USAGE', `${text}: not a layout`, {
-      hint: 'say oci:DIR, without tag or digest; an archive is unpacked first, a registry looks after itself',
+      hint: 'use oci:DIR, without tag or digest; unpack an archive first; a remote registry cannot be checked this way',
     });
   }
   return [{ kind: 'layout', name: `oci:${reference.path}`, root: reference.path }];
@@ -52,10 +52,9 @@ async function openStores(root: string, tenant: string | undefined): Promise<Pla
   const tenants = await tenantsIn(root);
   const wanted = tenant === undefined ? tenants : tenants.filter((name) => name === tenant);
   if (wanted.length === 0) {
-    const what =
-      tenant === undefined ? 'no registry store there' : `no store of tenant ${JSON.stringify(tenant)} there`;
+    const what = tenant === undefined ? 'not a registry store' : `no store of tenant ${JSON.stringify(tenant)}`;
     throw new CodedError('ERR_EXPORT_NOT_FOUND', `${root}: ${what}`, {
-      hint: 'check the folder: it is the one that serve was given as --data',
+      hint: 'specify the folder that serve uses as --data',
     });
   }
   return Promise.all(

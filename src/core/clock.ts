@@ -85,7 +85,7 @@ export function parseDuration(text: string): number {
   const match = DURATION.exec(text);
   const seconds = match === null ? 0 : Number(match[1]) * SECONDS[match[2] as keyof typeof SECONDS];
   if (seconds > 0) return seconds;
-  throw new CodedError('ERR_EXPORT_USAGE', `not a duration: ${JSON.stringify(text.slice(0, 100))}`, {
+  throw new CodedError('ERR_EXPORT_USAGE', `not a valid duration: ${JSON.stringify(text.slice(0, 100))}`, {
     hint: 'write a whole number and a unit: 90s, 30m, 24h or 7d',
   });
 }

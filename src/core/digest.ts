@@ -23,7 +23,7 @@ export function isDigest(text: string): text is Digest {
  */
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
-  throw new CodedError('ERR_EXPORT_DIGEST_INVALID', `not a digest: ${JSON.stringify(text.slice(0, 200))}`, {
+  throw new CodedError('ERR_EXPORT_DIGEST_INVALID', `not a valid digest: ${JSON.stringify(text.slice(0, 200))}`, {
     hint: 'write sha256: and 64, or sha512: and 128, lower-case hex digits',
   });
 }

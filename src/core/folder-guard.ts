@@ -105,8 +105,8 @@ function ignoreExisting(error: unknown): void {
 
 /** The error for a link where a file or folder of our own should be. */
 export function linkRefused(path: string): CodedError {
-  return new CodedError('ERR_EXPORT_NOT_WRITABLE', `${path}: a symbolic link is on this path`, {
-    hint: 'replace the link by a folder or file of its own: nothing is written or deleted through a link',
+  return new CodedError('ERR_EXPORT_NOT_WRITABLE', `${path}: the path contains a symbolic link`, {
+    hint: 'replace the link with a regular folder or file: nothing is written or deleted through a link',
     details: { path, system: 'ELOOP' },
   });
 }

@@ -1,5 +1,3 @@
-export { type CanonicalJson, CanonicalReader } from './canonical-bytes.ts';
-export { canonicalText, encodeCanonical, type JsonObject, type JsonValue } from './canonical-json.ts';
 export {
   addSeconds,
   type Clock,
@@ -34,13 +32,15 @@ export {
 } from './file.ts';
 export { FolderGuard, linkRefused } from './folder-guard.ts';
 export { compileGlob } from './glob.ts';
-export { decodeJsonString } from './json-string.ts';
+export { type CanonicalJson, CanonicalReader } from './json/canonical-bytes.ts';
+export { canonicalText, encodeCanonical, type JsonObject, type JsonValue } from './json/canonical-json.ts';
+export { decodeJsonString } from './json/json-string.ts';
+export { parseKnownJson } from './json/native-json.ts';
+export { type JsonLimits, parseJson, parseJsonObject } from './json/strict-json.ts';
 export { annotationKeys, isArtifactManifestType, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
-export { parseKnownJson } from './native-json.ts';
 export { compareText } from './order.ts';
 export { isAlive, ownerIn, thisOwner } from './owner.ts';
 export { pause } from './pause.ts';
 export { maskSecrets, noteSecret } from './secrets.ts';
-export { type JsonLimits, parseJson, parseJsonObject } from './strict-json.ts';
 export { parseTenant } from './tenant.ts';
 export { trimEndOf, trimOf } from './trim.ts';

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { CodedError } from '#core';
 import { formatTitles } from './formats/recognise.ts';
-import { Intake } from './intake.ts';
 import type { RecordSet } from './record.ts';
+import { RecordCollector } from './record-collector.ts';
 import type { Selector } from './select/selector.ts';
 import { openSource } from './sources/open.ts';
 import type { Source } from './sources/source.ts';
@@ -14,7 +14,7 @@ export interface CollectOptions {
   readonly sources: readonly string[];
   readonly selector: Selector;
   /** Withhold and list records that are not sound, instead of failing at the first. */
-  readonly skipInvalid: boolean;
+  readonly withholdInvalid: boolean;
   /** An existing folder for temporary files, which `close` of the set removes. Few records need none. */
   readonly workDir: string;
   readonly signal?: AbortSignal | undefined;
@@ -30,46 +30,50 @@ const PAUSE_EVERY = 2 * 1024 * 1024;
  * order of sources, files or entries, nor on whether they came in a folder or in an archive.
  *
  * @throws CodedError ERR_EXPORT_SOURCE_UNREADABLE, ERR_EXPORT_SOURCE_EMPTY, ERR_EXPORT_SELECTION_EMPTY
- * @throws CodedError ERR_EXPORT_JSON_INVALID, ERR_EXPORT_RECORD_INVALID (unless `skipInvalid`) naming the place
+ * @throws CodedError ERR_EXPORT_JSON_INVALID, ERR_EXPORT_RECORD_INVALID (unless `withholdInvalid`) naming the place
  * @throws CodedError ERR_EXPORT_RECORD_TOO_LARGE, ERR_EXPORT_RECORD_CONFLICT
  * @throws CodedError what opening and reading an archive throws
  */
 export async function collectRecords(options: CollectOptions): Promise<RecordSet> {
   if (options.sources.length === 0) throw new RangeError('no source to collect from');
-  const intake = new Intake(options);
+  const collector = new RecordCollector(options);
   try {
-    for (const path of options.sources) await readSource(path, intake, options);
-    return await intake.finish();
+    for (const path of options.sources) await readSource(path, collector, options);
+    return await collector.finish();
   } catch (error) {
-    await intake.close();
+    await collector.close();
     throw error;
   }
 }
 
-async function readSource(path: string, intake: Intake, options: CollectOptions): Promise<void> {
-  const before = intake.records;
+async function readSource(path: string, collector: RecordCollector, options: CollectOptions): Promise<void> {
+  const before = collector.records;
   const source = await openSource(path);
   try {
-    await takeTexts(source, intake, options);
+    await takeTexts(source, collector, options);
   } finally {
     await source.close();
   }
-  if (intake.records === before) throw sourceEmpty(path, intake.ignoredOf(source));
+  if (collector.records === before) throw sourceEmpty(path, collector.ignoredOf(source));
 }
 
-async function takeTexts(source: Source, intake: Intake, { signal, onProgress }: CollectOptions): Promise<void> {
-  let pauseAt = intake.bytes + PAUSE_EVERY;
+async function takeTexts(
+  source: Source,
+  collector: RecordCollector,
+  { signal, onProgress }: CollectOptions,
+): Promise<void> {
+  let pauseAt = collector.bytes + PAUSE_EVERY;
   for await (const text of readTexts(source)) {
-    if ('reason' in text) intake.ignore(source, text.name, text.reason);
-    else await intake.take(source, text);
-    if (intake.bytes < pauseAt) continue;
-    pauseAt = intake.bytes + PAUSE_EVERY;
+    if ('reason' in text) collector.ignore(source, text.name, text.reason);
+    else await collector.take(source, text);
+    if (collector.bytes < pauseAt) continue;
+    pauseAt = collector.bytes + PAUSE_EVERY;
     await setImmediate();
     signal?.throwIfAborted();
-    onProgress?.(intake.records, intake.bytes);
+    onProgress?.(collector.records, collector.bytes);
   }
   signal?.throwIfAborted();
-  onProgress?.(intake.records, intake.bytes);
+  onProgress?.(collector.records, collector.bytes);
 }
 
 /** Files that an error names: enough to see what kind of source it is. */
@@ -79,11 +83,11 @@ const LISTED = 100;
 /** Characters of a name; names in archives are hostile text, and may be long. */
 const NAME = 100;
 
-function sourceEmpty(path: string, { listed, count }: ReturnType<Intake['ignoredOf']>): CodedError {
+function sourceEmpty(path: string, { listed, count }: ReturnType<RecordCollector['ignoredOf']>): CodedError {
   const shown = listed.slice(0, NAMED).map(({ name, reason }) => `${JSON.stringify(name.slice(0, NAME))}: ${reason}`);
   if (count > NAMED) shown.push(`${count - NAMED} more`);
   const found = shown.length === 0 ? 'it is empty' : `ignored ${shown.join('; ')}`;
-  return new CodedError('ERR_EXPORT_SOURCE_EMPTY', `${path}: holds no ${formatTitles} record: ${found}`, {
+  return new CodedError('ERR_EXPORT_SOURCE_EMPTY', `${path}: no ${formatTitles} records found: ${found}`, {
     hint: 'check that this is the folder or archive that you meant',
     details: { source: path, ignored: listed.slice(0, LISTED), ignoredCount: count },
   });

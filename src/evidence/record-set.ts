@@ -27,7 +27,7 @@ const NOTHING = new Uint8Array(0);
 
 const CLASSES: readonly RecordClass[] = ['advisories', 'vex'];
 
-/** What the intake hands over. */
+/** What the collector hands over. */
 export interface Taken {
   readonly sorters: ReadonlyMap<RecordClass, Sorter>;
   readonly withheld: readonly WithheldRecord[];
@@ -167,8 +167,8 @@ function compareWithheld(a: WithheldRecord, b: WithheldRecord): number {
 function nothingLeft({ leftOut }: Tally, withheld: number): CodedError {
   const reasons = Object.entries(leftOut).map(([clause, count]) => `${count} by ${clause}`);
   if (withheld > 0) reasons.push(`${withheld} invalid and withheld`);
-  return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no record is left to export: ${reasons.join(', ')}`, {
-    hint: 'widen the selector, or check that the sources hold what it asks for',
+  return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no records left to export: ${reasons.join(', ')}`, {
+    hint: 'widen the selector, or check the sources',
     details: { leftOut, withheld },
   });
 }

@@ -22,7 +22,7 @@ export interface Attestations {
   readonly signatures: readonly Attestation[];
   readonly provenances: readonly ProvenanceFound[];
   /** Objects signed by other keys; nothing is known of them. */
-  readonly strangers: number;
+  readonly otherSigners: number;
   /** How many of these were not read, since others had used up what is read at most. */
   readonly unread: number;
 }
@@ -64,7 +64,7 @@ function byPayload(candidates: readonly SignedCandidate[]): SignedCandidate[][] 
 class Collector {
   readonly signatures: Attestation[] = [];
   readonly provenances: ProvenanceFound[] = [];
-  strangers = 0;
+  otherSigners = 0;
   readonly #context: SearchContext;
   readonly #configs = new Set<Digest>();
 
@@ -76,7 +76,7 @@ class Collector {
     const { form, digest } = candidate;
     const verified = payload && candidate.verify(payload);
     if (verified === undefined) {
-      this.strangers++;
+      this.otherSigners++;
       return;
     }
     await this.#checkConfig(candidate);
@@ -95,7 +95,7 @@ class Collector {
   async #checkConfig({ config, name }: SignedCandidate): Promise<void> {
     if (config === undefined) {
       throw new CodedError('ERR_EXPORT_SIGNATURE_INVALID', `${name}: its manifest has no config`, {
-        hint: 'delete it and export again: what is missing is signed anew',
+        hint: 'delete it and export again: missing signatures are created',
         details: { name },
       });
     }

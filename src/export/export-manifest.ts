@@ -27,7 +27,7 @@ export function makeExportManifest(plan: Plan, contents: readonly Content[], rep
     selector: plan.selector,
     asOf,
     adapters: [{ name: adapter.name, version: adapter.version }],
-    inputs: { classes: records.classes, options: { skipInvalid: plan.request.skipInvalid, ...plan.options } },
+    inputs: { classes: records.classes, options: { skipInvalid: plan.request.withholdInvalid, ...plan.options } },
   };
   const withheld = [...records.withheld, ...report.withheld].sort((a, b) => compareText(a.record, b.record));
   if (withheld.length > MAX_WITHHELD) throw tooManyWithheld(profile.name, withheld.length);

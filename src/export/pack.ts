@@ -3,9 +3,9 @@ import { CodedError, type Descriptor, digestOf, mediaTypes } from '#core';
 import { contentOf, type OperationOptions, type PackedManifest, type Repository } from '#oci/image';
 import type { Content, ExportManifest } from './export-manifest.generated.ts';
 import { encodeExportManifest, makeExportManifest } from './export-manifest.ts';
-import { watchFeeding } from './fed-records.ts';
 import type { Plan, WorkOptions } from './plan.ts';
 import type { Profile } from './profiles.ts';
+import { trackProgress } from './record-progress.ts';
 
 /** A repository that takes content whose digest is known only once it is written. */
 export interface Staging extends Repository {
@@ -30,7 +30,7 @@ export interface Bundle {
  */
 export async function packBundle(plan: Plan, staging: Staging, work: WorkOptions): Promise<Bundle> {
   const { profile, selector, options, asOf } = plan;
-  const records = work.onProgress ? watchFeeding(plan.records, profile.passes, work.onProgress) : plan.records;
+  const records = work.onProgress ? trackProgress(plan.records, profile.passes, work.onProgress) : plan.records;
   const build = profile.build({
     records,
     selector,
@@ -85,7 +85,7 @@ async function stageManifest(staging: Staging, { descriptor, bytes }: PackedMani
 function nothingToPublish({ records }: ExportManifest, profile: Profile): CodedError {
   const reasons = Object.entries(records.leftOut).map(([reason, count]) => `${count} by ${reason}`);
   if (records.withheld > 0) reasons.push(`${records.withheld} invalid and withheld`);
-  return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no record is left for ${profile.name}: ${reasons.join(', ')}`, {
+  return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no records left for ${profile.name}: ${reasons.join(', ')}`, {
     hint: `widen the selector, or add sources with ${profile.formats?.join(' or ') ?? 'other'} records`,
     details: { profile: profile.name, leftOut: records.leftOut, withheld: records.withheld },
   });

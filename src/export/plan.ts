@@ -38,7 +38,7 @@ export async function planExport(request: ExportRequest, work: WorkOptions): Pro
   const records = await collectRecords({
     sources: request.sources,
     selector: request.selector,
-    skipInvalid: request.skipInvalid,
+    withholdInvalid: request.withholdInvalid,
     workDir: work.workDir,
     signal: work.signal,
     onProgress: (done) => work.onProgress?.({ stage: 'read', done, unit: 'records' }),

@@ -120,8 +120,8 @@ function dockerReferenceOf(bundle: Bundle, { reference, signedAs }: Destination)
 }
 
 function watch({ onProgress, onSent }: PublishOptions): CopyOptions['onProgress'] {
-  return (sentBytes, { settledBytes, movingBytes, knownBytes, underWay }) => {
+  return (sentBytes, { completedBytes, movingBytes, knownBytes, underWay }) => {
     onSent?.(sentBytes);
-    onProgress?.({ stage: 'send', done: settledBytes + movingBytes, total: knownBytes, unit: 'bytes', underWay });
+    onProgress?.({ stage: 'send', done: completedBytes + movingBytes, total: knownBytes, unit: 'bytes', underWay });
   };
 }

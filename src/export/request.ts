@@ -12,7 +12,7 @@ export interface ExportRequest {
   /** The bundle's one point in time; the newest change among the selected records unless told. */
   readonly asOf?: Instant | undefined;
   /** Withhold and list what is not fit to be exported, instead of failing. */
-  readonly skipInvalid: boolean;
+  readonly withholdInvalid: boolean;
   /** Options of the profile; its defaults stand for what is not given. */
   readonly options?: JsonObject | undefined;
 }

@@ -6,7 +6,6 @@ import type { IgnoredFile, WithheldFile } from '#evidence';
 import type { Reference } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import type { Provenance, Signer } from '#signing';
-import { accountOf } from './account.ts';
 import type { Loss, WithheldRecord } from './export-manifest.generated.ts';
 import { parametersOf } from './export-manifest.ts';
 import { type Bundle, packBundle, type Staging } from './pack.ts';
@@ -16,6 +15,7 @@ import { type Destination, deliverBundle, plannedPublication, tagBundle } from '
 import type { ExportReport, Publication, RecordCounts } from './report.ts';
 import type { ExportRequest } from './request.ts';
 import { BundleSigner } from './signed/sign.ts';
+import { skippedReportOf } from './skipped-report.ts';
 import { withWorkDir } from './work-dir.ts';
 
 /** By what a run may be watched and stopped. */
@@ -100,7 +100,7 @@ async function publish(
 
 function incomplete(sentBytes: number, cause: unknown): CodedError {
   return new CodedError('ERR_EXPORT_INCOMPLETE', `stopped after ${sentBytes} bytes were sent`, {
-    hint: 'run the same command again: what was sent is found there and not sent twice',
+    hint: 'run the same command again: content that was sent is not sent again',
     details: { sentBytes },
     cause,
   });
@@ -150,7 +150,7 @@ function describeRun(plan: Plan, bundle: Bundle, { builderId, builderVersion }: 
     internalParameters: { codecs: codecVersions },
     resolvedDependencies: plan.sources,
     builder: { id: builderId, version: builderVersion },
-    byproducts: [accountOf(plan)],
+    byproducts: [skippedReportOf(plan)],
   };
 }
 

@@ -116,7 +116,7 @@ async function nextOf(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult
   try {
     return await chunks.next();
   } catch (cause) {
-    throw new CodedError('ERR_EXPORT_NETWORK', 'the client went away before the end of the body', {
+    throw new CodedError('ERR_EXPORT_NETWORK', 'the client closed the connection before the end of the body', {
       hint: 'send the rest',
       cause,
     });
@@ -125,6 +125,6 @@ async function nextOf(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult
 
 function wrongLength(sizeBytes: number, what: string): CodedError {
   return new CodedError('ERR_EXPORT_SIZE_MISMATCH', `${what} bytes than the ${sizeBytes} that were announced`, {
-    hint: 'ask for the state of the upload and go on from there',
+    hint: 'query the upload status and resume from there',
   });
 }

@@ -44,7 +44,7 @@ export function judgeExposure(exposure: Exposure): string[] {
   }
   if (isLocal || behindProxy || tls !== undefined || htpasswdFile === undefined) return [];
   return [
-    `passwords cross the network in the clear at ${host}: anybody on the way can read them. ` +
+    `passwords cross the network unencrypted at ${host}: anyone on the network path can read them. ` +
       'Add --tls-cert and --tls-key, or put a reverse proxy with TLS in front of it and use --behind-proxy',
   ];
 }

@@ -71,7 +71,7 @@ export async function listen(server: Server, host: string, port: number): Promis
   try {
     return (await promise).port;
   } catch (error) {
-    const what = isSystemError(error, 'EADDRINUSE') ? 'the port is taken' : 'cannot listen';
+    const what = isSystemError(error, 'EADDRINUSE') ? 'the port is in use' : 'cannot listen';
     throw new CodedError('ERR_EXPORT_LISTEN', `${host}:${port}: ${what}`, {
       hint: 'choose another port, or 0 for a free one',
       details: { host, port },

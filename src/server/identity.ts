@@ -32,8 +32,8 @@ export async function readIdentity({ certFile, keyFile }: IdentityFiles): Promis
     createSecureContext({ cert, key });
     return { cert, key };
   } catch (cause) {
-    throw new CodedError('ERR_EXPORT_KEY_INVALID', `${certFile}, ${keyFile}: not a certificate and its key`, {
-      hint: 'give both in PEM, the key without a password',
+    throw new CodedError('ERR_EXPORT_KEY_INVALID', `${certFile}, ${keyFile}: not a valid certificate with its key`, {
+      hint: 'specify both in PEM, the key without a password',
       details: { certFile, keyFile },
       cause,
     });
@@ -59,7 +59,7 @@ export async function followIdentity(
     if (busy) return;
     busy = true;
     look()
-      .catch((error: Error) => notice(`${error.message}; the certificate of before stays`))
+      .catch((error: Error) => notice(`${error.message}; the previous certificate stays in use`))
       .finally(() => {
         busy = false;
       });

@@ -144,7 +144,7 @@ async function fullDisk(store: RegistryStore): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     if (!isCoded(error, 'ERR_EXPORT_DISK_FULL')) throw error;
-    return `${error.message}: pushes are refused until there is room; export-center gc --data DIR may make some`;
+    return `${error.message}: pushes are refused until space is free; export-center gc --data DIR may free some`;
   }
 }
 

@@ -3,7 +3,7 @@ import { CodedError, type JsonObject, type JsonValue, parseJsonObject } from '#c
 /** The error for a signature, an envelope or a statement of ours that is not sound. */
 export function signatureInvalid(name: string, what: string, cause?: unknown): CodedError {
   return new CodedError('ERR_EXPORT_SIGNATURE_INVALID', `${name}: ${what}`, {
-    hint: 'do not use the content; find out who damaged it; to sign anew, delete this object and export again',
+    hint: 'do not use the content; find out who damaged it; to sign again, delete this object and export again',
     details: { name },
     cause,
   });

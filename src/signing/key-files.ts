@@ -32,7 +32,7 @@ export async function writeKeyPair(dir: string, pair: KeyPair, password: string)
   try {
     const exists = (await statOf(folder)) !== undefined;
     const prefix = exists ? join(folder, PENDING) : join(dirname(folder), `.${basename(folder)}${PENDING}`);
-    for (const left of await leftovers(prefix)) await settle(folder, left);
+    for (const left of await leftovers(prefix)) await finish(folder, left);
     await refuseExisting(paths);
     const pending = `${prefix}${process.pid}`;
     try {
@@ -40,7 +40,7 @@ export async function writeKeyPair(dir: string, pair: KeyPair, password: string)
       if (exists) await linkInto(folder, pending);
       else await moveTo(folder, pending);
     } finally {
-      await settle(folder, pending);
+      await finish(folder, pending);
     }
     return paths;
   } catch (error) {
@@ -74,7 +74,7 @@ async function leftovers(prefix: string): Promise<string[]> {
   const running = pids.find((pid) => pid !== process.pid && isRunning(pid));
   if (running === undefined) return pids.map((pid) => `${prefix}${pid}`);
   throw new CodedError('ERR_EXPORT_LOCKED', `${prefix}${running}: process ${running} is writing keys here`, {
-    hint: 'wait until it ends; if that process is another program, delete the folder that is named',
+    hint: 'wait until it ends; if that process is another program, delete the folder',
     details: { path: `${prefix}${running}`, pid: running },
   });
 }
@@ -100,7 +100,7 @@ async function refuseExisting({ privateKey, publicKey, trustedRoot }: KeyFiles):
 
 function keyExists(paths: readonly string[]): CodedError {
   return new CodedError('ERR_EXPORT_KEY_EXISTS', `${paths.join(', ')}: already exists, and is not overwritten`, {
-    hint: 'use the key that is there, or name another folder with --out',
+    hint: 'use the existing key, or specify another folder with --out',
     details: { paths },
   });
 }
@@ -134,7 +134,7 @@ async function linkInto(folder: string, pending: string): Promise<void> {
 }
 
 /** Ends a run, ours or one that was killed: a pair that is linked whole stays, a part of one goes. */
-async function settle(folder: string, pending: string): Promise<void> {
+async function finish(folder: string, pending: string): Promise<void> {
   if ((await statOf(pending)) === undefined) return;
   const names = await readdir(pending);
   const linked = [];

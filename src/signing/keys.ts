@@ -31,13 +31,13 @@ const PEM_LABEL = /^-----BEGIN ([A-Z0-9 ]+)-----/m;
 export function parsePublicKey(pem: string, name: string): KeyObject {
   const label = PEM_LABEL.exec(pem)?.[1];
   if (label?.includes('PRIVATE KEY')) {
-    throw keyInvalid(name, 'this is a private key, where a public key belongs', 'name the cosign.pub beside it');
+    throw keyInvalid(name, 'expected a public key, got a private key', 'specify the cosign.pub that belongs to it');
   }
   if (label !== 'PUBLIC KEY') {
     throw keyInvalid(
       name,
-      label === undefined ? 'no PEM text' : `PEM of ${label}, not PUBLIC KEY`,
-      'name a cosign.pub, or write one with: export-center keys public --key cosign.key',
+      label === undefined ? 'not a PEM file' : `PEM of ${label}, not PUBLIC KEY`,
+      'specify a cosign.pub, or write one with: export-center keys public --key cosign.key',
     );
   }
   let key: KeyObject;
@@ -57,7 +57,7 @@ export function requireP256(key: KeyObject, name: string): KeyObject {
   throw keyInvalid(
     name,
     `${kind}${curve === undefined ? '' : ` on ${curve}`}, but only ECDSA on P-256 is accepted`,
-    'make a key with: export-center keys generate --out DIR',
+    'create a key with: export-center keys generate --out DIR',
   );
 }
 

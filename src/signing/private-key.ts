@@ -86,13 +86,13 @@ function privateKeyFrom(der: Uint8Array, name: string): KeyObject {
   try {
     return createPrivateKey({ key: Buffer.from(der.buffer, der.byteOffset, der.length), format: 'der', type: 'pkcs8' });
   } catch {
-    throw keyInvalid(name, 'the password is right, but it seals no PKCS#8 key', BROKEN);
+    throw keyInvalid(name, 'the password is right, but the content is not a PKCS#8 key', BROKEN);
   }
 }
 
 function passwordWrong(name: string): CodedError {
-  return new CodedError('ERR_EXPORT_PASSWORD_WRONG', `${name}: the password does not open this key`, {
-    hint: 'set COSIGN_PASSWORD to the password that the key was made with; if it is right, the file is damaged',
+  return new CodedError('ERR_EXPORT_PASSWORD_WRONG', `${name}: wrong password for this key`, {
+    hint: 'set COSIGN_PASSWORD to the password that the key was created with; if it is right, the file is damaged',
     details: { name },
   });
 }
@@ -119,7 +119,7 @@ function parseSealed(json: Uint8Array, name: string): Sealed {
   const costKnown = typeof cost === 'number' && COSTS_READ.includes(cost);
   if (!known || !costKnown || params['r'] !== BLOCK_SIZE || params['p'] !== PARALLELISM) {
     const want = `scrypt with N one of ${COSTS_READ.join(', ')}, r 8, p 1, and nacl/secretbox`;
-    throw keyInvalid(name, `sealed in another way than ${want}`, 'seal it anew with: cosign import-key-pair');
+    throw keyInvalid(name, `unsupported encryption, expected ${want}`, 'encrypt it again with: cosign import-key-pair');
   }
   const ciphertext = bytesIn(body, 'ciphertext', name);
   if (ciphertext.length <= TAG_BYTES) throw keyInvalid(name, 'ciphertext: too short to hold a key', BROKEN);
@@ -151,7 +151,7 @@ const PEM = /^-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]*)-----END \1-----\s*
 function decodePem(pem: string, name: string): Uint8Array {
   const match = PEM.exec(pem.trimStart());
   const label = match?.[1] ?? /-----BEGIN ([A-Z0-9 ]+)-----/.exec(pem)?.[1];
-  if (label === undefined) throw keyInvalid(name, 'no PEM text', 'name a cosign.key');
+  if (label === undefined) throw keyInvalid(name, 'not a PEM file', 'specify a cosign.key');
   if (!LABELS_READ.includes(label)) throw otherPem(label, name);
   const body = match === null ? undefined : base64From((match[2] as string).replace(/\s+/g, ''));
   if (body === undefined) throw keyInvalid(name, 'damaged PEM text', BROKEN);
@@ -160,7 +160,7 @@ function decodePem(pem: string, name: string): Uint8Array {
 
 function otherPem(label: string, name: string): CodedError {
   if (label === 'PUBLIC KEY') {
-    return keyInvalid(name, 'this is a public key, where a private key belongs', 'name the cosign.key beside it');
+    return keyInvalid(name, 'expected a private key, got a public key', 'specify the cosign.key that belongs to it');
   }
   return keyInvalid(
     name,

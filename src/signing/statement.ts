@@ -83,7 +83,7 @@ export function parseStatement(payload: Uint8Array, name: string): Statement {
   const value = parseSignedJson(payload, name);
   onlyMembers(value, ['_type', 'subject', 'predicateType', 'predicate'], name);
   const type = asString(value['_type']);
-  if (type === undefined || !STATEMENTS_READ.includes(type)) throw signatureInvalid(name, 'no in-toto statement');
+  if (type === undefined || !STATEMENTS_READ.includes(type)) throw signatureInvalid(name, 'not an in-toto statement');
   const predicateType = asString(value['predicateType']);
   if (predicateType === undefined) throw signatureInvalid(name, 'predicateType: expected a string');
   const predicate = asObject(value['predicate']);

@@ -84,7 +84,7 @@ export function annotationsFrom(value: JsonObject | undefined): Readonly<Record<
 /** The error for a manifest that does not hold what its place promises. */
 export function manifestInvalid(name: string, what: string, cause?: unknown): CodedError {
   return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: ${what}`, {
-    hint: 'look at it with an OCI client; if nobody needs it, delete it and export again',
+    hint: 'inspect it with an OCI client; if nobody needs it, delete it and export again',
     details: { name },
     cause,
   });

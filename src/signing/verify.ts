@@ -97,7 +97,7 @@ export function verifySigstoreBundle(
 /** cosign reads a sigstore bundle by protobuf's JSON rules, under which an unknown member is an error. */
 function checkBundleForm(value: JsonObject, keyid: string, name: string): void {
   onlyMembers(value, ['mediaType', 'verificationMaterial', 'dsseEnvelope'], name);
-  if (!isBundleType(asString(value['mediaType']))) throw signatureInvalid(name, 'no sigstore bundle v0.3');
+  if (!isBundleType(asString(value['mediaType']))) throw signatureInvalid(name, 'not a sigstore bundle v0.3');
   const material = asObject(value['verificationMaterial']) ?? {};
   onlyMembers(material, ['publicKey', 'tlogEntries', 'timestampVerificationData'], name);
   const publicKey = asObject(material['publicKey']);

@@ -135,7 +135,7 @@ describe('refuses as unsafe, when it is opened', () => {
     const error = await read([...two, { name, content: 'other' }]).catch((it: unknown) => it);
     expect(error).toMatchObject({
       ...unsafe,
-      message: expect.stringContaining('"a.json": the archive has this name twice'),
+      message: expect.stringContaining('"a.json": duplicate name in the archive'),
     });
   });
 });

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type ForgedFile, forgeTar } from '../archive/tar-forge.ts';
 import { type ForgedEntry, forgeZip } from '../archive/zip-forge.ts';
 import { noise } from '../oci/content.ts';
-import { advisory } from './desk.ts';
 import type { Failure } from './failures.ts';
+import { advisory } from './fixture.ts';
 import { Standing } from './standing.ts';
 
 let standing: Standing;
@@ -75,7 +75,7 @@ const cases: Readonly<Record<string, Readonly<Record<string, readonly [Buffer, F
     'an absolute entry': [zip({ name: '/etc/x.json', content: record('X-1') }), unsafe(/"\/etc\/x\.json"/)],
     'an entry with backslashes': [zip({ name: '..\\x.json', content: record('X-1') }), unsafe(/x\.json/)],
     'a symbolic link': [zip({ name: 'x.json', content: '/etc/passwd', mode: 0o120777 }), unsafe(/"x\.json"/)],
-    'two entries of one name': [zip({ name: 'a.json', content: record('X-1') }), unsafe(/"a\.json".*twice/)],
+    'two entries of one name': [zip({ name: 'a.json', content: record('X-1') }), unsafe(/"a\.json".*duplicate name/)],
     'a bomb in one entry': [
       zip({ name: 'x.json', content: Buffer.alloc(12 * 1024 * 1024, ' ') }),
       limit(/"x\.json": .* more than 200 times/),
@@ -89,7 +89,7 @@ const cases: Readonly<Record<string, Readonly<Record<string, readonly [Buffer, F
         { name: 'x.json', content: record('X-1'), lie: { offset: 0 } },
         { name: 'y.json', content: record('Y-1'), lie: { offset: 0 } },
       ),
-      invalid(/share bytes/),
+      invalid(/overlapping entries/),
     ],
     'a size that promises less than there is': [
       zip({ name: 'x.json', packed: deflateRawSync(mebibyte), content: mebibyte, lie: { size: 100 } }),
@@ -97,28 +97,28 @@ const cases: Readonly<Record<string, Readonly<Record<string, readonly [Buffer, F
     ],
   },
   tar: {
-    'cut in half': [tar().subarray(0, middle(tar())), invalid(/cut short/)],
-    'cut before its end': [tar().subarray(0, -1024), invalid(/cut short/)],
+    'cut in half': [tar().subarray(0, middle(tar())), invalid(/truncated/)],
+    'cut before its end': [tar().subarray(0, -1024), invalid(/truncated/)],
     'a flipped byte in a header': [flipped(tar(), 1024 + 100), invalid()],
     'an entry above the folder': [tar({ name: '../x.json', content: record('X-1') }), unsafe(/"\.\.\/x\.json"/)],
     'a symbolic link': [tar({ name: 'x.json', type: '2' }), unsafe(/"x\.json": a symbolic link/)],
     'a hard link': [tar({ name: 'x.json', type: '1' }), unsafe(/"x\.json": a hard link/)],
     'a device': [tar({ name: 'x.json', type: '3' }), unsafe(/"x\.json": a device/)],
-    'two entries of one name': [tar({ name: './a.json', content: record('X-1') }), unsafe(/"a\.json".*twice/)],
-    'a second archive behind it': [Buffer.concat([tar(), tar()]), invalid(/after its end/)],
+    'two entries of one name': [tar({ name: './a.json', content: record('X-1') }), unsafe(/"a\.json".*duplicate name/)],
+    'a second archive behind it': [Buffer.concat([tar(), tar()]), invalid(/trailing bytes/)],
   },
   'tar.gz': {
-    'cut in half': [gzipSync(tar()).subarray(0, middle(gzipSync(tar()))), invalid(/cut short/)],
-    'cut by one byte': [gzipSync(tar()).subarray(0, -1), invalid(/cut short/)],
+    'cut in half': [gzipSync(tar()).subarray(0, middle(gzipSync(tar()))), invalid(/truncated/)],
+    'cut by one byte': [gzipSync(tar()).subarray(0, -1), invalid(/truncated/)],
     'a flipped byte': [flipped(gzipSync(tar()), middle(gzipSync(tar()))), invalid()],
     'a wrong checksum': [flipped(gzipSync(tar()), gzipSync(tar()).length - 6), invalid()],
-    'bytes behind it': [Buffer.concat([gzipSync(tar()), Buffer.from('\0more')]), invalid(/after the end/)],
+    'bytes behind it': [Buffer.concat([gzipSync(tar()), Buffer.from('\0more')]), invalid(/trailing bytes/)],
     'a bomb': [gzipSync(tar({ name: 'x.bin', content: zeros })), limit(/more than 200 times its size/)],
     'an entry above the folder': [gzipSync(tar({ name: 'x/../../y.json' })), unsafe(/y\.json/)],
   },
   'tar.zst': {
-    'cut in half': [zstd(tar()).subarray(0, middle(zstd(tar()))), invalid(/cut short/)],
-    'cut by one byte': [zstd(tar()).subarray(0, -1), invalid(/cut short/)],
+    'cut in half': [zstd(tar()).subarray(0, middle(zstd(tar()))), invalid(/truncated/)],
+    'cut by one byte': [zstd(tar()).subarray(0, -1), invalid(/truncated/)],
     'a flipped byte': [flipped(zstd(tar()), middle(zstd(tar()))), invalid()],
     'bytes behind it': [Buffer.concat([zstd(tar()), Buffer.from('more')]), invalid()],
     'a bomb': [zstd(tar({ name: 'x.bin', content: zeros })), limit(/more than 200 times its size/)],
@@ -128,19 +128,19 @@ const cases: Readonly<Record<string, Readonly<Record<string, readonly [Buffer, F
 
 describe.each(Object.entries(cases))('a bad %s', (form, bad) => {
   test.each(Object.entries(bad))('%s', async (_, [bytes, failure]) => {
-    await standing.refuses([await standing.desk.file(`records.${form}`, bytes)], failure);
+    await standing.refuses([await standing.fixture.file(`records.${form}`, bytes)], failure);
   });
 });
 
 describe('a bad folder', () => {
   test('a symbolic link to a file, below a folder', async () => {
-    const folder = await standing.desk.folder({ 'deep/a.json': advisory('A-1') });
+    const folder = await standing.fixture.folder({ 'deep/a.json': advisory('A-1') });
     await symlink('a.json', join(folder, 'deep/b.json'));
     await standing.refuses([folder], unsafe(/"deep\/b\.json" is a symbolic link/));
   });
 
   test('a symbolic link that leads back to the folder', async () => {
-    const folder = await standing.desk.folder({ 'a.json': advisory('A-1') });
+    const folder = await standing.fixture.folder({ 'a.json': advisory('A-1') });
     await mkdir(join(folder, 'deep'));
     await symlink('..', join(folder, 'deep/up'));
     await standing.refuses([folder], unsafe(/"deep\/up" is a symbolic link/));
@@ -149,22 +149,22 @@ describe('a bad folder', () => {
   test('it is not there, or no folder', async () => {
     const missing: Failure = {
       code: 'ERR_EXPORT_SOURCE_UNREADABLE',
-      says: /there is no such file/,
+      says: /no such file or folder/,
       hint: /check the path/,
     };
-    await standing.refuses([join(standing.desk.path, 'nowhere')], missing);
-    const file = await standing.desk.file('a.json', advisory('A-1'));
+    await standing.refuses([join(standing.fixture.path, 'nowhere')], missing);
+    const file = await standing.fixture.file('a.json', advisory('A-1'));
     await standing.refuses([join(file, 'below')], { code: 'ERR_EXPORT_SOURCE_UNREADABLE', says: /not a folder/ });
   });
 });
 
 test('a file whose name is no text', async () => {
-  const folder = await standing.desk.folder({ 'a.json': advisory('A-1') });
+  const folder = await standing.fixture.folder({ 'a.json': advisory('A-1') });
   await writeFile(Buffer.concat([Buffer.from(`${folder}/`), Buffer.of(0xff), Buffer.from('.json')]), record('B-1'));
-  await standing.refuses([folder], { code: 'ERR_EXPORT_SOURCE_UNREADABLE', says: /no UTF-8/, hint: /rename/ });
+  await standing.refuses([folder], { code: 'ERR_EXPORT_SOURCE_UNREADABLE', says: /not valid UTF-8/, hint: /rename/ });
 });
 
 test('after all that, what is there can still be exported to', async () => {
-  const source = await standing.desk.file('records.zip', zip());
+  const source = await standing.fixture.file('records.zip', zip());
   await standing.accepts([source]);
 });

@@ -1,25 +1,25 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { noise } from '../oci/content.ts';
 import { describePeers } from '../peers/peers.ts';
-import { advisory, Desk, type Files } from './desk.ts';
 import { onDisk } from './disk.ts';
 import { expectFailure, type Failure } from './failures.ts';
+import { advisory, CliFixture, type Files } from './fixture.ts';
 
-let desk: Desk;
+let fixture: CliFixture;
 /** About 4 MiB that do not compress. */
 let source: string;
 /** A few bytes. */
 let small: string;
 
 beforeAll(async () => {
-  desk = await Desk.open();
+  fixture = await CliFixture.open();
   const files: Files = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`${i}.json`, incompressible(i)]));
-  source = await desk.folder(files);
-  small = await desk.folder({ 'a.json': incompressible(0) });
-  const { exit, stderr } = await desk.run(['keys', 'generate', '--out', 'keys']);
+  source = await fixture.folder(files);
+  small = await fixture.folder({ 'a.json': incompressible(0) });
+  const { exit, stderr } = await fixture.run(['keys', 'generate', '--out', 'keys']);
   if (exit !== 0) throw new Error(stderr);
 });
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 function incompressible(i: number): object {
   const details = Buffer.from(noise(15_000, `record ${i}`)).toString('base64');
@@ -36,25 +36,25 @@ describePeers(['unshare'], 'a disk that is full, or cannot be written to', () =>
     const args = `export --profile ${profile} --unsigned --source '${source}' --to oci:from-${profile.slice(0, 4)}:1`;
     const sizes = ['16k', '64k', '300k', '1m', '2m'];
     const script = sizes.map((size) => `resize size=${size}; TMPDIR=$DISK ec at-${size} ${args}`).join('\n');
-    const outcomeOf = await onDisk(desk, 'size=8m', `${script}\nresize size=64m; TMPDIR=$DISK ec roomy ${args}`);
+    const outcomeOf = await onDisk(fixture, 'size=8m', `${script}\nresize size=64m; TMPDIR=$DISK ec roomy ${args}`);
     for (const size of sizes) {
       const outcome = await outcomeOf(`at-${size}`);
-      await expectFailure(desk, outcome, full);
+      await expectFailure(fixture, outcome, full);
       expect(outcome.files).toEqual([]);
     }
     expect(await outcomeOf('roomy')).toMatchObject({ exit: 0, stderr: '', files: [] });
-    expect(await desk.made()).toContain(`from-${profile.slice(0, 4)}/index.json`);
+    expect(await fixture.made()).toContain(`from-${profile.slice(0, 4)}/index.json`);
   });
 
   test('no temporary files at all: a read-only TMPDIR, and one that is not there', async () => {
     const args = `--profile json:raw --source '${small}'`;
     const outcomeOf = await onDisk(
-      desk,
+      fixture,
       'ro',
       `TMPDIR=$DISK ec readonly plan ${args}; TMPDIR=$DISK/missing ec missing plan ${args}`,
     );
-    await expectFailure(desk, await outcomeOf('readonly'), readOnly);
-    await expectFailure(desk, await outcomeOf('missing'), {
+    await expectFailure(fixture, await outcomeOf('readonly'), readOnly);
+    await expectFailure(fixture, await outcomeOf('missing'), {
       code: 'ERR_EXPORT_NOT_FOUND',
       says: /missing/,
       hint: /TMPDIR/,
@@ -65,7 +65,7 @@ describePeers(['unshare'], 'a disk that is full, or cannot be written to', () =>
     const to = '--to "oci:$DISK/layout:1" --key keys/cosign.key';
     const verify = 'verify "oci:$DISK/layout:1" --key keys/cosign.pub';
     const outcomeOf = await onDisk(
-      desk,
+      fixture,
       'size=1m',
       `ec small export --profile json:raw --source '${small}' ${to}
        ec large export --profile json:raw --source '${source}' ${to}
@@ -76,7 +76,7 @@ describePeers(['unshare'], 'a disk that is full, or cannot be written to', () =>
     );
     expect(await outcomeOf('small')).toMatchObject({ exit: 0, stderr: '' });
     const failed = await outcomeOf('large');
-    await expectFailure(desk, failed, full);
+    await expectFailure(fixture, failed, full);
     expect(failed.files.filter((name) => !/^\.\/layout(?:\/(?:blobs.*|index\.json|oci-layout))?$/.test(name))).toEqual(
       [],
     );
@@ -88,7 +88,7 @@ describePeers(['unshare'], 'a disk that is full, or cannot be written to', () =>
   test('a layout in a tar: the tar that was there stays whole', async () => {
     const to = '--to "oci-archive:$DISK/layout.tar:1" --unsigned';
     const outcomeOf = await onDisk(
-      desk,
+      fixture,
       'size=1m',
       `ec small export --profile json:raw --source '${small}' ${to}
        cp "$DISK/layout.tar" before.tar
@@ -98,14 +98,14 @@ describePeers(['unshare'], 'a disk that is full, or cannot be written to', () =>
        ec again export --profile json:raw --source '${source}' ${to}`,
     );
     const failed = await outcomeOf('large');
-    await expectFailure(desk, failed, full);
+    await expectFailure(fixture, failed, full);
     expect(failed.files).toEqual(['./layout.tar']);
     expect(await outcomeOf('again')).toMatchObject({ exit: 0, stderr: '', files: ['./layout.tar'] });
   });
 
   test('places that are read-only: layout, keys, quickstart, registry', async () => {
     const outcomeOf = await onDisk(
-      desk,
+      fixture,
       'size=1m',
       `mount -o remount,ro "$DISK"
        ec layout export --profile json:raw --unsigned --source '${small}' --to "oci:$DISK/new/layout:1"
@@ -114,12 +114,12 @@ describePeers(['unshare'], 'a disk that is full, or cannot be written to', () =>
        ec serve serve --data "$DISK" --listen 127.0.0.1:0`,
     );
     for (const name of ['layout', 'keys', 'quickstart', 'serve'])
-      await expectFailure(desk, await outcomeOf(name), readOnly);
+      await expectFailure(fixture, await outcomeOf(name), readOnly);
   });
 
   test('a full disk for keys: none of the three files is there', async () => {
     const outcomeOf = await onDisk(
-      desk,
+      fixture,
       'size=16k',
       `head -c 16384 /dev/zero >"$DISK/filler" || true
        ec full keys generate --out "$DISK/keys"
@@ -127,7 +127,7 @@ describePeers(['unshare'], 'a disk that is full, or cannot be written to', () =>
        ec again keys generate --out "$DISK/keys"`,
     );
     const failed = await outcomeOf('full');
-    await expectFailure(desk, failed, full);
+    await expectFailure(fixture, failed, full);
     expect(failed.files).toEqual(['./filler']);
     expect((await outcomeOf('again')).files).toEqual(
       ['keys', 'keys/cosign.key', 'keys/cosign.pub', 'keys/trusted_root.json'].map((name) => `./${name}`),
@@ -136,7 +136,7 @@ describePeers(['unshare'], 'a disk that is full, or cannot be written to', () =>
 
   test('a registry whose disk is full: nothing is tagged, and with room the same command goes through', async () => {
     const outcomeOf = await onDisk(
-      desk,
+      fixture,
       'size=1m',
       `"$NODE" "$PROGRAM" serve --data "$DISK" --listen 127.0.0.1:0 >served 2>served-errors & server=$!
        until grep -q http: served; do sleep 0.1; done
@@ -151,12 +151,12 @@ describePeers(['unshare'], 'a disk that is full, or cannot be written to', () =>
        (cd "$DISK" && find . -mindepth 1 | sort) >"$NOTES/after.files"`,
     );
     const failed = await outcomeOf('large');
-    await expectFailure(desk, failed, {
+    await expectFailure(fixture, failed, {
       code: 'ERR_EXPORT_REGISTRY_UNAVAILABLE',
       says: /507/,
       hint: /run it again later/,
     });
-    await expectFailure(desk, await outcomeOf('between'), { code: 'ERR_EXPORT_NOT_FOUND' });
+    await expectFailure(fixture, await outcomeOf('between'), { code: 'ERR_EXPORT_NOT_FOUND' });
     expect(await outcomeOf('again')).toMatchObject({ exit: 0, stderr: '' });
     const { files, ...after } = await outcomeOf('after');
     expect(after).toMatchObject({ exit: 0, stdout: expect.stringContaining('200 records\n') });

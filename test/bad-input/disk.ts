@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { requirePeer } from '../peers/peers.ts';
-import { type Desk, type Outcome, program, Running } from './desk.ts';
+import { type CliFixture, type Outcome, program, Running } from './fixture.ts';
 
 /** How a command on such a disk ended, and which files lay on the disk then. */
 export interface DiskOutcome extends Outcome {
@@ -25,23 +25,23 @@ resize() { mount -o "remount,$1" "$DISK"; }
 
 /**
  * Runs a shell script that has a file system of its own at `$DISK`, seen by nobody else and gone with it. The working
- * folder is the desk.
+ * folder is that of the fixture.
  *
  * @param options of the mount: `size=1m`, `ro`
  * @returns how each command ended, by name
  */
 export async function onDisk(
-  desk: Desk,
+  fixture: CliFixture,
   options: string,
   script: string,
 ): Promise<(name: string) => Promise<DiskOutcome>> {
-  const notes = await mkdtemp(join(desk.path, 'notes-'));
+  const notes = await mkdtemp(join(fixture.path, 'notes-'));
   const disk = join(notes, 'disk');
   await mkdir(disk);
   const env = {
     PATH: process.env['PATH'],
-    HOME: desk.home,
-    TMPDIR: desk.temp,
+    HOME: fixture.home,
+    TMPDIR: fixture.temp,
     COSIGN_PASSWORD: '',
     OPTIONS: options,
     DISK: disk,
@@ -50,7 +50,7 @@ export async function onDisk(
     PROGRAM: program,
   };
   const argv = ['-rm', 'sh', '-euc', `${PRELUDE}${script}`];
-  const child = spawn(requirePeer('unshare'), argv, { cwd: desk.path, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(requirePeer('unshare'), argv, { cwd: fixture.path, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const { exit, stderr } = await new Running(child).outcome();
   if (exit !== 0) throw new Error(`the script ended with ${exit}:\n${stderr}`);
   return async (name) => {

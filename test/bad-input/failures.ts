@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { type ErrorCode, exitStatusOf } from '#core';
-import type { Desk, Outcome } from './desk.ts';
+import type { CliFixture, Outcome } from './fixture.ts';
 
 /** What a failure has to look like. */
 export interface Failure {
@@ -15,7 +15,7 @@ export interface Failure {
  * Holds an outcome against a failure: the exit status of its code, nothing on stdout, one line that begins
  * `error CODE: `, one that begins `hint: `, no stack, and no temporary file left. Notes that it waited for a registry may come before.
  */
-export async function expectFailure(desk: Desk, outcome: Outcome, failure: Failure): Promise<void> {
+export async function expectFailure(fixture: CliFixture, outcome: Outcome, failure: Failure): Promise<void> {
   const lines = outcome.stderr.split('\n').filter((line) => !/^waiting \d+ s for /.test(line));
   const [first = '', second = '', ...rest] = lines;
   expect(first, outcome.stderr).toMatch(new RegExp(`^error ${failure.code}: .`));
@@ -25,5 +25,5 @@ export async function expectFailure(desk: Desk, outcome: Outcome, failure: Failu
   expect(outcome.stdout).toBe('');
   if (failure.says !== undefined) expect(first).toMatch(failure.says);
   if (failure.hint !== undefined) expect(second).toMatch(failure.hint);
-  expect(await desk.leftovers()).toEqual([]);
+  expect(await fixture.leftovers()).toEqual([]);
 }

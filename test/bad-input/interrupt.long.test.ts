@@ -7,8 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { RegistryDouble } from '../oci/registry-double.ts';
-import { advisory, Desk, type Outcome, sample } from './desk.ts';
 import { expectFailure, type Failure } from './failures.ts';
+import { advisory, CliFixture, type Outcome, sample } from './fixture.ts';
 import { prove } from './proof.ts';
 
 const interrupted: Failure = { code: 'ERR_EXPORT_INTERRUPTED', hint: /run the same command again/ };
@@ -20,13 +20,13 @@ const incomplete: Failure = {
 /** From the signal to the end of the process, on a machine that does other things too. */
 const PATIENCE_MS = 5_000;
 
-let desk: Desk;
+let fixture: CliFixture;
 beforeAll(async () => {
-  desk = await Desk.open();
-  const { exit, stderr } = await desk.run(['keys', 'generate', '--out', 'keys']);
+  fixture = await CliFixture.open();
+  const { exit, stderr } = await fixture.run(['keys', 'generate', '--out', 'keys']);
   if (exit !== 0) throw new Error(stderr);
 });
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 const exporting = (to: string, profile = 'json:raw') => [
   'export',
@@ -41,7 +41,7 @@ const exporting = (to: string, profile = 'json:raw') => [
 ];
 
 function interruptedAt(path: string, count: number, args: readonly string[]): Promise<Outcome> {
-  return desk.run(args, {
+  return fixture.run(args, {
     preload: [join(import.meta.dirname, 'signal-at-open.process.ts')],
     env: { SIGNAL_AT: path, SIGNAL_COUNT: String(count) },
   });
@@ -58,10 +58,10 @@ async function isTagged(reference: string): Promise<boolean> {
 
 async function expectRepair(reference: string, profile = 'json:raw'): Promise<void> {
   // The sample holds records that a Trivy database has no place for.
-  const stderr = profile === 'trivy:db' ? expect.stringMatching(/^left out, as "losses"/) : '';
-  expect(await desk.run(exporting(reference, profile))).toMatchObject({ exit: 0, stderr });
-  await prove(reference, join(desk.path, 'keys/cosign.pub'));
-  expect(await desk.leftovers()).toEqual([]);
+  const stderr = profile === 'trivy:db' ? expect.stringMatching(/^left out \("losses"/) : '';
+  expect(await fixture.run(exporting(reference, profile))).toMatchObject({ exit: 0, stderr });
+  await prove(reference, join(fixture.path, 'keys/cosign.pub'));
+  expect(await fixture.leftovers()).toEqual([]);
 }
 
 describe('Ctrl-C before anything is sent: 130, and nothing is there', () => {
@@ -74,9 +74,9 @@ describe('Ctrl-C before anything is sent: 130, and nothing is there', () => {
     ['the database is written', 'trivy\\.db$', 1, 'trivy:db'],
   ])('%s', async (_, path, count, profile) => {
     const layout = `oci:early-${path.replace(/\W/g, '')}-${count}:1`;
-    await expectFailure(desk, await interruptedAt(path, count, exporting(layout, profile)), interrupted);
-    expect(await isTagged(`oci:${join(desk.path, layout.slice(4))}`)).toBe(false);
-    await expectRepair(`oci:${join(desk.path, layout.slice(4))}`, profile);
+    await expectFailure(fixture, await interruptedAt(path, count, exporting(layout, profile)), interrupted);
+    expect(await isTagged(`oci:${join(fixture.path, layout.slice(4))}`)).toBe(false);
+    await expectRepair(`oci:${join(fixture.path, layout.slice(4))}`, profile);
   });
 });
 
@@ -91,12 +91,12 @@ describe('Ctrl-C while a layout is written: the tag has not moved', () => {
     [20, [incomplete]],
     [24, [incomplete]],
   ])('at its file %i', async (count, failures) => {
-    const reference = `oci:${join(desk.path, `layout-${count}`)}:1`;
+    const reference = `oci:${join(fixture.path, `layout-${count}`)}:1`;
     const outcome = await interruptedAt(`/layout-${count}/.*\\.tmp$`, count, exporting(reference));
     const failure = failures.find(({ code }) => outcome.stderr.includes(code)) ?? (failures[0] as Failure);
-    await expectFailure(desk, outcome, failure);
+    await expectFailure(fixture, outcome, failure);
     expect(await isTagged(reference)).toBe(false);
-    const files = await readdir(join(desk.path, `layout-${count}`), { recursive: true });
+    const files = await readdir(join(fixture.path, `layout-${count}`), { recursive: true });
     expect(files.filter((name) => name.endsWith('.tmp'))).toEqual([]);
     await expectRepair(reference);
   });
@@ -124,7 +124,7 @@ describe('Ctrl-C while a registry is asked', () => {
 
   test.each(steps)('%s: 5 when something was sent, else 130; the same command goes on', async (_, method, path) => {
     const reference = `${registry.host}/inter/rupted:1`;
-    const running = desk.start(exporting(reference));
+    const running = fixture.start(exporting(reference));
     let [sent, signalled] = [false, 0];
     // It never answers: nothing but the signal ends the request.
     registry.fault = (request, __, at) => {
@@ -140,7 +140,7 @@ describe('Ctrl-C while a registry is asked', () => {
     const outcome = await running.outcome();
     expect(signalled, outcome.stderr).toBeGreaterThan(0);
     expect(performance.now() - signalled).toBeLessThan(PATIENCE_MS);
-    await expectFailure(desk, outcome, sent ? incomplete : interrupted);
+    await expectFailure(fixture, outcome, sent ? incomplete : interrupted);
     expect(registry.tags.has('inter/rupted 1')).toBe(false);
     registry.fault = undefined;
     const before = registry.count('PUT', /uploads/);
@@ -152,7 +152,7 @@ describe('Ctrl-C while a registry is asked', () => {
   test('while it verifies: 130', async () => {
     const reference = `${registry.host}/inter/rupted:1`;
     await expectRepair(reference);
-    const running = desk.start(['verify', reference, '--key', 'keys/cosign.pub']);
+    const running = fixture.start(['verify', reference, '--key', 'keys/cosign.pub']);
     let signalled = false;
     registry.fault = (request, _, at) => {
       if (request.method !== 'GET' || !/blobs/.test(at)) return false;
@@ -160,7 +160,7 @@ describe('Ctrl-C while a registry is asked', () => {
       signalled = true;
       return true;
     };
-    await expectFailure(desk, await running.outcome(), interrupted);
+    await expectFailure(fixture, await running.outcome(), interrupted);
   });
 
   test('while it waits for a registry that asked for patience: 130', async () => {
@@ -169,16 +169,16 @@ describe('Ctrl-C while a registry is asked', () => {
       response.writeHead(503).end();
       return true;
     };
-    const running = desk.start(['verify', `${registry.host}/x:1`, '--key', 'keys/cosign.pub']);
+    const running = fixture.start(['verify', `${registry.host}/x:1`, '--key', 'keys/cosign.pub']);
     while (registry.seen.length === 0) await sleep(20);
     setTimeout(() => running.child.kill('SIGINT'), 300);
     const from = performance.now();
-    await expectFailure(desk, await running.outcome(), interrupted);
+    await expectFailure(fixture, await running.outcome(), interrupted);
     expect(performance.now() - from).toBeLessThan(PATIENCE_MS);
   });
 
   test('a second Ctrl-C ends it at once', async () => {
-    const running = desk.start(['verify', `${registry.host}/x:1`, '--key', 'keys/cosign.pub']);
+    const running = fixture.start(['verify', `${registry.host}/x:1`, '--key', 'keys/cosign.pub']);
     registry.fault = () => {
       running.child.kill('SIGINT');
       running.child.kill('SIGTERM');
@@ -199,7 +199,7 @@ describe('Ctrl-C at any moment of a long run is heard at once', () => {
         ];
         return `${JSON.stringify(advisory(`LONG-${i}`, { details: 'long '.repeat(200), affected }))}\n`;
       });
-      const source = await desk.file('long.jsonl', lines.join(''));
+      const source = await fixture.file('long.jsonl', lines.join(''));
       const layout = profile.replace(':', '-');
       const args = [
         'export',
@@ -213,21 +213,22 @@ describe('Ctrl-C at any moment of a long run is heard at once', () => {
         `oci:${layout}:1`,
       ];
       const begin = performance.now();
-      expect(await desk.run(['plan', ...args.slice(1, 5)])).toMatchObject({ exit: 0 });
+      expect(await fixture.run(['plan', ...args.slice(1, 5)])).toMatchObject({ exit: 0 });
       const wholeMs = performance.now() - begin;
       for (let i = 1; i <= 6; i++) {
-        const running = desk.start(args);
+        const running = fixture.start(args);
         await sleep((wholeMs * i) / 7);
         running.child.kill('SIGINT');
         const from = performance.now();
         const outcome = await running.outcome();
         expect(performance.now() - from).toBeLessThan(PATIENCE_MS);
         // Before the program has begun, the signal itself ends the process.
-        if (outcome.exit === null) expect(await desk.leftovers()).toEqual([]);
-        else if (outcome.exit !== 0) await expectFailure(desk, outcome, outcome.exit === 5 ? incomplete : interrupted);
+        if (outcome.exit === null) expect(await fixture.leftovers()).toEqual([]);
+        else if (outcome.exit !== 0)
+          await expectFailure(fixture, outcome, outcome.exit === 5 ? incomplete : interrupted);
       }
-      expect(await desk.run(args)).toMatchObject({ exit: 0, stderr: '' });
-      await prove(`oci:${join(desk.path, layout)}:1`, join(desk.path, 'keys/cosign.pub'));
+      expect(await fixture.run(args)).toMatchObject({ exit: 0, stderr: '' });
+      await prove(`oci:${join(fixture.path, layout)}:1`, join(fixture.path, 'keys/cosign.pub'));
     },
     180_000,
   );
@@ -235,7 +236,7 @@ describe('Ctrl-C at any moment of a long run is heard at once', () => {
 
 describe('Ctrl-C ends what serves, with 0', () => {
   test('serve: the port is free again, also with a client that holds its connection', async () => {
-    const running = desk.start(['serve', '--data', 'served', '--listen', '127.0.0.1:0']);
+    const running = fixture.start(['serve', '--data', 'served', '--listen', '127.0.0.1:0']);
     const [, port] = await running.said(/http:\/\/127\.0\.0\.1:(\d+)/);
     const client = connect(Number(port), '127.0.0.1');
     await once(client, 'connect');
@@ -247,9 +248,9 @@ describe('Ctrl-C ends what serves, with 0', () => {
 
   test('quickstart, and while it works: what was made serves the next run', async () => {
     const working = await interruptedAt('/osv/', 3, ['quickstart', '--data', 'data']);
-    await expectFailure(desk, working, interrupted);
-    await access(join(desk.path, 'data/keys/cosign.key'));
-    const running = desk.start(['quickstart', '--data', 'data']);
+    await expectFailure(fixture, working, interrupted);
+    await access(join(fixture.path, 'data/keys/cosign.key'));
+    const running = fixture.start(['quickstart', '--data', 'data']);
     await running.said(/Serving until Ctrl-C/);
     running.child.kill('SIGINT');
     expect(await running.outcome(15_000)).toMatchObject({ exit: 0 });

@@ -4,24 +4,24 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isCoded } from '#core';
 import { noise } from '../oci/content.ts';
 import { RequestGate } from '../server/kill/request-gate.ts';
-import { advisory, Desk } from './desk.ts';
+import { advisory, CliFixture } from './fixture.ts';
 import { prove } from './proof.ts';
 
-let desk: Desk;
+let fixture: CliFixture;
 let publicKey: string;
 /** Two sources whose bundles share some layers. */
 let sources: readonly string[];
 
 beforeAll(async () => {
-  desk = await Desk.open();
-  const { exit, stderr } = await desk.run(['keys', 'generate', '--out', 'keys']);
+  fixture = await CliFixture.open();
+  const { exit, stderr } = await fixture.run(['keys', 'generate', '--out', 'keys']);
   if (exit !== 0) throw new Error(stderr);
-  publicKey = join(desk.path, 'keys/cosign.pub');
+  publicKey = join(fixture.path, 'keys/cosign.pub');
   const lines = Array.from({ length: 1500 }, (_, i) => `${JSON.stringify(record(i, 'first'))}\n`);
   const changed = lines.map((line, i) => (i % 100 === 0 ? `${JSON.stringify(record(i, 'second'))}\n` : line));
-  sources = [await desk.file('first.jsonl', lines.join('')), await desk.file('second.jsonl', changed.join(''))];
+  sources = [await fixture.file('first.jsonl', lines.join('')), await fixture.file('second.jsonl', changed.join(''))];
 });
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 function record(i: number, edition: string): object {
   return advisory(`KILL-${i}`, { details: Buffer.from(noise(2000, `${edition} ${i}`)).toString('base64') });
@@ -44,7 +44,7 @@ async function readBundle(reference: string): Promise<string | undefined> {
   try {
     return (await prove(reference, publicKey)).digest;
   } catch (error) {
-    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND') && /artifact not found|no OCI layout/.test(error.message))
+    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND') && /artifact not found|not an OCI layout/.test(error.message))
       return undefined;
     throw error;
   }
@@ -68,22 +68,22 @@ function keepReading(reference: string): { stop(): Promise<number> } {
 }
 
 async function expectRepair(reference: string, round: number): Promise<void> {
-  const { exit, stderr } = await desk.run(exporting(reference, round));
+  const { exit, stderr } = await fixture.run(exporting(reference, round));
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
   expect(await readBundle(reference)).toBeDefined();
   // What those that were killed had left is gone too.
-  expect(await desk.leftovers()).toEqual([]);
-  expect((await desk.made()).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  expect(await fixture.leftovers()).toEqual([]);
+  expect((await fixture.made()).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 }
 
 describe('killed while it writes a layout', () => {
   test('at its n-th file: a reader finds the old bundle, the new one, or none; the next run repairs', async () => {
-    const reference = `oci:${join(desk.path, 'layout')}:1`;
+    const reference = `oci:${join(fixture.path, 'layout')}:1`;
     const reader = keepReading(reference);
     const ends = [];
     // The last three find all content there, and only move the tag.
     for (const [round, count] of [3, 20, 50, 4, 14, 19, 1, 2, 3].entries()) {
-      const { exit } = await desk.run(exporting(reference, round), {
+      const { exit } = await fixture.run(exporting(reference, round), {
         preload: [join(import.meta.dirname, 'signal-at-open.process.ts')],
         env: { SIGNAL: 'SIGKILL', SIGNAL_AT: '/layout/.*\\.tmp$', SIGNAL_COUNT: String(count) },
       });
@@ -97,13 +97,13 @@ describe('killed while it writes a layout', () => {
   }, 120_000);
 
   test('while it reads and packs: temporary files are gone after the next run', async () => {
-    const reference = `oci:${join(desk.path, 'packed')}:1`;
-    const { exit } = await desk.run(exporting(reference, 0), {
+    const reference = `oci:${join(fixture.path, 'packed')}:1`;
+    const { exit } = await fixture.run(exporting(reference, 0), {
       preload: [join(import.meta.dirname, 'signal-at-open.process.ts')],
       env: { SIGNAL: 'SIGKILL', SIGNAL_AT: '/staging/', SIGNAL_COUNT: '20' },
     });
     expect(exit).toBe(null);
-    expect(await desk.leftovers()).not.toEqual([]);
+    expect(await fixture.leftovers()).not.toEqual([]);
     expect(await readBundle(reference)).toBeUndefined();
     await expectRepair(reference, 0);
   });
@@ -111,7 +111,7 @@ describe('killed while it writes a layout', () => {
 
 describe('killed while it sends to a registry', () => {
   test('before its n-th request: a reader finds the old bundle, the new one, or none; the next run repairs', async () => {
-    const server = desk.start(['serve', '--data', 'served', '--listen', '127.0.0.1:0']);
+    const server = fixture.start(['serve', '--data', 'served', '--listen', '127.0.0.1:0']);
     const [, host = '', port] = await server.said(/http:\/\/(127\.0\.0\.1:(\d+))/);
     const gate = await RequestGate.start(Number(port));
     // The registry has the contents already; each repository still has to be told of them.
@@ -126,7 +126,7 @@ describe('killed while it sends to a registry', () => {
       const feed = `killed/feed-${round}:1`;
       if (round % 2 === 1) await expectRepair(`${host}/${feed}`, 0);
       const reader = keepReading(`${host}/${feed}`);
-      const running = desk.start(exporting(`${gate.host}/${feed}`, round));
+      const running = fixture.start(exporting(`${gate.host}/${feed}`, round));
       const count = Math.ceil((round % 2 === 0 ? first : second) * (0.1 + 0.12 * round));
       gate.act = { count, run: () => running.child.kill('SIGKILL') };
       ends.push((await running.outcome()).exit);
@@ -144,12 +144,12 @@ describe('killed while it sends to a registry', () => {
   }, 180_000);
 
   test('the registry is killed instead: the export fails, and with the registry back it goes through', async () => {
-    const serve = () => desk.start(['serve', '--data', 'killed', '--listen', '127.0.0.1:0']);
+    const serve = () => fixture.start(['serve', '--data', 'killed', '--listen', '127.0.0.1:0']);
     const first = serve();
     const [, , port] = await first.said(/http:\/\/(127\.0\.0\.1:(\d+))/);
     const gate = await RequestGate.start(Number(port));
     gate.act = { count: 12, run: () => first.child.kill('SIGKILL') };
-    const { exit, stderr } = await desk.run(exporting(`${gate.host}/feed:1`, 0));
+    const { exit, stderr } = await fixture.run(exporting(`${gate.host}/feed:1`, 0));
     await first.outcome();
     gate.close();
     expect(stderr).toMatch(/error ERR_EXPORT_NETWORK: /);

@@ -5,25 +5,25 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
-import { Desk, type Outcome, program, Running, sample } from './desk.ts';
+import { CliFixture, type Outcome, program, Running, sample } from './fixture.ts';
 
-let desk: Desk;
+let fixture: CliFixture;
 beforeAll(async () => {
-  desk = await Desk.open();
-  await mkdir(join(desk.path, 'source'));
+  fixture = await CliFixture.open();
+  await mkdir(join(fixture.path, 'source'));
 });
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 /** Runs a shell's line, in which `ec` is the program. */
 async function shell(line: string): Promise<Outcome> {
-  const env = { PATH: process.env['PATH'], HOME: desk.home, TMPDIR: desk.temp, COSIGN_PASSWORD: '' };
+  const env = { PATH: process.env['PATH'], HOME: fixture.home, TMPDIR: fixture.temp, COSIGN_PASSWORD: '' };
   const script = `ec() { '${process.execPath}' '${program}' "$@"; }\n${line}`;
-  const child = spawn('bash', ['-c', script], { cwd: desk.path, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('bash', ['-c', script], { cwd: fixture.path, env, stdio: ['ignore', 'pipe', 'pipe'] });
   return new Running(child).outcome();
 }
 
 async function isTagged(layout: string): Promise<boolean> {
-  const reference = parseReference(`oci:${join(desk.path, layout)}:1`);
+  const reference = parseReference(`oci:${join(fixture.path, layout)}:1`);
   const repository = await openRepository(reference);
   try {
     return (await repository.resolve('1')) !== undefined;
@@ -44,7 +44,7 @@ test.each(['text', 'json'])('nobody reads the result (%s): the work is done, the
 });
 
 test('nobody reads notes and errors: the work goes on, and a failure keeps its status', async () => {
-  const folder = await desk.folder({
+  const folder = await fixture.folder({
     'a.json': { id: 'A-1', modified: '2026-01-02T03:04:05Z' },
     'README.md': 'ignored',
   });
@@ -74,7 +74,7 @@ test.each([
     /^(?:error ERR_EXPORT_DISK_FULL: .*\nhint: free some space.*\n|\{"error":\{"code":"ERR_EXPORT_DISK_FULL".*\}\n)$/,
   );
   expect(stdout).toBe('1\n');
-  expect(await desk.leftovers()).toEqual([]);
+  expect(await fixture.leftovers()).toEqual([]);
 });
 
 test('errors that find no room: the status still says it', async () => {
@@ -85,8 +85,8 @@ test('errors that find no room: the status still says it', async () => {
 
 test('serve goes on serving when what it said is not read', async () => {
   const child = spawn(process.execPath, [program, 'serve', '--data', 'data', '--listen', '127.0.0.1:0'], {
-    cwd: desk.path,
-    env: { PATH: process.env['PATH'], HOME: desk.home, TMPDIR: desk.temp },
+    cwd: fixture.path,
+    env: { PATH: process.env['PATH'], HOME: fixture.home, TMPDIR: fixture.temp },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const running = new Running(child);

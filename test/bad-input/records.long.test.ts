@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { forgeZip } from '../archive/zip-forge.ts';
 import { readJson } from '../core/read-json.ts';
 import { readExportJson } from '../determinism/bundle.ts';
-import { advisory, bytesOf } from './desk.ts';
 import type { Failure } from './failures.ts';
+import { advisory, bytesOf } from './fixture.ts';
 import { Standing } from './standing.ts';
 
 let standing: Standing;
@@ -72,7 +72,10 @@ const folderName = 'some where';
 test.each(Object.entries(bad))(
   '%s: an error that names file, record and place',
   async (name, { content, code, pointer, record }) => {
-    const folder = await standing.desk.folder({ 'a.json': advisory('A-1'), [`${folderName}/${name}.json`]: content });
+    const folder = await standing.fixture.folder({
+      'a.json': advisory('A-1'),
+      [`${folderName}/${name}.json`]: content,
+    });
     await standing.refuses([folder], {
       code,
       says: new RegExp(`${folderName}/${name}\\.json.*${record ?? ''}.*${pointer}`),
@@ -95,8 +98,8 @@ const slips: Record<string, object> = {
 };
 
 test.each(Object.entries(slips))('%s: the record is kept as it came', async (_name, members) => {
-  const folder = await standing.desk.folder({ 'a.json': advisory('SLIP-1', members) });
-  const { exit, stdout, stderr } = await standing.desk.run(['plan', '--profile', 'json:raw', '--source', folder]);
+  const folder = await standing.fixture.folder({ 'a.json': advisory('SLIP-1', members) });
+  const { exit, stdout, stderr } = await standing.fixture.run(['plan', '--profile', 'json:raw', '--source', folder]);
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
   expect(stdout).toContain('1 record, 0 left out, 0 withheld');
 });
@@ -105,19 +108,19 @@ test('in an archive the entry is named', async () => {
   const { 'affected that is an object': typedRecord, 'a name twice': twice } = bad;
   for (const { content, code } of [typedRecord, twice] as BadRecord[]) {
     const entries = [{ name: 'deep/x.json', content: bytesOf(content) }];
-    await standing.refuses([await standing.desk.file('records.zip', forgeZip(entries))], {
+    await standing.refuses([await standing.fixture.file('records.zip', forgeZip(entries))], {
       code,
       says: /records\.zip.*deep\/x\.json/,
     });
   }
 });
 
-test('with --skip-invalid all of them are withheld: their files are named on stderr, and only there', async () => {
+test('with --withhold-invalid all of them are withheld: their files are named on stderr, and only there', async () => {
   const files = Object.fromEntries(
     Object.entries(bad).map(([name, { content }], i) => [`${i} ${name}.json`, unlike(content, i)]),
   );
-  const folder = await standing.desk.folder({ 'a.json': advisory('A-1'), ...files });
-  const layout = join(standing.desk.path, 'skipping');
+  const folder = await standing.fixture.folder({ 'a.json': advisory('A-1'), ...files });
+  const layout = join(standing.fixture.path, 'skipping');
   const args = [
     '--profile',
     'json:raw',
@@ -129,7 +132,7 @@ test('with --skip-invalid all of them are withheld: their files are named on std
     '--output',
     'json',
   ];
-  const { exit, stdout, stderr } = await standing.desk.run(['export', '--skip-invalid', ...args]);
+  const { exit, stdout, stderr } = await standing.fixture.run(['export', '--withhold-invalid', ...args]);
   expect(exit, stderr).toBe(0);
   const count = Object.keys(bad).length;
   expect(readJson(stdout)).toMatchObject({ records: { kept: 1, leftOut: 0, withheld: count } });
@@ -156,18 +159,18 @@ function sha256(content: BadRecord['content']): string {
 
 const conflict = (says: RegExp): Failure => ({ code: 'ERR_EXPORT_RECORD_CONFLICT', says, hint: /./ });
 
-test('two records of one id: an error that names both places, with --skip-invalid too', async () => {
+test('two records of one id: an error that names both places, with --withhold-invalid too', async () => {
   const [one, other] = [advisory('SAME-1'), advisory('SAME-1', { summary: 'something else' })];
-  const both = await standing.desk.folder({ 'one.json': one, 'two.json': other });
+  const both = await standing.fixture.folder({ 'one.json': one, 'two.json': other });
   await standing.refuses([both], conflict(/SAME-1.*one\.json.*two\.json/));
-  await standing.refuses([both], conflict(/SAME-1.*one\.json.*two\.json/), ['--skip-invalid']);
-  const first = await standing.desk.file('first.json', one);
-  const zip = await standing.desk.file('second.zip', forgeZip([{ name: 'x.json', content: bytesOf(other) }]));
+  await standing.refuses([both], conflict(/SAME-1.*one\.json.*two\.json/), ['--withhold-invalid']);
+  const first = await standing.fixture.file('first.json', one);
+  const zip = await standing.fixture.file('second.zip', forgeZip([{ name: 'x.json', content: bytesOf(other) }]));
   await standing.refuses([zip, first], conflict(/SAME-1.*first\.json.*second\.zip|SAME-1.*second\.zip.*first\.json/));
 });
 
 test('a conflict among records that no selector keeps is one all the same', async () => {
-  const folder = await standing.desk.folder({
+  const folder = await standing.fixture.folder({
     'a.json': advisory('A-1'),
     'one.json': advisory('SAME-1'),
     'two.json': advisory('SAME-1', { summary: 'something else' }),
@@ -182,17 +185,17 @@ test('names from elsewhere cannot speak to a terminal', async () => {
     { name: `${name}.txt`, content: 'no record' },
     { name: 'a.json', content: bytesOf(advisory('A-1')) },
   ]);
-  const source = await standing.desk.file('records.zip', zip);
+  const source = await standing.fixture.file('records.zip', zip);
   const shown = 'x\\u001b[2J\\u202e\\u000aerror: y.json';
   const says = new RegExp(shown.replaceAll(/[\\[]/g, '\\$&'));
   await standing.refuses([source], { code: 'ERR_EXPORT_JSON_INVALID', says });
-  const { exit, stderr } = await standing.desk.run([
+  const { exit, stderr } = await standing.fixture.run([
     'plan',
     '--profile',
     'json:raw',
     '--source',
     source,
-    '--skip-invalid',
+    '--withhold-invalid',
   ]);
   expect(exit).toBe(0);
   expect(stderr.split(shown).length).toBe(3);
@@ -200,15 +203,17 @@ test('names from elsewhere cannot speak to a terminal', async () => {
 });
 
 test('JSON of other kinds and other files are passed over, counted and listed', async () => {
-  const folder = await standing.desk.folder({
+  const folder = await standing.fixture.folder({
     'a.json': advisory('A-1'),
     'manifest.json': { version: 1, files: ['a.json'] },
     'list.json': [1, 2],
     'README.md': '# records',
   });
-  const { exit, stderr } = await standing.desk.run(['plan', '--profile', 'json:raw', '--source', folder]);
+  const { exit, stderr } = await standing.fixture.run(['plan', '--profile', 'json:raw', '--source', folder]);
   expect(exit).toBe(0);
   expect(stderr).toMatch(/^ignored 4 files/);
   for (const name of ['manifest.json', 'list.json', 'README.md']) expect(stderr).toContain(`: ${name}: `);
-  expect((await standing.desk.run(['plan', '--quiet', '--profile', 'json:raw', '--source', folder])).stderr).toBe('');
+  expect((await standing.fixture.run(['plan', '--quiet', '--profile', 'json:raw', '--source', folder])).stderr).toBe(
+    '',
+  );
 });

@@ -4,37 +4,37 @@ import type { ErrorCode } from '#core';
 import { parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { RegistryDouble, send, sendError } from '../oci/registry-double.ts';
-import { Desk, type Outcome, sample } from './desk.ts';
 import { expectFailure, type Failure } from './failures.ts';
+import { CliFixture, type Outcome, sample } from './fixture.ts';
 import { prove } from './proof.ts';
 
-let desk: Desk;
+let fixture: CliFixture;
 let registry: RegistryDouble;
 beforeAll(async () => {
-  desk = await Desk.open();
-  const { exit, stderr } = await desk.run(['keys', 'generate', '--out', 'keys']);
+  fixture = await CliFixture.open();
+  const { exit, stderr } = await fixture.run(['keys', 'generate', '--out', 'keys']);
   if (exit !== 0) throw new Error(stderr);
 });
 beforeEach(async () => {
   registry = await RegistryDouble.start();
 });
 afterEach(() => registry.close());
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 const exporting = (repository: string, ...more: string[]) =>
-  desk.run([
+  fixture.run([
     ...['export', '--profile', 'json:raw', '--source', sample, '--key', 'keys/cosign.key'],
     ...['--to', `${registry.host}/${repository}:1`, ...more],
   ]);
 const verifying = (repository: string, ...more: string[]) =>
-  desk.run(['verify', `${registry.host}/${repository}:1`, '--key', 'keys/cosign.pub', ...more]);
+  fixture.run(['verify', `${registry.host}/${repository}:1`, '--key', 'keys/cosign.pub', ...more]);
 
 const isTagged = (repository: string) => registry.tags.has(`${repository} 1`);
 
 async function expectRepair(repository: string): Promise<void> {
   registry.fault = undefined;
   expect(await exporting(repository)).toMatchObject({ exit: 0, stderr: '' });
-  expect(await prove(`${registry.host}/${repository}:1`, `${desk.path}/keys/cosign.pub`)).toMatchObject({
+  expect(await prove(`${registry.host}/${repository}:1`, `${fixture.path}/keys/cosign.pub`)).toMatchObject({
     profile: 'json:raw',
   });
 }
@@ -54,7 +54,7 @@ const steps: Readonly<Record<string, readonly [method: string, path: RegExp]>> =
 
 const statuses: Readonly<Record<number, readonly [ErrorCode, RegExp]>> = {
   401: ['ERR_EXPORT_UNAUTHORIZED', /log in/],
-  403: ['ERR_EXPORT_FORBIDDEN', /right to this repository/],
+  403: ['ERR_EXPORT_FORBIDDEN', /access to this repository/],
   404: ['ERR_EXPORT_NOT_FOUND', /check the reference/],
   429: ['ERR_EXPORT_RATE_LIMITED', /later/],
   500: ['ERR_EXPORT_REGISTRY_UNAVAILABLE', /run it again later/],
@@ -79,7 +79,7 @@ describe('a registry that refuses', () => {
       const outcomes = await Promise.all(asked.map(([status]) => exporting(`s${status}/feed`)));
       for (const [i, [status, [code, hint]]] of asked.entries()) {
         const says = new RegExp(`${method} http://.*: the registry answered ${status}`);
-        await expectFailure(desk, outcomes[i] as Outcome, { code, says, hint });
+        await expectFailure(fixture, outcomes[i] as Outcome, { code, says, hint });
         expect(isTagged(`s${status}/feed`)).toBe(false);
       }
       await expectRepair('s500/feed');
@@ -99,7 +99,7 @@ describe('a registry that refuses', () => {
       return true;
     };
     const outcome = await exporting('told/feed');
-    await expectFailure(desk, outcome, { code: 'ERR_EXPORT_FORBIDDEN', says: /DENIED: no: Bearer … / });
+    await expectFailure(fixture, outcome, { code: 'ERR_EXPORT_FORBIDDEN', says: /DENIED: no: Bearer … / });
     expect(outcome.stderr).not.toMatch(/canary/);
     for (const control of ['\u001b', '\\u001b']) expect(outcome.stderr).not.toContain(control);
   });
@@ -117,7 +117,7 @@ describe('a registry that refuses', () => {
     };
     expect(await exporting('once/feed')).toMatchObject({ exit: 0, stderr: '' });
     expect(seen.size).toBeGreaterThan(6);
-    await prove(`${registry.host}/once/feed:1`, `${desk.path}/keys/cosign.pub`);
+    await prove(`${registry.host}/once/feed:1`, `${fixture.path}/keys/cosign.pub`);
   });
 });
 
@@ -125,9 +125,9 @@ test('one place that refuses: no tag moves at the others', async () => {
   registry.fault = (request, response, at) =>
     request.method === 'POST' && at.includes('/refused/') && Boolean(sendError(response, 403, 'DENIED'));
   const outcome = await exporting('first/feed', '--to', 'oci:layout:1', '--to', `${registry.host}/refused/feed:1`);
-  await expectFailure(desk, outcome, { code: 'ERR_EXPORT_FORBIDDEN', says: /refused\/feed/ });
+  await expectFailure(fixture, outcome, { code: 'ERR_EXPORT_FORBIDDEN', says: /refused\/feed/ });
   expect(isTagged('first/feed')).toBe(false);
-  const layout = await openRepository(parseReference(`oci:${desk.path}/layout:1`));
+  const layout = await openRepository(parseReference(`oci:${fixture.path}/layout:1`));
   expect(await layout.resolve('1')).toBeUndefined();
   await layout.close();
   await expectRepair('first/feed');
@@ -143,7 +143,7 @@ describe('a registry that closes half-way', () => {
       request.once('data', () => request.socket.destroy());
       return true;
     };
-    await expectFailure(desk, await exporting('cut/feed'), network);
+    await expectFailure(fixture, await exporting('cut/feed'), network);
     expect(isTagged('cut/feed')).toBe(false);
     await expectRepair('cut/feed');
   });
@@ -157,18 +157,22 @@ describe('a registry that closes half-way', () => {
       response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
       return true;
     };
-    await expectFailure(desk, await verifying('short/feed'), network);
+    await expectFailure(fixture, await verifying('short/feed'), network);
   });
 
   test('nobody is there, and no such host', async () => {
     const { host } = registry;
     await registry.close();
-    const refused = await desk.run(['verify', `${host}/x:1`, '--key', 'keys/cosign.pub']);
-    await expectFailure(desk, refused, { code: 'ERR_EXPORT_NETWORK', says: /connection refused/, hint: /runs there/ });
-    const unknown = await desk.run(['verify', 'registry.invalid/x:1', '--key', 'keys/cosign.pub']);
-    await expectFailure(desk, unknown, {
+    const refused = await fixture.run(['verify', `${host}/x:1`, '--key', 'keys/cosign.pub']);
+    await expectFailure(fixture, refused, {
       code: 'ERR_EXPORT_NETWORK',
-      says: /no address of registry\.invalid/,
+      says: /connection refused/,
+      hint: /runs there/,
+    });
+    const unknown = await fixture.run(['verify', 'registry.invalid/x:1', '--key', 'keys/cosign.pub']);
+    await expectFailure(fixture, unknown, {
+      code: 'ERR_EXPORT_NETWORK',
+      says: /host registry\.invalid not found/,
       hint: /host name/,
     });
     registry = await RegistryDouble.start();
@@ -176,7 +180,7 @@ describe('a registry that closes half-way', () => {
 
   test('plain http where TLS is asked for', async () => {
     const outcome = await verifying('x', '--plain-http=false');
-    await expectFailure(desk, outcome, { code: 'ERR_EXPORT_NETWORK', says: /TLS/, hint: /--plain-http/ });
+    await expectFailure(fixture, outcome, { code: 'ERR_EXPORT_NETWORK', says: /TLS/, hint: /--plain-http/ });
   });
 });
 
@@ -218,7 +222,7 @@ describe('a registry that lies to an export', () => {
 
   test.each(Object.entries(lies))('%s', async (_, [lie, failure]) => {
     registry.fault = lie;
-    await expectFailure(desk, await exporting('lies/feed'), failure);
+    await expectFailure(fixture, await exporting('lies/feed'), failure);
     expect(isTagged('lies/feed')).toBe(false);
     registry.fault = undefined;
     await expectRepair('lies/feed');
@@ -277,6 +281,6 @@ describe('a registry that lies to a verification', () => {
     for (const [digest, manifest] of pushed.manifests) manifests.set(digest, manifest);
     for (const [name, digest] of pushed.tags) tags.set(name, digest);
     registry.fault = lie;
-    await expectFailure(desk, await verifying('known/feed'), failure);
+    await expectFailure(fixture, await verifying('known/feed'), failure);
   });
 });

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RegistryDouble, send, sendError } from '../oci/registry-double.ts';
-import { Desk, type Outcome, sample } from './desk.ts';
+import { CliFixture, type Outcome, sample } from './fixture.ts';
 
 /** Each is looked for in everything that is printed, as it stands and in the forms in which it travels. */
 const canaries = {
@@ -14,18 +14,18 @@ const canaries = {
   urlPassword: 'canary-url-password',
 } as const;
 
-let desk: Desk;
+let fixture: CliFixture;
 let registry: RegistryDouble;
 beforeAll(async () => {
-  desk = await Desk.open();
+  fixture = await CliFixture.open();
   const env = { COSIGN_PASSWORD: canaries.keyPassword };
-  expectNoCanary(await desk.run(['keys', 'generate', '--out', 'keys', '--output', 'json'], { env }));
+  expectNoCanary(await fixture.run(['keys', 'generate', '--out', 'keys', '--output', 'json'], { env }));
 });
 beforeEach(async () => {
   registry = await RegistryDouble.start();
 });
 afterEach(() => registry.close());
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 function expectNoCanary({ stdout, stderr }: Outcome): void {
   const said = stdout + stderr;
@@ -47,12 +47,12 @@ function base64(text: string): string {
 
 /** What `docker login` leaves behind. */
 async function logIn(entry: object): Promise<void> {
-  await mkdir(join(desk.home, '.docker'), { recursive: true });
-  await writeFile(join(desk.home, '.docker/config.json'), JSON.stringify({ auths: { [registry.host]: entry } }));
+  await mkdir(join(fixture.home, '.docker'), { recursive: true });
+  await writeFile(join(fixture.home, '.docker/config.json'), JSON.stringify({ auths: { [registry.host]: entry } }));
 }
 
 const exporting = (output: string) =>
-  desk.run(
+  fixture.run(
     [
       ...['export', '--profile', 'json:raw', '--source', sample, '--key', 'keys/cosign.key', '--output', output],
       ...['--to', `${registry.host}/private/feed:1`],
@@ -122,7 +122,7 @@ test('a password from standard input', async () => {
       return status === 403 && echo(request, response, status);
     };
     const args = ['verify', `${registry.host}/private/feed:1`, '--key', 'keys/cosign.pub', '--username', 'somebody'];
-    const outcome = await desk.run([...args, '--password-stdin'], { input: `${canaries.loginPassword}\n` });
+    const outcome = await fixture.run([...args, '--password-stdin'], { input: `${canaries.loginPassword}\n` });
     expect(outcome.exit).toBe(exit);
     expectNoCanary(outcome);
   }
@@ -190,7 +190,7 @@ test('a password in a reference, which does not belong there', async () => {
       ['export', '--profile', 'json:raw', '--source', sample, '--unsigned', '--to', to],
       ['verify', to, '--key', 'keys/cosign.pub', '--output', 'json'],
     ]) {
-      const outcome = await desk.run(args);
+      const outcome = await fixture.run(args);
       expect(outcome.exit).toBe(2);
       expectNoCanary(outcome);
     }
@@ -198,8 +198,8 @@ test('a password in a reference, which does not belong there', async () => {
 });
 
 test('login files that are damaged', async () => {
-  await mkdir(join(desk.home, '.docker'), { recursive: true });
-  const path = join(desk.home, '.docker/config.json');
+  await mkdir(join(fixture.home, '.docker'), { recursive: true });
+  const path = join(fixture.home, '.docker/config.json');
   registry.fault = (_, response) => {
     response.setHeader('www-authenticate', 'Basic realm="here"');
     return Boolean(sendError(response, 401, 'UNAUTHORIZED'));
@@ -225,7 +225,7 @@ test('the password of a key, right and wrong', async () => {
       ['keys', 'public', '--key', 'keys/cosign.key'],
       ['keys', 'generate', '--out', 'keys', '--output', 'json'],
     ]) {
-      expectNoCanary(await desk.run(args, { env: { COSIGN_PASSWORD: password } }));
+      expectNoCanary(await fixture.run(args, { env: { COSIGN_PASSWORD: password } }));
     }
   }
 });

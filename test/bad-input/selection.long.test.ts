@@ -4,8 +4,8 @@ import { forgeTar } from '../archive/tar-forge.ts';
 import { forgeZip } from '../archive/zip-forge.ts';
 import { readJson } from '../core/read-json.ts';
 import { readExportJson } from '../determinism/bundle.ts';
-import { advisory, sample } from './desk.ts';
 import type { Failure } from './failures.ts';
+import { advisory, sample } from './fixture.ts';
 import { Standing } from './standing.ts';
 
 let standing: Standing;
@@ -26,13 +26,13 @@ const nothingLeft = (says: RegExp): Failure => ({
 });
 
 test('a source without a record: a folder, archives, a file; also beside one that has some', async () => {
-  const { desk } = standing;
-  const folder = await desk.folder({ 'README.md': 'nothing here' });
+  const { fixture } = standing;
+  const folder = await fixture.folder({ 'README.md': 'nothing here' });
   await standing.refuses([folder], empty(/holds no OSV or OpenVEX record/));
-  await standing.refuses([sample, await desk.file('manifest.json', { version: 1 })], empty(/manifest\.json/));
-  await standing.refuses([await desk.file('empty.zip', forgeZip([]))], empty(/empty\.zip/));
-  await standing.refuses([await desk.file('empty.tar', forgeTar([]))], empty(/empty\.tar/));
-  await standing.refuses([await desk.file('empty.jsonl', '\n \r\n')], empty(/empty\.jsonl/));
+  await standing.refuses([sample, await fixture.file('manifest.json', { version: 1 })], empty(/manifest\.json/));
+  await standing.refuses([await fixture.file('empty.zip', forgeZip([]))], empty(/empty\.zip/));
+  await standing.refuses([await fixture.file('empty.tar', forgeTar([]))], empty(/empty\.tar/));
+  await standing.refuses([await fixture.file('empty.jsonl', '\n \r\n')], empty(/empty\.jsonl/));
 });
 
 test('a selector that keeps nothing says what left how many out', async () => {
@@ -47,9 +47,9 @@ test('a selector that keeps nothing says what left how many out', async () => {
   ]);
 });
 
-test('--skip-invalid that withholds all of them is no export', async () => {
-  const folder = await standing.desk.folder({ 'a.json': advisory('A-1', { affected: 1 }), 'b.json': '{' });
-  await standing.refuses([folder], nothingLeft(/2 invalid and withheld/), ['--skip-invalid']);
+test('--withhold-invalid that withholds all of them is no export', async () => {
+  const folder = await standing.fixture.folder({ 'a.json': advisory('A-1', { affected: 1 }), 'b.json': '{' });
+  await standing.refuses([folder], nothingLeft(/2 invalid and withheld/), ['--withhold-invalid']);
 });
 
 test('a profile that can use none of the records', async () => {
@@ -65,7 +65,7 @@ test('a profile that can use none of the records', async () => {
       },
     ],
   };
-  const folder = await standing.desk.folder({ 'a.json': advisory('A-1', commits) });
+  const folder = await standing.fixture.folder({ 'a.json': advisory('A-1', commits) });
   await standing.refuses([folder], nothingLeft(/trivy:db/), ['--profile', 'trivy:db']);
 });
 
@@ -81,15 +81,15 @@ function affecting(name: string, events: readonly object[], type = 'ECOSYSTEM'):
   return { affected: [{ package: { ecosystem: 'PyPI', name }, ranges: [{ type, events }] }] };
 }
 
-test('a range that no client could parse is withheld and listed in trivy:db, with and without --skip-invalid', async () => {
-  const { desk } = standing;
-  const folder = await desk.folder({
+test('a range that no client could parse is withheld and listed in trivy:db, with and without --withhold-invalid', async () => {
+  const { fixture } = standing;
+  const folder = await fixture.folder({
     'sound.json': advisory('SOUND-1', affecting('thing', [{ introduced: '0' }, { fixed: '1.0' }])),
     'range.json': advisory('RANGE-1', affecting('thing', [{ introduced: '0' }, { fixed: 'when it is done' }])),
   });
   const digests = [];
-  for (const skip of [[], ['--skip-invalid']]) {
-    const layout = join(desk.path, `ranges-${skip.length}`);
+  for (const skip of [[], ['--withhold-invalid']]) {
+    const layout = join(fixture.path, `ranges-${skip.length}`);
     const args = [
       '--profile',
       'trivy:db',
@@ -101,7 +101,7 @@ test('a range that no client could parse is withheld and listed in trivy:db, wit
       '--output',
       'json',
     ];
-    const outcome = await desk.run(['export', ...args, ...skip]);
+    const outcome = await fixture.run(['export', ...args, ...skip]);
     expect(outcome.exit, outcome.stderr).toBe(0);
     const report = readJson(outcome.stdout) as { layers: { digest: string }[]; records: object };
     expect(report.records).toEqual({ kept: 1, leftOut: 0, withheld: 1 });
@@ -115,6 +115,6 @@ test('a range that no client could parse is withheld and listed in trivy:db, wit
 });
 
 test('where only such ranges are there, nothing is published', async () => {
-  const folder = await standing.desk.folder({ 'r.json': advisory('R-1', affecting('x', [{ introduced: '?' }])) });
+  const folder = await standing.fixture.folder({ 'r.json': advisory('R-1', affecting('x', [{ introduced: '?' }])) });
   await standing.refuses([folder], nothingLeft(/1 invalid and withheld/), ['--profile', 'trivy:db']);
 });

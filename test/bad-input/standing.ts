@@ -2,27 +2,27 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { advisory, type CommandOptions, Desk } from './desk.ts';
 import { expectFailure, type Failure } from './failures.ts';
+import { advisory, CliFixture, type CommandOptions } from './fixture.ts';
 
 /** A layout with a sound bundle under a tag, which no failure may touch. */
 export class Standing implements AsyncDisposable {
-  readonly desk: Desk;
+  readonly fixture: CliFixture;
   readonly layout: string;
 
-  private constructor(desk: Desk, layout: string) {
-    this.desk = desk;
+  private constructor(fixture: CliFixture, layout: string) {
+    this.fixture = fixture;
     this.layout = layout;
   }
 
   static async open(): Promise<Standing> {
-    const desk = await Desk.open();
-    const layout = join(desk.path, 'standing');
-    const source = await desk.folder({ 'sound.json': advisory('SOUND-1') });
+    const fixture = await CliFixture.open();
+    const layout = join(fixture.path, 'standing');
+    const source = await fixture.folder({ 'sound.json': advisory('SOUND-1') });
     const args = ['--profile', 'json:raw', '--source', source, '--to', `oci:${layout}:good`, '--unsigned'];
-    const { exit, stderr } = await desk.run(['export', ...args]);
+    const { exit, stderr } = await fixture.run(['export', ...args]);
     if (exit !== 0) throw new Error(`export ended with ${exit}:\n${stderr}`);
-    return new Standing(desk, layout);
+    return new Standing(fixture, layout);
   }
 
   /** Exports to the very tag that is there; it must fail so, and leave all as it was. */
@@ -36,8 +36,8 @@ export class Standing implements AsyncDisposable {
     const profile = args.includes('--profile') ? [] : ['--profile', 'json:raw'];
     const to = ['--to', `oci:${this.layout}:good`, '--unsigned'];
     const before = await stateOf(this.layout);
-    const outcome = await this.desk.run(['export', ...profile, ...named, ...to, ...args], options);
-    await expectFailure(this.desk, outcome, failure);
+    const outcome = await this.fixture.run(['export', ...profile, ...named, ...to, ...args], options);
+    await expectFailure(this.fixture, outcome, failure);
     expect(await stateOf(this.layout)).toBe(before);
   }
 
@@ -46,14 +46,14 @@ export class Standing implements AsyncDisposable {
     const named = sources.flatMap((source) => ['--source', source]);
     const to = ['--to', `oci:${this.layout}:good`, '--unsigned'];
     const before = await stateOf(this.layout);
-    const outcome = await this.desk.run(['export', '--profile', 'json:raw', ...named, ...to]);
+    const outcome = await this.fixture.run(['export', '--profile', 'json:raw', ...named, ...to]);
     expect(outcome).toMatchObject({ exit: 0, stderr: '' });
     expect(await stateOf(this.layout)).not.toBe(before);
-    expect(await this.desk.leftovers()).toEqual([]);
+    expect(await this.fixture.leftovers()).toEqual([]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.desk[Symbol.asyncDispose]();
+    return this.fixture[Symbol.asyncDispose]();
   }
 }
 

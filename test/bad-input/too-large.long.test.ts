@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { forgeFile } from '../archive/tar-forge.ts';
 import { forgeZip } from '../archive/zip-forge.ts';
-import { advisory } from './desk.ts';
 import type { Failure } from './failures.ts';
+import { advisory } from './fixture.ts';
 import { Standing } from './standing.ts';
 
 const gibibyte = 1024 ** 3;
@@ -22,7 +22,7 @@ const tooLarge = (says: RegExp): Failure => ({ code: 'ERR_EXPORT_RECORD_TOO_LARG
 
 /** A file whose bytes are those of `before`, a gibibyte of zeros that takes no room on the disk, and `after`. */
 async function sparse(name: string, before: Uint8Array = Buffer.alloc(0), after: Uint8Array = Buffer.alloc(0)) {
-  const folder = join(standing.desk.path, `sparse-${name}`);
+  const folder = join(standing.fixture.path, `sparse-${name}`);
   await mkdir(folder);
   await using file = await open(join(folder, name), 'w');
   await file.write(before, 0, before.byteLength, 0);
@@ -32,7 +32,7 @@ async function sparse(name: string, before: Uint8Array = Buffer.alloc(0), after:
 }
 
 async function refusesInLittleMemory(source: string, failure: Failure): Promise<void> {
-  const peakFile = join(standing.desk.path, 'peak');
+  const peakFile = join(standing.fixture.path, 'peak');
   await standing.refuses([source], failure, [], {
     preload: [join(import.meta.dirname, 'peak-memory.process.ts')],
     env: { PEAK_MEMORY_FILE: peakFile },
@@ -81,10 +81,10 @@ test('an entry of a tar', async () => {
 });
 
 test('what is no JSON by its name may be as large as it likes', async () => {
-  const folder = await standing.desk.folder({ 'a.json': advisory('A-1') });
+  const folder = await standing.fixture.folder({ 'a.json': advisory('A-1') });
   await using file = await open(join(folder, 'movie.bin'), 'w');
   await file.truncate(gibibyte);
-  const { exit, stderr } = await standing.desk.run(['plan', '--profile', 'json:raw', '--source', folder]);
+  const { exit, stderr } = await standing.fixture.run(['plan', '--profile', 'json:raw', '--source', folder]);
   expect(exit).toBe(0);
   expect(stderr).toMatch(/movie\.bin: not JSON/);
 });
@@ -94,9 +94,9 @@ test('16 MiB to the byte is taken, and one byte more is not', async () => {
     const text = JSON.stringify(advisory('A-1', { details: '' }));
     return text.replace('"details":""', `"details":"${'x'.repeat(size - text.length)}"`);
   };
-  const source = await standing.desk.folder({ 'a.json': fill(most) });
-  const { exit, stderr } = await standing.desk.run(['plan', '--profile', 'json:raw', '--source', source]);
+  const source = await standing.fixture.folder({ 'a.json': fill(most) });
+  const { exit, stderr } = await standing.fixture.run(['plan', '--profile', 'json:raw', '--source', source]);
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
-  const larger = await standing.desk.folder({ 'a.json': fill(most + 1) });
+  const larger = await standing.fixture.folder({ 'a.json': fill(most + 1) });
   await standing.refuses([larger], tooLarge(/a\.json: 16777217 bytes, more than the 16777216/));
 });

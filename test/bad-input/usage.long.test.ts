@@ -6,14 +6,14 @@ import { createProgram } from '../../src/cli/program.ts';
 import { run } from '../../src/cli/run.ts';
 import { fakeIo } from '../cli/fake-io.ts';
 import { readJson } from '../core/read-json.ts';
-import { Desk, sample } from './desk.ts';
 import { expectFailure } from './failures.ts';
+import { CliFixture, sample } from './fixture.ts';
 
-let desk: Desk;
+let fixture: CliFixture;
 beforeAll(async () => {
-  desk = await Desk.open();
+  fixture = await CliFixture.open();
 });
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 /** The words of every command, `keys generate` as two. */
 function commandsOf(command: Command, before: readonly string[] = []): string[][] {
@@ -48,7 +48,7 @@ test('--version is that of package.json', async () => {
   const { version } = readJson(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
     version: string;
   };
-  expect(await desk.run(['--version'])).toEqual({ exit: 0, stdout: `${version}\n`, stderr: '' });
+  expect(await fixture.run(['--version'])).toEqual({ exit: 0, stdout: `${version}\n`, stderr: '' });
 });
 
 const good = ['--profile', 'json:raw', '--source', sample, '--unsigned'];
@@ -77,12 +77,12 @@ test.each([
   ['a format that is none', ['export', ...good, '--to', 'oci:x:1', '--output', 'yaml'], /yaml/, /--help/],
   ['an address that is none', ['serve', '--listen', 'here'], /"here"/, /--help/],
 ])('%s: exit 2', async (_, args, says, hint) => {
-  await expectFailure(desk, await desk.run(args), { code: 'ERR_EXPORT_USAGE', says, hint });
+  await expectFailure(fixture, await fixture.run(args), { code: 'ERR_EXPORT_USAGE', says, hint });
 });
 
 test('an unknown profile: the known ones are named', async () => {
-  const outcome = await desk.run(['export', '--profile', 'json:cooked', ...good.slice(2), '--to', 'oci:x:1']);
-  await expectFailure(desk, outcome, {
+  const outcome = await fixture.run(['export', '--profile', 'json:cooked', ...good.slice(2), '--to', 'oci:x:1']);
+  await expectFailure(fixture, outcome, {
     code: 'ERR_EXPORT_PROFILE_UNKNOWN',
     says: /"json:cooked"/,
     hint: /json:raw, trivy:db/,
@@ -90,17 +90,17 @@ test('an unknown profile: the known ones are named', async () => {
 });
 
 test.each([
-  ['oci:layout', /no tag|tag or digest missing/, /add :TAG/],
-  ['registry.example/repository', /no tag/, /add :TAG/],
-  ['repository:tag', /no registry host/, /HOST/],
+  ['oci:layout', /tag missing|tag or digest missing/, /add :TAG/],
+  ['registry.example/repository', /tag missing/, /add :TAG/],
+  ['repository:tag', /registry host missing/, /HOST/],
   ['https://registry.example/repository:tag', /a URL/, /omit https:/],
   ['registry.example/Repository:tag', /not a valid repository name/, /lower-case/],
   ['registry.example:99999/repository:tag', /not a valid host/, /HOST/],
   ['oci:layout:a b', /not a valid tag/, /letters/],
-  ['oci::tag', /no path/, /oci:DIR/],
+  ['oci::tag', /path missing/, /oci:DIR/],
 ])('--to %s: exit 2 before any work', async (to, says, hint) => {
-  const outcome = await desk.run(['export', ...good, '--to', to]);
-  await expectFailure(desk, outcome, { code: 'ERR_EXPORT_REFERENCE_INVALID', says, hint });
+  const outcome = await fixture.run(['export', ...good, '--to', to]);
+  await expectFailure(fixture, outcome, { code: 'ERR_EXPORT_REFERENCE_INVALID', says, hint });
 });
 
 test.each([
@@ -110,7 +110,7 @@ test.each([
   ['no-such-command'],
 ])('--output json: an error is one object, on stderr', async (...args) => {
   const asked = args.includes('--output=json') ? args : [...args, '--output', 'json'];
-  const { exit, stdout, stderr } = await desk.run(asked);
+  const { exit, stdout, stderr } = await fixture.run(asked);
   expect(exit).toBe(2);
   expect(stdout).toBe('');
   expect(stderr.endsWith('}\n')).toBe(true);
@@ -125,5 +125,5 @@ test.each([
 });
 
 test('nothing was made anywhere by all that', async () => {
-  expect(await desk.made()).toEqual([]);
+  expect(await fixture.made()).toEqual([]);
 });

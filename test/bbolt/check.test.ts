@@ -59,7 +59,7 @@ describe('checkBbolt', () => {
 
   it.each<[string, (file: Buffer) => void, RegExp]>([
     ['two unsound metas', (file) => file.fill(0xff, 16, 40).fill(0xff, PAGE + 16, PAGE + 40), /neither meta/],
-    ['a page that calls itself another', (file) => file.writeUInt8(9, 3 * PAGE), /page 3 calls itself 9/],
+    ['a page that calls itself another', (file) => file.writeUInt8(9, 3 * PAGE), /page 3 has the id 9/],
     ['a page of no known kind', (file) => file.writeUInt16LE(3, 3 * PAGE + 8), /page 3: flags 3/],
     ['a count beyond the page', (file) => file.writeUInt16LE(60_000, 3 * PAGE + 10), /page 3: 60000 elements/],
     ['a count too small', (file) => file.writeUInt16LE(0, 3 * PAGE + 10), /page 3 is an empty leaf/],
@@ -81,7 +81,7 @@ describe('checkBbolt', () => {
       /page \d+ has keys out of order/,
     ],
     ['keys out of order inline', (file) => file.write('c', file.lastIndexOf('aa')), /inline bucket .* out of order/],
-    ['a child outside the file', (file) => file.writeUInt8(200, branchAt(file) + 16 + 8), /page 200 is named/],
+    ['a child outside the file', (file) => file.writeUInt8(200, branchAt(file) + 16 + 8), /page 200 is referenced/],
     ['a child twice', (file) => file.writeUInt8(3, branchAt(file) + 32 + 8), /page 3/],
     ['a page that nothing names', orphan, /page \d+ is neither in use nor free/],
     ['a free page in use', (file) => free(file, 3), /page 3 is in use twice/],

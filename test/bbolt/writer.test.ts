@@ -121,10 +121,10 @@ describe('writeBbolt', () => {
   });
 
   it.each([
-    ['a key twice', [at('b', 'k'), at('b', 'k')], /"k" comes twice in the bucket "b"/],
+    ['a key twice', [at('b', 'k'), at('b', 'k')], /duplicate key "k" in the bucket "b"/],
     ['keys out of order', [at('b', 'k'), at('b', 'j')], /"j" comes after "k" in the bucket "b"/],
     ['a bucket twice', [at('b/c', 'k'), at('b', 'd'), at('b/c', 'l')], /"c" comes after "d" in the bucket "b"/],
-    ['a bucket named like a key', [at('b', 'c'), at('b/c', 'k')], /"c" comes twice in the bucket "b"/],
+    ['a bucket named like a key', [at('b', 'c'), at('b/c', 'k')], /duplicate key "c" in the bucket "b"/],
     ['an empty bucket twice', [at('b'), at('c'), at('b')], /"b" comes after "c" in the root/],
     ['a value outside all buckets', [{ bucket: [], key: bytes('k'), value: bytes('v') }], /bucket path is empty/],
     ['a key without a value', [{ bucket: [bytes('b')], key: bytes('k') }], /has no value/],

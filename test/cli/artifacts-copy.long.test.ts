@@ -39,7 +39,7 @@ afterEach(async () => {
 
 const blob = (at: string, text: string) => join(dir, at, 'blobs/sha256', describe(Buffer.from(text)).digest.slice(7));
 
-test('copy: ends by a report of what is missing at the source, exit status 1', async () => {
+test('copy: reports what is missing at the source, exit status 1', async () => {
   const broken = await pushArtifact(source, 'broken');
   await source.tag(broken, 'broken');
   await rm(blob('source', 'broken'));
@@ -51,7 +51,7 @@ test('copy: ends by a report of what is missing at the source, exit status 1', a
   const lost = describe(Buffer.from('broken')).digest;
   expect((readJson(out) as Record<string, unknown>)['fidelity']).toEqual({
     complete: false,
-    vouched: 0,
+    assumed: 0,
     missing: [
       {
         digest: lost,
@@ -76,9 +76,9 @@ test('copy: ends by a report of what is missing at the source, exit status 1', a
   expect(tags).toMatchObject([{ tag: 'v1' }]);
   const text = await cli('copy', '--all-tags', place, `oci:${dir}/copy`);
   expect(text.out).toContain('copied 2 of 3 artifacts and 1 referrer');
-  expect(text.err).toContain('have what is missing pushed to the source again, then copy again');
+  expect(text.err).toContain('push missing content to the source again, then copy again');
   expect(text.out).toContain(`missing at the source: ${lost}, named by ${broken.digest}: ERR_EXPORT_NOT_FOUND`);
-  expect(text.out).toContain(`tag broken not set, as ${broken.digest} lacks ${lost}`);
+  expect(text.out).toContain(`tag broken not set: ${broken.digest} lacks ${lost}`);
 });
 
 test('copy: what the target refuses is another word, with its own code and message', async () => {
@@ -93,10 +93,10 @@ test('copy: what the target refuses is another word, with its own code and messa
   expect(out).toMatch(new RegExp(`refused by the target: ${referrer.digest}: .*MANIFEST_INVALID: no subjects please`));
   expect(out).not.toContain('missing at the source');
   expect(out).toContain('copied 1 artifact and 0 referrers');
-  expect(err).toMatch(/hint: ask who runs the target about what it refused, /);
+  expect(err).toMatch(/hint: ask the operator of the target about refused content/);
 });
 
-test('copy: what a rerun may mend ends with exit status 5', async () => {
+test('copy: ends with exit status 5 if a rerun may complete it', async () => {
   let failing = true;
   double.fault = (request, response, path) => {
     if (!failing || request.method !== 'GET' || !path.includes('/referrers/')) return false;
@@ -127,7 +127,7 @@ test('copy: a second one takes a registry at its word, --check-all does not', as
   await cli(...args);
   double.blobs.delete(`team/app ${describe(Buffer.from('artifact')).digest}`);
   const asked = double.count('HEAD', /\/blobs\//);
-  expect(await cliJson(...args)).toMatchObject({ bytesSent: 0, fidelity: { complete: true, vouched: 3 } });
+  expect(await cliJson(...args)).toMatchObject({ bytesSent: 0, fidelity: { complete: true, assumed: 3 } });
   expect(double.count('HEAD', /\/blobs\//)).toBe(asked);
   expect(await cliJson(...args, '--check-all')).toMatchObject({ bytesSent: 'artifact'.length });
 });
@@ -144,28 +144,28 @@ test('copy: where some is missing and some refused, there is a next step for eac
   const { status, out, err } = await cli('copy', '--all-tags', place, `${double.host}/team/app`);
   expect(status).toBe(1);
   expect(out).toContain('copied 1 of 3 artifacts and 1 referrer');
-  expect(err).toMatch(/hint: have what is missing pushed .* and ask who runs the target about what it refused/);
+  expect(err).toMatch(/hint: push missing content .* and ask the operator of the target about refused content/);
 });
 
-test('copy: what a registry lost below a manifest is said to stand on its word, and mended by --check-all', async () => {
+test('copy: blobs that a registry lost below a manifest are reported as assumed, and sent again with --check-all', async () => {
   const args = ['copy', `${place}:v1`, `${double.host}/team/app`] as const;
-  expect((await cli(...args)).out).not.toContain('by the word of the registry');
+  expect((await cli(...args)).out).not.toContain('assumed present');
   const { digest } = describe(Buffer.from('artifact'));
   double.blobs.delete(`team/app ${digest}`);
-  expect((await cli(...args)).out).toMatch(/3 contents present by the word .*--check-all .*--verify/);
+  expect((await cli(...args)).out).toMatch(/3 blobs assumed present, .*--check-all .*--verify/);
   const read = await cli(...args, '--verify');
   expect(read.status).toBe(3);
-  expect(read.out).toContain(`gone at the target: ${digest}: ERR_EXPORT_NOT_FOUND`);
-  expect(read.out).not.toMatch(/damaged at the target|by the word|read back/);
+  expect(read.out).toContain(`missing at the target: ${digest}: ERR_EXPORT_NOT_FOUND`);
+  expect(read.out).not.toMatch(/damaged at the target|assumed present|read back/);
   expect(read.err).toMatch(
-    /error ERR_EXPORT_CONTENT_MISMATCH: .*1 gone and 0 damaged\nhint: copy again with --check-all/,
+    /error ERR_EXPORT_CONTENT_MISMATCH: .*1 missing and 0 damaged\nhint: copy again with --check-all/,
   );
   const found = await cli(...args, '--verify', '--output', 'json');
   expect(readJson(found.out)).toMatchObject({
-    fidelity: { complete: false, vouched: 0, gone: [{ digest }], damaged: [] },
+    fidelity: { complete: false, assumed: 0, gone: [{ digest }], damaged: [] },
   });
   expect((await cli(...args, '--check-all')).status).toBe(0);
-  expect(await cliJson(...args, '--verify')).toMatchObject({ fidelity: { complete: true, vouched: 0, gone: [] } });
+  expect(await cliJson(...args, '--verify')).toMatchObject({ fidelity: { complete: true, assumed: 0, gone: [] } });
 });
 
 test('copy --verify: what is damaged and what is gone are two things', async () => {
@@ -176,9 +176,11 @@ test('copy --verify: what is damaged and what is gone are two things', async () 
   double.blobs.set(`team/app ${damaged}`, Buffer.from('REFERRER'));
   const { status, out, err } = await cli(...args);
   expect(status).toBe(3);
-  expect(out).toContain(`gone at the target: ${gone}: ERR_EXPORT_NOT_FOUND`);
+  expect(out).toContain(`missing at the target: ${gone}: ERR_EXPORT_NOT_FOUND`);
   expect(out).toContain(`damaged at the target: ${damaged}: ERR_EXPORT_DIGEST_MISMATCH`);
-  expect(err).toMatch(/1 gone and 1 damaged\nhint: delete what is damaged there, then copy again with --check-all/);
+  expect(err).toMatch(
+    /1 missing and 1 damaged\nhint: delete the damaged content there, then copy again with --check-all/,
+  );
 });
 
 test('copy: manifests without a tag go along with --all-tags', async () => {

@@ -60,7 +60,11 @@ test('without it, the error names the options', async () => {
 test.each([
   ['a key of another certificate', ['client.pem', 'other.key'], /other\.key/],
   ['an encrypted key', ['client.pem', 'encrypted.key'], /encrypted.*\nhint: .*without a password/],
-  ['the two the wrong way round', ['client.key', 'client.pem'], /--client-cert .*client\.key: no certificate in PEM/],
+  [
+    'the two the wrong way round',
+    ['client.key', 'client.pem'],
+    /--client-cert .*client\.key: no PEM certificate found/,
+  ],
 ] as const)('%s: exit status 2, before anything is asked', async (_, [cert, key], message) => {
   const { status, err } = await cli('ls', `${double.host}/team/app`, ...transport, ...client(cert, key));
   expect([status, err]).toEqual([2, expect.stringMatching(message)]);

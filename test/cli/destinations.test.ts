@@ -20,9 +20,9 @@ test('parseDestinations: places of each kind, in the order given', () => {
 });
 
 test.each([
-  ['127.0.0.1:5000/a/b', 'ERR_EXPORT_REFERENCE_INVALID', 'no tag'],
-  ['oci:dir', 'ERR_EXPORT_REFERENCE_INVALID', 'no tag'],
-  ['a/b:1', 'ERR_EXPORT_REFERENCE_INVALID', 'no registry host'],
+  ['127.0.0.1:5000/a/b', 'ERR_EXPORT_REFERENCE_INVALID', 'tag missing'],
+  ['oci:dir', 'ERR_EXPORT_REFERENCE_INVALID', 'tag missing'],
+  ['a/b:1', 'ERR_EXPORT_REFERENCE_INVALID', 'registry host missing'],
   [`127.0.0.1:5000/a/b:1@sha256:${'0'.repeat(64)}`, 'ERR_EXPORT_USAGE', 'a digest'],
   [`oci:dir:1@sha256:${'0'.repeat(64)}`, 'ERR_EXPORT_USAGE', 'a digest'],
 ])('parseDestinations: refuses %s', (text, code, message) => {

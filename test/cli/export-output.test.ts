@@ -72,7 +72,7 @@ test('text: digest, counts, what was sent and what was signed', () => {
     digest,
     '6,923 records, 27 left out, 2 withheld',
     '4.0 KiB sent',
-    'signature and provenance made',
+    'signed, with provenance',
     'uploaded db.tar.gz  2.0 KiB',
   ]) {
     expect(text).toContain(part);
@@ -83,7 +83,7 @@ test('text: that nothing was signed, and what the tag was before', () => {
   const previousDigest = `sha256:${'cd'.repeat(32)}` as Digest;
   const moved: Publication = { ...publication, signed: 'unsigned', previousDigest };
   const text = writeExportReport({ ...report, publications: [moved] }, 'text');
-  expect(text).toContain(`  not signed\n  the tag was ${previousDigest}\n`);
+  expect(text).toContain(`  not signed\n  the tag previously pointed at ${previousDigest}\n`);
   expect(readJson(writeExportReport({ ...report, publications: [moved] }, 'json'))).toMatchObject({ previousDigest });
 });
 
@@ -114,7 +114,7 @@ test('describeLosses: each reason with its counts, some of its records, and a co
     { reason: 'withdrawn', scope: 'record', records: 1, parts: 1, digest, listed: [first] },
   ]);
   expect(text).toBe(
-    'left out, as "losses" in export.json lists:\n' +
+    'left out ("losses" in export.json):\n' +
       '  versionNotComparable: 5,000 parts of 2,500 records: A-0, A-1, A-2, A-3, A-4, and 2,495 more\n' +
       '  withdrawn: 1 record: A-0\n',
   );

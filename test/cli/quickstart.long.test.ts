@@ -22,7 +22,7 @@ test('once: exports, signs and verifies; a second run sends nothing, signs nothi
   expect(digests(first.out())).toHaveLength(2);
   expect(digests(second.out())).toEqual(digests(first.out()));
   expect(first.out().match(/sent; signed, with provenance/g)).toHaveLength(2);
-  expect(second.out().match(/0 bytes sent; signature and provenance found, nothing signed anew/g)).toHaveLength(2);
+  expect(second.out().match(/0 bytes sent; signature and provenance already present, nothing signed/g)).toHaveLength(2);
   for (const io of [first, second]) {
     expect(io.out().match(/verified with the public key alone/g)).toHaveLength(2);
     expect(io.out()).toContain('with an empty password');

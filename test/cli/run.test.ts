@@ -137,7 +137,8 @@ test.each([
       const io = fakeIo();
       expect(await run([...args.map((arg) => arg.replace('WORD', word)), '--output', format], io)).toBe(2);
       expect(io.out() + io.err()).not.toMatch(/user:|sek|ret@/);
-      if (args.length < 3 && args[0] !== 'WORD') expect(io.err()).toMatch(/no logins.*--username.*--password-stdin/);
+      if (args.length < 3 && args[0] !== 'WORD')
+        expect(io.err()).toMatch(/omit the login.*--username.*--password-stdin/);
     }
   }
 });

@@ -20,7 +20,7 @@ test('native JSON.parse still misreads escaped member names (nodejs/node issue 6
   const found = Object.keys((JSON.parse('{"x":{"a":1,"\\n":2}}') as { x: object }).x);
   expect(
     found,
-    `Node ${process.version} reads escaped member names rightly: this test and what src/core/native-json.ts does ` +
+    `Node ${process.version} reads escaped member names rightly: this test and what src/core/json/native-json.ts does ` +
       'against it can go once every Node that package.json allows is as good',
   ).toEqual(['a', '\\']);
 });

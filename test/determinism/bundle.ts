@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CommandOptions, Desk } from '../bad-input/desk.ts';
+import type { CliFixture, CommandOptions } from '../bad-input/fixture.ts';
 import { readJson } from '../core/read-json.ts';
 
 export const profiles = ['json:raw', 'trivy:db'] as const;
@@ -19,15 +19,15 @@ let count = 0;
 
 /** Exports without a signature, which is the part that may differ, into a layout of its own. */
 export async function exportBundle(
-  desk: Desk,
+  fixture: CliFixture,
   profile: ProfileName,
   sources: readonly string[],
   options: CommandOptions & { readonly args?: readonly string[] } = {},
 ): Promise<BundleFacts & { readonly layout: string }> {
-  const layout = join(desk.path, `layout-${count++}`);
+  const layout = join(fixture.path, `layout-${count++}`);
   const args = ['--profile', profile, '--unsigned', '--output', 'json', '--to', `oci:${layout}:x`];
   for (const source of sources) args.push('--source', source);
-  const outcome = await desk.run(['export', ...args, ...(options.args ?? [])], options);
+  const outcome = await fixture.run(['export', ...args, ...(options.args ?? [])], options);
   if (outcome.exit !== 0) throw new Error(`export ended with ${outcome.exit}:\n${outcome.stderr}`);
   const { digest, layers } = readJson(outcome.stdout) as BundleFacts;
   const facts = layers.map(({ title, digest: layer, size }) => ({ title, digest: layer, size }));

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Desk, sample } from '../bad-input/desk.ts';
+import { CliFixture, sample } from '../bad-input/fixture.ts';
 import { readJson } from '../core/read-json.ts';
 import { exportBundle, type ProfileName, profiles, readExportJson } from './bundle.ts';
 
@@ -19,8 +19,8 @@ const golden = readJson(await readFile(join(import.meta.dirname, 'golden.json'),
 >;
 
 test.each(profiles)('%s of the sample has the bytes that it had', async (profile) => {
-  await using desk = await Desk.open();
-  const { digest, layout } = await exportBundle(desk, profile, [sample]);
+  await using fixture = await CliFixture.open();
+  const { digest, layout } = await exportBundle(fixture, profile, [sample]);
   const { adapters, inputsHash, rerunHash } = await readExportJson(layout);
   const adapter = adapters.map(({ name, version }) => `${name} ${version}`).join();
   expect({ adapter, inputsHash, rerunHash, digest }).toEqual(golden[profile]);

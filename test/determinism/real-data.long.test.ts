@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Desk } from '../bad-input/desk.ts';
+import { CliFixture } from '../bad-input/fixture.ts';
 import { exportBundle, profiles } from './bundle.ts';
 
 const data = join(import.meta.dirname, '../../../shared/data');
@@ -17,15 +17,15 @@ describe.runIf(present)('real evidence, which passes through files and many piec
   test.each(profiles)(
     '%s: an archive, and a folder with short reads, another zone, date and thread count',
     async (profile) => {
-      await using desk = await Desk.open();
+      await using fixture = await CliFixture.open();
       const [go, pypi] = ['osv-go-2026-08-22', 'osv-pypi-2024-10-11'].map((name) => join(data, `${name}.zip`)) as [
         string,
         string,
       ];
-      const folder = join(desk.path, 'go');
+      const folder = join(fixture.path, 'go');
       execFileSync('unzip', ['-q', go, '-d', folder]);
-      const { layout: _, ...wanted } = await exportBundle(desk, profile, [go, pypi]);
-      const { layout: __, ...found } = await exportBundle(desk, profile, [pypi, folder], {
+      const { layout: _, ...wanted } = await exportBundle(fixture, profile, [go, pypi]);
+      const { layout: __, ...found } = await exportBundle(fixture, profile, [pypi, folder], {
         preload: ['unkind-files', 'other-date'].map((name) => join(import.meta.dirname, `${name}.process.ts`)),
         env: {
           UNKIND_SEED: '7',
@@ -37,7 +37,7 @@ describe.runIf(present)('real evidence, which passes through files and many piec
         umask: '077',
       });
       expect(found).toEqual(wanted);
-      expect(await desk.leftovers()).toEqual([]);
+      expect(await fixture.leftovers()).toEqual([]);
     },
     240_000,
   );

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CommandOptions, Desk, type Files, sample } from '../bad-input/desk.ts';
+import { CliFixture, type CommandOptions, type Files, sample } from '../bad-input/fixture.ts';
 import { type BundleFacts, exportBundle, type ProfileName, profiles } from './bundle.ts';
 import { archives, type RecordFiles, readFiles, respelled } from './forms.ts';
 
@@ -13,25 +13,25 @@ interface World extends CommandOptions {
 const otherDate = join(import.meta.dirname, 'other-date.process.ts');
 const unkindFiles = join(import.meta.dirname, 'unkind-files.process.ts');
 
-let desk: Desk;
+let fixture: CliFixture;
 let osv: RecordFiles;
 let vex: RecordFiles;
 const expected = new Map<ProfileName, BundleFacts>();
 
 beforeAll(async () => {
-  desk = await Desk.open();
+  fixture = await CliFixture.open();
   [osv, vex] = [await readFiles(join(sample, 'osv')), await readFiles(join(sample, 'openvex'))];
-  for (const profile of profiles) expected.set(profile, await exportBundle(desk, profile, [sample]));
+  for (const profile of profiles) expected.set(profile, await exportBundle(fixture, profile, [sample]));
 });
 
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 function filesOf(records: RecordFiles): Files {
   return Object.fromEntries(records);
 }
 
 async function archived(name: string, records: RecordFiles): Promise<string> {
-  return desk.file(name, (archives[name] as (files: RecordFiles) => Uint8Array)(records));
+  return fixture.file(name, (archives[name] as (files: RecordFiles) => Uint8Array)(records));
 }
 
 const worlds: Record<string, () => World | Promise<World>> = {
@@ -50,7 +50,7 @@ const worlds: Record<string, () => World | Promise<World>> = {
   'a date far ahead': () => ({ sources: [sample], preload: [otherDate], env: { OTHER_DATE: '2099-02-28T12:00:00Z' } }),
   'the folder itself as working folder': () => ({ sources: ['.'], cwd: sample }),
   'relative paths from another folder': async () => {
-    const cwd = join(desk.path, 'a folder', 'Ünder');
+    const cwd = join(fixture.path, 'a folder', 'Ünder');
     await mkdir(cwd, { recursive: true });
     return { sources: [relative(cwd, join(sample, 'osv')), `${relative(cwd, join(sample, 'openvex'))}//.`], cwd };
   },
@@ -59,19 +59,19 @@ const worlds: Record<string, () => World | Promise<World>> = {
     const renamed = [...osv, ...vex]
       .reverse()
       .map(([, bytes], i) => [`${i % 3}/${999 - i}/X${i}.JSON`, bytes] as const);
-    return { sources: [await desk.folder(filesOf(renamed))] };
+    return { sources: [await fixture.folder(filesOf(renamed))] };
   },
   'records spelled in other ways': async () => {
     const others = [...osv, ...vex].map(([name, bytes]) => [name, respelled(bytes)] as const);
-    return { sources: [await desk.folder(Object.fromEntries(others))] };
+    return { sources: [await fixture.folder(Object.fromEntries(others))] };
   },
   'each record a source of its own': async () => {
-    const folder = await desk.folder(filesOf([...vex, ...osv]));
+    const folder = await fixture.folder(filesOf([...vex, ...osv]));
     return { sources: [...vex, ...osv].reverse().map(([name]) => join(folder, name)) };
   },
   'records in two sources, in one of them in other bytes': async () => {
     const twice = osv.slice(3, 20).map(([name, bytes]) => [name, respelled(bytes)] as const);
-    return { sources: [await desk.folder(Object.fromEntries(twice)), sample, join(sample, 'openvex')] };
+    return { sources: [await fixture.folder(Object.fromEntries(twice)), sample, join(sample, 'openvex')] };
   },
   'short reads and writes, folders in no order': () => ({
     sources: [sample],
@@ -94,23 +94,23 @@ test.each(Object.keys(worlds))(
   async (name) => {
     const { sources, ...options } = await (worlds[name] as () => World | Promise<World>)();
     for (const profile of profiles) {
-      const { layout: _, ...facts } = await exportBundle(desk, profile, sources, options);
+      const { layout: _, ...facts } = await exportBundle(fixture, profile, sources, options);
       const { layout: __, ...wanted } = expected.get(profile) as BundleFacts & { layout: string };
       expect(facts).toEqual(wanted);
     }
-    expect(await desk.leftovers()).toEqual([]);
+    expect(await fixture.leftovers()).toEqual([]);
   },
   120_000,
 );
 
 test('what is an input does move bytes, so the comparison can tell', async () => {
-  const later = await exportBundle(desk, 'json:raw', [sample], { args: ['--as-of', '2027-01-01T00:00:00Z'] });
+  const later = await exportBundle(fixture, 'json:raw', [sample], { args: ['--as-of', '2027-01-01T00:00:00Z'] });
   expect(later.digest).not.toBe(expected.get('json:raw')?.digest);
   const [first] = osv;
-  const changed = await desk.folder({ ...filesOf([...osv.slice(1), ...vex]) });
+  const changed = await fixture.folder({ ...filesOf([...osv.slice(1), ...vex]) });
   await writeFile(
     join(changed, 'first.json'),
     (first?.[1].toString('utf8') ?? '').replace('"summary": "', '"summary": "X'),
   );
-  expect((await exportBundle(desk, 'json:raw', [changed])).digest).not.toBe(expected.get('json:raw')?.digest);
+  expect((await exportBundle(fixture, 'json:raw', [changed])).digest).not.toBe(expected.get('json:raw')?.digest);
 });

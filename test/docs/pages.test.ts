@@ -59,7 +59,7 @@ test('every decision is short, dated, and says what is given up', () => {
   }
 });
 
-test('the design is drawn: the rooms and the main flow', () => {
+test('DESIGN.md has diagrams of the packages and of the main flow', () => {
   const drawings = parseBlocks('docs/DESIGN.md', readPage('docs/DESIGN.md')).filter(
     ({ language }) => language === 'mermaid',
   );

@@ -4,11 +4,11 @@ import { chmod, symlink, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { describeSource } from '#evidence';
-import { Work } from './work.ts';
+import { EvidenceFixture } from './fixture.ts';
 
 test('a file is described by its bytes', async () => {
-  await using work = await Work.make();
-  const path = await work.file('some feed.zip', 'content');
+  await using fixture = await EvidenceFixture.make();
+  const path = await fixture.file('some feed.zip', 'content');
   const sha256 = createHash('sha256').update('content').digest('hex');
   expect(await describeSource(path)).toEqual({
     name: 'some feed.zip',
@@ -18,10 +18,10 @@ test('a file is described by its bytes', async () => {
 });
 
 test('a folder is described by the names and bytes of its files, as sha256sum prints them', async () => {
-  await using work = await Work.make();
+  await using fixture = await EvidenceFixture.make();
   const files = { 'b.json': '{}', 'a/z.json': '[]', 'a.json': '1', 'é.json': 'x', '\u{1f600}': 'y', '\ue000': 'z' };
-  const folder = await work.folder({ ...files, '.git/HEAD': 'ref' });
-  const same = await work.folder(files);
+  const folder = await fixture.folder({ ...files, '.git/HEAD': 'ref' });
+  const same = await fixture.folder(files);
   await utimes(join(same, 'a.json'), 1, 1);
   await chmod(join(same, 'b.json'), 0o600);
   const script =
@@ -34,13 +34,13 @@ test('a folder is described by the names and bytes of its files, as sha256sum pr
     digest: { dirHash },
   });
   expect((await describeSource(same)).digest).toEqual({ dirHash });
-  const other = await work.folder({ ...files, 'b.json': '{ }' });
+  const other = await fixture.folder({ ...files, 'b.json': '{ }' });
   expect((await describeSource(other)).digest).not.toEqual({ dirHash });
 });
 
 test('what is not there or leads elsewhere is refused', async () => {
-  await using work = await Work.make();
-  const folder = await work.folder({ 'a.json': '{}' });
+  await using fixture = await EvidenceFixture.make();
+  const folder = await fixture.folder({ 'a.json': '{}' });
   await expect(describeSource(join(folder, 'b.json'))).rejects.toMatchObject({ code: 'ERR_EXPORT_SOURCE_UNREADABLE' });
   await symlink('a.json', join(folder, 'link'));
   await expect(describeSource(folder)).rejects.toMatchObject({ code: 'ERR_EXPORT_ARCHIVE_UNSAFE' });

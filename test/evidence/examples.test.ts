@@ -4,13 +4,13 @@ import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '#core';
 import { parseSelector } from '#evidence';
 import { readJson } from '../core/read-json.ts';
-import { recordsOf, Work } from './work.ts';
+import { EvidenceFixture, recordsOf } from './fixture.ts';
 
 const examples = join(import.meta.dirname, '../../examples');
 
 async function advisories(): Promise<JsonObject[]> {
-  await using work = await Work.make();
-  const set = await work.collect([join(examples, 'evidence')]);
+  await using fixture = await EvidenceFixture.make();
+  const set = await fixture.collect([join(examples, 'evidence')]);
   const records = (await recordsOf(set, 'advisories')).map(({ bytes }) =>
     readJson(Buffer.from(bytes).toString('utf8')),
   );
@@ -20,8 +20,8 @@ async function advisories(): Promise<JsonObject[]> {
 
 describe('the sample', () => {
   test('is sound, whole, and of both formats', async () => {
-    await using work = await Work.make();
-    const set = await work.collect([join(examples, 'evidence')]);
+    await using fixture = await EvidenceFixture.make();
+    const set = await fixture.collect([join(examples, 'evidence')]);
     expect(set).toMatchObject({ kept: 32, withheld: [], ignored: [], newest: '2026-11-24T00:00:00Z' });
     expect(set.classes).toMatchObject({ advisories: { count: 28 }, vex: { count: 4 } });
     await set.close();
@@ -47,9 +47,9 @@ describe('the sample', () => {
   });
 
   test('has what its README says: one withdrawn, one without a score, one with a word for it', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const withClause = async (selector: object) => {
-      const set = await work.collect([join(examples, 'evidence/osv')], { selector: parseSelector(selector) });
+      const set = await fixture.collect([join(examples, 'evidence/osv')], { selector: parseSelector(selector) });
       const keys = (await recordsOf(set, 'advisories')).map(({ key }) => key);
       await set.close();
       return { keys, unscored: set.unscored };

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { forgeTar } from '../archive/tar-forge.ts';
 import { forgeZip } from '../archive/zip-forge.ts';
 import { buildAll } from '../artifacts/json/building.ts';
-import { advisory, vexDocument, Work } from './work.ts';
+import { advisory, EvidenceFixture, vexDocument } from './fixture.ts';
 
 const records = [
   advisory('A-1', { details: 'brackets ]}[{ and "quotes\\" in a text,' }),
@@ -45,8 +45,8 @@ function asFiles(entries: readonly { name: string; content: string | Uint8Array 
 }
 
 /** Digests of all layers of a `json:raw` bundle of a source. */
-async function layersOf(work: Work, source: string): Promise<string[]> {
-  const set = await work.collect([source]);
+async function layersOf(fixture: EvidenceFixture, source: string): Promise<string[]> {
+  const set = await fixture.collect([source]);
   try {
     return (await buildAll(set)).files.map(({ path, digest }) => `${path} ${digest}`);
   } finally {
@@ -86,18 +86,18 @@ describe('one set of records', () => {
   };
 
   test.each(Object.keys(forms))('gives the layers that a folder of files gives, as %s', async (form) => {
-    await using work = await Work.make();
-    const wanted = await layersOf(work, await work.folder(asFiles(files)));
+    await using fixture = await EvidenceFixture.make();
+    const wanted = await layersOf(fixture, await fixture.folder(asFiles(files)));
     expect(wanted.length).toBe(5);
     const [name, content] = forms[form] as [string, string];
-    expect(await layersOf(work, await work.file(name, content))).toEqual(wanted);
+    expect(await layersOf(fixture, await fixture.file(name, content))).toEqual(wanted);
   });
 
   test('gives the same as a folder in many forms at once, with what packers leave', async () => {
-    await using work = await Work.make();
-    const wanted = await layersOf(work, await work.folder(asFiles(files)));
+    await using fixture = await EvidenceFixture.make();
+    const wanted = await layersOf(fixture, await fixture.folder(asFiles(files)));
     const [a, b, , d] = texts as [string, string, string, string];
-    const mixed = await work.folder({
+    const mixed = await fixture.folder({
       ...asFiles(leftovers),
       'a.json': a,
       'deep/b.json.gz': gzipSync(b),
@@ -105,8 +105,8 @@ describe('one set of records', () => {
       'd.json': `[${d}]`,
       'again.jsonl.zst': zstdCompressSync(lines),
     });
-    expect(await layersOf(work, mixed)).toEqual(wanted);
-    const set = await work.collect([mixed]);
+    expect(await layersOf(fixture, mixed)).toEqual(wanted);
+    const set = await fixture.collect([mixed]);
     expect(set.ignored.map(({ name }) => name).sort()).toEqual(leftovers.map(({ name }) => name).sort());
     for (const { reason } of set.ignored) expect(reason).toMatch(/AppleDouble|Finder|pax header/);
     await set.close();
@@ -114,22 +114,24 @@ describe('one set of records', () => {
 });
 
 test('takes a file that is called like AppleDouble and is a record for a record', async () => {
-  await using work = await Work.make();
-  const set = await work.collect([await work.folder({ '._a.json': advisory('A'), '__MACOSX/b.json': advisory('B') })]);
+  await using fixture = await EvidenceFixture.make();
+  const set = await fixture.collect([
+    await fixture.folder({ '._a.json': advisory('A'), '__MACOSX/b.json': advisory('B') }),
+  ]);
   expect([set.kept, set.ignored]).toEqual([2, []]);
   await set.close();
 });
 
 test('refuses a file in PaxHeaders that is neither a pax header nor a record', async () => {
-  await using work = await Work.make();
-  const folder = await work.folder({ 'PaxHeaders.1/a.json': '30 thousand', 'a.json': advisory('A') });
-  await expect(work.collect([folder])).rejects.toMatchObject({ code: 'ERR_EXPORT_JSON_INVALID' });
+  await using fixture = await EvidenceFixture.make();
+  const folder = await fixture.folder({ 'PaxHeaders.1/a.json': '30 thousand', 'a.json': advisory('A') });
+  await expect(fixture.collect([folder])).rejects.toMatchObject({ code: 'ERR_EXPORT_JSON_INVALID' });
 });
 
 test('passes over AppleDouble that is too large to look at in an archive', async () => {
-  await using work = await Work.make();
+  await using fixture = await EvidenceFixture.make();
   const large = { name: '__MACOSX/._big.json', content: Buffer.alloc(17 * 1024 * 1024, 0x20), stored: true };
-  const set = await work.collect([await work.file('x.zip', forgeZip([large, ...files]))]);
+  const set = await fixture.collect([await fixture.file('x.zip', forgeZip([large, ...files]))]);
   expect(set.kept).toBe(4);
   await set.close();
 });
@@ -153,40 +155,40 @@ describe('text that is not plain UTF-8', () => {
   test.each(kinds)(
     'names %s in a file, a folder, archives, packed files, lists and lines',
     async (_what, said, bytes) => {
-      await using work = await Work.make();
+      await using fixture = await EvidenceFixture.make();
       const sources = [
-        await work.file('a.json', bytes),
-        await work.folder({ 'a.json': bytes }),
-        await work.file('x.zip', forgeZip([{ name: 'a.json', content: bytes }])),
-        await work.file('x.tar', forgeTar([{ name: 'a.json', content: bytes }])),
-        await work.file('a.json.gz', gzipSync(bytes)),
-        await work.file('a.jsonl', bytes),
-        await work.file('a.jsonl.zst', zstdCompressSync(bytes)),
-        await work.file('a.json', Buffer.concat([Buffer.from('['), bytes, Buffer.from(']')])),
+        await fixture.file('a.json', bytes),
+        await fixture.folder({ 'a.json': bytes }),
+        await fixture.file('x.zip', forgeZip([{ name: 'a.json', content: bytes }])),
+        await fixture.file('x.tar', forgeTar([{ name: 'a.json', content: bytes }])),
+        await fixture.file('a.json.gz', gzipSync(bytes)),
+        await fixture.file('a.jsonl', bytes),
+        await fixture.file('a.jsonl.zst', zstdCompressSync(bytes)),
+        await fixture.file('a.json', Buffer.concat([Buffer.from('['), bytes, Buffer.from(']')])),
       ];
       for (const source of sources) {
-        await expect(work.collect([source]), source).rejects.toMatchObject({
+        await expect(fixture.collect([source]), source).rejects.toMatchObject({
           code: 'ERR_EXPORT_JSON_INVALID',
           message: expect.stringContaining(said),
           hint: expect.stringMatching(/without a byte order mark/),
         });
       }
-      await expect(work.collect([await work.file('a', bytes)])).rejects.toThrow(said);
+      await expect(fixture.collect([await fixture.file('a', bytes)])).rejects.toThrow(said);
     },
   );
 
   test('withholds the first line alone for a byte order mark before lines', async () => {
-    await using work = await Work.make();
-    const source = await work.file('a.jsonl', mark('efbbbf', Buffer.from(lines)));
-    const set = await work.collect([source], { skipInvalid: true });
+    await using fixture = await EvidenceFixture.make();
+    const source = await fixture.file('a.jsonl', mark('efbbbf', Buffer.from(lines)));
+    const set = await fixture.collect([source], { withholdInvalid: true });
     expect(set).toMatchObject({ kept: 3, withheldFiles: [{ name: 'line 1' }] });
     await set.close();
   });
 
   test('does not call zeros a text', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     for (const bytes of [Buffer.alloc(64), mark('7b', Buffer.alloc(63))]) {
-      await expect(work.collect([await work.file('a.json', bytes)])).rejects.toMatchObject({
+      await expect(fixture.collect([await fixture.file('a.json', bytes)])).rejects.toMatchObject({
         message: expect.not.stringMatching(/UTF-(?:16|32)/),
       });
     }
@@ -204,38 +206,38 @@ describe('packings that are not read', () => {
   ];
 
   test.each(kinds)('names %s by its magic, and how to unpack it', async (name, hex, command) => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const bytes = Buffer.concat([Buffer.from(hex, 'hex'), Buffer.alloc(600, 0x55)]);
-    for (const source of [await work.file('x.tar', bytes), await work.folder({ 'x.json': bytes })]) {
-      await expect(work.collect([source])).rejects.toMatchObject({
+    for (const source of [await fixture.file('x.tar', bytes), await fixture.folder({ 'x.json': bytes })]) {
+      await expect(fixture.collect([source])).rejects.toMatchObject({
         code: 'ERR_EXPORT_SOURCE_UNREADABLE',
         message: expect.stringContaining(`${name} data`),
         hint: expect.stringContaining(command),
       });
     }
-    const set = await work.collect([await work.folder({ 'a.json': advisory('A'), 'x.bin': bytes })]);
+    const set = await fixture.collect([await fixture.folder({ 'a.json': advisory('A'), 'x.bin': bytes })]);
     expect(set.ignored[0]?.reason).toContain(command);
     await set.close();
   });
 
   test('names an archive within a source, and takes nothing from it', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const inner = forgeZip(files);
     const packed = { 'x.zip': inner, 'x.tgz': gzipSync(forgeTar(files)), 'x.gz.gz': gzipSync(gzipSync(lines)) };
     for (const [name, content] of Object.entries(packed)) {
-      const refused = work.collect([await work.file('outer.zip', forgeZip([{ name, content }]))]);
+      const refused = fixture.collect([await fixture.file('outer.zip', forgeZip([{ name, content }]))]);
       await expect(refused, name).rejects.toMatchObject({
         code: 'ERR_EXPORT_SOURCE_EMPTY',
-        message: expect.stringContaining('as a source of its own'),
+        message: expect.stringContaining('specify it as another source'),
       });
     }
   });
 
   test('says how to repack zstd data with a window above the limit', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const frame = Buffer.from('28b52ffd00a8010000', 'hex');
-    for (const source of [await work.file('x.jsonl.zst', frame), await work.folder({ 'x.json.zst': frame })]) {
-      await expect(work.collect([source])).rejects.toMatchObject({ hint: 'repack it with zstd --long=27 or less' });
+    for (const source of [await fixture.file('x.jsonl.zst', frame), await fixture.folder({ 'x.json.zst': frame })]) {
+      await expect(fixture.collect([source])).rejects.toMatchObject({ hint: 'repack it with zstd --long=27 or less' });
     }
   });
 });
@@ -249,18 +251,18 @@ function randomText(seed: number): string {
 
 describe('limits', () => {
   test('reads lists and packed files far larger than a record, one record at a time', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const many = Array.from({ length: 3000 }, (_, n) => JSON.stringify(advisory(`A-${n}`, { details: randomText(n) })));
-    const wanted = await work.collect([await work.file('all.jsonl', many.join('\n'))]);
+    const wanted = await fixture.collect([await fixture.file('all.jsonl', many.join('\n'))]);
     const sources = [
-      await work.file('all.json', `[${many.join(',')}]`),
-      await work.file('all.json', `{"vulns":[${many.join(',')}]}`),
-      await work.folder({ 'all.json': `[${many.join(',')}]` }),
-      await work.folder({ 'all.jsonl': many.join('\n') }),
-      await work.file('all.jsonl.zst', zstdCompressSync(many.join('\n'))),
+      await fixture.file('all.json', `[${many.join(',')}]`),
+      await fixture.file('all.json', `{"vulns":[${many.join(',')}]}`),
+      await fixture.folder({ 'all.json': `[${many.join(',')}]` }),
+      await fixture.folder({ 'all.jsonl': many.join('\n') }),
+      await fixture.file('all.jsonl.zst', zstdCompressSync(many.join('\n'))),
     ];
     for (const source of sources) {
-      const set = await work.collect([source]);
+      const set = await fixture.collect([source]);
       expect(set.classes, source).toEqual(wanted.classes);
       await set.close();
     }
@@ -268,50 +270,50 @@ describe('limits', () => {
   });
 
   test('refuses one record over the limit in every form, without reading it to its end', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const long = `{"id":"A","modified":"2026-01-01T00:00:00Z","details":"${'x'.repeat(17 * 1024 * 1024)}`;
     const sources = [
-      await work.file('a.json', `[${long}`),
-      await work.file('a.json', `{"vulns":[${long}`),
-      await work.file('a.jsonl.gz', gzipSync(long, { level: 1 })),
-      await work.file('a.json.gz', gzipSync(long, { level: 1 })),
-      await work.folder({ 'a.json': `${long}"}` }),
+      await fixture.file('a.json', `[${long}`),
+      await fixture.file('a.json', `{"vulns":[${long}`),
+      await fixture.file('a.jsonl.gz', gzipSync(long, { level: 1 })),
+      await fixture.file('a.json.gz', gzipSync(long, { level: 1 })),
+      await fixture.folder({ 'a.json': `${long}"}` }),
     ];
     for (const source of sources) {
-      await expect(work.collect([source], { skipInvalid: true }), source).rejects.toMatchObject({
+      await expect(fixture.collect([source], { withholdInvalid: true }), source).rejects.toMatchObject({
         code: expect.stringMatching(/^ERR_EXPORT_(?:RECORD_TOO_LARGE|ARCHIVE_LIMIT)$/),
       });
     }
   });
 
   test('ends packed files that unpack to far too much, one and many', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const blank = zstdCompressSync(Buffer.alloc(24 * 1024 * 1024, 0x0a));
     const small = zstdCompressSync(Buffer.alloc(3 * 1024 * 1024, 0x0a));
     const many = Array.from({ length: 12 }, (_, n) => ({ name: `${n}.jsonl.zst`, content: small, stored: true }));
     const sources = [
-      await work.file('x.jsonl.zst', blank),
-      await work.file('x.zip', forgeZip(many)),
-      await work.folder(asFiles(many)),
+      await fixture.file('x.jsonl.zst', blank),
+      await fixture.file('x.zip', forgeZip(many)),
+      await fixture.folder(asFiles(many)),
     ];
     for (const source of sources) {
-      await expect(work.collect([source]), source).rejects.toMatchObject({ code: 'ERR_EXPORT_ARCHIVE_LIMIT' });
+      await expect(fixture.collect([source]), source).rejects.toMatchObject({ code: 'ERR_EXPORT_ARCHIVE_LIMIT' });
     }
   });
 
   test('does not hold a sparse file of hundreds of gigabytes', async () => {
-    await using work = await Work.make();
-    const source = await work.file('a.json', `[${texts[0]},`);
+    await using fixture = await EvidenceFixture.make();
+    const source = await fixture.file('a.json', `[${texts[0]},`);
     await truncate(source, 200 * 1024 ** 3);
-    await expect(work.collect([source], { skipInvalid: true })).rejects.toMatchObject({
+    await expect(fixture.collect([source], { withholdInvalid: true })).rejects.toMatchObject({
       code: 'ERR_EXPORT_RECORD_TOO_LARGE',
     });
   });
 
   test('refuses a damaged packed file', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     for (const bytes of [gzipSync(lines), zstdCompressSync(lines)]) {
-      await expect(work.collect([await work.file('x.jsonl.gz', bytes.subarray(0, -3))])).rejects.toMatchObject({
+      await expect(fixture.collect([await fixture.file('x.jsonl.gz', bytes.subarray(0, -3))])).rejects.toMatchObject({
         code: 'ERR_EXPORT_ARCHIVE_INVALID',
       });
     }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { isOneObjectPerLine, splitLines } from '../../src/evidence/sources/split-lines.ts';
 import { beginsAsList, type ListItem, ListSplitter } from '../../src/evidence/sources/split-list.ts';
 import { readJson } from '../core/read-json.ts';
-import { advisory, Work } from './work.ts';
+import { advisory, EvidenceFixture } from './fixture.ts';
 
 const LIMIT = 1024 * 1024;
 
@@ -85,38 +85,38 @@ test.each<[boolean, string]>([
 
 describe('a list as a source', () => {
   test('withholds an item that is no JSON, and keeps the others', async () => {
-    await using work = await Work.make();
-    const source = await work.file(
+    await using fixture = await EvidenceFixture.make();
+    const source = await fixture.file(
       'a.json',
       `[${JSON.stringify(advisory('A'))}, {"id":"B" "x"}, ${JSON.stringify(advisory('C'))}]`,
     );
-    await expect(work.collect([source])).rejects.toThrow(/item 2/);
-    const set = await work.collect([source], { skipInvalid: true });
+    await expect(fixture.collect([source])).rejects.toThrow(/item 2/);
+    const set = await fixture.collect([source], { withholdInvalid: true });
     expect(set).toMatchObject({ kept: 2, withheldFiles: [{ name: 'item 2' }] });
     await set.close();
   });
 
   test('refuses a cut list even where invalid records are withheld, for nobody knows how much is lost', async () => {
-    await using work = await Work.make();
-    const source = await work.file('a.json', `[${JSON.stringify(advisory('A'))},`);
-    await expect(work.collect([source], { skipInvalid: true })).rejects.toMatchObject({
+    await using fixture = await EvidenceFixture.make();
+    const source = await fixture.file('a.json', `[${JSON.stringify(advisory('A'))},`);
+    await expect(fixture.collect([source], { withholdInvalid: true })).rejects.toMatchObject({
       code: 'ERR_EXPORT_JSON_INVALID',
-      message: expect.stringContaining('cut short'),
+      message: expect.stringContaining('truncated'),
     });
   });
 
   test('says when an answer of osv.dev has further pages', async () => {
-    await using work = await Work.make();
-    const source = await work.file('a.json', { vulns: [advisory('A')], next_page_token: 'abc' });
-    const set = await work.collect([source]);
+    await using fixture = await EvidenceFixture.make();
+    const source = await fixture.file('a.json', { vulns: [advisory('A')], next_page_token: 'abc' });
+    const set = await fixture.collect([source]);
     expect(set.ignored).toMatchObject([{ name: 'a.json', reason: expect.stringContaining('further pages') }]);
     await set.close();
   });
 
   test('takes a record that has a member "vulns" for a record', async () => {
-    await using work = await Work.make();
-    const set = await work.collect([
-      await work.file('a.json', { ...advisory('A'), database_specific: { vulns: [1] } }),
+    await using fixture = await EvidenceFixture.make();
+    const set = await fixture.collect([
+      await fixture.file('a.json', { ...advisory('A'), database_specific: { vulns: [1] } }),
     ]);
     expect(set.kept).toBe(1);
     await set.close();

@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CanonicalReader, encodeCanonical, parseJson } from '#core';
-import { Work } from './work.ts';
+import { EvidenceFixture } from './fixture.ts';
 
 const data = join(import.meta.dirname, '../../../shared/data');
 const present = existsSync(data);
@@ -24,16 +24,16 @@ describe.runIf(present)('real evidence', () => {
     ['osv-pypi-2024-10-03', 2655, undefined],
     ['osv-pypi-2024-10-11', 2661, '2024-10-10T17:22:00.587279Z'],
   ])('%s: all %i records are sound', async (name, count, newest) => {
-    await using work = await Work.make();
-    const set = await work.collect([source(name)]);
+    await using fixture = await EvidenceFixture.make();
+    const set = await fixture.collect([source(name)]);
     expect(set).toMatchObject({ kept: count, withheld: [], ignored: [] });
     if (newest !== undefined) expect(set.newest).toBe(newest);
     await set.close();
   });
 
   test('VEX Hub: of 116 files 59 are documents, 57 of them different, and 57 are manifests', async () => {
-    await using work = await Work.make();
-    const set = await work.collect([source('openvex-vexhub-2026-03-23')]);
+    await using fixture = await EvidenceFixture.make();
+    const set = await fixture.collect([source('openvex-vexhub-2026-03-23')]);
     expect(set).toMatchObject({ kept: 57, withheld: [] });
     expect(Object.keys(set.classes)).toEqual(['vex']);
     expect(set.ignored.map(({ name }) => name.split('/').at(-1))).toEqual(Array(57).fill('manifest.json'));
@@ -41,26 +41,26 @@ describe.runIf(present)('real evidence', () => {
   });
 
   test('a folder gives what the archive gives', async () => {
-    await using work = await Work.make();
-    const folder = join(work.path, 'pypi');
+    await using fixture = await EvidenceFixture.make();
+    const folder = join(fixture.path, 'pypi');
     await mkdir(folder);
     execFileSync('unzip', ['-q', source('osv-pypi-2024-10-11'), '-d', folder]);
-    const sets = [await work.collect([folder]), await work.collect([source('osv-pypi-2024-10-11')])];
+    const sets = [await fixture.collect([folder]), await fixture.collect([source('osv-pypi-2024-10-11')])];
     expect(sets[0]?.classes).toEqual(sets[1]?.classes);
     for (const set of sets) await set.close();
   });
 
   test('the quick way to canonical bytes gives what the plain way gives', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     for (const name of ['osv-go-2026-08-22', 'osv-pypi-2024-10-11', 'openvex-vexhub-2026-03-23']) {
-      execFileSync('unzip', ['-q', source(name), '-d', join(work.path, name)]);
+      execFileSync('unzip', ['-q', source(name), '-d', join(fixture.path, name)]);
     }
-    const files = (await readdir(work.path, { recursive: true })).filter((path) => path.endsWith('.json'));
+    const files = (await readdir(fixture.path, { recursive: true })).filter((path) => path.endsWith('.json'));
     expect(files.length).toBe(4291 + 2661 + 116);
     const reader = new CanonicalReader();
     const [quick, plain] = [createHash('sha256'), createHash('sha256')];
     for (const file of files) {
-      const bytes = await readFile(join(work.path, file));
+      const bytes = await readFile(join(fixture.path, file));
       quick.update(reader.read(bytes, file).bytes);
       plain.update(encodeCanonical(parseJson(bytes, file)));
     }
@@ -68,9 +68,9 @@ describe.runIf(present)('real evidence', () => {
   });
 
   test('a selector splits a feed: by severity, package and time, every record counted once', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const feeds = [source('osv-go-2026-08-22'), source('osv-pypi-2024-10-11')];
-    const set = await work.collect(feeds, {
+    const set = await fixture.collect(feeds, {
       selector: { ecosystems: ['PyPI'], packages: ['django*'], minimumSeverity: 'critical' },
     });
     const leftOut = Object.values(set.leftOut).reduce((sum, count) => sum + count, 0);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareText } from '#core';
 import { Sorter, type SorterLimits } from '../../src/evidence/sort/sorter.ts';
-import { Work } from './work.ts';
+import { EvidenceFixture } from './fixture.ts';
 
 interface Item {
   readonly key: string;
@@ -50,7 +50,7 @@ const tiny: SorterLimits = { memory: 500, fanIn: 3 };
 
 describe('Sorter', () => {
   test('gives any records in byte order of key, each once, in memory and through many levels of files alike', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const key = fc.string({
       unit: fc.constantFrom('a', 'b', '-', 'é', '\ue000', '\u{10000}', '\u{1f600}'),
       minLength: 1,
@@ -60,23 +60,23 @@ describe('Sorter', () => {
       fc.asyncProperty(fc.array(key, { maxLength: 120 }), fc.nat(3), async (keys, length) => {
         const items = keys.map((name) => ({ key: name, record: `record ${name} `.repeat(length) }));
         for (const limits of [undefined, tiny]) {
-          const sorter = await sort(items, work.temp, limits);
+          const sorter = await sort(items, fixture.temp, limits);
           expect(await readAll(sorter)).toEqual(expected(items));
           await sorter.seal();
           expect(await readAll(sorter), 'sealed').toEqual(expected(items));
           await sorter.close();
         }
-        expect(await work.leftovers()).toEqual([]);
+        expect(await fixture.leftovers()).toEqual([]);
       }),
       { numRuns: 60 },
     );
   });
 
   test('holds records larger than its blocks, in memory and in files', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const items = [3, 1, 2].map((n) => ({ key: `k${n}`, record: String(n).repeat(n * 1_500_000) }));
     for (const limits of [undefined, { memory: 1_000_000, fanIn: 2 }]) {
-      const sorter = await sort(items, work.temp, limits);
+      const sorter = await sort(items, fixture.temp, limits);
       expect((await readAll(sorter)).map(({ record }) => record.length)).toEqual([1_500_000, 3_000_000, 4_500_000]);
       expect(await readAll(sorter)).toEqual(expected(items));
       await sorter.close();
@@ -84,9 +84,9 @@ describe('Sorter', () => {
   });
 
   test('can be read several times, in part, and by two readers at once', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     const items = Array.from({ length: 50 }, (_, n) => ({ key: `k${(n * 7) % 50}`, record: `record ${n}` }));
-    const sorter = await sort(items, work.temp, tiny);
+    const sorter = await sort(items, fixture.temp, tiny);
     const all = expected(items);
     expect(await Promise.all([readAll(sorter), readAll(sorter)])).toEqual([all, all]);
     const odd = (key: string) => Number(key.slice(1)) % 2 === 1;
@@ -95,25 +95,25 @@ describe('Sorter', () => {
   });
 
   test('puts nothing on disk while the records are few, and merges files before they are many', async () => {
-    await using work = await Work.make();
-    const few = await sort([{ key: 'a', record: 'x' }], work.temp);
-    expect(await work.leftovers()).toEqual([]);
+    await using fixture = await EvidenceFixture.make();
+    const few = await sort([{ key: 'a', record: 'x' }], fixture.temp);
+    expect(await fixture.leftovers()).toEqual([]);
     await few.close();
     const items = Array.from({ length: 400 }, (_, n) => ({ key: `k${n}`, record: 'x'.repeat(100) }));
-    const many = await sort(items, work.temp, tiny);
-    const [folder = ''] = await readdir(work.temp);
+    const many = await sort(items, fixture.temp, tiny);
+    const [folder = ''] = await readdir(fixture.temp);
     // 400 records of about 300 bytes make 200 runs; in three digits of base 3 and up there are at most 2 of a level.
-    expect((await readdir(`${work.temp}/${folder}`)).length / 2).toBeLessThanOrEqual(2 * 5);
+    expect((await readdir(`${fixture.temp}/${folder}`)).length / 2).toBeLessThanOrEqual(2 * 5);
     expect(await readAll(many)).toEqual(items.toSorted((a, b) => compareText(a.key, b.key)));
     await many.close();
-    expect(await work.leftovers()).toEqual([]);
+    expect(await fixture.leftovers()).toEqual([]);
   });
 
   test('takes equal records as one and names both places of unequal ones', async () => {
-    await using work = await Work.make();
+    await using fixture = await EvidenceFixture.make();
     for (const limits of [undefined, tiny]) {
       const padding = Array.from({ length: 20 }, (_, n) => ({ key: `p${n}`, record: 'x'.repeat(50) }));
-      const sorter = new Sorter(work.temp, limits);
+      const sorter = new Sorter(fixture.temp, limits);
       const add = (key: string, record: string, place: string) =>
         sorter.add({ key, hex: hexOf(record), verdict: 0, format: 1, place }, Buffer.from(record));
       await add('same', 'one', 'first.zip');
@@ -133,8 +133,8 @@ describe('Sorter', () => {
   });
 
   test('says what the disk says when files cannot be written', async () => {
-    await using work = await Work.make();
-    await expect(sort([{ key: 'a', record: 'x'.repeat(600) }], `${work.temp}/missing`, tiny)).rejects.toMatchObject({
+    await using fixture = await EvidenceFixture.make();
+    await expect(sort([{ key: 'a', record: 'x'.repeat(600) }], `${fixture.temp}/missing`, tiny)).rejects.toMatchObject({
       code: 'ERR_EXPORT_NOT_FOUND',
     });
   });

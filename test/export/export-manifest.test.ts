@@ -18,7 +18,7 @@ const withheld = (record: string, code: WithheldRecord['code'] = 'ERR_EXPORT_REC
 /** A plan with 10 selected records, of which the selector left out 3 more. */
 function planWith(records: Partial<Plan['records']> = {}): Plan {
   return {
-    request: { tenant: 'acme', skipInvalid: true },
+    request: { tenant: 'acme', withholdInvalid: true },
     profile: {
       name: 'trivy:db',
       revision: 'r1',

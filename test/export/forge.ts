@@ -14,7 +14,7 @@ import { inputsHashOf, rerunHashOf } from '../../src/export/hashes.ts';
 import { type Bundle, packBundle } from '../../src/export/pack.ts';
 import { planExport } from '../../src/export/plan.ts';
 import { BundleSigner, pushSignedObject } from '../../src/export/signed/sign.ts';
-import { builderId, type Party, type Scene } from './scene.ts';
+import { builderId, type ExportFixture, type SignerFixture } from './fixture.ts';
 
 /** A file of a bundle. */
 export interface FileValue {
@@ -49,13 +49,13 @@ export interface Forgery {
 
 /** Builds what a request asks for, forges it, signs it with sound signatures, and tags it `1`. */
 export async function forge(
-  scene: Scene,
+  fixture: ExportFixture,
   layout: Layout,
   request: ExportRequest,
-  party: Party,
+  party: SignerFixture,
   forgery: Forgery = {},
 ): Promise<Bundle> {
-  const built = await buildIn(scene, layout, request);
+  const built = await buildIn(fixture, layout, request);
   const forged = built.exportReferrer === undefined ? forgeRecords : forgeTrivy;
   const bundle = await forged(layout, built, forgery);
   if (forgery.unsigned !== true) await sign(layout, bundle, party, forgery);
@@ -63,8 +63,8 @@ export async function forge(
   return bundle;
 }
 
-async function buildIn(scene: Scene, layout: Layout, request: ExportRequest): Promise<Bundle> {
-  const work = { workDir: scene.dir };
+async function buildIn(fixture: ExportFixture, layout: Layout, request: ExportRequest): Promise<Bundle> {
+  const work = { workDir: fixture.dir };
   const plan = await planExport(request, work);
   try {
     return await packBundle(plan, layout, work);
@@ -157,7 +157,7 @@ async function putManifest(layout: Layout, parts: ManifestParts): Promise<Descri
   return descriptor;
 }
 
-async function sign(layout: Layout, bundle: Bundle, { signer }: Party, forgery: Forgery): Promise<void> {
+async function sign(layout: Layout, bundle: Bundle, { signer }: SignerFixture, forgery: Forgery): Promise<void> {
   const sound = provenanceOf(bundle.exportManifest);
   const provenance = forgery.provenance?.(sound) ?? sound;
   const { exportReferrer, ...alone } = bundle;
@@ -183,7 +183,7 @@ export function provenanceOf(manifest: ExportManifest): Provenance {
   };
 }
 
-/** Where a blob lies in a scene's layout. */
+/** Where a blob lies in a fixture's layout. */
 export function blobFile(layout: Layout, { digest }: Descriptor): string {
   return join(layout.name.slice('oci:'.length), 'blobs', ...digest.split(':'));
 }

@@ -5,21 +5,21 @@ import type { Layout } from '#oci/layout';
 import { type Bundle, packBundle } from '../../src/export/pack.ts';
 import { planExport } from '../../src/export/plan.ts';
 import { readJson } from '../core/read-json.ts';
-import { advisory, openScene, requestFor, type Scene } from './scene.ts';
+import { advisory, type ExportFixture, openFixture, requestFor } from './fixture.ts';
 
-let scene: Scene;
+let fixture: ExportFixture;
 let layout: Layout;
 beforeEach(async () => {
-  scene = await openScene();
-  layout = await scene.layout();
+  fixture = await openFixture();
+  layout = await fixture.layout();
 });
-afterEach(() => scene.remove());
+afterEach(() => fixture.remove());
 
 async function pack(profile: string): Promise<Bundle> {
-  const request = requestFor(await scene.source([advisory('GO-2026-0001')]), { profile });
-  const plan = await planExport(request, { workDir: scene.dir });
+  const request = requestFor(await fixture.source([advisory('GO-2026-0001')]), { profile });
+  const plan = await planExport(request, { workDir: fixture.dir });
   try {
-    return await packBundle(plan, layout, { workDir: scene.dir });
+    return await packBundle(plan, layout, { workDir: fixture.dir });
   } finally {
     await plan.close();
   }

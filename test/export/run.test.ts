@@ -13,33 +13,33 @@ import { readJson } from '../core/read-json.ts';
 import {
   advisory,
   destinationIn,
+  type ExportFixture,
   exportTo,
-  newParty,
-  openScene,
+  newSignerFixture,
+  openFixture,
   requestFor,
   runOptions,
-  type Scene,
   vexDocument,
-} from './scene.ts';
+} from './fixture.ts';
 
-let scene: Scene;
+let fixture: ExportFixture;
 let temp: string;
 beforeEach(async () => {
-  scene = await openScene();
+  fixture = await openFixture();
   temp = await mkdtemp(join(tmpdir(), 'export-test-temp-'));
   vi.stubEnv('TMPDIR', temp);
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
-  await scene.remove();
+  await fixture.remove();
   await rm(temp, { recursive: true, force: true });
 });
 
 const two = [advisory('GO-2026-0001'), advisory('GO-2026-0002')];
 
 test('a second run sends nothing, signs nothing and gives the same digest', async () => {
-  const request = requestFor(await scene.source(two));
-  const [layout, { signer }] = [await scene.layout(), newParty()];
+  const request = requestFor(await fixture.source(two));
+  const [layout, { signer }] = [await fixture.layout(), newSignerFixture()];
   const first = await exportTo(layout, request, { signer });
   const second = await exportTo(layout, request, { signer });
   expect(first.publications[0]).toMatchObject({ signed: 'signed' });
@@ -52,38 +52,40 @@ test('a second run sends nothing, signs nothing and gives the same digest', asyn
 });
 
 test('a tag that pointed at another artifact: its digest is reported', async () => {
-  const layout = await scene.layout();
-  const first = await exportTo(layout, requestFor(await scene.source(two)));
+  const layout = await fixture.layout();
+  const first = await exportTo(layout, requestFor(await fixture.source(two)));
   expect(first.publications[0]?.previousDigest).toBeUndefined();
-  const again = await exportTo(layout, requestFor(await scene.source(two)));
+  const again = await exportTo(layout, requestFor(await fixture.source(two)));
   expect(again.publications[0]?.previousDigest).toBeUndefined();
-  const other = await exportTo(layout, requestFor(await scene.source([advisory('GO-2026-0003')], 'other')));
+  const other = await exportTo(layout, requestFor(await fixture.source([advisory('GO-2026-0003')], 'other')));
   expect(other.publications[0]?.previousDigest).toBe(first.digest);
 });
 
 test.each(['json:raw', 'trivy:db'])('%s: nothing of a run stays in the folder for temporary files', async (profile) => {
-  await exportTo(await scene.layout(), requestFor(await scene.source(two), { profile }));
+  await exportTo(await fixture.layout(), requestFor(await fixture.source(two), { profile }));
   expect(await readdir(temp)).toEqual([]);
   await expect(
     exportTo(
-      await scene.layout('b'),
-      requestFor(await scene.source([{ id: 'X', modified: 'never' }], 'bad'), { profile }),
+      await fixture.layout('b'),
+      requestFor(await fixture.source([{ id: 'X', modified: 'never' }], 'bad'), { profile }),
     ),
   ).rejects.toMatchObject({ code: 'ERR_EXPORT_RECORD_INVALID' });
   expect(await readdir(temp)).toEqual([]);
 });
 
 test('where a destination fails, no tag has moved at another', async () => {
-  const [good, bad] = [await scene.layout('good'), await scene.layout('bad')];
-  const before = await exportTo(good, requestFor(await scene.source([advisory('GO-2026-0009')], 'old')));
+  const [good, bad] = [await fixture.layout('good'), await fixture.layout('bad')];
+  const before = await exportTo(good, requestFor(await fixture.source([advisory('GO-2026-0009')], 'old')));
   const refused = vi.spyOn(bad, 'push').mockRejectedValue(new Error('no'));
-  const request = requestFor(await scene.source(two));
+  const request = requestFor(await fixture.source(two));
   const destinations = [destinationIn(good), destinationIn(bad)];
-  await expect(runExport(request, { ...runOptions, destinations, signer: newParty().signer })).rejects.toThrow('no');
+  await expect(runExport(request, { ...runOptions, destinations, signer: newSignerFixture().signer })).rejects.toThrow(
+    'no',
+  );
   expect(refused).toHaveBeenCalled();
   expect((await good.resolve('1'))?.digest).toBe(before.digest);
   refused.mockRestore();
-  const repaired = await runExport(request, { ...runOptions, destinations, signer: newParty().signer });
+  const repaired = await runExport(request, { ...runOptions, destinations, signer: newSignerFixture().signer });
   for (const layout of [good, bad]) expect((await layout.resolve('1'))?.digest).toBe(repaired.digest);
 });
 
@@ -97,20 +99,24 @@ test('tags are set after all signatures of all destinations', async () => {
     });
     return layout;
   };
-  const layouts = [watch(await scene.layout('a'), 'a'), watch(await scene.layout('b'), 'b')];
+  const layouts = [watch(await fixture.layout('a'), 'a'), watch(await fixture.layout('b'), 'b')];
   const destinations = layouts.map((layout) => destinationIn(layout));
-  await runExport(requestFor(await scene.source(two)), { ...runOptions, destinations, signer: newParty().signer });
+  await runExport(requestFor(await fixture.source(two)), {
+    ...runOptions,
+    destinations,
+    signer: newSignerFixture().signer,
+  });
   expect(steps).toEqual(['a .att', 'a .sig', 'b .att', 'b .sig', 'a 1', 'b 1']);
 });
 
 test('stopped before anything is sent: the reason itself; stopped later: it can go on, and no tag is there', async () => {
-  const request = requestFor(await scene.source(two));
+  const request = requestFor(await fixture.source(two));
   const early = new AbortController();
   early.abort(new Error('stop'));
-  await expect(exportTo(await scene.layout('a'), request, { signal: early.signal })).rejects.toThrow('stop');
-  expect(await readdir(join(scene.dir, 'a'))).toEqual([]);
+  await expect(exportTo(await fixture.layout('a'), request, { signal: early.signal })).rejects.toThrow('stop');
+  expect(await readdir(join(fixture.dir, 'a'))).toEqual([]);
 
-  const [late, layout] = [new AbortController(), await scene.layout('b')];
+  const [late, layout] = [new AbortController(), await fixture.layout('b')];
   const onProgress = ({ stage, done }: Progress) => {
     if (stage === 'send' && done > 0) late.abort(new Error('stop'));
   };
@@ -124,15 +130,15 @@ test('stopped before anything is sent: the reason itself; stopped later: it can 
 });
 
 test('a registry is named by itself in its signature, a layout by signedAs', async () => {
-  const [{ signer }, layout] = [newParty(), await scene.layout()];
+  const [{ signer }, layout] = [newSignerFixture(), await fixture.layout()];
   const [destination] = [destinationIn(layout)];
   const names: string[] = [];
   for (const [i, reference] of [
     { kind: 'registry', registry: 'registry.example:5000', repository: 'a/b', tag: '1' } as const,
     destination.reference,
   ].entries()) {
-    const place = { reference, repository: await scene.layout(`place${i}`), signedAs: 'mirror.example/c' };
-    const request = requestFor(await scene.source(two));
+    const place = { reference, repository: await fixture.layout(`place${i}`), signedAs: 'mirror.example/c' };
+    const request = requestFor(await fixture.source(two));
     const { digest } = await runExport(request, { ...runOptions, destinations: [place], signer });
     names.push(await dockerReferenceIn(place.repository, digest));
   }
@@ -148,12 +154,12 @@ async function dockerReferenceIn(layout: Layout, digest: string): Promise<string
 }
 
 test('runPlan: the digest and the layers that an export would have, with and without a destination', async () => {
-  const request = requestFor(await scene.source(two), { profile: 'trivy:db' });
-  const path = join(scene.dir, 'layout');
+  const request = requestFor(await fixture.source(two), { profile: 'trivy:db' });
+  const path = join(fixture.dir, 'layout');
   const bare = await runPlan(request, { references: [] });
   const placed = await runPlan(request, { references: [{ kind: 'layout', path, tag: '1' }] });
   expect(existsSync(path)).toBe(false);
-  const done = await exportTo(await scene.layout(), request);
+  const done = await exportTo(await fixture.layout(), request);
   for (const plan of [bare, placed]) {
     expect(plan.digest).toBe(done.digest);
     expect(plan.publications[0]?.layers).toEqual(
@@ -168,8 +174,8 @@ test('runPlan: the digest and the layers that an export would have, with and wit
 
 test('trivy:db: what the profile cannot use is counted, and a database of nothing is not published', async () => {
   const withdrawn = advisory('GO-2026-0003', { withdrawn: '2026-01-02T00:00:00Z' });
-  const mixed = await scene.source([...two, withdrawn, vexDocument('https://example.test/vex')]);
-  const layout = await scene.layout();
+  const mixed = await fixture.source([...two, withdrawn, vexDocument('https://example.test/vex')]);
+  const layout = await fixture.layout();
   const { records, digest } = await exportTo(layout, requestFor(mixed, { profile: 'trivy:db' }));
   expect(records).toEqual({ kept: 2, leftOut: 2, withheld: 0 });
   expect(await exportManifestIn(layout, digest)).toMatchObject({
@@ -177,20 +183,20 @@ test('trivy:db: what the profile cannot use is counted, and a database of nothin
     records: { kept: 2, withheld: 0 },
     contents: [{ path: 'db.tar.gz', records: 2 }],
   });
-  const useless = await scene.source([withdrawn, vexDocument('https://example.test/vex')], 'useless');
-  const empty = await scene.layout('empty');
+  const useless = await fixture.source([withdrawn, vexDocument('https://example.test/vex')], 'useless');
+  const empty = await fixture.layout('empty');
   await expect(exportTo(empty, requestFor(useless, { profile: 'trivy:db' }))).rejects.toMatchObject({
     code: 'ERR_EXPORT_SELECTION_EMPTY',
     message: expect.stringContaining('trivy:db'),
   });
-  expect(await readdir(join(scene.dir, 'empty'))).toEqual([]);
+  expect(await readdir(join(fixture.dir, 'empty'))).toEqual([]);
 });
 
 test('trivy:db: the withdrawn that a selector leaves out count beside those that the profile leaves out', async () => {
   const records = [...two, advisory('GO-2026-0003', { withdrawn: '2026-01-02T00:00:00Z' })];
   records.push(advisory('GO-2026-0004', { withdrawn: '2026-12-31T00:00:00Z' }));
-  const layout = await scene.layout();
-  const request = requestFor(await scene.source(records), { profile: 'trivy:db', selector: { withdrawn: 'only' } });
+  const layout = await fixture.layout();
+  const request = requestFor(await fixture.source(records), { profile: 'trivy:db', selector: { withdrawn: 'only' } });
   const { digest } = await exportTo(layout, request);
   const { records: counts } = await exportManifestIn(layout, digest);
   // Two are not withdrawn, one is by asOf; the one that will be is in.
@@ -212,7 +218,7 @@ test.each(['json:raw', 'trivy:db'])(
     const seen = new Map<string, Progress[]>();
     const onProgress = (progress: Progress) =>
       seen.set(progress.stage, [...(seen.get(progress.stage) ?? []), progress]);
-    await exportTo(await scene.layout(), requestFor(await scene.source(two), { profile }), { onProgress });
+    await exportTo(await fixture.layout(), requestFor(await fixture.source(two), { profile }), { onProgress });
     expect([...seen.keys()]).toEqual(['read', 'pack', 'send']);
     for (const steps of seen.values()) {
       for (const [i, step] of steps.entries()) expect(step.done).toBeGreaterThanOrEqual(steps[i - 1]?.done ?? 0);
@@ -224,9 +230,9 @@ test.each(['json:raw', 'trivy:db'])(
 );
 
 test('onIgnored: told of what holds no record', async () => {
-  const source = await scene.source([...two, { hello: 'there' }]);
+  const source = await fixture.source([...two, { hello: 'there' }]);
   const onIgnored = vi.fn();
-  await exportTo(await scene.layout(), requestFor(source), { onIgnored });
+  await exportTo(await fixture.layout(), requestFor(source), { onIgnored });
   const files = [{ source, name: '2.json', reason: expect.stringContaining('JSON, but not') }];
   expect(onIgnored).toHaveBeenCalledExactlyOnceWith(files, 1);
 });

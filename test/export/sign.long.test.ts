@@ -6,35 +6,35 @@ import { cosignTagOf, fetchBytes } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import { parseTagManifest } from '#signing';
 import { readJson } from '../core/read-json.ts';
-import { blobFile, forge } from './forge.ts';
 import {
   advisory,
   destinationIn,
+  type ExportFixture,
   exportTo,
-  newParty,
-  openScene,
-  type Party,
+  newSignerFixture,
+  openFixture,
   requestFor,
   runOptions,
-  type Scene,
-} from './scene.ts';
+  type SignerFixture,
+} from './fixture.ts';
+import { blobFile, forge } from './forge.ts';
 
-let scene: Scene;
+let fixture: ExportFixture;
 let layout: Layout;
-let party: Party;
+let party: SignerFixture;
 let source: string;
 beforeEach(async () => {
-  scene = await openScene();
-  layout = await scene.layout();
-  party = newParty();
-  source = await scene.source([advisory('GO-2026-0001')]);
+  fixture = await openFixture();
+  layout = await fixture.layout();
+  party = newSignerFixture();
+  source = await fixture.source([advisory('GO-2026-0001')]);
 });
 afterEach(async () => {
   vi.restoreAllMocks();
-  await scene.remove();
+  await fixture.remove();
 });
 
-function run(profile = 'json:raw', by: Party = party): Promise<ExportReport> {
+function run(profile = 'json:raw', by: SignerFixture = party): Promise<ExportReport> {
   return exportTo(layout, requestFor(source, { profile }), { signer: by.signer });
 }
 
@@ -142,7 +142,7 @@ test.each(['signatureTag', 'provenanceTag', SIGNATURE, PROVENANCE])('%s is missi
 test('another key signs beside the first: what was there stays byte for byte, and both verify', async () => {
   const { digest } = await run();
   const before = await everything(layout, digest);
-  const second = newParty();
+  const second = newSignerFixture();
   expect((await run('json:raw', second)).publications[0]).toMatchObject({ signed: 'signed' });
   for (const [tag, name] of [
     [cosignTagOf(digest, 'sig'), 'signatureTag'],
@@ -154,13 +154,13 @@ test('another key signs beside the first: what was there stays byte for byte, an
   }
   for (const one of [party, second]) {
     const report = await verifyArtifact(destinationIn(layout).reference, layout, one.verifier);
-    expect(report).toMatchObject({ keyid: one.verifier.keyid, strangers: 4 });
+    expect(report).toMatchObject({ keyid: one.verifier.keyid, otherSigners: 4 });
   }
   expect((await run()).publications[0]).toMatchObject({ signed: 'present', bytesSent: 0 });
 });
 
 test('several places get the same provenance and signature statement, and each a legacy signature that names it', async () => {
-  const places = [layout, await scene.layout('other')];
+  const places = [layout, await fixture.layout('other')];
   const destinations = places.map((place) => destinationIn(place));
   const { digest } = await runExport(requestFor(source), { ...runOptions, destinations, signer: party.signer });
   const [a, b] = await Promise.all(places.map((place) => everything(place, digest)));
@@ -177,9 +177,9 @@ test('an unsigned export leaves signatures that are there alone', async () => {
 
 test('a damaged object of this key is an error, not a reason to sign again', async () => {
   const { digest } = await run();
-  const stranger = newParty();
-  const fake: Party = { ...stranger, signer: { ...stranger.signer, keyid: party.signer.keyid } };
-  const other = await scene.layout('other');
+  const stranger = newSignerFixture();
+  const fake: SignerFixture = { ...stranger, signer: { ...stranger.signer, keyid: party.signer.keyid } };
+  const other = await fixture.layout('other');
   await exportTo(other, requestFor(source), { signer: fake.signer });
   const before = await everything(other, digest);
   await expect(exportTo(other, requestFor(source), { signer: party.signer })).rejects.toMatchObject({
@@ -203,7 +203,7 @@ test('an object of this key that lost its blob: the error names the manifest, an
     const error: unknown = await run().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH', details: { digest: layers[0].digest } });
     const named = name.startsWith('sha256-') ? `${layout.name}:${name}` : `${layout.name}@${manifest.digest}`;
-    expect((error as CodedError).hint).toBe(`delete ${named} and run the export again: it signs anew what is missing`);
+    expect((error as CodedError).hint).toBe(`delete ${named} and run the export again: it creates missing signatures`);
     expect(await layout.delete(manifest)).toBe(true);
     expect((await run()).publications[0]?.signed).toBe('signed');
     await verifyArtifact(destinationIn(layout).reference, layout, party.verifier);
@@ -212,7 +212,7 @@ test('an object of this key that lost its blob: the error names the manifest, an
 
 test('a provenance of this key that tells of another export is an error', async () => {
   const request = requestFor(source);
-  await forge(scene, layout, request, party, {
+  await forge(fixture, layout, request, party, {
     provenance: (provenance) => ({
       ...provenance,
       externalParameters: { ...provenance.externalParameters, tenant: 'other' },

@@ -6,29 +6,37 @@ import { contentOf, cosignTagOf, fetchBytes, packManifest } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
 import { readJson } from '../core/read-json.ts';
+import {
+  advisory,
+  destinationIn,
+  type ExportFixture,
+  newSignerFixture,
+  openFixture,
+  requestFor,
+  type SignerFixture,
+} from './fixture.ts';
 import { blobFile, forge, put } from './forge.ts';
-import { advisory, destinationIn, newParty, openScene, type Party, requestFor, type Scene } from './scene.ts';
 
-let scene: Scene;
+let fixture: ExportFixture;
 let layout: Layout;
-let party: Party;
+let party: SignerFixture;
 beforeEach(async () => {
-  scene = await openScene();
-  layout = await scene.layout();
-  party = newParty();
+  fixture = await openFixture();
+  layout = await fixture.layout();
+  party = newSignerFixture();
 });
 afterEach(async () => {
   vi.restoreAllMocks();
-  await scene.remove();
+  await fixture.remove();
 });
 
 async function signedBundle(profile = 'json:raw'): Promise<Bundle> {
-  return forge(scene, layout, requestFor(await scene.source([advisory('GO-2026-0001')]), { profile }), party);
+  return forge(fixture, layout, requestFor(await fixture.source([advisory('GO-2026-0001')]), { profile }), party);
 }
 
 async function verify(): Promise<VerifyReport> {
   // A repository of its own, so that nothing is remembered.
-  return verifyArtifact(destinationIn(layout).reference, await scene.layout(), party.verifier);
+  return verifyArtifact(destinationIn(layout).reference, await fixture.layout(), party.verifier);
 }
 
 const isManifest = ({ mediaType }: Descriptor) => mediaType === mediaTypes.ociManifest;
@@ -106,10 +114,10 @@ test('a payload that hundreds of signatures of others name is fetched once', asy
   const bundle = await signedBundle();
   const payload = await put(layout, mediaTypes.cosignSimpleSigning, Buffer.alloc(100_000, 'x'));
   await addSignatures(bundle, new Array<Descriptor>(990).fill(payload));
-  const repository = await scene.layout();
+  const repository = await fixture.layout();
   const fetched = vi.spyOn(repository, 'fetch');
   const report = await verifyArtifact(destinationIn(layout).reference, repository, party.verifier);
-  expect(report).toMatchObject({ strangers: 990, signatureForms: ['tag', 'bundle'] });
+  expect(report).toMatchObject({ otherSigners: 990, signatureForms: ['tag', 'bundle'] });
   expect(fetched.mock.calls.filter(([{ digest }]) => digest === payload.digest)).toHaveLength(1);
 });
 
@@ -118,7 +126,7 @@ test('other sizes of a payload that was read are not asked for', async () => {
   const payload = await put(layout, mediaTypes.cosignSimpleSigning, Buffer.alloc(1000, 'x'));
   const sizes = Array.from({ length: 500 }, (_, i) => ({ ...payload, size: 1000 + i }));
   await addSignatures(bundle, sizes);
-  const repository = await scene.layout();
+  const repository = await fixture.layout();
   const fetched = vi.spyOn(repository, 'fetch');
   await verifyArtifact(destinationIn(layout).reference, repository, party.verifier);
   expect(fetched.mock.calls.filter(([{ digest }]) => digest === payload.digest)).toHaveLength(1);
@@ -132,15 +140,17 @@ test('payloads of others are read up to a number of bytes, and those of the key 
     size: 15 * 1024 * 1024,
   }));
   await addSignatures(bundle, announced);
-  const repository = await scene.layout();
+  const repository = await fixture.layout();
   const fetched = vi.spyOn(repository, 'fetch');
   const report = await verifyArtifact(destinationIn(layout).reference, repository, party.verifier);
-  expect(report).toMatchObject({ strangers: 900, signatureForms: ['tag', 'bundle'] });
+  expect(report).toMatchObject({ otherSigners: 900, signatureForms: ['tag', 'bundle'] });
   const asked = fetched.mock.calls.filter(([{ size }]) => size === 15 * 1024 * 1024);
   expect(asked).toHaveLength(17);
-  await expect(verifyArtifact(destinationIn(layout).reference, repository, newParty().verifier)).rejects.toMatchObject({
+  await expect(
+    verifyArtifact(destinationIn(layout).reference, repository, newSignerFixture().verifier),
+  ).rejects.toMatchObject({
     code: 'ERR_EXPORT_SIGNATURE_MISSING',
-    message: expect.stringMatching(/\d+ of them past the limit/),
+    message: expect.stringMatching(/\d+ of them beyond the read limit/),
   });
 });
 
@@ -161,7 +171,7 @@ test.each([
 /** Lists a manifest as another program would that shares the layout. */
 async function listInIndex({ mediaType, digest, size }: Descriptor): Promise<void> {
   await layout.flush();
-  const path = `${scene.dir}/layout/index.json`;
+  const path = `${fixture.dir}/layout/index.json`;
   const index = readJson(await readFile(path, 'utf8')) as { manifests: unknown[] };
   index.manifests.unshift({ mediaType, digest, size });
   await writeFile(path, JSON.stringify(index));
@@ -171,14 +181,14 @@ test.each(['https://example.org/context', 'https://openvex.dev/ns/v0.2.0'])(
   'an OSV record with the member "@context" of other formats is exported and verified: %s',
   async (context) => {
     const records = [advisory('GO-2026-0001', { '@context': context }), advisory('GO-2026-0002')];
-    await forge(scene, layout, requestFor(await scene.source(records)), party);
+    await forge(fixture, layout, requestFor(await fixture.source(records)), party);
     expect((await verify()).records).toEqual({ kept: 2, withheld: 0 });
   },
 );
 
 test('an invalid OSV record with a "@context" is refused, not passed over', async () => {
-  const source = await scene.source([advisory('GO-2026-0001', { '@context': 'x', modified: 'never' })]);
-  await expect(forge(scene, layout, requestFor(source), party)).rejects.toMatchObject({
+  const source = await fixture.source([advisory('GO-2026-0001', { '@context': 'x', modified: 'never' })]);
+  await expect(forge(fixture, layout, requestFor(source), party)).rejects.toMatchObject({
     code: 'ERR_EXPORT_RECORD_INVALID',
     message: expect.stringContaining('record GO-2026-0001'),
   });

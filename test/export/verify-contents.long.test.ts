@@ -5,33 +5,33 @@ import { annotationKeys, type Descriptor, type Digest, mediaTypes } from '#core'
 import { type VerifyReport, verifyArtifact } from '#export';
 import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
-import { blobFile, type Draft, type FileValue, type Forgery, forge, lose } from './forge.ts';
 import {
   advisory,
   destinationIn,
-  newParty,
-  openScene,
-  type Party,
+  type ExportFixture,
+  newSignerFixture,
+  openFixture,
   requestFor,
-  type Scene,
+  type SignerFixture,
   vexDocument,
-} from './scene.ts';
+} from './fixture.ts';
+import { blobFile, type Draft, type FileValue, type Forgery, forge, lose } from './forge.ts';
 
-let scene: Scene;
+let fixture: ExportFixture;
 let layout: Layout;
-let party: Party;
+let party: SignerFixture;
 beforeEach(async () => {
-  scene = await openScene();
-  layout = await scene.layout();
-  party = newParty();
+  fixture = await openFixture();
+  layout = await fixture.layout();
+  party = newSignerFixture();
 });
-afterEach(() => scene.remove());
+afterEach(() => fixture.remove());
 
 const SHARD = 'data/raw/advisories/474f2d323032362d30303031.jsonl.zst';
 const records = [advisory('GO-2026-0001'), advisory('GO-2026-0002'), vexDocument('https://example.test/vex')];
 
 async function forged(profile: string, forgery: Forgery = {}): Promise<Bundle> {
-  return forge(scene, layout, requestFor(await scene.source(records), { profile }), party, forgery);
+  return forge(fixture, layout, requestFor(await fixture.source(records), { profile }), party, forgery);
 }
 
 function verify(): Promise<VerifyReport> {
@@ -106,7 +106,7 @@ const mismatches: [name: string, forgery: Forgery, message: string][] = [
   [
     'a layer is missing',
     { layers: (layers) => layers.filter((layer) => titleOf(layer) !== SHARD) },
-    `${SHARD} is listed in export.json and is no layer`,
+    `${SHARD} is listed in export.json but is not a layer`,
   ],
   [
     'a layer is more',
@@ -121,12 +121,12 @@ const mismatches: [name: string, forgery: Forgery, message: string][] = [
   [
     'checksums.txt is missing',
     { layers: (layers) => layers.filter((layer) => titleOf(layer) !== 'checksums.txt') },
-    'checksums.txt is no layer',
+    'checksums.txt is not a layer',
   ],
   [
-    'export.json is no layer',
+    'export.json is not a layer',
     { layers: (layers) => layers.filter((layer) => titleOf(layer) !== 'export.json') },
-    'export.json is no layer',
+    'export.json is not a layer',
   ],
   [
     'another file stands in the place of a layer',
@@ -164,7 +164,7 @@ const mismatches: [name: string, forgery: Forgery, message: string][] = [
           layers,
         ),
     },
-    'is not the one that follows from export.json',
+    'does not match export.json',
   ],
   [
     'checksums.txt gives a file another digest',
@@ -270,7 +270,7 @@ const mismatches: [name: string, forgery: Forgery, message: string][] = [
   [
     'the artifact says that it is something else',
     { parts: (parts) => ({ ...parts, artifactType: mediaTypes.trivyConfig }) },
-    'its type is',
+    'its artifact type is',
   ],
 ];
 
@@ -347,7 +347,7 @@ const databases: [name: string, forgery: Forgery, message: string][] = [
         manifest.inputs = { ...manifest.inputs, options: { ...manifest.inputs.options, note: 1 } };
       },
     },
-    'not known to this version',
+    'not supported by this version',
   ],
   [
     'an option out of its range',
@@ -356,7 +356,7 @@ const databases: [name: string, forgery: Forgery, message: string][] = [
         manifest.inputs = { ...manifest.inputs, options: { ...manifest.inputs.options, validForSeconds: 0 } };
       },
     },
-    'not known to this version',
+    'not supported by this version',
   ],
   [
     'a revision of the profile that is to come',
@@ -365,7 +365,7 @@ const databases: [name: string, forgery: Forgery, message: string][] = [
         manifest.profile = { ...manifest.profile, revision: 'r2' };
       },
     },
-    'not known to this version',
+    'not supported by this version',
   ],
   [
     'the database is valid for longer',
@@ -394,7 +394,7 @@ const databases: [name: string, forgery: Forgery, message: string][] = [
         manifest.losses = [{ ...loss, listed: [{ record: 'GO-2026-0002', parts: 1, pointer: '' }] }];
       },
     },
-    'a digest that does not follow from its list',
+    'a digest that does not match its list',
   ],
   [
     'losses in a version that has none',
@@ -408,7 +408,7 @@ const databases: [name: string, forgery: Forgery, message: string][] = [
   [
     'the artifact says that it is something else',
     { parts: (parts) => ({ ...parts, artifactType: mediaTypes.exportBundle }) },
-    'its type is',
+    'its artifact type is',
   ],
 ];
 

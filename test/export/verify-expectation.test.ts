@@ -2,22 +2,30 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Instant } from '#core';
 import { type Expectation, verifyArtifact } from '#export';
 import type { Layout } from '#oci/layout';
+import {
+  advisory,
+  destinationIn,
+  type ExportFixture,
+  newSignerFixture,
+  openFixture,
+  requestFor,
+  type SignerFixture,
+} from './fixture.ts';
 import { forge } from './forge.ts';
-import { advisory, destinationIn, newParty, openScene, type Party, requestFor, type Scene } from './scene.ts';
 
-let scene: Scene;
+let fixture: ExportFixture;
 let layout: Layout;
-let party: Party;
+let party: SignerFixture;
 beforeEach(async () => {
-  scene = await openScene();
-  layout = await scene.layout();
-  party = newParty();
-  const source = await scene.source([advisory('GO-2026-0001')]);
-  await forge(scene, layout, requestFor(source, { profile: 'trivy:db', tenant: 'blue' }), party);
+  fixture = await openFixture();
+  layout = await fixture.layout();
+  party = newSignerFixture();
+  const source = await fixture.source([advisory('GO-2026-0001')]);
+  await forge(fixture, layout, requestFor(source, { profile: 'trivy:db', tenant: 'blue' }), party);
 });
 afterEach(async () => {
   vi.restoreAllMocks();
-  await scene.remove();
+  await fixture.remove();
 });
 
 const verify = (expected: Expectation) =>
@@ -35,7 +43,7 @@ test('what is expected verifies, each member alone and all together', async () =
 test.each<[Expectation, string]>([
   [{ profile: 'json:raw' }, 'its profile is trivy:db, expected json:raw'],
   [{ tenant: 'default' }, 'its tenant is blue, expected default'],
-  [{ minAsOf: '2026-02-01T00:00:00.000000001Z' as Instant }, 'it is as of 2026-02-01T00:00:00Z, expected'],
+  [{ minAsOf: '2026-02-01T00:00:00.000000001Z' as Instant }, 'its asOf is 2026-02-01T00:00:00Z, expected'],
   [{ profile: 'trivy:db', tenant: 'blue', minAsOf: '2026-02-01T00:00:01Z' as Instant }, 'or later'],
 ])('another bundle than %j fails before its layers are read', async (expected, message) => {
   const fetched = vi.spyOn(layout, 'fetch');

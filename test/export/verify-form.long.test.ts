@@ -5,29 +5,37 @@ import { type VerifyReport, verifyArtifact } from '#export';
 import type { ManifestParts } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
+import {
+  advisory,
+  destinationIn,
+  type ExportFixture,
+  newSignerFixture,
+  openFixture,
+  requestFor,
+  type SignerFixture,
+} from './fixture.ts';
 import { type FileValue, type Forgery, forge } from './forge.ts';
-import { advisory, destinationIn, newParty, openScene, type Party, requestFor, type Scene } from './scene.ts';
 
 /**
  * Bundles that the signer makes, with valid signatures and hashes, of which stock readers take every byte or pass over
  * it, and which are not what docs/FORMATS.md says.
  */
-let scene: Scene;
+let fixture: ExportFixture;
 let layout: Layout;
-let party: Party;
+let party: SignerFixture;
 beforeEach(async () => {
-  scene = await openScene();
-  layout = await scene.layout();
-  party = newParty();
+  fixture = await openFixture();
+  layout = await fixture.layout();
+  party = newSignerFixture();
 });
-afterEach(() => scene.remove());
+afterEach(() => fixture.remove());
 
 const SHARD = 'data/raw/advisories/474f2d323032362d30303031.jsonl.zst';
 const LAYER = 'db.tar.gz';
 const records = [advisory('GO-2026-0001'), advisory('GO-2026-0002')];
 
 async function forged(profile: string, forgery: Forgery): Promise<Bundle> {
-  return forge(scene, layout, requestFor(await scene.source(records), { profile }), party, forgery);
+  return forge(fixture, layout, requestFor(await fixture.source(records), { profile }), party, forgery);
 }
 
 function verify(): Promise<VerifyReport> {
@@ -298,19 +306,23 @@ describe('manifests that clients take', () => {
     [
       'an annotation on a layer',
       (parts) => ({ ...parts, layers: onFirst(parts, { annotations: { x: 'y' } }) }),
-      /members/,
+      /manifest is not in canonical form/,
     ],
     [
       'an artifact type on a layer',
       (parts) => ({ ...parts, layers: onFirst(parts, { artifactType: 'a/b' }) }),
-      /members/,
+      /manifest is not in canonical form/,
     ],
     [
       'places to fetch a layer from',
       (parts) => ({ ...parts, layers: onFirst(parts, { urls: ['http://a.test'] }) }),
-      /members/,
+      /manifest is not in canonical form/,
     ],
-    ['a layer inline', (parts) => ({ ...parts, layers: onFirst(parts, { platform: { os: 'linux' } }) }), /members/],
+    [
+      'a layer inline',
+      (parts) => ({ ...parts, layers: onFirst(parts, { platform: { os: 'linux' } }) }),
+      /manifest is not in canonical form/,
+    ],
   ];
   for (const profile of ['json:raw', 'trivy:db']) {
     it.each(manifests)(`${profile}: refuses %s`, (_, parts, message) => refuses(profile, { parts }, message));
@@ -323,11 +335,11 @@ describe('manifests that clients take', () => {
     refuses(
       'trivy:db',
       { parts: (parts) => ({ ...parts, config: { ...subject, mediaType: mediaTypes.ociConfig } }) },
-      /members/,
+      /manifest is not in canonical form/,
     ));
 
   it('trivy:db: refuses a referrer with another annotation, which the provenance names', () =>
-    refuses('trivy:db', { referrerAnnotations: { x: 'y' } }, /referrer sha256:[0-9a-f]{64} is not in the form/));
+    refuses('trivy:db', { referrerAnnotations: { x: 'y' } }, /referrer sha256:[0-9a-f]{64} is not in canonical form/));
 
   function onFirst({ layers = [] }: ManifestParts, more: Partial<Descriptor>): Descriptor[] {
     return layers.map((layer, i) =>

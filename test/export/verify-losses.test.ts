@@ -58,7 +58,7 @@ describe('refuses', () => {
     ['another sum', [{ ...parts, parts: 4 }], 'counts 4 parts, and lists 3'],
     ['no parts', [loss('part', [entry('a', 0)])], 'fewer parts than records'],
     ['fewer parts than records that are not listed', [{ ...cut, parts: maxListed }], 'fewer parts than records'],
-    ['another digest', [{ ...parts, digest: whole.digest }], 'does not follow'],
+    ['another digest', [{ ...parts, digest: whole.digest }], 'does not match'],
     ['another pointer', [{ ...parts, listed: [entry('a', 2, '/affected/1'), entry('b', 1, '/affected/3')] }], 'digest'],
   ])('%s', (_, losses, message) => {
     expect(faultOfLosses(losses, { reason: 2 })).toContain(message);

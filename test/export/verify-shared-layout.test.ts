@@ -6,33 +6,41 @@ import { packManifest } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
 import { readJson } from '../core/read-json.ts';
+import {
+  advisory,
+  destinationIn,
+  type ExportFixture,
+  newSignerFixture,
+  openFixture,
+  requestFor,
+  type SignerFixture,
+} from './fixture.ts';
 import { blobFile, forge, put } from './forge.ts';
-import { advisory, destinationIn, newParty, openScene, type Party, requestFor, type Scene } from './scene.ts';
 
 /** A layout that others share, who leave in it what no reader understands. */
-let scene: Scene;
+let fixture: ExportFixture;
 let layout: Layout;
-let party: Party;
+let party: SignerFixture;
 beforeEach(async () => {
-  scene = await openScene();
-  layout = await scene.layout();
-  party = newParty();
+  fixture = await openFixture();
+  layout = await fixture.layout();
+  party = newSignerFixture();
 });
-afterEach(() => scene.remove());
+afterEach(() => fixture.remove());
 
 async function signedBundle(profile = 'trivy:db'): Promise<Bundle> {
-  return forge(scene, layout, requestFor(await scene.source([advisory('GO-2026-0001')]), { profile }), party);
+  return forge(fixture, layout, requestFor(await fixture.source([advisory('GO-2026-0001')]), { profile }), party);
 }
 
 async function verify(): Promise<VerifyReport> {
   // A repository of its own, so that nothing is remembered.
-  return verifyArtifact(destinationIn(layout).reference, await scene.layout(), party.verifier);
+  return verifyArtifact(destinationIn(layout).reference, await fixture.layout(), party.verifier);
 }
 
 /** Lists a manifest as another program would that shares the layout. */
 async function listInIndex({ mediaType, digest, size }: Descriptor): Promise<void> {
   await layout.flush();
-  const path = `${scene.dir}/layout/index.json`;
+  const path = `${fixture.dir}/layout/index.json`;
   const index = readJson(await readFile(path, 'utf8')) as { manifests: unknown[] };
   index.manifests.unshift({ mediaType, digest, size });
   await writeFile(path, JSON.stringify(index));

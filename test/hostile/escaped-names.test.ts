@@ -21,7 +21,7 @@ import { memberSpans } from '../../src/signing/json-text.ts';
 import { parseSimpleSigning } from '../../src/signing/simple-signing.ts';
 import { parseTagManifest } from '../../src/signing/tag-manifest.ts';
 import { poisonNativeParser } from '../core/read-json.ts';
-import { advisory, exportTo, openScene, requestFor, vexDocument } from '../export/scene.ts';
+import { advisory, exportTo, openFixture, requestFor, vexDocument } from '../export/fixture.ts';
 
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const descriptor = { mediaType: mediaTypes.ociManifest, digest, size: 3, annotations: { 'a.b': 'c' } };
@@ -204,7 +204,7 @@ test('the error body of a registry is shown as it is meant', async () => {
 });
 
 test.each(['json:raw', 'trivy:db'])('%s of records with escaped names has the bytes of those without', async (name) => {
-  const scene = await openScene();
+  const fixture = await openFixture();
   try {
     const specific = { database_specific: { '\\': 0, '"': { a: 1, '\n': 2 } } };
     const records = [advisory('GO-2026-0001', specific), advisory('GO-2026-0002', { details: 'a "b": c\\' })];
@@ -213,20 +213,20 @@ test.each(['json:raw', 'trivy:db'])('%s of records with escaped names has the by
       ['plain', String],
       ['escapes', escaped],
     ] as const) {
-      const source = join(scene.dir, folder);
+      const source = join(fixture.dir, folder);
       await mkdir(source);
       for (const record of records)
         await writeFile(join(source, `${record['id']}.json`), write(JSON.stringify(record)));
       const dataSources = [{ prefix: 'GO-', id: 'govulndb', name: 'Go', url: 'https://pkg.go.dev/vuln/' }];
       const options = name === 'json:raw' ? {} : { dataSources };
       const report = await exportTo(
-        await scene.layout(`${folder}-out`),
+        await fixture.layout(`${folder}-out`),
         requestFor(source, { profile: name, options }),
       );
       digests.push(report.digest);
     }
     expect(digests[1]).toEqual(digests[0]);
   } finally {
-    await scene.remove();
+    await fixture.remove();
   }
 });

@@ -4,19 +4,19 @@ import { readJson } from '../core/read-json.ts';
 import { describePeers, type RunResult, runCommand, runPeer } from '../peers/peers.ts';
 import type { Report } from './cli.ts';
 import { clientNames, digestsIn, layoutClients, pull, pullLayout, skopeo } from './clients.ts';
-import { artifacts, openScene, registryNames, type Scene } from './scene.ts';
+import { artifacts, openFixture, type PipelineFixture, registryNames } from './fixture.ts';
 
 const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const exportType = 'application/vnd.stellaops.export.manifest.v1+json';
 
 describePeers([...clientNames, 'docker-registry', 'bbolt'], 'stock clients', () => {
-  let scene: Scene;
+  let fixture: PipelineFixture;
   const reports = new Map<string, Report>();
   beforeAll(async () => {
-    scene = await openScene();
-    for (const artifact of artifacts) reports.set(artifact.profile, await scene.publish(artifact));
+    fixture = await openFixture();
+    for (const artifact of artifacts) reports.set(artifact.profile, await fixture.publish(artifact));
   }, 120_000);
-  afterAll(() => scene.close());
+  afterAll(() => fixture.close());
 
   describe.each(artifacts)('$profile', ({ profile, repository, tag }) => {
     const report = (): Report => reports.get(profile) as Report;
@@ -28,10 +28,10 @@ describePeers([...clientNames, 'docker-registry', 'bbolt'], 'stock clients', () 
     });
 
     describe.each(registryNames)('in %s', (name) => {
-      const reference = (): string => scene.registry(name).reference(repository, tag);
+      const reference = (): string => fixture.registry(name).reference(repository, tag);
 
       test.each(clientNames)('%s pulls every byte', async (client) => {
-        const folder = join(await scene.folder(), 'pulled');
+        const folder = join(await fixture.folder(), 'pulled');
         succeeded(await pull(client, reference(), folder));
         await expectContent(folder, client);
       });
@@ -43,8 +43,8 @@ describePeers([...clientNames, 'docker-registry', 'bbolt'], 'stock clients', () 
       });
 
       test('skopeo copies it to a folder and back, and no digest changes', async () => {
-        const folder = join(await scene.folder(), 'copied');
-        const back = `${scene.registry(name).host}/back/${repository}:${tag}`;
+        const folder = join(await fixture.folder(), 'copied');
+        const back = `${fixture.registry(name).host}/back/${repository}:${tag}`;
         succeeded(await skopeo(['--src-tls-verify=false', `docker://${reference()}`, `dir:${folder}`]));
         succeeded(await skopeo(['--dest-tls-verify=false', `dir:${folder}`, `docker://${back}`]));
         const { stdout } = await runPeer('crane', ['digest', '--insecure', back]);
@@ -57,9 +57,9 @@ describePeers([...clientNames, 'docker-registry', 'bbolt'], 'stock clients', () 
       });
 
       test('oras pulls the export.json that hangs on it or lies in it', async () => {
-        const folder = join(await scene.folder(), 'pulled');
+        const folder = join(await fixture.folder(), 'pulled');
         const referrer = report().referrers.find(({ artifactType }) => artifactType === exportType);
-        const from = `${scene.registry(name).host}/${repository}@${referrer?.digest ?? report().digest}`;
+        const from = `${fixture.registry(name).host}/${repository}@${referrer?.digest ?? report().digest}`;
         succeeded(await runPeer('oras', ['pull', '--plain-http', from, '--output', folder]));
         const { stdout } = await runCommand('cat', [join(folder, 'export.json')]);
         expect(readJson(stdout)).toMatchObject({ asOf: report().asOf, records: { kept: report().records.kept } });
@@ -67,13 +67,13 @@ describePeers([...clientNames, 'docker-registry', 'bbolt'], 'stock clients', () 
     });
 
     test.each(layoutClients)('%s reads every byte out of the layout', async (client) => {
-      const folder = join(await scene.folder(), 'pulled');
-      succeeded(await pullLayout(client, scene.layouts.path(repository), tag, folder));
+      const folder = join(await fixture.folder(), 'pulled');
+      succeeded(await pullLayout(client, fixture.layouts.path(repository), tag, folder));
       await expectContent(folder, client);
     });
 
     test('oras discovers signature and provenance in the layout', async () => {
-      const layout = `${scene.layouts.path(repository)}:${tag}`;
+      const layout = `${fixture.layouts.path(repository)}:${tag}`;
       const { stdout } = await runPeer('oras', ['discover', '--oci-layout', '--format', 'json', layout]);
       expectReferrers(stdout);
     });

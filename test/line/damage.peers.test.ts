@@ -6,23 +6,23 @@ import { clientNames, pull } from './clients.ts';
 import { content, cosigns } from './cosign/cosigns.ts';
 import { copySigned } from './cosign/signed-copy.ts';
 import { cut, flip, misname, misnameConfig, withDamage } from './damage.ts';
+import { artifacts, openFixture, type PipelineFixture, registryNames } from './fixture.ts';
 import { objectsOf } from './objects.ts';
-import { artifacts, openScene, registryNames, type Scene } from './scene.ts';
 
 const kinds = ['signature', 'provenance'] as const;
 const both = (['tag', 'bundle'] as const).flatMap((form) => kinds.map((kind) => ({ form, kind })));
 
 describePeers([...cosigns, ...clientNames, 'trivy', 'docker-registry'], 'damage in a registry', () => {
-  let scene: Scene;
+  let fixture: PipelineFixture;
   const reports = new Map<string, Report>();
   beforeAll(async () => {
-    scene = await openScene();
-    for (const artifact of artifacts) reports.set(artifact.profile, await scene.publish(artifact));
+    fixture = await openFixture();
+    for (const artifact of artifacts) reports.set(artifact.profile, await fixture.publish(artifact));
   }, 120_000);
-  afterAll(() => scene.close());
+  afterAll(() => fixture.close());
 
   function verify(reference: string): Promise<RunResult> {
-    return runHere(['verify', reference, '--key', scene.publicKey]);
+    return runHere(['verify', reference, '--key', fixture.publicKey]);
   }
 
   /** That `export-center verify` refuses with exit status 3, and its words. */
@@ -34,15 +34,15 @@ describePeers([...cosigns, ...clientNames, 'trivy', 'docker-registry'], 'damage 
 
   const places = artifacts.flatMap((artifact) => registryNames.map((name) => ({ name, ...artifact })));
   describe.each(places)('$profile in $name', ({ profile, repository, tag, name }) => {
-    const reference = (): string => scene.registry(name).reference(repository, tag);
+    const reference = (): string => fixture.registry(name).reference(repository, tag);
     const report = (): Report => reports.get(profile) as Report;
-    const fileOf = (digest: string): string => scene.registry(name).blobFile(digest, repository);
+    const fileOf = (digest: string): string => fixture.registry(name).blobFile(digest, repository);
 
     /** Those of the clients that take the artifact without a word. */
     async function takers(): Promise<readonly string[]> {
       const taken: string[] = [];
       for (const client of clientNames) {
-        const { code } = await pull(client, reference(), join(await scene.folder(), 'pulled'));
+        const { code } = await pull(client, reference(), join(await fixture.folder(), 'pulled'));
         if (code === 0) taken.push(client);
       }
       if ((await runPeer('crane', ['validate', '--insecure', '--remote', reference()])).code === 0)
@@ -53,7 +53,7 @@ describePeers([...cosigns, ...clientNames, 'trivy', 'docker-registry'], 'damage 
 
     async function download(): Promise<RunResult> {
       const quiet = ['--no-progress', '--skip-version-check', '--disable-telemetry'];
-      const cache = ['--cache-dir', await scene.folder()];
+      const cache = ['--cache-dir', await fixture.folder()];
       return runPeer('trivy', ['image', '--download-db-only', ...quiet, ...cache, '--db-repository', reference()]);
     }
 
@@ -75,14 +75,14 @@ describePeers([...cosigns, ...clientNames, 'trivy', 'docker-registry'], 'damage 
         expect(words).toMatch(/^error ERR_EXPORT_(DIGEST|SIZE)_MISMATCH: /);
         expect(words).toContain(title);
         expect(words).toContain(digest);
-        for (const kind of kinds) expect(await content(cosigns, kind, reference(), scene)).toEqual(cosigns);
+        for (const kind of kinds) expect(await content(cosigns, kind, reference(), fixture)).toEqual(cosigns);
       });
     });
 
     test('the manifest, under the digest that it had: all refuse', async () => {
       const asBefore = (bytes: Uint8Array): Uint8Array => replace(bytes, '"org.opencontainers.image.created":"2', '3');
       await withDamage(fileOf(report().digest), asBefore, async () => {
-        expect(await content(cosigns, 'signature', reference(), scene)).toEqual([]);
+        expect(await content(cosigns, 'signature', reference(), fixture)).toEqual([]);
         const words = await refusal(reference());
         expect(words).toMatch(/^error ERR_EXPORT_DIGEST_MISMATCH: /);
         expect(words).toContain(report().digest);
@@ -90,16 +90,16 @@ describePeers([...cosigns, ...clientNames, 'trivy', 'docker-registry'], 'damage 
     });
 
     test('another manifest under the tag, unsigned: all refuse', async () => {
-      const forged = scene.registry(name).reference(`forged/unsigned-${profile.replace(':', '-')}`, tag);
+      const forged = fixture.registry(name).reference(`forged/unsigned-${profile.replace(':', '-')}`, tag);
       await copySigned(reference(), forged, { objects: [], manifest: forge });
-      for (const kind of kinds) expect(await content(cosigns, kind, forged, scene)).toEqual([]);
+      for (const kind of kinds) expect(await content(cosigns, kind, forged, fixture)).toEqual([]);
       expect(await refusal(forged)).toMatch(/^error ERR_EXPORT_SIGNATURE_MISSING: /);
     });
 
     test('another manifest under the tag, with what was signed of the true one: all refuse', async () => {
-      const forged = scene.registry(name).reference(`forged/signed-${profile.replace(':', '-')}`, tag);
+      const forged = fixture.registry(name).reference(`forged/signed-${profile.replace(':', '-')}`, tag);
       const { names } = await copySigned(reference(), forged, { objects: both, manifest: forge });
-      for (const kind of kinds) expect(await content(cosigns, kind, forged, scene)).toEqual([]);
+      for (const kind of kinds) expect(await content(cosigns, kind, forged, fixture)).toEqual([]);
       const words = await refusal(forged);
       expect(words).toMatch(/^error ERR_EXPORT_SIGNATURE_INVALID: /);
       expect(names.some((each) => words.includes(each))).toBe(true);
@@ -110,7 +110,7 @@ describePeers([...cosigns, ...clientNames, 'trivy', 'docker-registry'], 'damage 
     [...registryNames, 'layout' as const].map((name) => ({ name, ...artifact })),
   );
   test.each(everywhere)('$profile in $name: nothing of it may be damaged', async ({ name, repository, tag }) => {
-    const place = scene.place(name);
+    const place = fixture.place(name);
     const reference = place.reference(repository, tag);
     const objects = await objectsOf(reference);
     expect(objects.filter(({ isManifest }) => isManifest).length).toBeGreaterThanOrEqual(5);

@@ -76,7 +76,7 @@ describePeers(['oras', 'trivy', 'unshare', 'ip', ...cosigns], 'quickstart where 
   test('a second run sends 0 bytes, signs nothing anew, and gives the same digests', async () => {
     const printed = await text('third.out');
     expect(digests(printed)).toEqual(digests(await text('first.out')));
-    expect(printed.match(/ 0 bytes sent; signature and provenance found, nothing signed anew$/gm)).toHaveLength(2);
+    expect(printed.match(/ 0 bytes sent; signature and provenance already present, nothing signed$/gm)).toHaveLength(2);
     expect(printed).toMatch(/^signing key SHA256:\S+, found in /m);
   });
 

@@ -28,7 +28,7 @@ const { packages } = readJson(readFileSync(join(root, 'package-lock.json'), 'utf
 const locked = Object.entries(packages).filter(([path]) => path !== '');
 const names = (wrong: (entry: Locked) => boolean) => locked.filter(([, entry]) => wrong(entry)).map(([path]) => path);
 
-/** The rooms that import each package. */
+/** The packages of ours that import each dependency. */
 function usesOfPackages(): ReadonlyMap<string, ReadonlySet<string>> {
   const uses = new Map<string, Set<string>>();
   for (const file of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
@@ -43,12 +43,12 @@ function usesOfPackages(): ReadonlyMap<string, ReadonlySet<string>> {
   return uses;
 }
 
-test('what the program imports is declared for it, and each package has one room', () => {
+test('dependencies are declared, and one package of ours uses each of them', () => {
   const uses = usesOfPackages();
   expect(uses.size).toBeGreaterThan(3);
-  for (const [name, rooms] of uses) {
+  for (const [name, users] of uses) {
     expect(Object.keys(manifest.dependencies), name).toContain(name);
-    expect([...rooms], name).toHaveLength(1);
+    expect([...users], name).toHaveLength(1);
   }
 });
 

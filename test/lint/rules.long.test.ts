@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { lint } from './biome.ts';
 
-/** For each rule of the house: a file that breaks it. */
+/** For each rule: a file that breaks it. */
 const CANARIES: readonly (readonly [rule: string, file: string, text: string])[] = [
   ['style/noDefaultExport', 'src/core/canary.ts', 'export default 1;\n'],
   ['performance/noReExportAll', 'src/core/index.ts', "export * from './digest.ts';\n"],
@@ -52,7 +52,7 @@ test('JSON may be written, and text be read from a stream', async () => {
   expect(await lint({ 'src/oci/canary.ts': file, 'src/server/canary.ts': answer })).toEqual([]);
 });
 
-test('a cycle is seen, by relative path and through a door, of values and of types', async () => {
+test('reports cycles, by relative path and through a public entry, of values and of types', async () => {
   const found = await lint({
     'src/core/a.ts': "import { b } from './b.ts';\nexport const a = () => b;\n",
     'src/core/b.ts': "import { a } from './a.ts';\nexport const b = () => a;\n",
@@ -94,7 +94,7 @@ test('a cause in the facts is a cause', async () => {
   expect(await lint({ 'src/core/canary.ts': func(`  try {\n    g(1);\n  } ${clause}\n`) })).toEqual([]);
 });
 
-test('what a run reports may ask the clock: rooms that touch no bundle', async () => {
+test('packages that produce no bundle bytes may read the clock', async () => {
   expect(await lint({ 'src/cli/canary.ts': 'export const a = Date.now();\n' })).toEqual([]);
 });
 

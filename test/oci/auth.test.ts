@@ -173,8 +173,8 @@ test.each([
   ['http://10.0.0.1/token', 'private address'],
   ['http://169.254.169.254/token', 'private address'],
   ['http://localhost/token', 'private address'],
-  ['file:///etc/passwd', 'no http'],
-  ['/token', 'no http'],
+  ['file:///etc/passwd', 'not an http'],
+  ['/token', 'not an http'],
   ['https://u:p@auth.example.com/token', 'user name'],
 ])('bearer: the realm %s is not trusted with a login', async (realm, why) => {
   double.fault = (_, response) => {
@@ -384,7 +384,7 @@ test('helpers: passwords of other programs are not in their environment', async 
 test.each([
   ['is not there', undefined, 'cannot be run'],
   ['fails with what looks like an answer', `echo '{"Username":"u","Secret":"s3cret"}'; exit 3`, 'status 3'],
-  ['speaks no JSON', 'echo s3cret', 'no JSON'],
+  ['speaks no JSON', 'echo s3cret', 'invalid JSON'],
   ['gives no login', 'echo {}', 'no login'],
 ])('helpers: one that %s is an error without what it said', async (_, script, what) => {
   if (script !== undefined) await helper('bad', script);

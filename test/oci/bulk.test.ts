@@ -147,7 +147,7 @@ test('a reader that is told to stop, and one that stops by itself, leave no conn
   await expect.poll(() => sockets.size).toBe(0);
 });
 
-/** The bytes of lent chunks. */
+/** The bytes of chunks of reused buffers. */
 async function readCopies(body: AsyncIterable<Uint8Array> | undefined): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   for await (const chunk of body ?? []) parts.push(Uint8Array.from(chunk));

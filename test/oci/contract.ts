@@ -14,7 +14,7 @@ export interface ContractSubject {
   dispose(): Promise<void>;
 }
 
-/** Lent chunks, to keep: each is copied before the next is asked for. */
+/** Chunks of reused buffers, to keep: each is copied before the next is asked for. */
 async function* copying(stream: ByteStream): ByteStream {
   for await (const chunk of stream) yield Uint8Array.from(chunk);
 }
@@ -50,8 +50,8 @@ export function repositoryContract(name: string, setUp: () => Promise<ContractSu
       expect(await repository.push(descriptor, inPieces(bytes, 50_000))).toBe('uploaded');
       expect(await repository.exists(descriptor)).toBe(true);
       expect(Buffer.compare(await readAll(await repository.fetch(descriptor)), bytes)).toBe(0);
-      const lent = copying(await repository.fetch(descriptor, { lend: true }));
-      expect(Buffer.compare(await readAll(lent), bytes)).toBe(0);
+      const reused = copying(await repository.fetch(descriptor, { reuseBuffer: true }));
+      expect(Buffer.compare(await readAll(reused), bytes)).toBe(0);
       expect(await repository.push(descriptor, inPieces(bytes, 50_000))).toBe('present');
     });
 

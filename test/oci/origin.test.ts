@@ -47,7 +47,7 @@ test.each([
   ['https://u:p@s3.io/k', 'https://r.io', 'user name'],
   ['ftp://r.io/', 'https://r.io', 'neither http nor https'],
   ['file:///etc/passwd', 'https://r.io', 'neither http nor https'],
-  ['https://', 'https://r.io', 'no URL'],
+  ['https://', 'https://r.io', 'not a URL'],
 ])('resolveLocation: %s from %s is refused', (location, registry, why) => {
   expect(() => resolveLocation(location, new URL(registry), rules(registry))).toThrowError(
     expect.objectContaining({ code: 'ERR_EXPORT_REGISTRY_PROTOCOL', message: expect.stringContaining(why) }),
@@ -69,5 +69,5 @@ test('resolveLocation: http at a TLS registry is the registry where that may be'
 
 test('redactUrl: no user, no query, no fragment', () => {
   expect(redactUrl('https://u:p@h.io:1/a/b?sig=secret#x')).toBe('https://h.io:1/a/b');
-  expect(redactUrl('nonsense')).toBe('(no URL)');
+  expect(redactUrl('nonsense')).toBe('(not a URL)');
 });

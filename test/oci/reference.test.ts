@@ -40,9 +40,9 @@ test.each([
 });
 
 test.each([
-  ['', 'no registry host'],
-  ['busybox', 'no registry host'],
-  ['team/app:1', 'no registry host'],
+  ['', 'registry host missing'],
+  ['busybox', 'registry host missing'],
+  ['team/app:1', 'registry host missing'],
   ['https://h.io/a:1', 'is a URL'],
   ['h.io/', 'not a valid repository name'],
   ['h.io/A/b', 'not a valid repository name'],
@@ -58,12 +58,12 @@ test.each([
   ['h.io:70000/a', 'not a valid host'],
   ['h.io:1x/a', 'not a valid host'],
   ['-h.io/a', 'not a valid host'],
-  ['user:pw@h.io/a', 'a login in it'],
-  ['h.io/a@latest', 'an @ that begins no digest'],
-  ['oci:', 'no path'],
-  ['oci::t', 'no path'],
+  ['user:pw@h.io/a', 'it contains a login'],
+  ['h.io/a@latest', 'an @ without a digest'],
+  ['oci:', 'path missing'],
+  ['oci::t', 'path missing'],
   ['oci:dir:b@d tag', 'not a valid tag'],
-  ['oci-archive:', 'no path'],
+  ['oci-archive:', 'path missing'],
 ])('parseReference: refuses %j', (text, what) => {
   expect(() => parseReference(text)).toThrowError(
     expect.objectContaining({
@@ -99,7 +99,7 @@ test.each([
     expect.objectContaining({
       code: 'ERR_EXPORT_REFERENCE_INVALID',
       message: expect.stringMatching(/^(?!.*(?:user|sek|ret|h\.io))/s),
-      hint: expect.stringMatching(/no logins.*--username.*--password-stdin/),
+      hint: expect.stringMatching(/omit the login.*--username.*--password-stdin/),
       details: {},
     }),
   );

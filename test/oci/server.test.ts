@@ -6,7 +6,7 @@ import { openRepository } from '#oci/transfer';
 import { startServer } from '#server';
 import { repositoryContract } from './contract.ts';
 
-repositoryContract('client and server of this house', async () => {
+repositoryContract('our client and server', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'oci-server-'));
   const server = await startServer({ dataDir, port: 0 });
   const open = () => openRepository(parseReference(`${server.address}/team/app`), { env: {} });

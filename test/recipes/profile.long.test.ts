@@ -110,7 +110,7 @@ test('a program without the profile refuses the bundle, and names what to do', a
   );
   const { code, stderr } = await checkout.run('bin/export-center', 'verify', 'oci:out:1', '--key', 'keys/cosign.pub');
   expect(code).toBe(3);
-  expect(stderr).toContain('the profile json:keys r1 or its options are not known to this version');
+  expect(stderr).toContain('the profile json:keys r1 or its options are not supported by this version');
   expect(stderr).toContain('hint: verify with the version of Export Center that made it, or a newer one');
   expect(await exporting('--profile', 'json:keys', '--unsigned')).toMatchObject({ code: 2 });
 });

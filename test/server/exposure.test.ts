@@ -37,7 +37,7 @@ test('read-only it serves anybody, warns of nothing and makes nothing', async ()
 test('with users it writes, and warns of passwords in the clear unless something ends TLS', async () => {
   const htpasswdFile = await writeUsers(await folder());
   const clear = await start({ host: '0.0.0.0', htpasswdFile });
-  expect(clear.warnings).toEqual([expect.stringMatching(/passwords cross the network in the clear at 0\.0\.0\.0/)]);
+  expect(clear.warnings).toEqual([expect.stringMatching(/passwords cross the network unencrypted at 0\.0\.0\.0/)]);
   const headers = basic(alice);
   const push = await fetch(`http://127.0.0.1:${clear.port}/v2/a/blobs/uploads/`, { method: 'POST', headers });
   expect(push.status).toBe(202);

@@ -54,7 +54,7 @@ test('off loopback with users: a loud warning, however quiet', async () => {
     const here = url.replace('0.0.0.0', '127.0.0.1');
     expect((await fetch(`${here}/v2/`)).status).toBe(401);
     expect((await fetch(`${here}/v2/`, { headers: basic(alice) })).status).toBe(200);
-    expect(io.err()).toMatch(/^WARNING: passwords cross the network in the clear/);
+    expect(io.err()).toMatch(/^WARNING: passwords cross the network unencrypted/);
   });
 });
 
@@ -90,9 +90,9 @@ test('options that do not go together, or name what cannot be used, end with sta
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['--tls-cert', certFile], /--tls-cert requires --tls-key/],
     [['--tls-key', keyFile], /--tls-key requires --tls-cert/],
-    [['--tls-cert', certFile, '--tls-key', keyFile], /not a certificate and its key/],
+    [['--tls-cert', certFile, '--tls-key', keyFile], /not a valid certificate with its key/],
     [['--anonymous-read'], /add --htpasswd FILE/],
-    [['--htpasswd', sha1], /users:1: unsupported SHA-1 hash, bcrypt required\nhint: write it anew with htpasswd -B/],
+    [['--htpasswd', sha1], /users:1: unsupported SHA-1 hash, bcrypt required\nhint: write it again with htpasswd -B/],
     [['--behind-proxy'], /refusing to listen behind a reverse proxy without authentication/],
   ];
   for (const [args, message] of cases) {

@@ -64,9 +64,12 @@ test('a certificate that was renewed is shown without a restart; a damaged one i
   const second = new X509Certificate(clientIdentity.cert).fingerprint256;
   expect(await shownAt(port)).toBe(first);
   await writeFile(files.certFile, 'damaged');
-  await vi.waitFor(() => expect(notices.at(-1)).toMatch(/not a certificate and its key; the certificate of before/), {
-    timeout: 10_000,
-  });
+  await vi.waitFor(
+    () => expect(notices.at(-1)).toMatch(/not a valid certificate with its key; the previous certificate/),
+    {
+      timeout: 10_000,
+    },
+  );
   expect(await shownAt(port)).toBe(first);
   await writeIdentity(here, clientIdentity);
   await vi.waitFor(async () => expect(await shownAt(port)).toBe(second), { timeout: 10_000 });

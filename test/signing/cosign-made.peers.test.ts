@@ -24,6 +24,7 @@ import {
 } from '#signing';
 import { readJson } from '../core/read-json.ts';
 import { describePeers, runPeer } from '../peers/peers.ts';
+import { contextOf } from './fixture.ts';
 import {
   type Cosign,
   cosigns,
@@ -31,14 +32,13 @@ import {
   keyFlags,
   makeForms,
   type Owner,
-  openPeerScene,
-  type PeerScene,
+  openPeerFixture,
+  type PeerFixture,
   type Unsigned,
-} from './peer-scene.ts';
-import { contextOf } from './scene.ts';
+} from './peer-fixture.ts';
 
-let scene: PeerScene;
-const file = (name: string) => join(scene.dir, name);
+let fixture: PeerFixture;
+const file = (name: string) => join(fixture.dir, name);
 
 /** Has a cosign sign and attest a manifest, without the network. */
 async function countersign(cosign: Cosign, { files }: Owner, { reference }: Unsigned): Promise<void> {
@@ -49,8 +49,8 @@ async function countersign(cosign: Cosign, { files }: Owner, { reference }: Unsi
   const content = { buildDefinition: { buildType: 'x', externalParameters: {} }, runDetails: { builder } };
   await writeFile(file('predicate.json'), JSON.stringify(content));
   const predicate = ['--type', 'slsaprovenance1', '--predicate', 'predicate.json'];
-  const signed = await scene.cosign(cosign, ['sign', ...common, reference]);
-  const attested = await scene.cosign(cosign, ['attest', ...predicate, ...common, reference]);
+  const signed = await fixture.cosign(cosign, ['sign', ...common, reference]);
+  const attested = await fixture.cosign(cosign, ['attest', ...predicate, ...common, reference]);
   expect([signed.code, attested.code], signed.stderr + attested.stderr).toEqual([0, 0]);
 }
 
@@ -88,22 +88,25 @@ async function referrers({ repository, descriptor }: Unsigned): Promise<Uint8Arr
 
 describePeers([...cosigns, 'docker-registry'], 'keys and objects, to and fro with three cosigns', () => {
   beforeAll(async () => {
-    scene = await openPeerScene();
+    fixture = await openPeerFixture();
   });
-  afterAll(() => scene.close());
+  afterAll(() => fixture.close());
 
   describe.each(cosigns)('%s', (cosign) => {
     it('reads a key that we wrote, under its password alone', async () => {
-      const [key, env] = [scene.us.files.privateKey, { COSIGN_PASSWORD: 'wrong' }];
-      expect((await scene.cosign(cosign, ['public-key', '--key', key])).stdout).toBe(
-        encodePublicKey(scene.us.publicKey),
+      const [key, env] = [fixture.us.files.privateKey, { COSIGN_PASSWORD: 'wrong' }];
+      expect((await fixture.cosign(cosign, ['public-key', '--key', key])).stdout).toBe(
+        encodePublicKey(fixture.us.publicKey),
       );
       expect((await runPeer(cosign, ['public-key', '--key', key], { env })).code).not.toBe(0);
     });
 
     it('writes a key that we read, under its password alone', async () => {
       const env = { COSIGN_PASSWORD: 'pä ss' };
-      const made = await runPeer(cosign, ['generate-key-pair', '--output-key-prefix', cosign], { env, cwd: scene.dir });
+      const made = await runPeer(cosign, ['generate-key-pair', '--output-key-prefix', cosign], {
+        env,
+        cwd: fixture.dir,
+      });
       expect(made.code).toBe(0);
       const pem = await readFile(file(`${cosign}.key`), 'utf8');
       const publicPem = await readFile(file(`${cosign}.pub`), 'utf8');
@@ -114,20 +117,20 @@ describePeers([...cosigns, 'docker-registry'], 'keys and objects, to and fro wit
     });
 
     it('verifies a blob that we signed, and we one that it signed', async () => {
-      const { us } = scene;
+      const { us } = fixture;
       await writeFile(file('blob'), 'content');
       await writeFile(file('sig'), Buffer.from(await us.signer.sign(Buffer.from('content'))).toString('base64'));
       const verify = ['verify-blob', '--key', us.files.publicKey, '--insecure-ignore-tlog', '--signature', 'sig'];
-      expect(await scene.cosign(cosign, [...verify, 'blob'])).toMatchObject({ code: 0 });
+      expect(await fixture.cosign(cosign, [...verify, 'blob'])).toMatchObject({ code: 0 });
       await writeFile(file('blob2'), 'contents');
-      expect((await scene.cosign(cosign, [...verify, 'blob2'])).code).not.toBe(0);
+      expect((await fixture.cosign(cosign, [...verify, 'blob2'])).code).not.toBe(0);
 
       const sign = ['sign-blob', '--yes', '--key', us.files.privateKey];
       await writeFile(file('sc.json'), '{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}');
       const made =
         cosign === 'cosign3'
-          ? await scene.cosign(cosign, [...sign, '--signing-config', 'sc.json', '--bundle', 'made', 'blob'])
-          : await scene.cosign(cosign, [...sign, '--tlog-upload=false', '--output-signature', 'made', 'blob']);
+          ? await fixture.cosign(cosign, [...sign, '--signing-config', 'sc.json', '--bundle', 'made', 'blob'])
+          : await fixture.cosign(cosign, [...sign, '--tlog-upload=false', '--output-signature', 'made', 'blob']);
       expect(made.code, made.stderr).toBe(0);
       const text = await readFile(file('made'), 'utf8');
       const base64: string = cosign === 'cosign3' ? readJson(text).messageSignature.signature : text;
@@ -136,41 +139,41 @@ describePeers([...cosigns, 'docker-registry'], 'keys and objects, to and fro wit
     });
 
     it('verifies a sigstore bundle in a file', async () => {
-      const { us } = scene;
+      const { us } = fixture;
       const statement = makeStatement([subjectOf(digestOf('content'), 'blob')], predicateTypes.slsaProvenance, {});
       await writeFile(file('blob'), 'content');
       await writeFile(file('b.sigstore.json'), encodeSigstoreBundle(await signStatement(statement, us.signer)));
       const older = cosign === 'cosign3' ? [] : ['--new-bundle-format', '--trusted-root', us.files.trustedRoot];
       const flags = ['--key', us.files.publicKey, '--insecure-ignore-tlog', '--type', 'slsaprovenance1', ...older];
       const verify = (name: string) =>
-        scene.cosign(cosign, ['verify-blob-attestation', ...flags, '--bundle', 'b.sigstore.json', name]);
+        fixture.cosign(cosign, ['verify-blob-attestation', ...flags, '--bundle', 'b.sigstore.json', name]);
       expect(await verify('blob')).toMatchObject({ code: 0 });
       await writeFile(file('blob'), 'changed');
       expect((await verify('blob')).code).not.toBe(0);
     });
 
     it('signs with our key what we take for ours, and with another what we take for a stranger’s', async () => {
-      const target = await scene.publish(`made/by-us/${cosign}`);
-      await countersign(cosign, scene.us, target);
-      const own = await judge(target, scene.us);
+      const target = await fixture.publish(`made/by-us/${cosign}`);
+      await countersign(cosign, fixture.us, target);
+      const own = await judge(target, fixture.us);
       expect(own).toMatchObject({ ours: 2, all: 2 });
       expect(own.types).toContain(predicateTypes.slsaProvenance);
       for (const verified of own.statements) {
         expect(verified && parseProvenance(verified.statement, 'p')).toBeUndefined();
       }
-      expect(await judge(target, scene.stranger)).toMatchObject({ ours: 0, all: 2 });
+      expect(await judge(target, fixture.stranger)).toMatchObject({ ours: 0, all: 2 });
     });
 
     it('adds to what we published, and we to what it published', async () => {
       for (const first of ['us', 'cosign'] as const) {
-        const target = await scene.publish(`made/${first}-first/${cosign}`);
-        if (first === 'cosign') await countersign(cosign, scene.stranger, target);
-        const forms = await makeForms(target, scene.us, {}, await existingTags(target));
+        const target = await fixture.publish(`made/${first}-first/${cosign}`);
+        if (first === 'cosign') await countersign(cosign, fixture.stranger, target);
+        const forms = await makeForms(target, fixture.us, {}, await existingTags(target));
         for (const object of Object.values(forms)) await target.repository.push(object);
-        if (first === 'us') await countersign(cosign, scene.stranger, target);
-        expect(await judge(target, scene.us)).toMatchObject({ ours: 4, all: 6 });
-        expect(await judge(target, scene.stranger)).toMatchObject({ ours: 2, all: 6 });
-        const verified = await scene.cosign(cosign, ['verify', ...keyFlags(scene.us), target.reference]);
+        if (first === 'us') await countersign(cosign, fixture.stranger, target);
+        expect(await judge(target, fixture.us)).toMatchObject({ ours: 4, all: 6 });
+        expect(await judge(target, fixture.stranger)).toMatchObject({ ours: 2, all: 6 });
+        const verified = await fixture.cosign(cosign, ['verify', ...keyFlags(fixture.us), target.reference]);
         expect(verified).toMatchObject({ code: 0 });
       }
     });
@@ -179,9 +182,9 @@ describePeers([...cosigns, 'docker-registry'], 'keys and objects, to and fro wit
   it.each(['cosign25', 'cosign26'] as const)(
     'has payload and config byte for byte as %s writes them',
     async (cosign) => {
-      const target = await scene.publish(`bytes/${cosign}`);
-      const { signatureTag } = await makeForms(target, scene.us);
-      await countersign(cosign, scene.us, target);
+      const target = await fixture.publish(`bytes/${cosign}`);
+      const { signatureTag } = await makeForms(target, fixture.us);
+      await countersign(cosign, fixture.us, target);
       const { signatures } = await existingTags(target);
       const { config, layers } = parseTagManifest(signatures ?? new Uint8Array(0), '.sig');
       const digests = signatureTag.blobs.map(({ descriptor }) => descriptor.digest);

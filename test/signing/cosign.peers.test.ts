@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SignedObject } from '#signing';
 import { readJson } from '../core/read-json.ts';
 import { describePeers } from '../peers/peers.ts';
+import { contextOf, verifyAttestation, verifyBundle, verifyTag } from './fixture.ts';
 import {
   type Cosign,
   cosigns,
@@ -10,16 +11,15 @@ import {
   keyFlags,
   makeForms,
   type Owner,
-  openPeerScene,
-  type PeerScene,
+  openPeerFixture,
+  type PeerFixture,
   type Tampering,
   type Unsigned,
-} from './peer-scene.ts';
-import { contextOf, verifyAttestation, verifyBundle, verifyTag } from './scene.ts';
+} from './peer-fixture.ts';
 
 type Form = 'legacy' | 'bundle';
 
-let scene: PeerScene;
+let fixture: PeerFixture;
 let count = 0;
 
 function pick(forms: Forms, wanted: readonly Form[]): SignedObject[] {
@@ -30,17 +30,17 @@ function pick(forms: Forms, wanted: readonly Form[]): SignedObject[] {
 
 /** Publishes a manifest signed in these forms, tampered with as told. */
 async function publishSigned(wanted: readonly Form[], owner: Owner, tampering: Tampering = {}) {
-  const target = await scene.publish(`signed/${++count}`);
+  const target = await fixture.publish(`signed/${++count}`);
   const forms = await makeForms(target, owner, tampering);
   for (const object of pick(forms, wanted)) await target.repository.push(object);
   return { target, forms };
 }
 
 const verify = (cosign: Cosign, { reference }: Unsigned, owner: Owner) =>
-  scene.cosign(cosign, ['verify', ...keyFlags(owner), reference]);
+  fixture.cosign(cosign, ['verify', ...keyFlags(owner), reference]);
 
 function verifyAttestations(cosign: Cosign, { reference }: Unsigned, owner: Owner, more: readonly string[] = []) {
-  return scene.cosign(cosign, [
+  return fixture.cosign(cosign, [
     'verify-attestation',
     '--type',
     'slsaprovenance1',
@@ -76,22 +76,22 @@ const tamperings: readonly [string, () => Promise<Tampering>][] = [
   ],
   [
     'a signature by another key',
-    async () => ({ signer: (s) => ({ ...s, sign: (m) => scene.stranger.signer.sign(m) }) }),
+    async () => ({ signer: (s) => ({ ...s, sign: (m) => fixture.stranger.signer.sign(m) }) }),
   ],
-  ['a sound signature of another manifest', async () => ({ about: await scene.publish(`about/${++count}`) })],
+  ['a sound signature of another manifest', async () => ({ about: await fixture.publish(`about/${++count}`) })],
 ];
 
 describePeers([...cosigns, 'docker-registry'], 'three cosigns', () => {
   beforeAll(async () => {
-    scene = await openPeerScene();
+    fixture = await openPeerFixture();
   });
-  afterAll(() => scene.close());
+  afterAll(() => fixture.close());
 
   describe.each(cosigns)('%s', (cosign) => {
     it('accepts signature and provenance where both forms are there', async () => {
-      const { target } = await publishSigned(['legacy', 'bundle'], scene.us);
-      expect(await verify(cosign, target, scene.us)).toMatchObject({ code: 0 });
-      const attested = await verifyAttestations(cosign, target, scene.us);
+      const { target } = await publishSigned(['legacy', 'bundle'], fixture.us);
+      expect(await verify(cosign, target, fixture.us)).toMatchObject({ code: 0 });
+      const attested = await verifyAttestations(cosign, target, fixture.us);
       expect(attested).toMatchObject({ code: 0 });
       const [envelope] = attested.stdout.trim().split('\n');
       const statement = readJson(Buffer.from(readJson(envelope ?? '').payload, 'base64').toString());
@@ -99,16 +99,16 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns', () => {
     });
 
     it('refuses them under another key', async () => {
-      const { target } = await publishSigned(['legacy', 'bundle'], scene.us);
-      expect((await verify(cosign, target, scene.stranger)).code).not.toBe(0);
-      expect((await verifyAttestations(cosign, target, scene.stranger)).code).not.toBe(0);
+      const { target } = await publishSigned(['legacy', 'bundle'], fixture.us);
+      expect((await verify(cosign, target, fixture.stranger)).code).not.toBe(0);
+      expect((await verifyAttestations(cosign, target, fixture.stranger)).code).not.toBe(0);
     });
 
     it('accepts ours beside those of a stranger, and the stranger under its own key', async () => {
-      const { target } = await publishSigned(['legacy', 'bundle'], scene.stranger);
-      const merged = await makeForms(target, scene.us, {}, await existingTags(target));
+      const { target } = await publishSigned(['legacy', 'bundle'], fixture.stranger);
+      const merged = await makeForms(target, fixture.us, {}, await existingTags(target));
       for (const object of pick(merged, ['legacy', 'bundle'])) await target.repository.push(object);
-      for (const owner of [scene.us, scene.stranger]) {
+      for (const owner of [fixture.us, fixture.stranger]) {
         expect(await verify(cosign, target, owner)).toMatchObject({ code: 0 });
         expect(await verifyAttestations(cosign, target, owner)).toMatchObject({ code: 0 });
       }
@@ -119,12 +119,12 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns', () => {
     const blind: Record<Form, readonly Cosign[]> = { legacy: ['cosign26', 'cosign3'], bundle: ['cosign25'] };
     const [, damage] = tamperings[0] ?? [];
     for (const form of ['legacy', 'bundle'] as const) {
-      const { target, forms } = await publishSigned(form === 'legacy' ? ['bundle'] : ['legacy'], scene.us);
-      const spoilt = await makeForms(target, scene.us, await damage?.());
+      const { target, forms } = await publishSigned(form === 'legacy' ? ['bundle'] : ['legacy'], fixture.us);
+      const spoilt = await makeForms(target, fixture.us, await damage?.());
       for (const object of pick(spoilt, [form])) await target.repository.push(object);
-      const verdicts = await Promise.all(cosigns.map((cosign) => verify(cosign, target, scene.us)));
+      const verdicts = await Promise.all(cosigns.map((cosign) => verify(cosign, target, fixture.us)));
       expect(cosigns.filter((_, i) => verdicts[i]?.code === 0)).toEqual(blind[form]);
-      const context = contextOf(scene.us.verifier, target.descriptor.digest);
+      const context = contextOf(fixture.us.verifier, target.descriptor.digest);
       expect(verifyBundle(forms.signatureBundle, context)).toBeDefined();
       expect(verifyTag(forms.signatureTag, context)).toBeDefined();
       const judge = () =>
@@ -135,16 +135,16 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns', () => {
 
   describe.each(readers)('$cosign, where only the form $form is there', ({ cosign, form, verifies, flags }) => {
     it('accepts what is sound', async () => {
-      const { target } = await publishSigned([form], scene.us);
-      if (verifies) expect(await verify(cosign, target, scene.us)).toMatchObject({ code: 0 });
-      expect(await verifyAttestations(cosign, target, scene.us, flags)).toMatchObject({ code: 0 });
+      const { target } = await publishSigned([form], fixture.us);
+      if (verifies) expect(await verify(cosign, target, fixture.us)).toMatchObject({ code: 0 });
+      expect(await verifyAttestations(cosign, target, fixture.us, flags)).toMatchObject({ code: 0 });
     });
 
     it.each(tamperings)('refuses %s, as we do', async (_, tampering) => {
-      const { target, forms } = await publishSigned([form], scene.us, await tampering());
-      if (verifies) expect((await verify(cosign, target, scene.us)).code).not.toBe(0);
-      expect((await verifyAttestations(cosign, target, scene.us, flags)).code).not.toBe(0);
-      const context = contextOf(scene.us.verifier, target.descriptor.digest);
+      const { target, forms } = await publishSigned([form], fixture.us, await tampering());
+      if (verifies) expect((await verify(cosign, target, fixture.us)).code).not.toBe(0);
+      expect((await verifyAttestations(cosign, target, fixture.us, flags)).code).not.toBe(0);
+      const context = contextOf(fixture.us.verifier, target.descriptor.digest);
       const refusal = expect.objectContaining({ code: 'ERR_EXPORT_SIGNATURE_INVALID' });
       expect(() => verifyTag(forms.signatureTag, context)).toThrow(refusal);
       expect(() => verifyAttestation(forms.attestationTag, context)).toThrow(refusal);

@@ -9,7 +9,7 @@ import {
   signStatement,
 } from '#signing';
 import { isSignedBy } from '../../src/signing/dsse.ts';
-import { newParty } from './scene.ts';
+import { newSignerFixture } from './fixture.ts';
 import { dsseExample } from './vectors.ts';
 
 /** ECDSA-Sig-Value (RFC 3279 §2.2.3) of r and s side by side. */
@@ -34,11 +34,11 @@ describe('envelopes', () => {
     // PAE keeps type and payload apart: the same bytes cut elsewhere are another message.
     const shifted = { payloadType: `${payloadType} 11`, payload: Buffer.from('hello world'.slice(3)) };
     expect(isSignedBy({ ...example, ...shifted }, verifier)).toBe(false);
-    expect(isSignedBy(example, newParty().verifier)).toBe(false);
+    expect(isSignedBy(example, newSignerFixture().verifier)).toBe(false);
   });
 
   it('writes members in the order in which cosign does, with the fingerprint as keyid', async () => {
-    const { signer, verifier } = newParty();
+    const { signer, verifier } = newSignerFixture();
     const envelope = await signStatement(signatureStatement(digestOf('m')), signer);
     const text = Buffer.from(encodeEnvelope(envelope)).toString();
     const base64 = '[A-Za-z0-9+/]+=*';
@@ -52,7 +52,7 @@ describe('envelopes', () => {
   });
 
   it('decodes what it encoded', async () => {
-    const envelope = await signStatement(signatureStatement(digestOf('m')), newParty().signer);
+    const envelope = await signStatement(signatureStatement(digestOf('m')), newSignerFixture().signer);
     const bytes = encodeEnvelope(envelope);
     expect(encodeEnvelope(decodeEnvelope(bytes, 'e'))).toEqual(bytes);
   });

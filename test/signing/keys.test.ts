@@ -64,9 +64,9 @@ describe('private keys', () => {
   });
 
   it.each([
-    ['nothing', '', 'no PEM text'],
-    ['other text', 'hello', 'no PEM text'],
-    ['a public key', cosignMade.publicKey, 'this is a public key'],
+    ['nothing', '', 'not a PEM file'],
+    ['other text', 'hello', 'not a PEM file'],
+    ['a public key', cosignMade.publicKey, 'expected a private key, got a public key'],
     ['an unencrypted key', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n', 'PEM of PRIVATE KEY'],
     ['a truncated file', cosignMade.privateKey.slice(0, 300), 'damaged PEM'],
     ['a line that is missing', cosignMade.privateKey.replace(/\n.{64}\n/, '\n'), 'the body of the PEM'],
@@ -77,11 +77,19 @@ describe('private keys', () => {
   });
 
   it.each([
-    ['scrypt that costs nothing', { kdf: { name: 'scrypt', params: { N: 2, r: 8, p: 1 }, salt: '' } }, 'sealed in'],
-    ['scrypt beyond memory', { kdf: { name: 'scrypt', params: { N: 2 ** 30, r: 8, p: 1 }, salt: '' } }, 'sealed in'],
-    ['another r', { kdf: { name: 'scrypt', params: { N: 65536, r: 9, p: 1 }, salt: '' } }, 'sealed in'],
-    ['another kdf', { kdf: { name: 'pbkdf2', params: { N: 65536, r: 8, p: 1 }, salt: '' } }, 'sealed in'],
-    ['another cipher', { cipher: { name: 'aes', nonce: '' } }, 'sealed in'],
+    [
+      'scrypt that costs nothing',
+      { kdf: { name: 'scrypt', params: { N: 2, r: 8, p: 1 }, salt: '' } },
+      'unsupported encryption',
+    ],
+    [
+      'scrypt beyond memory',
+      { kdf: { name: 'scrypt', params: { N: 2 ** 30, r: 8, p: 1 }, salt: '' } },
+      'unsupported encryption',
+    ],
+    ['another r', { kdf: { name: 'scrypt', params: { N: 65536, r: 9, p: 1 }, salt: '' } }, 'unsupported encryption'],
+    ['another kdf', { kdf: { name: 'pbkdf2', params: { N: 65536, r: 8, p: 1 }, salt: '' } }, 'unsupported encryption'],
+    ['another cipher', { cipher: { name: 'aes', nonce: '' } }, 'unsupported encryption'],
     ['no kdf', { kdf: undefined }, 'kdf: expected an object'],
     ['a short salt', { kdf: { name: 'scrypt', params: { N: 65536, r: 8, p: 1 }, salt: 'AAAA' } }, 'salt: expected'],
     ['a short nonce', { cipher: { name: 'nacl/secretbox', nonce: 'AAAA' } }, 'nonce: expected base64 of 24 bytes'],
@@ -123,8 +131,8 @@ describe('public keys', () => {
   });
 
   it.each([
-    ['nothing', '', 'no PEM text'],
-    ['a private key', cosignMade.privateKey, 'this is a private key'],
+    ['nothing', '', 'not a PEM file'],
+    ['a private key', cosignMade.privateKey, 'expected a public key, got a private key'],
     ['a certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', 'PEM of CERTIFICATE'],
     ['damage', cosignMade.publicKey.replace('MFkw', 'MFkx'), 'the PUBLIC KEY in it cannot be decoded'],
   ])('refuses %s', (_, pem, what) => {

@@ -11,9 +11,9 @@ import {
 } from '#signing';
 import { itemSpans, memberSpans } from '../../src/signing/json-text.ts';
 import { readJson } from '../core/read-json.ts';
-import { blobIn, contextOf, damaged, dockerReference, newParty, signSubject, subject } from './scene.ts';
+import { blobIn, contextOf, damaged, dockerReference, newSignerFixture, signSubject, subject } from './fixture.ts';
 
-const us = newParty();
+const us = newSignerFixture();
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 const manifestInvalid = expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID' });
 
@@ -147,7 +147,7 @@ describe('merging with what is there', () => {
   });
 
   it('keeps what another key of ours signed', async () => {
-    const another = newParty();
+    const another = newSignerFixture();
     const { manifest } = await packSignatureTag(subject.digest, dockerReference, another.signer);
     const object = await packSignatureTag(subject.digest, dockerReference, us.signer, { existing: manifest.bytes });
     const { layers } = parseTagManifest(object.manifest.bytes, 't');

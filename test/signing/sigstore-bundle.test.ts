@@ -2,9 +2,18 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { digestOf, mediaTypes } from '#core';
 import { encodeSigstoreBundle, packSigstoreBundle, parseSigstoreBundleManifest } from '#signing';
 import { readJson } from '../core/read-json.ts';
-import { blobIn, contextOf, created, damaged, newParty, signSubject, subject, verifyBundle } from './scene.ts';
+import {
+  blobIn,
+  contextOf,
+  created,
+  damaged,
+  newSignerFixture,
+  signSubject,
+  subject,
+  verifyBundle,
+} from './fixture.ts';
 
-const us = newParty();
+const us = newSignerFixture();
 const predicateType = 'https://sigstore.dev/cosign/sign/v1';
 let signed: Awaited<ReturnType<typeof signSubject>>;
 

@@ -6,17 +6,17 @@ import {
   damaged,
   dockerReference,
   flipped,
-  newParty,
+  newSignerFixture,
   remade,
   signSubject,
   subject,
   verifyAttestation,
   verifyBundle,
   verifyTag,
-} from './scene.ts';
+} from './fixture.ts';
 
-const us = newParty();
-const stranger = newParty();
+const us = newSignerFixture();
+const stranger = newSignerFixture();
 const ours = contextOf(us.verifier);
 const theirs = contextOf(stranger.verifier);
 const other = digestOf('another manifest');
@@ -187,7 +187,7 @@ describe('ours but broken: envelopes, in both forms', () => {
   it('refuses what is signed well and is no statement about this manifest', async () => {
     const elsewhere = await signStatement(makeStatement([subjectOf(other)], 'p', {}), us.signer);
     inBoth(elsewhere, `no subject of its statement is ${subject.digest}`);
-    inBoth(await envelopeOver('{}'), 'no in-toto statement');
+    inBoth(await envelopeOver('{}'), 'not an in-toto statement');
     inBoth(await envelopeOver('no JSON'), 'not strict JSON');
     inBoth(await envelopeOver('{}', 'application/json'), 'payload of type application/json');
   });
@@ -237,7 +237,7 @@ describe('ours but broken: the sigstore bundle around the envelope', () => {
     ['an unknown member of the key', '"hint":', '"extra":1,"hint":', 'unknown member "extra"'],
     ['no public key', /"publicKey":\{[^}]*\},/, '', 'publicKey is missing'],
     ['another hint than the keyid', /"hint":"[^"]*"/, '"hint":"x"', 'hint and keyid are not the same'],
-    ['another media type', 'bundle.v0.3+json', 'bundle.v0.2+json', 'no sigstore bundle v0.3'],
+    ['another media type', 'bundle.v0.3+json', 'bundle.v0.2+json', 'not a sigstore bundle v0.3'],
     ['no envelope', '"dsseEnvelope":', '"messageSignature":', 'it names this key'],
   ])('refuses %s', (_, from, to, what) => {
     const blob = (bytes: Uint8Array) => damaged(bytes, from, to);

@@ -41,7 +41,7 @@ export async function* encodeTar(
   options: TarOptions,
 ): AsyncGenerator<Uint8Array> {
   if (!Number.isInteger(options.mtime) || options.mtime < 0 || options.mtime > MAX_MTIME) {
-    throw new RangeError(`no tar time in seconds: ${options.mtime}`);
+    throw new RangeError(`not a valid tar time in seconds: ${options.mtime}`);
   }
   // Loaded here: a command that writes no archive need not wait for it.
   const { pack } = await import('tar-stream');
@@ -73,7 +73,7 @@ async function feed(
     if (!anyOrder && compareText(entry.path, last) <= 0) {
       throw new RangeError(`tar entry ${entry.path} after ${last}: not in byte order`);
     }
-    if (!names.add(entry.path)) throw new RangeError(`tar entry ${entry.path} is there twice`);
+    if (!names.add(entry.path)) throw new RangeError(`duplicate tar entry ${entry.path}`);
     last = entry.path;
     await feedEntry(tar, entry, mtime, signal);
   }
@@ -105,10 +105,10 @@ async function feedEntry(tar: Pack, entry: TarEntry, mtime: number, signal: Abor
 
 function checkEntry({ path, size, mode = 0o644 }: TarEntry): void {
   if (!/^[\x20-\x7e]+$/.test(path) || /(?:^|\/)\.{0,2}(?:\/|$)|\\/.test(path) || !fitsUstar(path)) {
-    throw new RangeError(`no path that a ustar header can hold: ${JSON.stringify(path)}`);
+    throw new RangeError(`path does not fit into a ustar header: ${JSON.stringify(path)}`);
   }
-  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw new RangeError(`no permission bits: ${mode}`);
-  if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`no size in bytes: ${size}`);
+  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw new RangeError(`not valid permission bits: ${mode}`);
+  if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`not a valid size in bytes: ${size}`);
   if (size > MAX_SIZE) {
     throw new CodedError(
       'ERR_EXPORT_TOO_LARGE',

@@ -34,7 +34,7 @@ export async function* readExactTar(
       if (Buffer.compare(block, encodeHeader(path, size, mtime)) !== 0) {
         throw invalid(name, `not the plain ustar header of a file of mode 0644 and time ${mtime}`, path);
       }
-      const content = new Content(reader, size, () => invalid(name, 'the archive is cut short here', path));
+      const content = new Content(reader, size, () => invalid(name, 'the archive is truncated here', path));
       yield { path, size, chunks: () => content.read() };
       await content.skip();
       const padding = await reader.take((BLOCK - (size % BLOCK)) % BLOCK);
@@ -53,7 +53,7 @@ export async function* readExactTar(
 async function readBlock(reader: ByteReader, name: string): Promise<Uint8Array> {
   // A copy: the reader's own bytes are good until it is asked again.
   const block = Uint8Array.from(await reader.take(BLOCK));
-  if (block.length < BLOCK) throw invalid(name, 'the archive is cut short');
+  if (block.length < BLOCK) throw invalid(name, 'the archive is truncated');
   return block;
 }
 

@@ -40,7 +40,7 @@ export function decodeHeader(block: Uint8Array, archive: string): TarHeader {
   const short = decodeName(block, 0, 100);
   if (!isHeader(block)) throw invalid(archive, 'a header with a wrong checksum', short);
   const size = parseSize(block);
-  if (size === undefined) throw invalid(archive, 'its size is no number', short);
+  if (size === undefined) throw invalid(archive, 'its size is not a number', short);
   // GNU's variant (`ustar  `) keeps times where POSIX has the prefix.
   const prefix = Buffer.from(block.buffer, block.byteOffset, BLOCK).toString('latin1', 257, 263) === 'ustar\0';
   const folder = prefix ? decodeName(block, 345, 155) : '';

@@ -171,11 +171,11 @@ class TarPass {
     const kind = LINKS_AND_DEVICES[type];
     if (kind !== undefined) throw unsafe(this.#path, kind, name);
     if (type !== '0' && type !== '7' && type !== '5') {
-      throw invalid(this.#path, `an entry of kind ${JSON.stringify(type)}, which is not read`, name);
+      throw invalid(this.#path, `unsupported entry type ${JSON.stringify(type)}`, name);
     }
     const path = checkPath(name, this.#path);
     if (path === '' && type !== '5') throw invalid(this.#path, 'no name', name);
-    if (!this.#names.add(path)) throw unsafe(this.#path, 'the archive has this name twice', path);
+    if (!this.#names.add(path)) throw unsafe(this.#path, 'duplicate name in the archive', path);
     return path;
   }
 
@@ -235,12 +235,12 @@ class TarPass {
     const second = await this.#bytes.take(BLOCK);
     if (second.length < BLOCK) throw this.#cut();
     if (!isZero(second) || !(await this.#bytes.restIsZero())) {
-      throw invalid(this.#path, 'bytes after its end, perhaps a second archive joined to it');
+      throw invalid(this.#path, 'trailing bytes, perhaps a second archive was appended');
     }
     return undefined;
   }
 
   #cut(): Error {
-    return invalid(this.#path, 'the archive is cut short here', this.#current || undefined);
+    return invalid(this.#path, 'the archive is truncated here', this.#current || undefined);
   }
 }

@@ -32,7 +32,7 @@ export async function findDirectory(window: FileWindow, archive: string, fileSiz
   const locator = endOffset >= LOCATOR_BYTES ? await window.load(endOffset - LOCATOR_BYTES, LOCATOR_BYTES) : undefined;
   if (locator?.readUInt32LE(0) !== LOCATOR_SIGNATURE) return checkPlace(end, endOffset, archive);
   const end64Offset = toNumber(locator.readBigUInt64LE(8), archive);
-  if (end64Offset + END64_BYTES > endOffset) throw invalid(archive, 'its zip64 record lies outside of it');
+  if (end64Offset + END64_BYTES > endOffset) throw invalid(archive, 'its zip64 record lies outside the archive');
   return readEnd64(await window.load(end64Offset, END64_BYTES), end64Offset, endOffset, end, archive);
 }
 
@@ -44,7 +44,8 @@ function findEnd(tail: Buffer, archive: string): number {
     if (found >= 0) throw invalid(archive, 'two records that could each be its end');
     found = at;
   }
-  if (found < 0) throw invalid(archive, 'no end of a zip archive: it is cut short, or bytes were added to it');
+  if (found < 0)
+    throw invalid(archive, 'end of central directory not found: the archive is truncated, or bytes were appended');
   return found;
 }
 
@@ -83,7 +84,7 @@ function readEnd64(record: Buffer, at: number, endOffset: number, end: End, arch
 
 function checkPlace(place: DirectoryPlace, endOffset: number, archive: string): DirectoryPlace {
   const { offset, size, count } = place;
-  if (offset + size !== endOffset) throw invalid(archive, 'its directory is not where its end record says');
+  if (offset + size !== endOffset) throw invalid(archive, 'its central directory is not where its end record says');
   return { offset, size, count };
 }
 

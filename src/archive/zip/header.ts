@@ -33,7 +33,7 @@ const SATURATED = 0xffffffff;
 
 /** Bytes of a central header with its name, extra fields and comment, told from its fixed part. */
 export function centralSize(fixed: Buffer, archive: string): number {
-  if (fixed.readUInt32LE(0) !== CENTRAL_SIGNATURE) throw invalid(archive, 'its directory is damaged');
+  if (fixed.readUInt32LE(0) !== CENTRAL_SIGNATURE) throw invalid(archive, 'its central directory is damaged');
   return CENTRAL_BYTES + fixed.readUInt16LE(28) + fixed.readUInt16LE(30) + fixed.readUInt16LE(32);
 }
 
@@ -52,7 +52,7 @@ export function decodeCentral(bytes: Buffer, archive: string): ZipHeader {
   checkKind(bytes.readUInt32LE(38) >>> 16, name, archive);
   if ((flags & REFUSED_FLAGS) !== 0) throw invalid(archive, 'it is encrypted or patched', name);
   if (method !== methods.stored && method !== methods.deflate) {
-    throw invalid(archive, `compression method ${method}; only stored and deflate are read`, name);
+    throw invalid(archive, `unsupported compression method ${method}; use stored or deflate`, name);
   }
   const sizes = decodeSizes(bytes, CENTRAL_BYTES + nameLength, name, archive);
   const isFolder = name.endsWith('/');

@@ -87,14 +87,14 @@ export class ZipReader implements ArchiveReader {
     for await (const headers of this.#headers()) {
       for (const header of headers) {
         budget.countEntry();
-        if (!names.add(header.path)) throw unsafe(this.#path, 'the archive has this name twice', header.path);
+        if (!names.add(header.path)) throw unsafe(this.#path, 'duplicate name in the archive', header.path);
         budget.checkEntryRatio(header.path, header.packed, header.size);
         unpacked += header.size;
         extents.add(header.offset, header.offset + LOCAL_BYTES + header.rawName.length + header.packed);
       }
     }
     budget.checkTotal(fileSize, unpacked);
-    if (extents.overlap(this.#place.offset)) throw invalid(this.#path, 'entries that share bytes of the file');
+    if (extents.overlap(this.#place.offset)) throw invalid(this.#path, 'overlapping entries');
   }
 
   /** Headers in the directory's order, some at a time, as the window has them. */
@@ -115,11 +115,11 @@ export class ZipReader implements ArchiveReader {
       }
       yield headers;
     }
-    if (at !== end) throw invalid(this.#path, `its directory has more than the ${count} entries that it promises`);
+    if (at !== end) throw invalid(this.#path, `its central directory has more than the announced ${count} entries`);
   }
 
   #endsAfter(seen: number): CodedError {
-    return invalid(this.#path, `its directory ends after ${seen} of ${this.#place.count} entries`);
+    return invalid(this.#path, `its central directory ends after ${seen} of ${this.#place.count} entries`);
   }
 
   async #read(headers: readonly ZipHeader[], index: number): Promise<Uint8Array> {
@@ -188,7 +188,7 @@ export class ZipReader implements ArchiveReader {
   #contentOf(bytes: Buffer, header: ZipHeader): Buffer {
     const skip = bytes.byteLength - header.packed;
     if (header.offset + bytes.byteLength > this.#place.offset) {
-      throw invalid(this.#path, 'it runs into the directory', header.path);
+      throw invalid(this.#path, 'it overlaps the central directory', header.path);
     }
     checkLocal(bytes.subarray(0, skip), header, this.#path);
     return bytes.subarray(skip);
@@ -209,7 +209,7 @@ export class ZipReader implements ArchiveReader {
       const options = { chunkSize: Math.max(size + 1, 64), maxOutputLength: Math.max(size, 1), info: true };
       return inflateRawSync(packed, options) as unknown as Inflated;
     } catch (cause) {
-      throw invalid(this.#path, 'its content cannot be inflated, or is not as long as promised', path, cause);
+      throw invalid(this.#path, 'its content cannot be inflated, or has another length than announced', path, cause);
     }
   }
 }

@@ -53,7 +53,7 @@ export class ClassCheck {
       throw this.#mismatch(path, `${this.#count - start} records, and export.json lists ${records}`);
     }
     if (records === 0 || shardPath(this.#class, firstKey) !== path) {
-      throw this.#mismatch(path, `its name does not belong to its first record, ${JSON.stringify(firstKey)}`);
+      throw this.#mismatch(path, `its name does not match its first record, ${JSON.stringify(firstKey)}`);
     }
     this.#starts.push(start);
     this.#shards.push({ path, firstKey, lastKey: this.#lastKey, records, digest, sizeBytes });

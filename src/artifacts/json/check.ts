@@ -39,7 +39,7 @@ class JsonRawCheck implements ContentCheck {
   }
 
   async file(title: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    await readWhole(title, chunks, (lent) => this.#read(title, lent));
+    await readWhole(title, chunks, (content) => this.#read(title, content));
   }
 
   async #read(title: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -49,14 +49,14 @@ class JsonRawCheck implements ContentCheck {
     const place = parsePath(title);
     if (place?.kind === 'shard') {
       const check = this.#classes.get(place.class);
-      if (check === undefined) throw mismatch(title, `export.json counts no ${place.class}`);
+      if (check === undefined) throw mismatch(title, `export.json has no count of ${place.class}`);
       await check.readShard(listed, chunks);
     } else if (place?.kind === 'index' || title === redactionPath) {
       const parts: Uint8Array[] = [];
       for await (const chunk of chunks) parts.push(chunk);
       this.#documents.set(title, Buffer.concat(parts));
     } else {
-      throw mismatch(title, 'no file that a json:raw bundle has');
+      throw mismatch(title, 'not a file of a json:raw bundle');
     }
   }
 

@@ -26,5 +26,5 @@ export async function* splitLines(
       if (have > maxBytes) throw fail(`a line of more than ${maxBytes} bytes`);
     }
   }
-  if (have > 0) throw fail('the last line has no end');
+  if (have > 0) throw fail('the last line has no line feed');
 }

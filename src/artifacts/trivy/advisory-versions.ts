@@ -43,7 +43,7 @@ export function mergeAdvisoryVersions(grammar: VersionGrammar, rows: readonly Ad
 
 function readFix(text: string, grammar: VersionGrammar): Spelled<unknown> {
   const read = grammar.bound(text) ?? grammar.installed(text);
-  if (read === undefined) throw new TypeError(`not a fixed version of ours: ${text}`);
+  if (read === undefined) throw new TypeError(`not an encoded fixed version: ${text}`);
   return { text, version: read.version };
 }
 

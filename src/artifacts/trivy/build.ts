@@ -7,10 +7,10 @@ import type { PackageFilter, RecordSet } from '#evidence';
 import type { Build, BuildOptions, BuildReport, LayerDraft } from '../layer.ts';
 import { LossCollector } from '../losses.ts';
 import { RowSorter } from '../row-sorter.ts';
+import { AdvisoryMapper } from './advisory-mapper.ts';
 import { uniteAdvisories } from './advisory-union.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
 import { databaseEntries } from './database.ts';
-import { Intake } from './intake.ts';
 import { encodeMetadata, layerFiles, layerPath, layerTime } from './layer-files.ts';
 import { trivyDbLosses } from './losses.ts';
 
@@ -63,14 +63,14 @@ async function* draftsOf(
     const rows = new RowSorter(folder);
     const advisories = new RowSorter(await subfolder(folder, 'advisories'));
     const losses = new LossCollector(await subfolder(folder, 'losses'), trivyDbLosses);
-    const intake = new Intake(sources, losses, options);
-    const records = await intake.read(set, rows, advisories);
+    const mapper = new AdvisoryMapper(sources, losses, options);
+    const records = await mapper.read(set, rows, advisories);
     await uniteAdvisories(advisories, rows, losses);
     const path = join(folder, layerFiles.database);
     const { sizeBytes } = await writeBbolt(path, databaseEntries(rows.read(), losses));
     const chunks = encodeGzip(tarOf(path, sizeBytes, options));
     yield { path: layerPath, mediaType: mediaTypes.trivyDbLayer, records, chunks };
-    finish({ withheld: intake.withheld, losses: await losses.finish() });
+    finish({ withheld: mapper.withheld, losses: await losses.finish() });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -132,12 +132,12 @@ function checkTimes(set: RecordSet, { asOf, validForSeconds }: TrivyDbOptions): 
     const range = 'between 1970-01-01T00:00:01Z and 2038-01-19T03:14:07Z';
     const isOfRecord = asOf === set.newest;
     const subject = isOfRecord ? `${set.newestRecord}: last changed ${asOf}` : `--as-of ${asOf}`;
-    throw new CodedError('ERR_EXPORT_USAGE', `${subject}: a Trivy database cannot have this time`, {
+    throw new CodedError('ERR_EXPORT_USAGE', `${subject}: not a valid time for a Trivy database`, {
       hint: isOfRecord ? `correct the record, or specify a time ${range} with --as-of` : `specify a time ${range}`,
       details: { asOf, ...(isOfRecord ? { record: set.newestRecord } : {}) },
     });
   }
   if (!Number.isSafeInteger(validForSeconds) || validForSeconds <= 0) {
-    throw new RangeError(`validForSeconds is a whole number above 0, not ${validForSeconds}`);
+    throw new RangeError(`validForSeconds must be a whole number above 0, not ${validForSeconds}`);
   }
 }

@@ -27,9 +27,9 @@ export function checkTrivyDb(expected: TrivyDbExpectation): ContentCheck {
   let seen = false;
   return {
     async file(title, chunks) {
-      if (title !== layerPath || seen) throw mismatch(title, 'not the one layer that Trivy takes');
+      if (title !== layerPath || seen) throw mismatch(title, 'not the single layer that Trivy reads');
       seen = true;
-      await readWhole(title, chunks, (lent) => checkLayer(title, lent, expected));
+      await readWhole(title, chunks, (content) => checkLayer(title, content, expected));
     },
     async end() {
       if (!seen) throw mismatch(layerPath, 'it is not there');
@@ -47,11 +47,11 @@ async function checkLayer(
   for await (const file of readExactTar(decodeFramedGzip(chunks, title), title, mtime)) {
     const wanted = FILES[count++];
     if (file.path !== wanted)
-      throw mismatch(title, `it holds ${quoted(file.path)} where ${wanted ?? 'its end'} belongs`);
+      throw mismatch(title, `it contains ${quoted(file.path)}, expected ${wanted ?? 'its end'}`);
     if (wanted === layerFiles.metadata) await checkMetadata(file, expected);
     else await checkDatabase(file, expected);
   }
-  if (count < FILES.length) throw mismatch(title, `it does not hold ${FILES[count]}`);
+  if (count < FILES.length) throw mismatch(title, `it lacks ${FILES[count]}`);
 }
 
 function quoted(name: string): string {
@@ -62,7 +62,7 @@ async function checkMetadata(file: ExactTarFile, { asOf, validForSeconds }: Triv
   const wanted = encodeMetadata(asOf, validForSeconds);
   const parts = file.size === wanted.byteLength ? await Array.fromAsync(file.chunks()) : [];
   if (!Buffer.concat(parts).equals(wanted))
-    throw mismatch(layerFiles.metadata, 'its dates do not follow from asOf and the time it is valid for');
+    throw mismatch(layerFiles.metadata, 'its dates do not match asOf and validForSeconds');
 }
 
 async function checkDatabase(file: ExactTarFile, { workDir, signal }: TrivyDbExpectation): Promise<void> {

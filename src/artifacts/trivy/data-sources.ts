@@ -74,7 +74,7 @@ export class DataSources {
 
 function checkAgainst(rule: DataSourceRule, others: readonly DataSourceRule[]): void {
   if (others.some((other) => other.prefix === rule.prefix && other.ecosystem === rule.ecosystem)) {
-    throw refused(rule, `there is another data source for the prefix ${JSON.stringify(rule.prefix)}`);
+    throw refused(rule, `another data source already has the prefix ${JSON.stringify(rule.prefix)}`);
   }
   checkNames(rule, others);
 }
@@ -88,17 +88,17 @@ function checkNames(rule: DataSourceRule, others: readonly DataSourceRule[]): vo
 
 function checkRule(rule: DataSourceRule): void {
   if (!/^[a-z][a-z0-9._-]{0,63}$/.test(rule.id))
-    throw refused(rule, `no id of a data source: ${JSON.stringify(rule.id)}`);
+    throw refused(rule, `not a valid data source id: ${JSON.stringify(rule.id)}`);
   if (!/^\P{Cc}{1,200}$/u.test(rule.name)) throw refused(rule, 'the name is empty, too long or has control characters');
-  if (!URL.canParse(rule.url)) throw refused(rule, `no URL: ${JSON.stringify(rule.url)}`);
+  if (!URL.canParse(rule.url)) throw refused(rule, `not a valid URL: ${JSON.stringify(rule.url)}`);
   if (rule.ecosystem !== undefined && ecosystemOf(rule.ecosystem) === undefined) {
-    throw refused(rule, `trivy.db carries no ecosystem ${JSON.stringify(rule.ecosystem)}`);
+    throw refused(rule, `trivy:db does not support the ecosystem ${JSON.stringify(rule.ecosystem)}`);
   }
 }
 
 function refused(rule: DataSourceRule, what: string): CodedError {
   return new CodedError('ERR_EXPORT_USAGE', `data source ${JSON.stringify(rule.name)}: ${what}`, {
-    hint: 'give each data source an id such as acme, a name of its own and a URL',
+    hint: 'give each data source a unique id such as acme, a unique name and a URL',
     details: { id: rule.id, name: rule.name, prefix: rule.prefix },
   });
 }

@@ -36,7 +36,7 @@ export function parseRange(constraint: string, grammar: VersionGrammar): Version
     const operator = OPERATORS.find((each) => text.startsWith(each));
     const version = text.slice(operator?.length);
     const read = grammar.bound(version) ?? grammar.installed(version);
-    if (operator === undefined || read === undefined) throw new TypeError(`not a constraint of ours: ${constraint}`);
+    if (operator === undefined || read === undefined) throw new TypeError(`not an encoded constraint: ${constraint}`);
     return { operator, bound: { text: version, version: read.version } };
   });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { CodedError } from '#core';
 import { parseReference, type Repository } from '#oci/image';
-import { type CopyReport, checkFidelity, copy, openRepository, verifyContents } from '#oci/transfer';
+import { type CopyReport, copy, openRepository, verifyContents, verifyCopy } from '#oci/transfer';
 import { requireNoTag } from '../artifact.ts';
 import {
   type CopyResult,
@@ -38,13 +38,13 @@ interface CopyCommandOptions extends CommonOptions, TransportOptions {
 }
 
 const NOTES = `
-It ends by a report of what the source has and the target has not: missing at the source, refused by the target,
-left out on purpose. A registry that holds a manifest is assumed to have its blobs too; the report counts them.
-If one was deleted there, --verify finds that it is gone, and --check-all sends it again. Exit status 1 if anything is
-missing or refused, 5 if a rerun may complete it, 3 if --verify finds anything gone or damaged.
+The report lists what could not be copied: missing at the source, refused by the target, or excluded. copy assumes
+that a registry that has a manifest also has its blobs, and reports how many. If a blob was deleted there, --verify
+finds it and --check-all sends it again. Exit status 1 if anything is missing or refused, 5 if running the same command
+again may complete the copy, 3 if --verify finds missing or damaged content.
 
-With --platform a tag leads to the image for that platform instead of to the index, so what signs the index does not
-verify there. Signatures and other referrers are copied with each image, whatever the filters of tags say.
+With --platform, a tag points at the image for that platform instead of the index, so a signature of the index does not
+verify there. Signatures and other referrers are always copied with their image, also with --include or --exclude.
 
 Examples:
   export-center copy 127.0.0.1:8080/security/feed:1 oci:feed:1
@@ -56,22 +56,22 @@ Examples:
 /** `copy`: an artifact, or a whole repository, with all that hangs on it. */
 export function copyCommand(command: Command, io: Io): void {
   command
-    .argument('<source>', 'what to copy, by tag or digest; with --all-tags the repository')
-    .argument('<target>', 'where to; the tag of the source unless it has one')
-    .option('--all-tags', 'copy every tag of the source, and the manifests without one that it lists', false)
+    .argument('<source>', 'the artifact to copy, by tag or digest; with --all-tags, the repository')
+    .argument('<target>', 'where to copy it; without a tag, the tag of the source is used')
+    .option('--all-tags', 'copy every tag of the source, and the untagged manifests that a layout lists', false)
     .option(
       '--include <glob>',
-      'with --all-tags, only tags that match this or another --include (* and ?; repeats)',
+      'with --all-tags, copy only tags that match this or another --include (* and ?; repeatable)',
       collect,
     )
-    .option('--exclude <glob>', 'with --all-tags, no tags that match (repeats)', collect)
+    .option('--exclude <glob>', 'with --all-tags, skip tags that match (repeatable)', collect)
     .option(
       '--semver <range>',
-      'with --all-tags, only tags that are versions in this range, such as ">=1.2 <2"; ">=1.2-0" takes in pre-releases and suffixes',
+      'with --all-tags, copy only tags that are versions in this range, such as ">=1.2 <2"; ">=1.2-0" includes pre-releases and suffixes',
     )
-    .option('--platform <os/arch>', 'of an index only the image for OS/ARCH[/VARIANT], such as linux/arm64')
-    .option('--check-all', 'ask a registry for each blob, also below manifests that it has', false)
-    .option('--verify', 'afterwards read everything back from the target and check its digest', false)
+    .option('--platform <os/arch>', 'copy only the image for this platform, such as linux/arm64, from an index')
+    .option('--check-all', 'ask the registry for each blob, even below manifests that it already has', false)
+    .option('--verify', 'after the copy, read everything back from the target and check its digest', false)
     .addHelpText('after', NOTES);
   withTransportOptions(withCommonOptions(command)).action(
     (source: string, target: string, options: CopyCommandOptions) =>
@@ -81,13 +81,13 @@ export function copyCommand(command: Command, io: Io): void {
 
 async function runCopy(io: Io, from: string, to: string, options: CopyCommandOptions): Promise<void> {
   const [sourceReference, targetReference] = [parseReference(from), parseReference(to)];
-  const selection = await selectionOf(options);
+  const selection = selectionOf(options);
   if (selection.allTags) {
     for (const reference of [sourceReference, targetReference]) requireNoTag(reference, '--all-tags');
   }
   if (isPipe(targetReference) && options.verify) {
-    throw new CodedError('ERR_EXPORT_USAGE', '--verify: what went into a pipe cannot be read back', {
-      hint: 'leave out --verify; whoever reads the pipe checks every digest',
+    throw new CodedError('ERR_EXPORT_USAGE', "--verify can't be used with a pipe as the target", {
+      hint: 'omit --verify; the command that reads the pipe checks every digest',
     });
   }
   const progress = createProgressLine(io, options.quiet);
@@ -103,7 +103,7 @@ async function runCopy(io: Io, from: string, to: string, options: CopyCommandOpt
     resources.defer(() => target.close());
     result = await transfer(source, target, roots, selection, options.checkAll, progress, io.signal);
     // Where nothing is at the target, there may be nothing to open either.
-    if (options.verify && result.report.settled.length > 0) {
+    if (options.verify && result.report.completed.length > 0) {
       const again = await openRepository(targetReference, opening);
       resources.defer(() => again.close());
       result = { ...result, readBack: await readBack(again, result.report, progress, io.signal) };
@@ -136,16 +136,16 @@ async function transfer(
     keepGoing: true,
     checkAll,
     signal,
-    onProgress: (_, { settledBytes, movingBytes, knownBytes, underWay }) =>
+    onProgress: (_, { completedBytes, movingBytes, knownBytes, underWay }) =>
       progress.listen({
         stage: 'send',
-        done: settledBytes + movingBytes,
+        done: completedBytes + movingBytes,
         total: knownBytes,
         unit: 'bytes',
         underWay,
       }),
   });
-  const lost = await checkFidelity(target, report, { signal });
+  const lost = await verifyCopy(target, report, { signal });
   return {
     target: target.name,
     roots: roots.list,
@@ -159,17 +159,17 @@ async function transfer(
 
 async function readBack(
   target: Repository,
-  { settled }: CopyReport,
+  { completed }: CopyReport,
   progress: ProgressLine,
   signal: AbortSignal,
 ): Promise<ReadBack> {
-  const total = settled.reduce((sum, { size }) => sum + size, 0);
+  const total = completed.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
   const onBytes = (sizeBytes: number) => {
     done += sizeBytes;
     progress.listen({ stage: 'check', done, total, unit: 'bytes' });
   };
-  const found = await verifyContents(target, settled, { signal, onBytes });
+  const found = await verifyContents(target, completed, { signal, onBytes });
   const isGone = ({ code }: { readonly code: string }) => code === 'ERR_EXPORT_NOT_FOUND';
-  return { gone: found.filter(isGone), damaged: found.filter((shortfall) => !isGone(shortfall)) };
+  return { gone: found.filter(isGone), damaged: found.filter((failure) => !isGone(failure)) };
 }

@@ -23,10 +23,14 @@ async function remove(
 ): Promise<void> {
   const { digest } = descriptor;
   if (reference.digest === undefined) {
-    throw new CodedError('ERR_EXPORT_USAGE', `${reference.tag} is ${digest}, and other tags may point at it too`, {
-      hint: `to delete it with all its tags, name it by digest: @${digest}`,
-      details: { digest },
-    });
+    throw new CodedError(
+      'ERR_EXPORT_USAGE',
+      `tag ${reference.tag} points at ${digest}, and other tags may point at it too`,
+      {
+        hint: `to delete the manifest with all its tags, specify @${digest}; to remove only the tag, use export-center untag`,
+        details: { digest },
+      },
+    );
   }
   await repository.delete(descriptor, { signal: io.signal });
   await writeText(

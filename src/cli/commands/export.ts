@@ -31,7 +31,9 @@ interface ExportOptions extends CommonOptions, SelectorOptions, TransportOptions
   readonly signedAs?: string;
   readonly asOf?: ExportRequest['asOf'];
   readonly tenant: string;
-  readonly skipInvalid: boolean;
+  readonly withholdInvalid: boolean;
+  /** The same by its former name. */
+  readonly skipInvalid?: boolean;
   readonly builderId: string;
 }
 
@@ -40,11 +42,15 @@ const BUILDER_ID = 'https://stellaops.io/export-center/builder/command-line/v1';
 /** `export`: builds, signs and publishes. */
 export function exportCommand(command: Command, io: Io): void {
   withRequestOptions(command)
-    .requiredOption('--to <reference>', 'where to publish, with a tag (repeats)', collect)
-    .option('--key <file>', 'the private key to sign with, cosign.key')
+    .requiredOption('--to <reference>', 'where to publish, with a tag (repeatable)', collect)
+    .option('--key <file>', 'private key to sign with (cosign.key)')
     .option('--unsigned', 'publish without signature and provenance', false)
-    .option('--signed-as <host/repo>', 'the repository that the signature of a layout names', parsing(parseSignedAs))
-    .option('--builder-id <uri>', 'how provenance names this instance', parsing(parseBuilderId), BUILDER_ID)
+    .option(
+      '--signed-as <host/repo>',
+      'repository name to put into the signature when the target is a layout',
+      parsing(parseSignedAs),
+    )
+    .option('--builder-id <uri>', 'builder.id in the provenance', parsing(parseBuilderId), BUILDER_ID)
     .addHelpText('after', EXPORT_EXAMPLES)
     .action((options: ExportOptions) => publish(io, options));
 }
@@ -52,7 +58,7 @@ export function exportCommand(command: Command, io: Io): void {
 /** `plan`: builds the same, shows it, publishes nothing. */
 export function planCommand(command: Command, io: Io): void {
   withRequestOptions(command)
-    .option('--to <reference>', 'where export would publish (repeats)', collect)
+    .option('--to <reference>', 'where export would publish (repeatable)', collect)
     .addHelpText('after', '\nExample:\n  export-center plan --profile json:raw --source osv-go.zip --output json')
     .action((options: ExportOptions) => plan(io, options));
 }
@@ -68,18 +74,19 @@ Examples:
 function withRequestOptions(command: Command): Command {
   command
     .addOption(
-      new Option('--profile <name>', `what to make of the records: ${profiles.map(({ name }) => name).join(' or ')}`)
+      new Option('--profile <name>', `what to build: ${profiles.map(({ name }) => name).join(' or ')}`)
         .argParser((name) => resolveProfile(name).name)
         .makeOptionMandatory(),
     )
     .requiredOption(
       '--source <path>',
-      `a folder, archive, file or pulled bundle of ${formatTitles} records (repeats)`,
+      `folder, archive, file or pulled bundle of ${formatTitles} records (repeatable)`,
       collect,
     )
-    .option('--as-of <time>', "the bundle's one point in time (default: the newest record's)", parsing(parseInstant))
-    .option('--tenant <name>', 'whose evidence this is', parsing(parseTenant), 'default')
-    .option('--skip-invalid', 'withhold and list records that are not fit, instead of failing', false);
+    .option('--as-of <time>', 'date of the bundle (default: the date of its newest record)', parsing(parseInstant))
+    .option('--tenant <name>', 'tenant that the evidence belongs to', parsing(parseTenant), 'default')
+    .option('--withhold-invalid', 'withhold invalid records and list them in the bundle, instead of failing', false)
+    .addOption(new Option('--skip-invalid', 'former name of --withhold-invalid').hideHelp());
   return withTransportOptions(withCommonOptions(withSelectorOptions(withProfileOptions(command))));
 }
 
@@ -142,15 +149,15 @@ function requestFrom(options: ExportOptions): ExportRequest {
     selector: selectorFrom(options),
     tenant: options.tenant,
     asOf: options.asOf,
-    skipInvalid: options.skipInvalid,
+    withholdInvalid: options.withholdInvalid || options.skipInvalid === true,
     options: profileOptionsFrom(profile, options),
   };
 }
 
 function parseBuilderId(text: string): string {
   if (URL.canParse(text)) return text;
-  throw new CodedError('ERR_EXPORT_USAGE', `not a URI: ${JSON.stringify(text.slice(0, 100))}`, {
-    hint: 'name this instance and its way of being trusted, as in https://example.com/exports/nightly',
+  throw new CodedError('ERR_EXPORT_USAGE', `not a valid URI: ${JSON.stringify(text.slice(0, 100))}`, {
+    hint: 'specify a URI that identifies this builder, such as https://example.com/exports/nightly',
   });
 }
 

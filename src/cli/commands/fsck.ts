@@ -18,11 +18,11 @@ type Finding = { readonly place: string } & (LayoutFinding | StoreFinding);
 
 /** `fsck`: reads all of a layout or a registry store. */
 export function fsckCommand(command: Command, io: Io): void {
-  command.option('--quiet', 'no progress on stderr', false).addHelpText(
+  command.option('--quiet', 'do not write progress to stderr', false).addHelpText(
     'after',
     `
-Nothing is changed. Exit status 3 if anything is missing, damaged, unreadable or named with a wrong size; what is unreachable or left over is no fault,
-and gc takes it in time.
+fsck changes nothing. Exit status 3 if anything is missing, damaged, unreadable or of a wrong size. Unreachable content
+and leftover files are not errors; gc deletes them.
 
 Examples:
   export-center fsck oci:feed
@@ -63,7 +63,7 @@ async function fsck(io: Io, text: string | undefined, options: FsckOptions): Pro
   const faults = counts.missing + counts.damaged + counts.unreadable + counts.wrongSize;
   const rare = [
     ...(counts.unreadable === 0 ? [] : [`, ${counts.unreadable} unreadable`]),
-    ...(counts.wrongSize === 0 ? [] : [`, ${counts.wrongSize} named with a wrong size`]),
+    ...(counts.wrongSize === 0 ? [] : [`, ${counts.wrongSize} of a wrong size`]),
   ];
   const what = `${names.join(', ')}: ${counts.missing} missing, ${counts.damaged} damaged${rare.join('')}`;
   if (output === 'text') {
@@ -78,10 +78,10 @@ async function fsck(io: Io, text: string | undefined, options: FsckOptions): Pro
 
 function nextStep(counts: Readonly<Record<Finding['kind'], number>>): string {
   const steps = [
-    ...(counts.unreadable === 0 ? [] : ['make what is unreadable readable for this user, and run it again']),
-    ...(counts.wrongSize === 0 ? [] : ['have the manifests that name a wrong size made again']),
-    ...(counts.damaged === 0 ? [] : ['remove what is damaged']),
-    ...(counts.missing + counts.damaged === 0 ? [] : ['copy or push again the artifacts that lack something']),
+    ...(counts.unreadable === 0 ? [] : ['make unreadable files readable for this user, then run fsck again']),
+    ...(counts.wrongSize === 0 ? [] : ['rebuild the manifests that name a wrong size']),
+    ...(counts.damaged === 0 ? [] : ['delete damaged content']),
+    ...(counts.missing + counts.damaged === 0 ? [] : ['copy or push incomplete artifacts again']),
   ];
   return steps.join('; ');
 }

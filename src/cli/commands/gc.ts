@@ -34,16 +34,17 @@ const LEAST_STORE_GRACE_SECONDS = 120;
 export function gcCommand(command: Command, io: Io): void {
   command
     .addOption(
-      new Option('--grace <duration>', 'leave alone what was made or used within this time')
+      new Option('--grace <duration>', 'keep content that was created or used within this time')
         .argParser(parsing(parseDuration))
         .default(86_400, '24h'),
     )
-    .option('--untagged', 'also remove untagged manifests; what refers to a kept one is kept', false)
-    .option('--dry-run', 'tell what would go, and leave it', false)
+    .option('--untagged', 'also delete untagged manifests, except referrers of a kept manifest', false)
+    .option('--dry-run', 'show what would be deleted, and delete nothing', false)
     .addHelpText(
       'after',
       `
-It may run beside pushes and servers. Where a manifest is damaged nothing is touched: what it needs is not known.
+gc can run during pushes and beside a running server. Where a manifest is damaged, gc deletes nothing, because it cannot
+know which blobs the manifest needs.
 
 Examples:
   export-center gc oci:feed --dry-run
@@ -58,8 +59,8 @@ async function gc(io: Io, text: string | undefined, options: GcOptions): Promise
   const { output, dryRun } = options;
   const places = await openPlaces(text, options);
   if (options.data !== undefined && options.grace < LEAST_STORE_GRACE_SECONDS) {
-    throw new CodedError('ERR_EXPORT_USAGE', '--grace: less than two minutes', {
-      hint: 'name 2m or more: pushes under way are told from garbage by the time of their files',
+    throw new CodedError('ERR_EXPORT_USAGE', '--grace must be 2m or more', {
+      hint: 'specify 2m or more, which protects pushes in progress',
     });
   }
   const all: Collected[] = [];
@@ -72,8 +73,8 @@ async function gc(io: Io, text: string | undefined, options: GcOptions): Promise
   if (output === 'json') await writeText(io.stdout, `${JSON.stringify({ dryRun, places: all })}\n`);
   const skipped = all.flatMap((each) => each.skipped);
   if (skipped.length === 0) return;
-  throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `damaged, and therefore left alone: ${skipped.join(', ')}`, {
-    hint: 'see what is damaged with export-center fsck',
+  throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `not collected because of damage: ${skipped.join(', ')}`, {
+    hint: 'run export-center fsck to see what is damaged',
     details: { skipped },
   });
 }
@@ -93,6 +94,6 @@ function describe({ place, manifests, blobs, leftovers, sizeBytes, skipped }: Co
   const verb = dryRun ? 'would delete' : 'deleted';
   const what = [plural(manifests, 'manifest'), plural(blobs, 'blob'), plural(leftovers, 'leftover')].join(', ');
   const lines = [`${place}: ${verb} ${what}, ${formatBytes(sizeBytes)}`];
-  for (const name of skipped) lines.push(`${place}: left alone: ${name}`);
+  for (const name of skipped) lines.push(`${place}: skipped: ${name}`);
   return asLines(lines);
 }

@@ -15,7 +15,7 @@ interface InspectOptions extends CommonOptions, TransportOptions {
 export function inspectCommand(command: Command, io: Io): void {
   command
     .argument('<reference>', 'the artifact, by tag or digest')
-    .option('--raw', 'the manifest byte for byte, and nothing else', false)
+    .option('--raw', 'print the manifest byte for byte, and nothing else', false)
     .addHelpText('after', '\nExample:\n  export-center inspect 127.0.0.1:8080/security/trivy-db:2');
   withTransportOptions(withCommonOptions(command)).action((text: string, options: InspectOptions) =>
     withArtifact(io, text, options, (found) => inspect(io, found, options)),

@@ -8,13 +8,13 @@ import { type CommonOptions, withCommonOptions } from './options.ts';
 /** `keys generate` and `keys public`. */
 export function keysCommand(command: Command, io: Io): void {
   withCommonOptions(command.command('generate'))
-    .description('make cosign.key (encrypted), cosign.pub and trusted_root.json; never overwrites')
-    .requiredOption('--out <dir>', 'folder for the three files; made if missing')
+    .description('create cosign.key (encrypted), cosign.pub and trusted_root.json; never overwrites')
+    .requiredOption('--out <dir>', 'folder for the three files; created if missing')
     .addHelpText('after', GENERATE_EXAMPLE)
     .action((options: CommonOptions & { out: string }) => generateKeys(io, options));
   withCommonOptions(command.command('public'))
     .description('print the public half of a private key')
-    .requiredOption('--key <file>', 'the private key, cosign.key')
+    .requiredOption('--key <file>', 'private key (cosign.key)')
     .addHelpText('after', '\nExample:\n  export-center keys public --key keys/cosign.key > keys/cosign.pub')
     .action((options: CommonOptions & { key: string }) => printPublicKey(io, options));
   command.addHelpText('after', GENERATE_EXAMPLE);

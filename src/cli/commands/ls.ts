@@ -27,8 +27,7 @@ interface Row {
 const AT_ONCE = 8;
 
 const NOTES = `
-Without --long a registry is asked for its list and nothing else. A tag that leads to nothing, or a name that cannot be
-a tag, is marked.
+Without --long, only the tag list is requested. Tags without a manifest and names that are not valid tags are marked.
 
 Examples:
   export-center ls 127.0.0.1:8080/security/trivy-db
@@ -39,8 +38,8 @@ Examples:
 export function lsCommand(command: Command, io: Io): void {
   command
     .argument('<repository>', 'a repository without a tag: HOST/REPO, oci:DIR or oci-archive:FILE')
-    .option('-l, --long', 'with digest, size and media type of what they point at', false)
-    .option('--untagged', 'the manifests of a layout that it lists without a tag, instead of the tags', false)
+    .option('-l, --long', 'show the digest, size and media type of each tag', false)
+    .option('--untagged', 'list the untagged manifests of a layout instead of its tags', false)
     .addHelpText('after', NOTES);
   withTransportOptions(withListOptions(command)).action((text: string, options: ListOptions) =>
     list(io, text, options),
@@ -76,7 +75,7 @@ async function list(io: Io, text: string, options: ListOptions): Promise<void> {
 /** Layouts of crane, cosign and nix often hold one image without a name: an empty list alone would hide it. */
 async function noteUntagged(io: Io, repository: Repository): Promise<void> {
   for await (const _ of repository.manifests?.({ signal: io.signal }) ?? []) {
-    await writeText(io.stderr, `note: ${repository.name} has no tags; --untagged lists what it holds\n`);
+    await writeText(io.stderr, `note: ${repository.name} has no tags; list its manifests with --untagged\n`);
     return;
   }
 }
@@ -107,7 +106,7 @@ async function* tagsOf(
 async function* untaggedOf(repository: Repository, signal: AbortSignal): AsyncGenerator<Row> {
   if (repository.manifests === undefined) {
     throw new CodedError('ERR_EXPORT_UNSUPPORTED', `${repository.name}: a registry does not list untagged manifests`, {
-      hint: 'name a layout, oci:DIR; export-center discover lists what refers to an artifact',
+      hint: 'specify a layout, oci:DIR; export-center discover lists the referrers of an artifact',
       details: { place: repository.name },
     });
   }

@@ -18,13 +18,13 @@ export interface CommonOptions {
 /** Adds `--output` and `--quiet`. */
 export function withCommonOptions(command: Command): Command {
   return command
-    .addOption(new Option('--output <format>', 'how to write the result').choices(['text', 'json']).default('text'))
-    .option('--quiet', 'no progress and no notes on stderr', false);
+    .addOption(new Option('--output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .option('--quiet', 'do not write progress and notes to stderr', false);
 }
 
 /** Adds `--output` for commands whose result is a list, which may be long. */
 export function withListOptions(command: Command): Command {
-  const output = new Option('--output <format>', 'how to write the result').choices(['text', 'json', 'ndjson']);
+  const output = new Option('--output <format>', 'output format').choices(['text', 'json', 'ndjson']);
   return command.addOption(output.default('text'));
 }
 
@@ -38,13 +38,13 @@ export interface TransportOptions extends TlsFiles {
 /** Adds the options of whatever names a registry. */
 export function withTransportOptions(command: Command): Command {
   return command
-    .option('--plain-http', 'http instead of https; the default for loopback addresses without --ca-cert')
-    .option('--no-plain-http', 'https, for loopback addresses too')
-    .option('--username <name>', 'log in to the registry as this user; otherwise what docker and podman keep')
+    .option('--plain-http', 'use http instead of https; the default for loopback addresses without --ca-cert')
+    .option('--no-plain-http', 'use https, also for loopback addresses')
+    .option('--username <name>', 'log in to the registry as this user; by default, with the login of docker or podman')
     .option('--password-stdin', 'read the password of --username from standard input', false)
-    .option('--ca-cert <file>', "certificate authorities to trust beside the system's, in PEM")
-    .option('--client-cert <file>', 'certificate to show to the registry, in PEM; otherwise that of certs.d')
-    .option('--client-key <file>', 'its key, in PEM');
+    .option('--ca-cert <file>', "PEM file of certificate authorities to trust, besides the system's")
+    .option('--client-cert <file>', 'PEM file of the client certificate; by default, that of certs.d')
+    .option('--client-key <file>', 'PEM file of the key of the client certificate');
 }
 
 /**
@@ -103,18 +103,22 @@ function refuseSeveral(references: readonly Reference[], option: string): void {
     references.flatMap((place) => (isRegistryReference(place) ? [place.registry.toLowerCase()] : [])),
   );
   if (hosts.size < 2) return;
-  throw new CodedError('ERR_EXPORT_USAGE', `${option} is for one registry, not for ${[...hosts].join(' and ')}`, {
-    hint:
-      option === '--username'
-        ? 'log in to each of them before: docker login HOST, or podman login HOST'
-        : 'put the certificates into certs.d/HOST as client.cert and client.key, for each of them',
-  });
+  throw new CodedError(
+    'ERR_EXPORT_USAGE',
+    `${option} can be used with one registry only, not with ${[...hosts].join(' and ')}`,
+    {
+      hint:
+        option === '--username'
+          ? 'log in to each of them first: docker login HOST, or podman login HOST'
+          : 'put client.cert and client.key into certs.d/HOST for each registry',
+    },
+  );
 }
 
 async function readLogin(io: Io, references: readonly Reference[], username: string) {
   if (references.some(isPipe)) {
     throw new CodedError('ERR_EXPORT_USAGE', 'standard input cannot be both a password and an archive', {
-      hint: 'log in before: docker login HOST, or podman login HOST',
+      hint: 'log in first: docker login HOST, or podman login HOST',
     });
   }
   return { kind: 'password', username, password: await readPasswordFromStdin(io) } as const;

@@ -16,7 +16,7 @@ interface PullCommandOptions extends CommonOptions, TransportOptions {
 }
 
 const NOTES = `
-A folder packed by oras push is unpacked; links and devices in it are refused.
+Folders that oras push packed are unpacked; links and devices in them are refused.
 
 Example:
   export-center pull 127.0.0.1:8080/security/feed:1 -o feed && (cd feed && sha256sum -c checksums.txt)`;
@@ -25,9 +25,9 @@ Example:
 export function pullCommand(command: Command, io: Io): void {
   command
     .argument('<reference>', 'the artifact, by tag or digest')
-    .requiredOption('-o, --dir <dir>', 'the folder; made if missing')
-    .option('--no-unpack', 'write folders that oras packed as the packed files that they are')
-    .option('--allow-unportable-names', 'take names that not every file system can hold: con, x., A beside a', false)
+    .requiredOption('-o, --dir <dir>', 'output folder; created if missing')
+    .option('--no-unpack', 'keep folders that oras packed as packed files')
+    .option('--allow-unportable-names', 'accept names that some file systems cannot hold: con, x., A beside a', false)
     .addHelpText('after', NOTES);
   withTransportOptions(withCommonOptions(command)).action((text: string, options: PullCommandOptions) => {
     const progress = createProgressLine(io, options.quiet);
@@ -46,7 +46,7 @@ async function pull(
   const manifest = parseManifest(bytes, descriptor.mediaType, `${repository.name}@${descriptor.digest}`);
   if (manifest.kind === 'index') {
     throw new CodedError('ERR_EXPORT_UNSUPPORTED', `${repository.name}@${descriptor.digest}: an index has no files`, {
-      hint: 'name one of its manifests by digest: export-center inspect lists them',
+      hint: 'specify one of its manifests by digest; export-center inspect lists them',
     });
   }
   const layers = layersOf(manifest);
@@ -73,11 +73,8 @@ async function pull(
 }
 
 function noteOf(untitled: number): string {
-  const what =
-    untitled === 1
-      ? '1 layer has no title, so it is no file and was'
-      : `${plural(untitled, 'layer')} have no titles, so they are no files and were`;
-  return `note: ${what} left out; export-center copy takes all\n`;
+  const what = untitled === 1 ? '1 layer without a title was' : `${plural(untitled, 'layer')} without titles were`;
+  return `note: ${what} skipped; export-center copy copies all layers\n`;
 }
 
 function asJson(digest: string, files: readonly PulledFile[], untitled: number): string {
@@ -98,7 +95,7 @@ function asText(folder: string, files: readonly PulledFile[]): string {
   const folders = files.filter((file) => file.state === 'unpacked').length;
   const notes = [
     ...(folders === 0 ? [] : [`${plural(folders, 'folder')} unpacked`]),
-    ...(present === 0 ? [] : [`${present} were there already`]),
+    ...(present === 0 ? [] : [`${present} already present`]),
   ];
   return `${[`${plural(count, 'file')}, ${formatBytes(size)} in ${folder}`, ...notes].join('; ')}\n`;
 }

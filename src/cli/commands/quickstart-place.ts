@@ -51,10 +51,14 @@ async function openKey(pem: string, path: string) {
     return await decodePrivateKey(pem, PASSWORD, path);
   } catch (error) {
     if (!isCoded(error, 'ERR_EXPORT_PASSWORD_WRONG')) throw error;
-    throw new CodedError('ERR_EXPORT_PASSWORD_WRONG', `${path}: this key has a password, and quickstart uses none`, {
-      hint: 'name another folder with --data, or use export and verify with this key',
-      cause: error,
-    });
+    throw new CodedError(
+      'ERR_EXPORT_PASSWORD_WRONG',
+      `${path}: the key has a password; quickstart supports only an empty one`,
+      {
+        hint: 'specify another folder with --data, or use export and verify with this key',
+        cause: error,
+      },
+    );
   }
 }
 

@@ -33,7 +33,7 @@ const ARTIFACTS = [
 export function quickstartCommand(command: Command, io: Io): void {
   withCommonOptions(command)
     .option('--data <dir>', 'folder for the key, the registry and the trust files', 'data')
-    .option('--once', 'end when all is done, instead of serving until Ctrl-C', false)
+    .option('--once', 'exit when done, instead of serving until Ctrl-C', false)
     .addHelpText('after', '\nExample:\n  export-center quickstart --data data --once')
     .action((options: QuickstartOptions) => quickstart(io, options));
 }
@@ -90,7 +90,7 @@ async function exportAndVerify(
         sources: [sampleFolder],
         selector: {},
         tenant: 'default',
-        skipInvalid: false,
+        withholdInvalid: false,
       },
       {
         destinations: [{ reference: parsed, repository }],
@@ -130,7 +130,7 @@ function describe(
   { data, once }: QuickstartOptions,
 ): string {
   const text = [
-    `signing key ${key}, ${made ? 'made now' : 'found'} in ${data}/keys, with an empty password`,
+    `signing key ${key}, ${made ? 'created' : 'found'} in ${data}/keys, with an empty password`,
     `registry ${registry}, kept in ${data}/registry${registry.endsWith(`:${firstPort}`) ? '' : ` (port ${firstPort} is in use)`}`,
     '',
     ...artifacts.flatMap(describeResult),
@@ -146,14 +146,14 @@ function describe(
 }
 
 function describeResult({ reference, profile, digest, records, bytesSent, signed, layersVerified }: Result): string[] {
-  const sent = bytesSent === 0 ? 'everything was there already, 0 bytes sent' : `${formatBytes(bytesSent)} sent`;
+  const sent = bytesSent === 0 ? 'everything already present, 0 bytes sent' : `${formatBytes(bytesSent)} sent`;
   const signature =
-    signed === 'present' ? 'signature and provenance found, nothing signed anew' : 'signed, with provenance';
+    signed === 'present' ? 'signature and provenance already present, nothing signed' : 'signed, with provenance';
   return [
     `${reference}  ${profile}, ${plural(records, 'record')}`,
     `  ${digest}`,
     `  ${sent}; ${signature}`,
-    `  verified with the public key alone, ${plural(layersVerified, 'layer')} read whole`,
+    `  verified with the public key alone, ${plural(layersVerified, 'layer')} read and checked`,
     '',
   ];
 }

@@ -17,20 +17,20 @@ export interface SelectorOptions {
 /** Adds the options that select records. All of them must fit; of one that repeats, any. */
 export function withSelectorOptions(command: Command): Command {
   return command
-    .option('--id <id>', 'only records with this id, alias or upstream id (repeats)', collect)
-    .option('--ecosystem <name>', 'only records and packages of this ecosystem (repeats)', collect)
-    .option('--package <glob>', 'only records and packages with such a name (repeats)', collect)
+    .option('--id <id>', 'select records by id, alias or upstream id (repeatable)', collect)
+    .option('--ecosystem <name>', 'select records and packages of this ecosystem (repeatable)', collect)
+    .option('--package <glob>', 'select records and packages whose name matches (repeatable)', collect)
     .addOption(
-      new Option('--min-severity <level>', 'only records at least so severe; those without a score stay').choices([
-        'low',
-        'medium',
-        'high',
-        'critical',
-      ]),
+      new Option(
+        '--min-severity <level>',
+        'select records of this severity or higher, and those without a score',
+      ).choices(['low', 'medium', 'high', 'critical']),
     )
-    .option('--modified-since <time>', 'only records changed at or after this time', parsing(parseInstant))
-    .option('--modified-until <time>', 'only records changed at or before this time', parsing(parseInstant))
-    .addOption(new Option('--withdrawn <how>', 'withdrawn records').choices(['include', 'exclude', 'only']));
+    .option('--modified-since <time>', 'select records changed at or after this time', parsing(parseInstant))
+    .option('--modified-until <time>', 'select records changed at or before this time', parsing(parseInstant))
+    .addOption(
+      new Option('--withdrawn <how>', 'how to treat withdrawn records').choices(['include', 'exclude', 'only']),
+    );
 }
 
 /** The selector that the options spell. */

@@ -21,36 +21,36 @@ interface ServeOptions extends CommonOptions {
 const DEFAULT_LISTEN = '127.0.0.1:8080';
 
 const EXAMPLES = `
-Off loopback it starts only with --htpasswd or with --read-only. Files of passwords and of TLS are read again
-when they change.
+To listen on an address other than loopback, --htpasswd or --read-only is required. The password and TLS files are
+reloaded when they change.
 
 Examples:
   export-center serve --data data
-      everything to everybody on this machine, at 127.0.0.1:8080
+      anyone on this machine can push and pull, at 127.0.0.1:8080
   htpasswd -B -c users alice
   export-center serve --listen 0.0.0.0:5000 --htpasswd users --tls-cert tls.crt --tls-key tls.key
-      for users, who log in with docker login, oras login, crane auth login, skopeo login
+      users push and pull after docker login, oras login, crane auth login or skopeo login
   export-center serve --listen 0.0.0.0:5000 --read-only
-      reads to everybody, writes to nobody`;
+      anyone can pull, no one can push`;
 
 /** `serve`: the registry over a data folder, until it is told to stop. */
 export function serveCommand(command: Command, io: Io): void {
   command
-    .option('--data <dir>', 'folder that holds the registry; made if missing', 'data')
+    .option('--data <dir>', 'folder of the registry; created if missing', 'data')
     .addOption(
-      new Option('--listen <host:port>', 'address to listen at; port 0 takes a free one')
+      new Option('--listen <host:port>', 'address to listen on; port 0 picks a free one')
         .argParser(parsing(parseListen))
         .default(parseListen(DEFAULT_LISTEN), DEFAULT_LISTEN),
     )
-    .option('--htpasswd <file>', 'users and their bcrypt hashes, as htpasswd -B writes them; nobody else gets in')
-    .option('--anonymous-read', 'with --htpasswd: reading takes no password', false)
-    .option('--tls-cert <file>', 'serve https with this certificate, in PEM, and those that lead up from it')
-    .option('--tls-key <file>', 'its key, in PEM')
-    .option('--read-only', 'nobody writes or deletes', false)
-    .option('--no-delete', 'nobody deletes manifests, tags or blobs')
+    .option('--htpasswd <file>', 'file of users and bcrypt hashes, as htpasswd -B writes it; everyone must log in')
+    .option('--anonymous-read', 'with --htpasswd, allow pulls without a login', false)
+    .option('--tls-cert <file>', 'serve https with this certificate (PEM file, with its intermediates)')
+    .option('--tls-key <file>', 'PEM file of the key of the certificate')
+    .option('--read-only', 'refuse pushes and deletes', false)
+    .option('--no-delete', 'refuse deletes of manifests, tags and blobs')
     .option(
       '--behind-proxy',
-      'all requests come through a proxy with TLS; clients are told apart by X-Forwarded-For',
+      'a reverse proxy with TLS is in front of it; take client addresses from X-Forwarded-For',
       false,
     )
     .addHelpText('after', EXAMPLES);
@@ -84,7 +84,7 @@ function serverOptionsOf(io: Io, options: ServeOptions): ServerOptions {
     behindProxy,
     ...(htpasswd === undefined ? {} : { htpasswdFile: htpasswd }),
     ...(tlsCert === undefined || tlsKey === undefined ? {} : { tls: { certFile: tlsCert, keyFile: tlsKey } }),
-    report: (error) => say(`fault: ${oneLine(error instanceof Error ? error.message : String(error))}`),
+    report: (error) => say(`error: ${oneLine(error instanceof Error ? error.message : String(error))}`),
     ...(options.quiet ? {} : { notice: say }),
   };
 }

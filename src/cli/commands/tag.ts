@@ -26,7 +26,7 @@ async function setTags(
 ): Promise<void> {
   const wrong = tags.find((tag) => !isTag(tag));
   if (wrong !== undefined) {
-    throw new CodedError('ERR_EXPORT_REFERENCE_INVALID', `not a tag: ${JSON.stringify(wrong)}`, {
+    throw new CodedError('ERR_EXPORT_REFERENCE_INVALID', `${JSON.stringify(wrong)} is not a valid tag`, {
       hint: 'use letters, digits, _ . -, at most 128 characters, not beginning with . or -',
     });
   }

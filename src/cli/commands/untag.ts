@@ -26,7 +26,7 @@ interface Removed {
 /** `untag`: removes tags, and nothing else. */
 export function untagCommand(command: Command, io: Io): void {
   command
-    .argument('<reference>', 'the tag; with a digest only if it points at that')
+    .argument('<reference>', 'the tag; with a digest, it is removed only if it points at that digest')
     .argument('[tags...]', 'further tags of the same repository')
     .addHelpText('after', '\nExample:\n  export-center untag 127.0.0.1:8080/security/trivy-db:2-monday');
   withTransportOptions(withCommonOptions(command)).action((text: string, tags: string[], options: UntagOptions) =>
@@ -44,7 +44,7 @@ async function untag(io: Io, text: string, more: readonly string[], options: Unt
     });
   }
   if (reference.digest !== undefined && more.length > 0) {
-    throw new CodedError('ERR_EXPORT_USAGE', `${text}: a digest, and further tags`, {
+    throw new CodedError('ERR_EXPORT_USAGE', `${text}: a digest can't be used with further tags`, {
       hint: 'remove one tag at a time, or omit the digest',
     });
   }
@@ -70,14 +70,14 @@ async function remove(
   const descriptor = await repository.resolve(tag, { signal });
   if (expected !== undefined && descriptor !== undefined && descriptor.digest !== expected) {
     throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${reference}: the tag points at ${descriptor.digest}`, {
-      hint: 'look at what it points at now, then name it by that digest or without one',
+      hint: 'check what it points at now, then specify that digest or omit it',
       details: { tag, digest: descriptor.digest },
     });
   }
   // A tag that leads to nothing is one all the same.
   if (!(await repository.untag(tag, { signal }))) {
-    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${repository.name}: no tag ${tag}`, {
-      hint: 'export-center ls lists the tags',
+    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${repository.name}: tag ${tag} not found`, {
+      hint: 'export-center ls REPOSITORY lists the tags',
       details: { tag },
     });
   }

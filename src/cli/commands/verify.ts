@@ -36,7 +36,7 @@ interface VerifyCommandOptions extends CommonOptions, TransportOptions {
 }
 
 const EXAMPLES = `
-A tag can be pointed at another bundle that the same key signed: in a pipeline, say which one you expect.
+A tag can be moved to another bundle signed with the same key: in a pipeline, specify which bundle you expect.
 
 Example:
   export-center verify 127.0.0.1:8080/security/trivy-db:2 --key keys/cosign.pub --profile trivy:db --tenant default --max-age 48h`;
@@ -45,14 +45,14 @@ Example:
 export function verifyCommand(command: Command, io: Io): void {
   command
     .argument('<reference>', 'the artifact, by tag or digest')
-    .requiredOption('--key <file>', 'the public key, cosign.pub')
+    .requiredOption('--key <file>', 'public key to verify with (cosign.pub)')
     .addOption(
       new Option(
         '--profile <name>',
-        `fail unless it is of this profile: ${profiles.map(({ name }) => name).join(' or ')}`,
+        `fail unless the bundle has this profile: ${profiles.map(({ name }) => name).join(' or ')}`,
       ).argParser(parsing((name) => resolveProfile(name).name)),
     )
-    .option('--tenant <name>', 'fail unless it is of this tenant', parsing(parseTenant))
+    .option('--tenant <name>', 'fail unless the bundle belongs to this tenant', parsing(parseTenant))
     .option('--min-as-of <time>', 'fail unless its asOf is at or after this time', parsing(parseInstant))
     .option('--max-age <duration>', 'fail if its asOf is older than this, such as 48h or 7d', parsing(parseDuration))
     .addHelpText('after', EXAMPLES);
@@ -83,17 +83,20 @@ function expectationOf({ profile, tenant, minAsOf, maxAge }: VerifyCommandOption
   return { profile, tenant, minAsOf: minAsOf !== undefined && compareInstants(minAsOf, oldest) > 0 ? minAsOf : oldest };
 }
 
+/** How cosign's two forms of signatures are called. */
+const FORMS = { tag: 'cosign tag', bundle: 'sigstore bundle' } as const;
+
 /** What has been proven, for a person. */
 function describeProof(report: VerifyReport): string {
   const total = report.layers.reduce((sum, layer) => sum + layer.size, 0);
   const lines = [
     `verified  ${report.reference}`,
     `  key         ${report.keyid}`,
-    `  signature   ${report.signatureForms.join(' and ')} form`,
-    `  provenance  ${report.provenanceForms.join(' and ')} form, by ${report.builders.join(', ')}`,
+    `  signature   ${report.signatureForms.map((form) => FORMS[form]).join(' and ')}`,
+    `  provenance  ${report.provenanceForms.map((form) => FORMS[form]).join(' and ')}, by ${report.builders.join(', ')}`,
     `  content     ${report.profile} of ${report.tenant}, as of ${report.asOf}, ${plural(report.records.kept, 'record')}`,
-    `  layers      ${report.layers.length} read whole, ${formatBytes(total)}`,
+    `  layers      ${report.layers.length} read and checked, ${formatBytes(total)}`,
   ];
-  if (report.strangers > 0) lines.push(`  not judged  ${plural(report.strangers, 'signature')} by other keys`);
+  if (report.otherSigners > 0) lines.push(`  ignored     ${plural(report.otherSigners, 'signature')} by other keys`);
   return asLines(lines);
 }

@@ -1,6 +1,6 @@
 import { CodedError, type Descriptor, type ErrorCode, isManifestType } from '#core';
-import type { CopyReport, Shortfall } from '#oci/transfer';
-import { formatBytes, plural } from '../numbers.ts';
+import type { CopyFailure, CopyReport } from '#oci/transfer';
+import { formatBytes, formatCount, plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
 
 /** A root of a copy, with the tag that it gets at the target, if it gets one. */
@@ -14,9 +14,9 @@ export interface Root {
 
 /** What is wrong at the target, although a manifest there names it. */
 export interface ReadBack {
-  readonly gone: readonly Shortfall[];
+  readonly gone: readonly CopyFailure[];
   /** There, and not what it should be. */
-  readonly damaged: readonly Shortfall[];
+  readonly damaged: readonly CopyFailure[];
 }
 
 /** What a copy did, and what the source has and the target has not. */
@@ -25,11 +25,11 @@ export interface CopyResult {
   readonly roots: readonly Root[];
   readonly report: CopyReport;
   /** Listed at the source, and not there or damaged. */
-  readonly missing: readonly Shortfall[];
+  readonly missing: readonly CopyFailure[];
   /** Of kinds that cannot be copied whole. */
-  readonly unsupported: readonly Shortfall[];
+  readonly unsupported: readonly CopyFailure[];
   /** Not taken by the target, or not there after it took it. */
-  readonly refused: readonly Shortfall[];
+  readonly refused: readonly CopyFailure[];
   /** What was found when everything at the target was read back; undefined where nobody did. */
   readonly readBack: ReadBack | undefined;
 }
@@ -59,10 +59,10 @@ export function copyAsJson(result: CopyResult): string {
     })),
     fidelity: {
       complete,
-      vouched: vouchedIn(result),
-      missing: missing.map(shortfallAsJson),
-      unsupported: unsupported.map(shortfallAsJson),
-      refused: refused.map(shortfallAsJson),
+      assumed: assumedIn(result),
+      missing: missing.map(failureAsJson),
+      unsupported: unsupported.map(failureAsJson),
+      refused: refused.map(failureAsJson),
       incomplete: incomplete.map(({ tag, descriptor, lacks }) => ({
         tag: tag ?? null,
         digest: descriptor.digest,
@@ -75,26 +75,26 @@ export function copyAsJson(result: CopyResult): string {
         reason,
       })),
       excluded: excluded.map(({ descriptor, reason }) => ({ digest: descriptor.digest, reason })),
-      gone: readBack?.gone.map(shortfallAsJson) ?? null,
-      damaged: readBack?.damaged.map(shortfallAsJson) ?? null,
+      gone: readBack?.gone.map(failureAsJson) ?? null,
+      damaged: readBack?.damaged.map(failureAsJson) ?? null,
     },
   })}\n`;
 }
 
-function shortfallAsJson({ descriptor, tag, namedBy, code, message }: Shortfall): object {
+function failureAsJson({ descriptor, tag, namedBy, code, message }: CopyFailure): object {
   return { digest: descriptor?.digest ?? null, tag: tag ?? null, namedBy: namedBy ?? null, code, message };
 }
 
 /** Contents that stand by the word of the registry alone: what was read back does not. */
-function vouchedIn({ report, readBack }: CopyResult): number {
-  return readBack === undefined ? report.vouched : 0;
+function assumedIn({ report, readBack }: CopyResult): number {
+  return readBack === undefined ? report.assumed : 0;
 }
 
 /** The roots that are whole at the target, under their tags. */
 function copiedOf({ roots, report, missing, unsupported, refused }: CopyResult): readonly Root[] {
   const lacking = [...missing, ...unsupported, ...refused, ...report.incomplete, ...report.conflicts];
   return roots.filter((root) => {
-    const isOf = ({ tag, descriptor }: Pick<Shortfall, 'tag' | 'descriptor'>) =>
+    const isOf = ({ tag, descriptor }: Pick<CopyFailure, 'tag' | 'descriptor'>) =>
       tag === undefined ? descriptor?.digest === root.descriptor.digest : tag === root.tag;
     return !lacking.some(isOf);
   });
@@ -111,38 +111,38 @@ export function copyAsText(result: CopyResult): string {
   const lines = [
     `copied ${of}${plural(roots.length, 'artifact')} and ${plural(report.referrers.length, 'referrer')} to ${target}`,
     `  ${count('uploaded')} uploaded (${formatBytes(report.bytesSent)}), ${count('mounted')} mounted, ${count('present')} present`,
-    ...wordOf(vouchedIn(result)),
+    ...assumedLine(assumedIn(result)),
     ...report.tagged.map(tagLine),
-    ...missing.map((shortfall) => `  ${faultAtSource(shortfall)} at the source: ${describe(shortfall)}`),
-    ...unsupported.map((shortfall) => `  not supported: ${describe(shortfall)}`),
-    ...refused.map((shortfall) => `  refused by the target: ${describe(shortfall)}`),
-    ...(readBack?.gone ?? []).map((shortfall) => `  gone at the target: ${describe(shortfall)}`),
-    ...(readBack?.damaged ?? []).map((shortfall) => `  damaged at the target: ${describe(shortfall)}`),
+    ...missing.map((failure) => `  ${faultAtSource(failure)} at the source: ${describe(failure)}`),
+    ...unsupported.map((failure) => `  not supported: ${describe(failure)}`),
+    ...refused.map((failure) => `  refused by the target: ${describe(failure)}`),
+    ...(readBack?.gone ?? []).map((failure) => `  missing at the target: ${describe(failure)}`),
+    ...(readBack?.damaged ?? []).map((failure) => `  damaged at the target: ${describe(failure)}`),
     ...incomplete.map(({ tag, descriptor, lacks }) =>
       tag === undefined
-        ? `  not copied, as it lacks ${lacks}: ${descriptor.digest}`
-        : `  tag ${tag} not set, as ${descriptor.digest} lacks ${lacks}`,
+        ? `  not copied: ${descriptor.digest} lacks ${lacks}`
+        : `  tag ${tag} not set: ${descriptor.digest} lacks ${lacks}`,
     ),
-    ...conflicts.map(({ tag, existing, reason }) => `  tag ${tag} left as it is (${existing ?? 'several'}): ${reason}`),
-    ...excluded.map(({ descriptor, reason }) => `  left out on purpose: ${descriptor.digest}: ${reason}`),
+    ...conflicts.map(({ tag, existing, reason }) => `  tag ${tag} kept (${existing ?? 'several'}): ${reason}`),
+    ...excluded.map(({ descriptor, reason }) => `  excluded: ${descriptor.digest}: ${reason}`),
   ];
   if (readBack !== undefined && readBack.gone.length + readBack.damaged.length === 0)
-    lines.push(`  read back: ${plural(report.settled.length, 'content')}, each as it should be`);
+    lines.push(`  read back: ${formatCount(report.completed.length)} blobs and manifests, all digests match`);
   return asLines(lines);
 }
 
 function tagLine({ tag, repository, inFull, descriptor, before, isMerged }: CopyReport['tagged'][number]): string {
-  const was = before === undefined ? '' : ` (was ${before}${isMerged ? '; it leads to both now' : ''})`;
+  const was = before === undefined ? '' : ` (was ${before}${isMerged ? '; merged, it points at both now' : ''})`;
   return `  tag ${inFull ? `${repository}:` : ''}${tag} -> ${descriptor.digest}${was}`;
 }
 
-function wordOf(vouched: number): string[] {
-  if (vouched === 0) return [];
-  const what = `${plural(vouched, 'content')} present by the word of the registry, which holds their manifests`;
+function assumedLine(assumed: number): string[] {
+  if (assumed === 0) return [];
+  const what = `${plural(assumed, 'blob')} assumed present, because the registry has their manifests`;
   return [`  ${what}: --check-all asks for each, --verify reads each`];
 }
 
-function describe({ descriptor, tag, namedBy, code, message }: Shortfall): string {
+function describe({ descriptor, tag, namedBy, code, message }: CopyFailure): string {
   const what = [tag === undefined ? '' : `tag ${tag}`, descriptor?.digest ?? ''].filter(Boolean).join(' ');
   return `${what}${namedBy === undefined ? '' : `, named by ${namedBy}`}: ${code}: ${message}`;
 }
@@ -155,25 +155,27 @@ export function failureOf(result: CopyResult): CodedError | undefined {
   const lists = { missing, unsupported, refused, conflicts, gone, damaged };
   const details = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list.length]));
   if (gone.length + damaged.length > 0) {
-    const what = `${target}: of what manifests there name, ${gone.length} gone and ${damaged.length} damaged`;
+    const what = `${target}: of the content that its manifests name, ${gone.length} missing and ${damaged.length} damaged`;
     return damaged.length === 0
       ? new CodedError('ERR_EXPORT_CONTENT_MISMATCH', what, {
-          hint: 'copy again with --check-all: it asks for each blob, and sends what is gone',
+          hint: 'copy again with --check-all, which sends missing blobs',
           details,
         })
       : new CodedError('ERR_EXPORT_DIGEST_MISMATCH', what, {
-          hint: 'delete what is damaged there, then copy again with --check-all; a layout is searched by export-center fsck',
+          hint: 'delete the damaged content there, then copy again with --check-all; in a layout, export-center fsck finds it',
           details,
         });
   }
   if ([missing, unsupported, refused, conflicts].every((list) => list.length === 0)) return undefined;
   const counts = [
     `${countAtSource(missing)} at the source`,
-    ...(unsupported.length === 0 ? [] : [`${unsupported.length} of unsupported types that cannot be copied whole`]),
+    ...(unsupported.length === 0
+      ? []
+      : [`${unsupported.length} of unsupported types that cannot be copied completely`]),
     `${refused.length} refused`,
-    ...(conflicts.length === 0 ? [] : [`${plural(conflicts.length, 'tag')} left as they are`]),
+    ...(conflicts.length === 0 ? [] : [`${plural(conflicts.length, 'tag')} kept`]),
   ];
-  const what = `${target}: not everything is there: ${counts.join(', ')}`;
+  const what = `${target}: the copy is incomplete: ${counts.join(', ')}`;
   return new CodedError(codeOf(result), what, { hint: nextStep(result), details });
 }
 
@@ -185,49 +187,49 @@ function codeOf({ missing, unsupported, refused }: CopyResult): ErrorCode {
 }
 
 function nextStep({ missing, unsupported, refused, report }: CopyResult): string {
-  const lasts = (list: readonly Shortfall[]) => list.some(({ mayPass }) => !mayPass);
+  const lasts = (list: readonly CopyFailure[]) => list.some(({ mayPass }) => !mayPass);
   const steps: string[] = [];
   const lasting = new Set(missing.filter(({ mayPass }) => !mayPass).map(faultAtSource));
   for (const [fault, step] of Object.entries(AT_SOURCE)) {
     // docker save and nerdctl save write the index of all platforms beside the image of one.
     const isPlatform = fault === 'missing' && missing.some(isMissingChild);
-    const whole = isPlatform ? `${step}, or choose a platform that is there with --platform` : step;
+    const whole = isPlatform ? `${step}, or choose an existing platform with --platform` : step;
     if (lasting.has(fault as FaultAtSource)) steps.push(whole);
   }
-  if (lasts(refused)) steps.push('ask who runs the target about what it refused, in its own words in the report');
-  if (unsupported.length > 0) steps.push('have what is of an unsupported type pushed again as OCI image manifests');
-  if (report.conflicts.length > 0) steps.push('choose for each tag that was left: delete it at the target, or keep it');
-  if (steps.length === 0) return 'run it again: what is there is kept';
-  return `${steps.join(' and ')}, then copy again: what is there is kept`;
+  if (lasts(refused))
+    steps.push('ask the operator of the target about refused content; the report quotes its messages');
+  if (unsupported.length > 0) steps.push('push content of unsupported types again as OCI image manifests');
+  if (report.conflicts.length > 0) steps.push('delete each tag that was kept at the target, or leave it');
+  if (steps.length === 0) return 'run the same command again: existing content is kept';
+  return `${steps.join(' and ')}, then copy again: existing content is kept`;
 }
 
 /** Whether it is a manifest that an index names. */
-function isMissingChild({ descriptor, namedBy, mayPass, code }: Shortfall): boolean {
+function isMissingChild({ descriptor, namedBy, mayPass, code }: CopyFailure): boolean {
   if (mayPass || code !== 'ERR_EXPORT_NOT_FOUND' || namedBy === undefined) return false;
   return descriptor !== undefined && isManifestType(descriptor.mediaType);
 }
 
 /** What can be wrong with content that the source lists, and the next step for each. */
 const AT_SOURCE = {
-  missing: 'have what is missing pushed to the source again',
-  damaged: 'have what is damaged at the source replaced',
-  'of a wrong size':
-    'have what is of a wrong size at the source pushed again, or the manifest that names it made again',
-  unreadable: 'see in the report why something at the source cannot be read',
+  missing: 'push missing content to the source again',
+  damaged: 'replace damaged content at the source',
+  'of a wrong size': 'push content of a wrong size to the source again, or rebuild the manifest that names it',
+  unreadable: 'see in the report why content at the source cannot be read',
 } as const;
 
 type FaultAtSource = keyof typeof AT_SOURCE;
 
-function faultAtSource({ code }: Shortfall): FaultAtSource {
+function faultAtSource({ code }: CopyFailure): FaultAtSource {
   if (code === 'ERR_EXPORT_NOT_FOUND') return 'missing';
   if (code === 'ERR_EXPORT_DIGEST_MISMATCH') return 'damaged';
   return code === 'ERR_EXPORT_SIZE_MISMATCH' ? 'of a wrong size' : 'unreadable';
 }
 
 /** `1 missing`, `1 missing, 2 damaged`. */
-function countAtSource(missing: readonly Shortfall[]): string {
+function countAtSource(missing: readonly CopyFailure[]): string {
   const counts = Object.keys(AT_SOURCE).map((fault) => {
-    return [fault, missing.filter((shortfall) => faultAtSource(shortfall) === fault).length] as const;
+    return [fault, missing.filter((failure) => faultAtSource(failure) === fault).length] as const;
   });
   const told = counts.filter(([fault, count]) => count > 0 || (fault === 'missing' && missing.length === 0));
   return told.map(([fault, count]) => `${count} ${fault}`).join(', ');

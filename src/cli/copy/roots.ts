@@ -1,6 +1,7 @@
 import { CodedError, type Descriptor, isCoded } from '#core';
 import { formatReference, nameOf, type Reference, type Repository } from '#oci/image';
 import {
+  type CopyFailure,
   type CopyReport,
   type CopyTag,
   listRoots,
@@ -8,7 +9,6 @@ import {
   nameTags,
   type Platform,
   parsePlatform,
-  type Shortfall,
   selectPlatform,
 } from '#oci/transfer';
 import type { Root } from './report.ts';
@@ -35,7 +35,7 @@ export interface Selection {
 }
 
 /** @throws CodedError ERR_EXPORT_USAGE */
-export async function selectionOf(options: SelectionOptions): Promise<Selection> {
+export function selectionOf(options: SelectionOptions): Selection {
   const { allTags, platform } = options;
   const filter = tagFilterOf(options);
   if (filter !== undefined && !allTags) {
@@ -73,7 +73,7 @@ async function oneRoot(source: Repository, from: Reference, signal: AbortSignal)
   const descriptor = name === undefined ? await onlyImage(source) : await source.resolve(name, { signal });
   if (descriptor !== undefined) return descriptor;
   throw new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(from)}: artifact not found`, {
-    hint: 'check the reference; export-center ls lists the tags that are there',
+    hint: 'check the reference; export-center ls REPOSITORY lists the tags',
   });
 }
 
@@ -83,7 +83,7 @@ async function onlyImage(source: Repository): Promise<Descriptor | undefined> {
   for await (const descriptor of source.manifests?.() ?? []) found.push(descriptor);
   if (found.length < 2) return found[0];
   throw new CodedError('ERR_EXPORT_REFERENCE_INVALID', `${source.name}: ${found.length} images`, {
-    hint: `name one: ${source.name}:REPOSITORY:TAG, as export-center ls lists them, or ${source.name}@DIGEST, as ls --untagged does`,
+    hint: `specify one: ${source.name}:REPOSITORY:TAG (export-center ls lists them) or ${source.name}@DIGEST (ls --untagged lists them)`,
   });
 }
 
@@ -101,7 +101,7 @@ async function allRoots(
   const list: Root[] = [...named, ...alone];
   const lacking = platform === undefined ? missing : [...missing, ...chosen.missing];
   if (list.length + lacking.length > 0) return { list, missing: lacking };
-  const what = filter === undefined ? 'there are no tags' : 'no tag matches';
+  const what = filter === undefined ? 'no tags found' : 'no tag matches the filters';
   throw new CodedError('ERR_EXPORT_NOT_FOUND', `${source.name}: ${what}`, {
     hint: 'check the reference and the filters',
   });
@@ -110,7 +110,7 @@ async function allRoots(
 /** For each index its image for the platform; those without one are missing, and what is no index stays. */
 async function choose(source: Repository, tags: readonly CopyTag[], platform: Platform, signal: AbortSignal) {
   const found: CopyTag[] = [];
-  const missing: Shortfall[] = [];
+  const missing: CopyFailure[] = [];
   for (const each of tags) {
     try {
       found.push({ ...each, descriptor: await selectPlatform(source, each.descriptor, platform, { signal }) });

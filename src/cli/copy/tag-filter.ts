@@ -23,9 +23,13 @@ export function tagFilterOf({ include, exclude, semver }: TagFilterOptions): ((t
   if (included.length === 0 && excluded.length === 0 && semver === undefined) return undefined;
   const range = semver === undefined ? undefined : parseSemverRange(semver);
   if (semver !== undefined && range === undefined) {
-    throw new CodedError('ERR_EXPORT_USAGE', `--semver ${JSON.stringify(semver.slice(0, 200))}: not a version range`, {
-      hint: 'write it as ">=1.2 <2", "^1.2", "~1.2.3", "1.x" or "1.2 - 1.4", joined by ||',
-    });
+    throw new CodedError(
+      'ERR_EXPORT_USAGE',
+      `--semver ${JSON.stringify(semver.slice(0, 200))}: not a valid version range`,
+      {
+        hint: 'write it as ">=1.2 <2", "^1.2", "~1.2.3", "1.x" or "1.2 - 1.4", joined by ||',
+      },
+    );
   }
   return (tag) => {
     if (DIGEST_TAG.test(tag)) return false;

@@ -73,7 +73,7 @@ export function oneOf(...words: readonly string[]): Check {
       cursor.at += word.length;
       return undefined;
     }
-    return fault(`${quote(cursor.textAt(cursor.at))} is none of ${words.join(', ')}`);
+    return fault(`${quote(cursor.textAt(cursor.at))} is not one of ${words.join(', ')}`);
   };
 }
 
@@ -102,7 +102,7 @@ export function textThat(
     const found = text(cursor);
     if (found !== undefined || isPlainlyRight(cursor.bytes, start + 1)) return found;
     const value = cursor.textAt(start);
-    return isRight(value) ? undefined : fault(`${quote(value)} is no ${what}`);
+    return isRight(value) ? undefined : fault(`${quote(value)} is not a valid ${what}`);
   };
 }
 

@@ -50,7 +50,7 @@ function eventsCheck(): Check {
   const events = array(event, 1);
   return (cursor) => {
     hasBeginning = false;
-    return events(cursor) ?? (hasBeginning ? undefined : fault('no event says "introduced"'));
+    return events(cursor) ?? (hasBeginning ? undefined : fault('no event has "introduced"'));
   };
 }
 

@@ -22,9 +22,9 @@ function checkScore(found: Found): Fault | undefined {
   const [type, score] = [found.text('type') as string, found.text('score') as string];
   const versions = VERSIONS[type];
   if (versions === undefined) {
-    return UBUNTU.has(score) ? undefined : within('score', fault(`${quote(score)} is no priority of Ubuntu's`));
+    return UBUNTU.has(score) ? undefined : within('score', fault(`${quote(score)} is not a valid Ubuntu priority`));
   }
   const vector = parseVector(score);
   if (vector !== undefined && versions.includes(vector.version)) return undefined;
-  return within('score', fault(`${quote(score)} is no vector of ${type}`));
+  return within('score', fault(`${quote(score)} is not a valid ${type} vector`));
 }

@@ -55,7 +55,7 @@ export function parseSelector(input: unknown): Selector {
   const given = input as Readonly<Record<string, unknown>>;
   for (const name of Object.keys(given)) {
     if (clauses.includes(name as Clause)) continue;
-    throw invalid(name, 'there is no such clause', `use the clauses ${clauses.join(', ')}`);
+    throw invalid(name, 'unknown clause', `use the clauses ${clauses.join(', ')}`);
   }
   const since = instantClause(given, 'modifiedSince');
   const until = instantClause(given, 'modifiedUntil');
@@ -78,11 +78,15 @@ function listClause(
   const items = given[clause];
   if (items === undefined) return undefined;
   if (!Array.isArray(items) || items.length === 0 || items.length > MAX_ITEMS) {
-    throw invalid(clause, `expected 1 to ${MAX_ITEMS} strings`, 'leave the clause out to want all');
+    throw invalid(clause, `expected 1 to ${MAX_ITEMS} strings`, 'omit the clause to select all');
   }
   for (const item of items) {
     if (typeof item === 'string' && ITEM.test(item) && item.isWellFormed()) continue;
-    throw invalid(clause, `${JSON.stringify(item)} is no name`, 'write 1 to 256 characters, none of them a control');
+    throw invalid(
+      clause,
+      `${JSON.stringify(item)} is not a valid name`,
+      'use 1 to 256 characters, no control characters',
+    );
   }
   return [...new Set((items as string[]).map(spell))].sort(compareText);
 }
@@ -96,7 +100,7 @@ function wordClause<Word extends string>(
   if (value === undefined) return undefined;
   const word = words.find((known) => known === value);
   if (word !== undefined) return word;
-  throw invalid(clause, `${JSON.stringify(value)} is none of its words`, `use one of ${words.join(', ')}`);
+  throw invalid(clause, `${JSON.stringify(value)} is not a valid value`, `use one of ${words.join(', ')}`);
 }
 
 function instantClause(given: Readonly<Record<string, unknown>>, clause: Clause): Instant | undefined {
@@ -104,7 +108,7 @@ function instantClause(given: Readonly<Record<string, unknown>>, clause: Clause)
   if (value === undefined) return undefined;
   const instant = typeof value === 'string' ? instantFrom(value) : undefined;
   if (instant !== undefined) return instant;
-  throw invalid(clause, `${JSON.stringify(value)} is no RFC 3339 time`, 'write it as 2026-08-22T00:00:00Z');
+  throw invalid(clause, `${JSON.stringify(value)} is not a valid RFC 3339 time`, 'write it as 2026-08-22T00:00:00Z');
 }
 
 function invalid(clause: string, what: string, hint: string): CodedError {

@@ -89,7 +89,7 @@ export class FileRunWriter {
   makeRoom(rowBytes: number, size: number): Promise<void> | undefined {
     const rows = this.#rows.makeRoom(rowBytes);
     const data = this.#data.makeRoom(size);
-    return rows === undefined && data === undefined ? undefined : this.#settle(rows, data);
+    return rows === undefined && data === undefined ? undefined : this.#drained(rows, data);
   }
 
   /** Takes a row, and its record behind it, for which there is room. */
@@ -105,7 +105,7 @@ export class FileRunWriter {
     this.#data.fill(row.size, (target, offset) => cursor.read(target, offset));
   }
 
-  async #settle(...waits: (Promise<void> | undefined)[]): Promise<void> {
+  async #drained(...waits: (Promise<void> | undefined)[]): Promise<void> {
     try {
       await Promise.all(waits);
     } catch (error) {

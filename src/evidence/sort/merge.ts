@@ -85,8 +85,8 @@ export class MergeCursor implements RunCursor {
 
 function conflict(a: Row, b: Row): CodedError {
   const places = a.place === b.place ? `twice in ${a.place}` : `in ${a.place} and in ${b.place}`;
-  return new CodedError('ERR_EXPORT_RECORD_CONFLICT', `record ${a.key} is there with different content: ${places}`, {
-    hint: 'name only the source that counts, or remove one of the two',
+  return new CodedError('ERR_EXPORT_RECORD_CONFLICT', `record ${a.key} has different content: ${places}`, {
+    hint: 'specify only one of the sources, or remove one of the two records',
     details: { record: a.key, places: [a.place, b.place], digests: [`sha256:${a.hex}`, `sha256:${b.hex}`] },
   });
 }

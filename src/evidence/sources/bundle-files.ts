@@ -56,7 +56,7 @@ export class BundleFiles {
     const digest = createHash('sha256');
     for await (const chunk of readChunks(path, constants.O_RDONLY | constants.O_NOFOLLOW)) digest.update(chunk);
     if (digest.digest('hex') !== this.#listed.get(name)) {
-      throw bundleDamaged(path, `not the file that ${CHECKSUMS} lists: its SHA-256 is another`);
+      throw bundleDamaged(path, `its SHA-256 differs from the one in ${CHECKSUMS}`);
     }
     this.#seen.add(name);
   }
@@ -64,7 +64,7 @@ export class BundleFiles {
   /** @throws CodedError ERR_EXPORT_DIGEST_MISMATCH where a listed file was not met */
   end(): void {
     for (const name of this.#listed.keys()) {
-      if (!this.#seen.has(name)) throw bundleDamaged(join(this.#root, name), `listed in ${CHECKSUMS}, and not there`);
+      if (!this.#seen.has(name)) throw bundleDamaged(join(this.#root, name), `listed in ${CHECKSUMS} but missing`);
     }
   }
 }

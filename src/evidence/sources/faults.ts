@@ -3,10 +3,10 @@ import { CodedError, isCoded, isSystemError } from '#core';
 import { maxRecordBytes } from './source.ts';
 
 const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
-  ENOENT: ['there is no such file or folder', 'check the path'],
+  ENOENT: ['no such file or folder', 'check the path'],
   EACCES: ['permission denied', 'make it readable for this user'],
   EPERM: ['permission denied', 'make it readable for this user'],
-  ELOOP: ['it is, or leads over, a symbolic link', 'name the file itself'],
+  ELOOP: ['the path is or contains a symbolic link', 'specify the file itself'],
   ENOTDIR: ['a part of the path is not a folder', 'check the path'],
 };
 
@@ -28,7 +28,7 @@ export function unreadable(path: string, error: unknown): CodedError {
 }
 
 function notText(path: string, cause: unknown): CodedError {
-  return new CodedError('ERR_EXPORT_SOURCE_UNREADABLE', `${path}: its name is no UTF-8`, {
+  return new CodedError('ERR_EXPORT_SOURCE_UNREADABLE', `${path}: its name is not valid UTF-8`, {
     hint: 'rename it, or pack the records into an archive under other names',
     details: { source: path },
     cause,
@@ -40,9 +40,9 @@ export function recordTooLarge(place: string, size: number | undefined): CodedEr
   const found = size === undefined ? '' : `${size} bytes, `;
   return new CodedError(
     'ERR_EXPORT_RECORD_TOO_LARGE',
-    `${place}: ${found}more than the ${maxRecordBytes} of a record`,
+    `${place}: ${found}more than the limit of ${maxRecordBytes} bytes per record`,
     {
-      hint: 'split the record, or take it out of the source; unpack an archive that holds a large list of records',
+      hint: 'split the record, or remove it from the source; unpack an archive that holds a large list of records',
       details: { file: place, sizeBytes: size, maxBytes: maxRecordBytes },
     },
   );
@@ -50,7 +50,7 @@ export function recordTooLarge(place: string, size: number | undefined): CodedEr
 
 /** A file that is packed in a way that has no reader here. */
 export function unreadPacking(place: string, { name, command }: Packing): CodedError {
-  return new CodedError('ERR_EXPORT_SOURCE_UNREADABLE', `${place}: ${name} data, which are not read`, {
+  return new CodedError('ERR_EXPORT_SOURCE_UNREADABLE', `${place}: ${name} data is not supported`, {
     hint: `unpack it first${command === undefined ? '' : `, for example with ${command}`}, or repack it as zip, tar.gz or tar.zst`,
     details: { source: place, packing: name },
   });

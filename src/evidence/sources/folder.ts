@@ -49,7 +49,7 @@ export class FolderSource implements Source {
           name,
           size,
           read: async () => {
-            if (content === undefined) throw new RangeError(`${name}: too large to be read whole`);
+            if (content === undefined) throw new RangeError(`${name}: too large to be read and checked`);
             return content;
           },
           chunks: () => readChunks(path, constants.O_RDONLY | constants.O_NOFOLLOW),

@@ -68,7 +68,7 @@ export class ListSplitter {
   /** The items of the list in a text. */
   async *split(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<ListItem> {
     for await (const chunk of chunks) yield* this.#push(chunk);
-    if (this.#state !== 'end') throw this.#fail('the list is cut short: its closing bracket is missing');
+    if (this.#state !== 'end') throw this.#fail('the list is truncated: its closing bracket is missing');
     if (!this.#found) throw this.#fail('no list called "vulns"');
   }
 

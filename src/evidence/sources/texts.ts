@@ -135,8 +135,8 @@ class TextReader {
     const { name } = packing;
     if (isUnpacked || !packing.isRead || name === 'zip' || name === 'tar') {
       const reason = packing.isRead
-        ? `${name} within another file: unpack it, and name it as a source of its own`
-        : `${name} data, which are not read: unpack them first, for example with ${packing.command}`;
+        ? `${name} within another file: unpack it, and specify it as another source`
+        : `${name} data is not supported: unpack it first, for example with ${packing.command}`;
       return yield { name: file.name, reason };
     }
     yield* this.texts(file, this.#unpack(file, name, chunks), true);
@@ -169,7 +169,7 @@ class TextReader {
     if (splitter.hasNextPage)
       yield {
         name: file.name,
-        reason: 'next_page_token: this answer may have further pages, which have to be fetched too',
+        reason: 'next_page_token: this response may have further pages, which must be fetched too',
       };
   }
 

@@ -31,7 +31,7 @@ function list(path: string): Dirent[] {
 
 function linked(source: string, name: string): CodedError {
   return new CodedError('ERR_EXPORT_ARCHIVE_UNSAFE', `${source}: ${JSON.stringify(name)} is a symbolic link`, {
-    hint: 'put a copy of the file in its place, or name the folder it points to as a source of its own',
+    hint: 'replace the link with a copy of the file, or specify its target as another source',
     details: { source, file: name },
   });
 }

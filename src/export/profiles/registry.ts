@@ -14,7 +14,7 @@ export const profiles: readonly Profile[] = [jsonRaw, trivyDb];
 export function resolveProfile(name: string): Profile {
   const profile = profiles.find((candidate) => candidate.name === name);
   if (profile !== undefined) return profile;
-  throw new CodedError('ERR_EXPORT_PROFILE_UNKNOWN', `no such profile: ${JSON.stringify(name.slice(0, 100))}`, {
+  throw new CodedError('ERR_EXPORT_PROFILE_UNKNOWN', `unknown profile: ${JSON.stringify(name.slice(0, 100))}`, {
     hint: `use one of ${profiles.map((known) => known.name).join(', ')}`,
   });
 }

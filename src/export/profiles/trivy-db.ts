@@ -9,7 +9,7 @@ import { checkTrivyDbOptions, type DataSource, type TrivyDbOptions } from './tri
 export const trivyDb: Profile = defineProfile<TrivyDbOptions>({
   name: 'trivy:db',
   revision: 'r1',
-  summary: 'a vulnerability database that stock Trivy takes by --db-repository',
+  summary: 'a vulnerability database for trivy --db-repository',
   artifactType: mediaTypes.trivyConfig,
   adapter: trivyDbAdapter,
   formats: trivyDbFormats,
@@ -42,11 +42,11 @@ function validForFlag(): ProfileFlag {
   return {
     member: 'validForSeconds',
     flags: '--valid-for <duration>',
-    description: 'how long a Trivy database counts as fresh (default: 24h)',
+    description: 'how long Trivy uses the database before it looks for a newer one (default: 24h)',
     parse: (text) => {
       const seconds = parseDuration(text);
       if (seconds <= LONGEST_VALID_SECONDS) return seconds;
-      throw new CodedError('ERR_EXPORT_USAGE', `longer than a hundred years: ${text}`, { hint: 'name a shorter time' });
+      throw new CodedError('ERR_EXPORT_USAGE', `longer than 100 years: ${text}`, { hint: 'specify a shorter time' });
     },
   };
 }
@@ -57,11 +57,11 @@ function dataSourceFlag(): ProfileFlag {
   return {
     member: 'dataSources',
     flags: '--data-source <prefix=id,name,url>',
-    description: 'data source that Trivy shows for ids with this prefix (repeats)',
+    description: 'data source that Trivy shows for ids with this prefix (repeatable)',
     parse: (text, previous) => {
       const match = DATA_SOURCE.exec(text);
       if (match === null) {
-        throw new CodedError('ERR_EXPORT_USAGE', 'not a data source', {
+        throw new CodedError('ERR_EXPORT_USAGE', 'not a valid data source', {
           hint: 'write it as GO-=govulndb,The Go Vulnerability Database,https://pkg.go.dev/vuln/',
         });
       }

@@ -60,7 +60,7 @@ export class PayloadReader {
       if (!(error instanceof CodedError) || !DAMAGES.includes(error.code)) throw error;
       if (!isNamed) return undefined;
       throw new CodedError(error.code, `${name}, which names this key, cannot be read: ${error.message}`, {
-        hint: `delete ${place} and run the export again: it signs anew what is missing`,
+        hint: `delete ${place} and run the export again: it creates missing signatures`,
         details: { ...error.details, digest: payload.digest },
         cause: error,
       });

@@ -116,7 +116,7 @@ export class BundleSigner {
       if (same && namesAll(item.statement, this.#subjects())) return true;
       throw new CodedError(
         'ERR_EXPORT_PROVENANCE_MISMATCH',
-        `provenance ${item.digest} describes another export of ${this.#bundle.artifact.digest}`,
+        `provenance ${item.digest} describes a different export of ${this.#bundle.artifact.digest}`,
         {
           hint: 'find out who made it with this key, delete it, and run the export again',
           details: { digest: item.digest, subject: this.#bundle.artifact.digest },

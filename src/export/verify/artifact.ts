@@ -52,7 +52,7 @@ async function findReferrers(
 ): Promise<Pick<ReadArtifact, 'exportLayer' | 'referrerConfigs'> & { referrers: readonly Descriptor[] }> {
   const place = `${repository.name}@${artifact.digest}`;
   const named = manifest.annotations?.[exportManifestAnnotation];
-  if (named === undefined) throw notOurs(place, 'it neither holds nor names an export.json');
+  if (named === undefined) throw notOurs(place, 'it has no export.json');
   const filter = { ...options, artifactType: mediaTypes.exportManifest };
   let exportLayer: Descriptor | undefined;
   const referrers: Descriptor[] = [];
@@ -93,7 +93,7 @@ function parseManifestOfExport(bytes: Uint8Array, name: string): ExportManifest 
   try {
     manifest = parseExportManifest(bytes, name);
   } catch (cause) {
-    throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${name}: not an export manifest that this version knows`, {
+    throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${name}: not an export manifest that this version supports`, {
       hint: 'verify with the version of Export Center that made it, or a newer one',
       details: { name },
       cause,
@@ -104,7 +104,7 @@ function parseManifestOfExport(bytes: Uint8Array, name: string): ExportManifest 
 }
 
 function notOurs(place: string, what: string): CodedError {
-  return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${place}: no complete bundle of Export Center: ${what}`, {
+  return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${place}: not a complete Export Center bundle: ${what}`, {
     hint: 'check the reference; if it is right, copy the artifact again with all its referrers',
     details: { place },
   });
@@ -113,9 +113,9 @@ function notOurs(place: string, what: string): CodedError {
 function otherExport(place: string, digest: Digest, named: string): CodedError {
   return new CodedError(
     'ERR_EXPORT_PROVENANCE_MISMATCH',
-    `${place}: ${digest} brings another export.json than ${named}`,
+    `${place}: ${digest} carries a different export.json than ${named}`,
     {
-      hint: 'do not use this artifact before you know who attached it; delete it if nobody does',
+      hint: 'do not use this artifact until you know who attached the referrer; delete the referrer if nobody needs it',
       details: { place, digest },
     },
   );

@@ -110,13 +110,13 @@ function checkListed(
 ): void {
   for (const { path, digest, sizeBytes, mediaType } of manifest.contents) {
     const layer = layers.get(path);
-    if (layer === undefined) throw contentMismatch(place, `${path} is listed in export.json and is no layer`);
+    if (layer === undefined) throw contentMismatch(place, `${path} is listed in export.json but is not a layer`);
     if (layer.digest !== digest || layer.size !== sizeBytes || layer.mediaType !== mediaType) {
-      throw contentMismatch(place, `${path} is ${layer.digest}, and export.json lists ${digest}`);
+      throw contentMismatch(place, `${path} has digest ${layer.digest}, export.json lists ${digest}`);
     }
   }
   const lost = ownTitles.find((title) => !layers.has(title));
-  if (lost !== undefined) throw contentMismatch(place, `${lost} is no layer`);
+  if (lost !== undefined) throw contentMismatch(place, `${lost} is not a layer`);
   const listed = new Set([...manifest.contents.map((content) => content.path), ...ownTitles]);
   const extra = [...layers.keys()].find((title) => !listed.has(title));
   if (extra !== undefined)
@@ -125,7 +125,7 @@ function checkListed(
 
 function checkType(profile: Profile, { artifactType }: ImageManifest, place: string): void {
   if (artifactType === profile.artifactType) return;
-  const what = `its type is ${artifactType ?? 'not said'}, and export.json is that of a ${profile.name}`;
+  const what = `its artifact type is ${artifactType ?? 'missing'}, which does not match the profile ${profile.name}`;
   throw contentMismatch(place, what);
 }
 

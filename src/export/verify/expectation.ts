@@ -29,7 +29,7 @@ export function checkExpectation(
     throw unexpected(place, `its tenant is ${tenant}, expected ${expected.tenant}`, 'tenant');
   }
   if (minAsOf !== undefined && compareInstants(asOf, minAsOf) < 0) {
-    throw unexpected(place, `it is as of ${asOf}, expected ${minAsOf} or later`, 'asOf');
+    throw unexpected(place, `its asOf is ${asOf}, expected ${minAsOf} or later`, 'asOf');
   }
 }
 

@@ -15,26 +15,25 @@ export function checkForm(read: ReadArtifact, profile: Profile, place: string): 
   const { artifact, exportReferrer } = profile.form.manifestsOf(exportManifest, exportLayer, profile.artifactType);
   checkBytes(read, artifact, place);
   const other = subjects.slice(1).find(({ digest }) => digest !== exportReferrer?.descriptor.digest);
-  if (other !== undefined)
-    throw contentMismatch(place, `the referrer ${other.digest} is not in the form that is written`);
+  if (other !== undefined) throw contentMismatch(place, `the referrer ${other.digest} is not in canonical form`);
 }
 
 function checkBytes({ bytes, manifest }: ReadArtifact, wanted: PackedManifest, place: string): void {
   if (Buffer.compare(bytes, wanted.bytes) === 0) return;
   const ours = parseManifest(wanted.bytes, undefined, place);
-  if (ours.kind !== 'manifest') throw new TypeError(`a bundle is packed as an ${ours.kind}`);
-  if (manifest.subject !== undefined) throw contentMismatch(place, 'its manifest has a subject, which no bundle has');
+  if (ours.kind !== 'manifest') throw new TypeError(`it is not an ${ours.kind}`);
+  if (manifest.subject !== undefined) throw contentMismatch(place, 'its manifest has an unexpected subject');
   const layer = manifest.layers.find((each, i) => !same(each, ours.layers[i]));
   if (layer !== undefined) {
     const title = layer.annotations?.[annotationKeys.title] ?? layer.digest;
-    throw contentMismatch(place, `the layer ${JSON.stringify(title)} is not the one that follows from export.json`);
+    throw contentMismatch(place, `the layer ${JSON.stringify(title)} does not match export.json`);
   }
   const names = new Set([...Object.keys(manifest.annotations), ...Object.keys(ours.annotations)]);
   const name = [...names].find((each) => manifest.annotations[each] !== ours.annotations[each]);
   if (name !== undefined) {
-    throw contentMismatch(place, `the annotation ${JSON.stringify(name)} does not follow from export.json`);
+    throw contentMismatch(place, `the annotation ${JSON.stringify(name)} does not match export.json`);
   }
-  throw contentMismatch(place, 'its manifest has members or a spelling other than those that are written');
+  throw contentMismatch(place, 'its manifest is not in canonical form');
 }
 
 function same(a: Descriptor, b: Descriptor | undefined): boolean {

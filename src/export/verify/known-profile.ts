@@ -31,7 +31,7 @@ function equal(a: object, b: object): boolean {
 }
 
 function unknown({ profile }: ExportManifest, place: string, cause?: CodedError): CodedError {
-  const what = `${place}: the profile ${profile.name} ${profile.revision} or its options are not known to this version`;
+  const what = `${place}: the profile ${profile.name} ${profile.revision} or its options are not supported by this version`;
   return new CodedError('ERR_EXPORT_CONTENT_MISMATCH', what, {
     hint: 'verify with the version of Export Center that made it, or a newer one',
     details: { place, profile: profile.name, revision: profile.revision },

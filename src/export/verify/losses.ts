@@ -37,5 +37,5 @@ function faultOfLoss({ scope, records, parts, digest, listed }: Loss, leftOut: n
   if (parts !== listedParts) return `counts ${parts} parts, and lists ${listedParts}`;
   const follows = new LossDigest();
   for (const entry of listed) follows.add(entry);
-  return follows.finish() === digest ? undefined : 'has a digest that does not follow from its list';
+  return follows.finish() === digest ? undefined : 'has a digest that does not match its list';
 }

@@ -23,7 +23,7 @@ export interface Proof {
   /** At least one. Two runs at the same time may have left one each. */
   readonly provenances: readonly ProvenProvenance[];
   /** Signatures and attestations by other keys. */
-  readonly strangers: number;
+  readonly otherSigners: number;
 }
 
 /**
@@ -39,11 +39,11 @@ export async function proveArtifact(
   options: OperationOptions,
 ): Promise<Proof> {
   const found = await collectAttestations(repository, artifact, verifier, options);
-  const { signatures, provenances, strangers, unread } = found;
+  const { signatures, provenances, otherSigners, unread } = found;
   const place = `${repository.name}@${artifact.digest}`;
   if (signatures.length === 0) {
-    const more = unread === 0 ? '' : `, ${unread} of them past the limit of what is read`;
-    const others = strangers === 0 ? '' : `; ${strangers} signatures and attestations by other keys${more}`;
+    const more = unread === 0 ? '' : `, ${unread} of them beyond the read limit`;
+    const others = otherSigners === 0 ? '' : `; ${otherSigners} signatures and attestations by other keys${more}`;
     throw missing('ERR_EXPORT_SIGNATURE_MISSING', `${place}: no signature by this key${others}`, artifact);
   }
   const ours = provenances.flatMap((item) => {
@@ -58,7 +58,7 @@ export async function proveArtifact(
     signatureForms: formsOf(signatures),
     provenanceForms: formsOf(ours),
     provenances: ours,
-    strangers,
+    otherSigners,
   };
 }
 
@@ -80,7 +80,7 @@ function matchOne(
   const unnamed = subjects.find((subject) => !namesAll(statement, [subject.digest]));
   if (unnamed !== undefined) throw mismatch(`provenance ${digest} does not name ${unnamed.digest}`, artifact);
   if (textOf(provenance.externalParameters) !== textOf(parametersOf(manifest)))
-    throw mismatch(`the parameters in provenance ${digest} are not those of export.json`, artifact);
+    throw mismatch(`the parameters in provenance ${digest} do not match export.json`, artifact);
 }
 
 /** Interfaces have no index signature, so the compiler does not see that parameters hold nothing but JSON. */
@@ -94,14 +94,14 @@ function formsOf(items: readonly { readonly form: Form }[]): Form[] {
 
 function missing(code: ErrorCode, message: string, { digest }: Descriptor): CodedError {
   return new CodedError(code, message, {
-    hint: 'check that this is the key it was signed with, and that signatures were copied too (oras cp -r loses the tags)',
+    hint: 'check that this is the right key, and that signatures were copied too (oras cp -r does not copy .sig and .att tags)',
     details: { digest },
   });
 }
 
 function mismatch(message: string, { digest }: Descriptor): CodedError {
   return new CodedError('ERR_EXPORT_PROVENANCE_MISMATCH', message, {
-    hint: 'do not use this artifact: what was built is not what its provenance says',
+    hint: 'do not use this artifact: it does not match its provenance',
     details: { digest },
   });
 }

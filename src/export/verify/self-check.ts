@@ -17,8 +17,8 @@ export function checkItself(manifest: ExportManifest, place: string): void {
 
 function faultOf(manifest: ExportManifest): string | undefined {
   const { version, contents, records, withheld, losses } = manifest;
-  if (inputsHashOf(manifest) !== manifest.inputsHash) return 'inputsHash does not follow from the inputs';
-  if (rerunHashOf(contents) !== manifest.rerunHash) return 'rerunHash does not follow from the contents';
+  if (inputsHashOf(manifest) !== manifest.inputsHash) return 'inputsHash does not match the inputs';
+  if (rerunHashOf(contents) !== manifest.rerunHash) return 'rerunHash does not match the contents';
   const misplaced = contents.find(({ path }, i) => i > 0 && compareText(contents[i - 1]?.path ?? '', path) >= 0);
   if (misplaced !== undefined) return `export.json lists ${misplaced.path} twice or out of order`;
   const held = contents.reduce((sum, content) => sum + content.records, 0);

@@ -21,7 +21,7 @@ export interface VerifyReport {
   readonly signatureForms: readonly Form[];
   readonly provenanceForms: readonly Form[];
   /** Signatures and attestations by other keys, of which nothing is known. */
-  readonly strangers: number;
+  readonly otherSigners: number;
   /** The builders that the provenance names. */
   readonly builders: readonly string[];
   readonly layers: readonly CheckedLayer[];
@@ -64,7 +64,7 @@ export async function verifyArtifact(
     keyid: verifier.keyid,
     signatureForms: proof.signatureForms,
     provenanceForms: proof.provenanceForms,
-    strangers: proof.strangers,
+    otherSigners: proof.otherSigners,
     builders: [...new Set(proof.provenances.map(({ provenance }) => provenance.builder.id))],
     layers,
     records: { kept: records.kept, withheld: records.withheld },
@@ -79,8 +79,8 @@ function notFound(reference: Reference): CodedError {
 }
 
 function isIndex(reference: Reference): CodedError {
-  return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${formatReference(reference)}: an index, no bundle`, {
-    hint: 'name the bundle itself, by tag or digest',
+  return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${formatReference(reference)}: an index, not a bundle`, {
+    hint: 'specify the bundle itself, by tag or digest',
     details: { reference: formatReference(reference) },
   });
 }

@@ -121,7 +121,7 @@ function checkInlineData(descriptor: Descriptor, name: string, field: string): v
     inlineData(descriptor, name);
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
-    throw invalid(name, `${field}.data`, 'another content than digest and size name', error);
+    throw invalid(name, `${field}.data`, 'content that does not match digest and size', error);
   }
 }
 
@@ -243,17 +243,18 @@ export function referrerDescriptor(descriptor: Descriptor, manifest: Manifest): 
  * @throws CodedError ERR_EXPORT_MANIFEST_INVALID
  */
 export function parseDescriptor(value: JsonValue | undefined, name: string, field: string): Descriptor {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalid(name, field, 'no descriptor');
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw invalid(name, field, 'not a descriptor');
   const fields = value as JsonObject;
   const { mediaType, digest, size, data, urls, platform } = fields;
   refuseOtherCase(fields, DESCRIPTOR_MEMBERS, name, field);
-  if (typeof mediaType !== 'string' || mediaType === '') throw invalid(name, `${field}.mediaType`, 'no media type');
+  if (typeof mediaType !== 'string' || mediaType === '') throw invalid(name, `${field}.mediaType`, 'not a media type');
   if (typeof digest !== 'string' || !isDigest(digest)) {
-    throw invalid(name, `${field}.digest`, 'no sha256 or sha512 digest, so the content could not be checked');
+    throw invalid(name, `${field}.digest`, 'not a sha256 or sha512 digest');
   }
-  if (!Number.isSafeInteger(size) || (size as number) < 0) throw invalid(name, `${field}.size`, 'no size in bytes');
-  if (data != null && !isBase64(data)) throw invalid(name, `${field}.data`, 'no standard base64 with padding');
-  if (urls != null && !isTextList(urls)) throw invalid(name, `${field}.urls`, 'no list of texts');
+  if (!Number.isSafeInteger(size) || (size as number) < 0) throw invalid(name, `${field}.size`, 'not a size in bytes');
+  if (data != null && !isBase64(data)) throw invalid(name, `${field}.data`, 'not standard base64 with padding');
+  if (urls != null && !isTextList(urls)) throw invalid(name, `${field}.urls`, 'not a list of strings');
   if (platform != null) checkPlatform(platform, name, `${field}.platform`);
   const artifactType = optionalText(fields, 'artifactType', name, field);
   const annotations = textMap(fields['annotations'], name, `${field}.annotations`);
@@ -283,25 +284,25 @@ function isTextList(value: JsonValue): boolean {
 }
 
 function checkPlatform(value: JsonValue, name: string, field: string): void {
-  if (!isObject(value)) throw invalid(name, field, 'no platform');
+  if (!isObject(value)) throw invalid(name, field, 'not a platform object');
   refuseOtherCase(value, PLATFORM_MEMBERS, name, field);
   for (const key of PLATFORM_TEXTS) {
-    if (value[key] != null && typeof value[key] !== 'string') throw invalid(name, `${field}.${key}`, 'no text');
+    if (value[key] != null && typeof value[key] !== 'string') throw invalid(name, `${field}.${key}`, 'not a string');
   }
   for (const key of PLATFORM_LISTS) {
-    if (value[key] != null && !isTextList(value[key])) throw invalid(name, `${field}.${key}`, 'no list of texts');
+    if (value[key] != null && !isTextList(value[key])) throw invalid(name, `${field}.${key}`, 'not a list of strings');
   }
 }
 
 function readFields(bytes: Uint8Array, name: string): JsonObject {
   const { excess, mayReadExactly, hasFractions } = lookOver(bytes);
-  if (excess !== undefined) throw invalid(name, '', `more ${excess} than any manifest needs`);
+  if (excess !== undefined) throw invalid(name, '', `too many ${excess}`);
   let fields: JsonObject;
   try {
     fields = parseJsonObject(bytes, name, { maxBytes: maxManifestBytes, maxDepth: 64, mayReadExactly });
   } catch (cause) {
     throw new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: ambiguous or invalid manifest JSON`, {
-      hint: 'the cause below says where; have it pushed again by its maker',
+      hint: 'see the cause below; ask its publisher to push it again',
       details: { name, field: '' },
       cause,
     });
@@ -317,7 +318,7 @@ function readFields(bytes: Uint8Array, name: string): JsonObject {
 function refuseOtherCase(fields: JsonObject, members: KnownNames, name: string, field: string): void {
   for (const key in fields) {
     if (!members.isTakenForOne(key)) continue;
-    throw invalid(name, field === '' ? key : `${field}.${key}`, 'the name of another member in other letters');
+    throw invalid(name, field === '' ? key : `${field}.${key}`, 'differs from the name of another member only in case');
   }
 }
 
@@ -331,7 +332,7 @@ function typeOf(fields: JsonObject, announced: string | undefined, name: string)
     throw invalid(
       name,
       'mediaType',
-      `announced as ${JSON.stringify(announced)} and calls itself ${JSON.stringify(own)}`,
+      `announced as ${JSON.stringify(announced)} but its mediaType is ${JSON.stringify(own)}`,
     );
   }
   const type = own ?? announced ?? (listed ? mediaTypes.ociIndex : packed ? mediaTypes.ociManifest : '');
@@ -349,17 +350,17 @@ function typeOf(fields: JsonObject, announced: string | undefined, name: string)
 function descriptors(value: JsonValue | undefined, name: string, field: string): Descriptor[] {
   // Go writes an empty list as null.
   if (value === null) return [];
-  if (!Array.isArray(value)) throw invalid(name, field, 'no list');
+  if (!Array.isArray(value)) throw invalid(name, field, 'not a list');
   if (value.length > MAX_ENTRIES) throw invalid(name, field, `${value.length} entries, more than ${MAX_ENTRIES}`);
   return (value as readonly JsonValue[]).map((item, i) => parseDescriptor(item, name, `${field}[${i}]`));
 }
 
 function textMap(value: JsonValue | undefined, name: string, field: string): Record<string, string> | undefined {
   if (value == null) return undefined;
-  if (typeof value !== 'object' || Array.isArray(value)) throw invalid(name, field, 'no map of texts');
+  if (typeof value !== 'object' || Array.isArray(value)) throw invalid(name, field, 'not a map of strings');
   const texts = value as JsonObject;
   for (const key in texts) {
-    if (typeof texts[key] !== 'string') throw invalid(name, `${field}.${key}`, 'no text');
+    if (typeof texts[key] !== 'string') throw invalid(name, `${field}.${key}`, 'not a string');
   }
   return value as Record<string, string>;
 }
@@ -367,13 +368,13 @@ function textMap(value: JsonValue | undefined, name: string, field: string): Rec
 function optionalText(fields: JsonObject, key: string, name: string, parent?: string): string | undefined {
   const value = fields[key];
   if (value == null || value === '') return undefined;
-  if (typeof value !== 'string') throw invalid(name, parent === undefined ? key : `${parent}.${key}`, 'no text');
+  if (typeof value !== 'string') throw invalid(name, parent === undefined ? key : `${parent}.${key}`, 'not a string');
   return value;
 }
 
 function invalid(name: string, field: string, what: string, cause?: CodedError): CodedError {
   return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: ${field === '' ? '' : `${field}: `}${what}`, {
-    hint: 'the manifest is damaged or of a kind that is not supported; have it pushed again by its maker',
+    hint: 'the manifest is damaged or of an unsupported kind; ask its publisher to push it again',
     details: { name, field },
     ...(cause === undefined ? {} : { cause }),
   });

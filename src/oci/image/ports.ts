@@ -1,6 +1,6 @@
 import type { Descriptor, Digest } from '#core';
 
-/** Bytes as they flow. Chunks are the reader's to keep, unless it asked for lent ones. */
+/** Bytes as they flow. The reader may keep chunks, unless it asked for reused buffers. */
 export type ByteStream = AsyncIterable<Uint8Array>;
 
 /** A closed range of bytes: both ends are included, as in HTTP (RFC 9110 §14.1.2). */
@@ -20,12 +20,12 @@ export interface FetchOptions extends OperationOptions {
   readonly range?: ByteRange | undefined;
   /** It lies among the manifests though its type is none that is known. */
   readonly asManifest?: boolean | undefined;
-  /** Chunks may be lent: each is the reader's until the next one is there, so that their memory is used again. */
-  readonly lend?: boolean | undefined;
+  /** The buffer of a chunk may be reused: a chunk is valid only until the reader requests the next one. */
+  readonly reuseBuffer?: boolean | undefined;
 }
 
-/** Content that can be read as often as a retry needs it, from any offset in bytes; `lend` is that of FetchOptions. */
-export type ContentReader = (offset: number, lend?: boolean) => ByteStream | Promise<ByteStream>;
+/** Content that can be read as often as a retry needs it, from any offset in bytes; `reuseBuffer` is that of FetchOptions. */
+export type ContentReader = (offset: number, reuseBuffer?: boolean) => ByteStream | Promise<ByteStream>;
 
 /** What a push did: sent the bytes, had the other side link them, or found them there. */
 export type PushOutcome = 'uploaded' | 'mounted' | 'present';
@@ -86,7 +86,7 @@ export interface Repository {
    * Whether an image manifest that is there proves that its blobs are: they are asked for over a network, and the
    * other side takes no manifest without them and keeps what manifests name.
    */
-  readonly vouches?: boolean;
+  readonly assumesBlobs?: boolean;
 
   /** The descriptor (mediaType, digest, size) of the manifest that a tag or digest names; undefined where there is none. */
   resolve(name: string, options?: OperationOptions): Promise<Descriptor | undefined>;

@@ -139,7 +139,7 @@ export function nameOf(reference: Reference): string {
  */
 export function tagOf(reference: Reference): string {
   if (reference.tag !== undefined) return reference.tag;
-  throw invalid(formatReference(reference), 'no tag', 'add :TAG; no tag is assumed');
+  throw invalid(formatReference(reference), 'tag missing', 'add :TAG; no tag is assumed');
 }
 
 /** Docker Hub's names; its API answers to the last. */
@@ -174,7 +174,7 @@ export function severalRepositories(place: string, what: string, names: readonly
 function parseLayout(text: string, kind: LocalKind, rest: string): LayoutReference {
   const { before, digest } = cutDigest(rest, DIGEST_PART_OF_PATH);
   const { path, repository, tag } = cutName(text, before);
-  if (path === '') throw invalid(text, 'no path', `write it as ${LOCAL[kind].scheme}:${LOCAL[kind].path}:TAG`);
+  if (path === '') throw invalid(text, 'path missing', `write it as ${LOCAL[kind].scheme}:${LOCAL[kind].path}:TAG`);
   if (path.includes('\0')) throw invalid(text, 'a NUL byte in the path', 'remove it');
   return { kind, path, ...(repository === undefined ? {} : { repository }), tag, digest };
 }
@@ -197,7 +197,7 @@ function parseRegistry(text: string): RegistryReference {
   const slash = before.indexOf('/');
   const registry = slash === -1 ? '' : before.slice(0, slash);
   if (!looksLikeHost(registry)) {
-    throw invalid(text, 'no registry host', 'write it as HOST[:PORT]/REPO:TAG, or oci:DIR:TAG for a folder');
+    throw invalid(text, 'registry host missing', 'write it as HOST[:PORT]/REPO:TAG, or oci:DIR:TAG for a folder');
   }
   if (!isRegistryHost(registry)) {
     throw invalid(text, `${JSON.stringify(registry)} is not a valid host`, 'write it as HOST[:PORT]/REPO:TAG');
@@ -238,9 +238,9 @@ function cutTag(text: string, rest: string): { name: string; tag: string | undef
 
 /** It quotes nothing: where a password ends cannot be told. */
 function maybeLogin(): CodedError {
-  const what = 'a reference, not shown here: a login in it, or an @ that begins no digest';
+  const what = 'a reference, not shown here: it contains a login, or an @ without a digest';
   return new CodedError('ERR_EXPORT_REFERENCE_INVALID', what, {
-    hint: 'references carry no logins: pass --username and --password-stdin, or docker login HOST; a digest is @sha256:…',
+    hint: 'omit the login, and use --username and --password-stdin or docker login HOST; write a digest as @sha256:…',
   });
 }
 

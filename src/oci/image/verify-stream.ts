@@ -59,7 +59,7 @@ export function verifyBytes(descriptor: Descriptor, bytes: Uint8Array, place: st
 export function sizeMismatch(descriptor: Descriptor, place: string, found: string): CodedError {
   const what = `${place}: ${descriptor.digest} has ${found}, its descriptor names ${descriptor.size}`;
   return new CodedError('ERR_EXPORT_SIZE_MISMATCH', what, {
-    hint: 'the content is damaged or was cut there; take it from another place, or push it again',
+    hint: 'the content is damaged or truncated there; get it from another source, or push it again',
     details: { place, digest: descriptor.digest, size: descriptor.size },
   });
 }
@@ -67,7 +67,7 @@ export function sizeMismatch(descriptor: Descriptor, place: string, found: strin
 function digestMismatch(descriptor: Descriptor, place: string, actual: string): CodedError {
   const what = `${place}: the content of ${descriptor.digest} has digest ${actual}`;
   return new CodedError('ERR_EXPORT_DIGEST_MISMATCH', what, {
-    hint: 'the content is damaged or was tampered with there; take it from another place, or push it again',
+    hint: 'the content is damaged or was tampered with there; get it from another source, or push it again',
     details: { place, digest: descriptor.digest, actual },
   });
 }

@@ -11,8 +11,8 @@ export interface LayoutFiles {
   version(path: string): Promise<string | undefined>;
   /** Size in bytes; undefined where there is no such file. */
   sizeOf(path: string): Promise<number | undefined>;
-  /** The bytes of the file or of a closed range of it; `lend` as in FetchOptions. Opens it when the first is asked for. */
-  read(path: string, range?: ByteRange, lend?: boolean): ByteStream;
+  /** The bytes of the file or of a closed range of it; `reuseBuffer` as in FetchOptions. Opens it when the first is asked for. */
+  read(path: string, range?: ByteRange, reuseBuffer?: boolean): ByteStream;
   /** The paths below `blobs/`, in no order. */
   blobPaths(): Promise<readonly string[]>;
 }
@@ -29,7 +29,7 @@ const read = promisify(readFile);
 /** Large enough that the cost of a read does not count, small enough that some can be under way at once. */
 const CHUNK_BYTES = 256 * 1024;
 /** Memory that is used again may be more: each read wakes another thread. */
-const LENT_BYTES = 1024 * 1024;
+const REUSED_BUFFER_BYTES = 1024 * 1024;
 
 /** The files in a folder. */
 export class FolderFiles implements LayoutFiles {
@@ -69,13 +69,13 @@ export class FolderFiles implements LayoutFiles {
     return false;
   }
 
-  async *read(path: string, range?: ByteRange, lend?: boolean): ByteStream {
+  async *read(path: string, range?: ByteRange, reuseBuffer?: boolean): ByteStream {
     const full = join(this.root, path);
     let file: number | undefined;
     try {
       // What has become a pipe since it was looked at is not waited for.
       file = await open(full, constants.O_RDONLY | constants.O_NONBLOCK);
-      yield* readFileRange(file, range, lend);
+      yield* readFileRange(file, range, reuseBuffer);
     } catch (error) {
       throw readError(error, full);
     } finally {
@@ -85,19 +85,19 @@ export class FolderFiles implements LayoutFiles {
 }
 
 /**
- * Reads from an open file, one chunk ahead of the reader; `lend` as in FetchOptions.
+ * Reads from an open file, one chunk ahead of the reader; `reuseBuffer` as in FetchOptions.
  *
  * @param file its descriptor
  */
-export async function* readFileRange(file: number, range?: ByteRange, lend = false): ByteStream {
+export async function* readFileRange(file: number, range?: ByteRange, reuseBuffer = false): ByteStream {
   const end = range === undefined ? Number.MAX_SAFE_INTEGER : range.end + 1;
   let position = range?.start ?? 0;
-  const lent: Buffer[] = [];
+  const reused: Buffer[] = [];
   const readAhead = () => {
-    const length = Math.max(0, Math.min(lend ? LENT_BYTES : CHUNK_BYTES, end - position));
+    const length = Math.max(0, Math.min(reuseBuffer ? REUSED_BUFFER_BYTES : CHUNK_BYTES, end - position));
     // While the reader has one of two, the other is read into.
-    const buffer = (lend && lent.length === 2 ? lent.shift() : undefined) ?? Buffer.allocUnsafeSlow(length);
-    if (lend) lent.push(buffer);
+    const buffer = (reuseBuffer && reused.length === 2 ? reused.shift() : undefined) ?? Buffer.allocUnsafeSlow(length);
+    if (reuseBuffer) reused.push(buffer);
     return readChunk(file, buffer.subarray(0, length), position);
   };
   let ahead = readAhead();
@@ -143,7 +143,7 @@ export function layoutInvalid(name: string, what: string, cause?: unknown): Code
 
 /** The error for content that a layout lists and does not hold. */
 export function blobMissing(place: string, digest: Digest): CodedError {
-  return new CodedError('ERR_EXPORT_NOT_FOUND', `${place}: ${digest} is not there`, {
+  return new CodedError('ERR_EXPORT_NOT_FOUND', `${place}: ${digest} not found`, {
     hint: 'the copy is incomplete: copy the artifact there again',
     details: { place, digest },
   });

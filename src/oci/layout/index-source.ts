@@ -50,7 +50,7 @@ export async function lacksIndex(files: BlobFiles): Promise<boolean> {
  * @throws CodedError ERR_EXPORT_LAYOUT_INVALID
  */
 export async function checkHasIndex(files: BlobFiles, name: string): Promise<void> {
-  if (await lacksIndex(files)) throw layoutInvalid(name, `it holds blobs, and no ${indexPath}`);
+  if (await lacksIndex(files)) throw layoutInvalid(name, `it has blobs but no ${indexPath}`);
 }
 
 /**

@@ -106,7 +106,7 @@ export class Layout extends ReadRepository implements Repository {
 
   async tag(descriptor: Descriptor, tag: string, options: TagOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
+    if (!isTag(tag)) throw new TypeError(`not a valid tag: ${JSON.stringify(tag)}`);
     if (!(await this.exists(descriptor))) throw blobMissing(this.name, descriptor.digest);
     this.#index.add(tagEdit(descriptor, tag, this.#options.repository, options));
     if (!options.batch) await this.flush(options);
@@ -225,9 +225,9 @@ async function checkVacant(files: FolderFiles, create: boolean): Promise<void> {
   const strangers = names.filter((name) => !name.startsWith('.'));
   // Another process may have made it a layout since this one looked.
   if (strangers.length > 0 && (await isLayout(files, root))) return;
-  if (strangers.length > 0) throw layoutInvalid(root, `no OCI layout, and not empty: it holds ${strangers[0]}`);
+  if (strangers.length > 0) throw layoutInvalid(root, `not an OCI layout, and not empty: it contains ${strangers[0]}`);
   if (!create) {
-    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${root}: no OCI layout there`, {
+    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${root}: not an OCI layout`, {
       hint: 'check the path; a layout holds a file oci-layout',
       details: { path: root },
     });

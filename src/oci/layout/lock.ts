@@ -159,7 +159,7 @@ function notFile(path: string): CodedError {
 function locked(path: string, holder: string): CodedError {
   const pid = /^\d+/.exec(holder)?.[0] ?? 'unknown';
   return new CodedError('ERR_EXPORT_LOCKED', `${path}: held by process ${pid}, here or on another machine`, {
-    hint: `wait for it to end; if it has ended for certain, remove ${path}`,
+    hint: `wait for it to exit; if it is no longer running, remove ${path}`,
     details: { path, pid },
   });
 }

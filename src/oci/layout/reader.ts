@@ -74,7 +74,7 @@ export class LayoutReader {
   }
 
   async fetch(descriptor: Descriptor, options: FetchOptions = {}): Promise<ByteStream> {
-    const { signal, range, lend } = options;
+    const { signal, range, reuseBuffer } = options;
     signal?.throwIfAborted();
     const inline = range === undefined ? inlineData(descriptor, this.name) : undefined;
     if (inline !== undefined) return once(inline);
@@ -86,7 +86,7 @@ export class LayoutReader {
     }
     // Told how much there is, the reading takes no more memory than that.
     const wanted = range ?? (size === 0 ? undefined : { start: 0, end: size - 1 });
-    const stream = this.#files.read(blobPath(descriptor.digest), wanted, lend);
+    const stream = this.#files.read(blobPath(descriptor.digest), wanted, reuseBuffer);
     const stoppable = signal === undefined ? stream : untilAborted(stream, signal);
     return range === undefined ? verifyStream(descriptor, stoppable, this.name) : stoppable;
   }
@@ -321,7 +321,7 @@ export class ReadOnlyRepository extends ReadRepository implements Repository {
 
 /** The error for writing where there is only reading. @param what it is: `a docker archive` */
 export function readOnly(name: string, what: string): CodedError {
-  return new CodedError('ERR_EXPORT_UNSUPPORTED', `${name}: ${what} can be read and not written`, {
+  return new CodedError('ERR_EXPORT_UNSUPPORTED', `${name}: ${what} is read-only`, {
     hint: 'write to oci-archive:FILE:TAG or oci:DIR:TAG',
     details: { name },
   });

@@ -91,12 +91,12 @@ export class TarFiles implements LayoutFiles {
     return this.#places.get(path)?.size;
   }
 
-  async *read(path: string, range?: ByteRange, lend?: boolean): ByteStream {
+  async *read(path: string, range?: ByteRange, reuseBuffer?: boolean): ByteStream {
     const place = this.#places.get(path);
     if (place === undefined) return;
     const { start, end } = range ?? { start: 0, end: place.size - 1 };
     try {
-      yield* readFileRange(this.#file.fd, { start: place.offset + start, end: place.offset + end }, lend);
+      yield* readFileRange(this.#file.fd, { start: place.offset + start, end: place.offset + end }, reuseBuffer);
     } catch (error) {
       throw fileError(error, this.#path);
     }
@@ -125,8 +125,8 @@ export async function isCompressedFile(path: string): Promise<boolean> {
 
 /** The error for a pipe, a device or a folder in place of an archive. */
 export function noFile(path: string): CodedError {
-  return new CodedError('ERR_EXPORT_USAGE', `${path}: not a regular file, as an archive has to be`, {
-    hint: 'name a file; to read from or write into a pipe, say oci-archive:-',
+  return new CodedError('ERR_EXPORT_USAGE', `${path}: not a regular file`, {
+    hint: 'specify a file; to use a pipe, specify oci-archive:-',
     details: { path },
   });
 }

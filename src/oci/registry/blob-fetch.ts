@@ -59,7 +59,7 @@ async function openBlob(
     scopes: remote.toRead,
     headers: partial && rest.end >= rest.start ? { range: `bytes=${rest.start}-${rest.end}` } : {},
     signal: options.signal,
-    bulk: options.lend === true && rest.end - rest.start >= BULK_BYTES,
+    bulk: options.reuseBuffer === true && rest.end - rest.start >= BULK_BYTES,
   });
   if (response.status === 404) {
     await response.drop();
@@ -129,12 +129,12 @@ export function checkStored(response: WireResponse, digest: Digest): void {
   const stored = response.header('docker-content-digest');
   if (stored === undefined || !isDigest(stored) || stored === digest) return;
   if (algorithmOf(stored) !== algorithmOf(digest)) return;
-  throw protocolError(response.url, `took ${digest} and says that it is ${stored}`);
+  throw protocolError(response.url, `accepted ${digest}, but reports the digest ${stored}`);
 }
 
 /** The error for content that a registry does not have. */
 export function contentMissing(remote: Remote, descriptor: Descriptor): CodedError {
-  return new CodedError('ERR_EXPORT_NOT_FOUND', `${remote.name}: ${descriptor.digest} is not there`, {
+  return new CodedError('ERR_EXPORT_NOT_FOUND', `${remote.name}: ${descriptor.digest} not found`, {
     hint: 'the artifact is incomplete there, or was deleted: push it again',
     details: { place: remote.name, digest: descriptor.digest },
   });

@@ -51,7 +51,7 @@ class Upload {
   #chunked = false;
   #chunkBytes: number = CHUNK_BYTES[0];
   #restarted = false;
-  /** Why the source could not be read: its own error, which no retry at the registry mends. */
+  /** Why the source could not be read: its own error, which no retry at the registry can fix. */
   #sourceFault: { readonly error: unknown } | undefined;
   #reported = 0;
 
@@ -194,9 +194,9 @@ class Upload {
       if (sent.received !== undefined && sent.received > offset) {
         throw new CodedError(
           'ERR_EXPORT_REGISTRY_PROTOCOL',
-          `${this.#remote.name}: has ${sent.received} bytes of ${offset} sent`,
+          `${this.#remote.name}: received ${sent.received} of ${offset} bytes sent`,
           {
-            hint: 'run it again; if it stays so, ask who runs the registry',
+            hint: 'run it again; if it persists, ask the registry operator',
             details: { digest: this.#descriptor.digest },
           },
         );
@@ -231,9 +231,9 @@ class Upload {
   }
 
   /** The source from an offset on; from the beginning it is checked. */
-  async #open(offset: number, lend?: boolean): Promise<ByteStream> {
+  async #open(offset: number, reuseBuffer?: boolean): Promise<ByteStream> {
     try {
-      const stream = await this.#content(offset, lend);
+      const stream = await this.#content(offset, reuseBuffer);
       return this.#watched(offset === 0 ? verifyStream(this.#descriptor, stream, 'source') : stream, offset);
     } catch (error) {
       throw this.#blameSource(error);
@@ -281,7 +281,7 @@ function wantsChunks(failure: CodedError, sizeBytes: number): boolean {
   return status === 400 && registryCode !== 'DIGEST_INVALID' && registryCode !== 'SIZE_INVALID';
 }
 
-/** Lent chunks for a socket, which asks for the next while one that it has room for is still on its way. */
+/** Chunks of reused buffers for a socket, which requests the next one while a small one is still buffered. */
 async function* keepSmall(stream: ByteStream): ByteStream {
   for await (const chunk of stream) yield chunk.byteLength < SOCKET_ROOM_BYTES ? Uint8Array.from(chunk) : chunk;
 }

@@ -99,9 +99,9 @@ export class FallbackTags {
     }
     throw new CodedError(
       'ERR_EXPORT_REGISTRY_UNAVAILABLE',
-      `${this.#remote.name}: others keep changing the tag ${tag}`,
+      `${this.#remote.name}: other clients keep changing the tag ${tag}`,
       {
-        hint: 'run it again when nobody else signs or attests there',
+        hint: 'run it again when no other client signs or attests there',
         details: { place: this.#remote.name, tag },
         ...(failure === undefined ? {} : { cause: failure }),
       },
@@ -168,14 +168,14 @@ async function readIndex(
   const name = `${remote.name}:${tag}`;
   const manifest = parseManifest(await getManifest(remote, descriptor, options), descriptor.mediaType, name);
   if (manifest.kind === 'index' && isIndexType(descriptor.mediaType)) return manifest;
-  throw new CodedError('ERR_EXPORT_REGISTRY_PROTOCOL', `${name}: lists referrers, and is no index`, {
-    hint: 'another client misused this tag; have it removed or renamed by its maker',
+  throw new CodedError('ERR_EXPORT_REGISTRY_PROTOCOL', `${name}: the referrers tag is not an index`, {
+    hint: 'another client uses this tag for something else; remove or rename it',
     details: { place: remote.name, tag },
   });
 }
 
 function keepsNoTag(remote: Remote, tag: string): CodedError {
-  const what = `${remote.name}:${tag}: the registry takes this tag for a digest, so it cannot list referrers`;
+  const what = `${remote.name}:${tag}: the registry treats this tag as a digest, so it cannot list referrers`;
   return new CodedError('ERR_EXPORT_UNSUPPORTED', what, {
     hint: 'push to a registry that has the referrers API or keeps tags of this form',
     details: { place: remote.name, tag },

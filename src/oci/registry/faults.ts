@@ -22,8 +22,8 @@ export function networkError(error: unknown, url: URL, method: string): CodedErr
 /** Another try would be held as long. */
 function tooSlow(error: TooSlow, url: URL): CodedError {
   return final(
-    new CodedError('ERR_EXPORT_NETWORK', `${redactUrl(url)}: the answer comes too slowly: ${error.message}`, {
-      hint: 'check the network, then run it again; if it stays so, ask who runs the registry',
+    new CodedError('ERR_EXPORT_NETWORK', `${redactUrl(url)}: the response is too slow: ${error.message}`, {
+      hint: 'check the network, then run it again; if it persists, ask the registry operator',
       details: { url: redactUrl(url), system: 'ETIMEDOUT' },
       cause: error,
     }),
@@ -47,11 +47,12 @@ export function isTransient(error: unknown): error is CodedError {
 
 function describe(system: string, url: URL): [string, string] {
   if (system === 'ECONNREFUSED') return ['connection refused', 'check that the registry runs there, and the port'];
-  if (system === 'ENOTFOUND' || system === 'EAI_AGAIN') return [`no address of ${url.hostname}`, 'check the host name'];
-  if (/TIMEOUT|ETIMEDOUT/.test(system)) return ['no answer in time', 'check the network, then run it again'];
-  const again = 'run it again; what has arrived is not sent again';
+  if (system === 'ENOTFOUND' || system === 'EAI_AGAIN')
+    return [`host ${url.hostname} not found`, 'check the host name'];
+  if (/TIMEOUT|ETIMEDOUT/.test(system)) return ['timed out', 'check the network, then run it again'];
+  const again = 'run it again; completed content is not sent again';
   // A registry that lets nobody in without one closes the connection, and says no more.
-  const client = '; if it asks for a client certificate, name that with --client-cert or in certs.d/HOST';
+  const client = '; if it asks for a client certificate, specify one with --client-cert or in certs.d/HOST';
   const tls = '; if it speaks TLS, add --no-plain-http';
   return [`the connection broke (${system})`, `${again}${url.protocol === 'https:' ? client : tls}`];
 }
@@ -70,13 +71,13 @@ const MAX_BODY_BYTES = 8 * 1024;
 
 const BY_STATUS: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   401: ['ERR_EXPORT_UNAUTHORIZED', 'log in (docker login HOST), or pass --username and --password-stdin'],
-  403: ['ERR_EXPORT_FORBIDDEN', 'ask for the right to this repository, or check the login'],
-  404: ['ERR_EXPORT_NOT_FOUND', 'check the reference; `export-center ls` shows what is there'],
+  403: ['ERR_EXPORT_FORBIDDEN', 'ask for access to this repository, or check the login'],
+  404: ['ERR_EXPORT_NOT_FOUND', 'check the reference; export-center ls REPOSITORY lists the tags'],
   408: ['ERR_EXPORT_REGISTRY_UNAVAILABLE', 'run it again later'],
   429: ['ERR_EXPORT_RATE_LIMITED', 'run it again later, or log in for a higher limit'],
 };
 
-const DAMAGED = ['ERR_EXPORT_DIGEST_MISMATCH', 'push it again, or ask who runs the registry to repair it'] as const;
+const DAMAGED = ['ERR_EXPORT_DIGEST_MISMATCH', 'push it again, or ask the registry operator to repair it'] as const;
 
 /** A registry that finds its own content damaged, as ours does, has nothing better to give at another try. */
 function saysDamaged(status: number, code: string | undefined): boolean {
@@ -102,18 +103,19 @@ export async function refusal(response: WireResponse, method: string): Promise<C
 /** The error for an answer that no registry should give. */
 export function protocolError(url: URL, what: string, facts: { readonly cause?: unknown } = {}): CodedError {
   return new CodedError('ERR_EXPORT_REGISTRY_PROTOCOL', `${redactUrl(url)}: ${what}`, {
-    hint: 'check that this is a registry, and what lies before it; ask who runs it',
+    hint: 'check that this is a registry, and any proxy in front of it; ask the registry operator',
     details: { url: redactUrl(url) },
     ...facts,
   });
 }
 
 function byClass(status: number): readonly [ErrorCode, string] {
-  if (status === 501 || status === 505) return ['ERR_EXPORT_REGISTRY_REFUSED', 'the registry does not do this'];
+  if (status === 501 || status === 505)
+    return ['ERR_EXPORT_REGISTRY_REFUSED', 'the registry does not support this operation'];
   if (status >= 500)
-    return ['ERR_EXPORT_REGISTRY_UNAVAILABLE', 'run it again later; what has arrived is not sent again'];
-  if (status >= 400) return ['ERR_EXPORT_REGISTRY_REFUSED', 'the registry’s own words say why; ask who runs it'];
-  return ['ERR_EXPORT_REGISTRY_PROTOCOL', 'check that this is a registry, and what lies before it'];
+    return ['ERR_EXPORT_REGISTRY_UNAVAILABLE', 'run it again later; completed content is not sent again'];
+  if (status >= 400) return ['ERR_EXPORT_REGISTRY_REFUSED', 'see the registry’s message; ask the registry operator'];
+  return ['ERR_EXPORT_REGISTRY_PROTOCOL', 'check that this is a registry, and any proxy in front of it'];
 }
 
 /** What a registry says of a failure. */
@@ -126,7 +128,7 @@ interface Said {
 
 function wantsTls(url: URL, method: string): CodedError {
   return new CodedError('ERR_EXPORT_REGISTRY_PROTOCOL', `${method} ${redactUrl(url)}: the registry speaks TLS`, {
-    hint: 'add --no-plain-http, and --ca-cert for an authority of its own',
+    hint: 'add --no-plain-http, and --ca-cert for a private CA',
     details: { url: redactUrl(url) },
   });
 }

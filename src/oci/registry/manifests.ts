@@ -141,11 +141,15 @@ export async function deleteContent(remote: Remote, path: string, options: Opera
   });
   if (response.status === 400 || response.status === 405) {
     const cause = await refusal(response, 'DELETE');
-    throw new CodedError('ERR_EXPORT_UNSUPPORTED', `${remote.name}: does not delete (${response.status})`, {
-      hint: 'deletes are switched off in this registry; ask who runs it',
-      details: { place: remote.name, path },
-      cause,
-    });
+    throw new CodedError(
+      'ERR_EXPORT_UNSUPPORTED',
+      `${remote.name}: the registry does not support deletes (${response.status})`,
+      {
+        hint: 'deletes are disabled in this registry; ask the registry operator',
+        details: { place: remote.name, path },
+        cause,
+      },
+    );
   }
   if (response.status !== 404 && (response.status < 200 || response.status > 299))
     throw await refusal(response, 'DELETE');
@@ -163,11 +167,15 @@ export async function deleteTag(remote: Remote, tag: string, options: OperationO
     return await deleteContent(remote, `manifests/${tag}`, options);
   } catch (error) {
     if (!isCoded(error, 'ERR_EXPORT_UNSUPPORTED')) throw error;
-    throw new CodedError('ERR_EXPORT_UNSUPPORTED', `${remote.name}: the registry does not remove single tags`, {
-      hint: 'delete the manifest by digest, which removes all its tags, or ask who runs the registry',
-      details: { place: remote.name, tag },
-      cause: error,
-    });
+    throw new CodedError(
+      'ERR_EXPORT_UNSUPPORTED',
+      `${remote.name}: the registry does not support removing single tags`,
+      {
+        hint: 'delete the manifest by digest, which removes all its tags, or ask the registry operator',
+        details: { place: remote.name, tag },
+        cause: error,
+      },
+    );
   }
 }
 
@@ -229,7 +237,7 @@ async function getAny(remote: Remote, name: string, options: OperationOptions): 
     throw protocolError(response.url, `a manifest of more than ${maxManifestBytes} bytes`);
   }
   const mediaType = typeIn(response) ?? detectManifestType(bytes) ?? parseUnknownManifest(bytes)?.mediaType;
-  if (mediaType === undefined) throw protocolError(response.url, 'answered with something that is no manifest');
+  if (mediaType === undefined) throw protocolError(response.url, 'answered with something that is not a manifest');
   const digest = digestOf(bytes, isDigest(name) ? algorithmOf(name) : 'sha256');
   const descriptor = { mediaType, digest, size: bytes.byteLength };
   if (isDigest(name)) verifyBytes({ ...descriptor, digest: name }, bytes, remote.name);

@@ -72,7 +72,7 @@ export interface LocationRules {
 export function resolveLocation(location: string, from: URL, rules: LocationRules): URL {
   const url = URL.parse(location, from);
   const fail = (why: string) => refused(rules, from, why);
-  if (url === null) throw fail('is no URL');
+  if (url === null) throw fail('is not a URL');
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw fail('is neither http nor https');
   if (url.username !== '' || url.password !== '') throw fail('carries a user name');
   const { registry } = rules;
@@ -89,7 +89,7 @@ export function resolveLocation(location: string, from: URL, rules: LocationRule
 /** A URL without what may be secret: user info, query, fragment. */
 export function redactUrl(url: URL | string): string {
   const parsed = typeof url === 'string' ? URL.parse(url) : url;
-  return parsed === null ? '(no URL)' : `${parsed.origin}${parsed.pathname}`;
+  return parsed === null ? '(not a URL)' : `${parsed.origin}${parsed.pathname}`;
 }
 
 function sameHost(a: URL, b: URL): boolean {
@@ -98,7 +98,7 @@ function sameHost(a: URL, b: URL): boolean {
 
 function refused(rules: LocationRules, from: URL, why: string): CodedError {
   return new CodedError('ERR_EXPORT_REGISTRY_PROTOCOL', `${redactUrl(from)}: its ${rules.what} ${why}`, {
-    hint: 'the registry or a proxy before it is set up wrongly, or is not to be trusted; ask who runs it',
+    hint: 'the registry or a proxy in front of it is misconfigured or not trustworthy; ask the registry operator',
     details: { url: redactUrl(from), what: rules.what },
   });
 }

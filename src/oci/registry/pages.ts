@@ -102,7 +102,7 @@ function parsePage(bytes: Uint8Array, response: WireResponse): JsonObject {
   try {
     return parseJsonObject(bytes, response.url.pathname, { maxBytes: MAX_PAGE_BYTES });
   } catch (cause) {
-    throw protocolError(response.url, 'answered a listing with something that is no JSON object', { cause });
+    throw protocolError(response.url, 'answered with a list that is not a JSON object', { cause });
   }
 }
 
@@ -156,7 +156,7 @@ async function notFound(remote: Remote, response: WireResponse, { signal }: Oper
       return protocolError(url, `answered ${ping.status}, so this is not a registry`, { cause });
     }
   }
-  return new CodedError('ERR_EXPORT_NOT_FOUND', `${remote.name}: no such repository`, {
+  return new CodedError('ERR_EXPORT_NOT_FOUND', `${remote.name}: repository not found`, {
     hint: 'check the host and the name of the repository',
     details: { reference: remote.name },
     cause,
@@ -165,7 +165,7 @@ async function notFound(remote: Remote, response: WireResponse, { signal }: Oper
 
 function tooMuch({ url }: WireResponse, what: string): CodedError {
   return new CodedError('ERR_EXPORT_TOO_LARGE', `${redactUrl(url)}: ${what}`, {
-    hint: 'delete what is not needed there, or ask who runs the registry whether this list is genuine',
+    hint: 'delete what is not needed there, or ask the registry operator whether this list is genuine',
     details: { url: redactUrl(url) },
   });
 }

@@ -66,7 +66,7 @@ async function readBoth(
   listed: readonly Descriptor[],
   options: OperationOptions,
 ): Promise<Descriptor[]> {
-  const found = new Map((await readMended(remote, subject, options)).map((entry) => [entry.digest, entry]));
+  const found = new Map((await readCompleted(remote, subject, options)).map((entry) => [entry.digest, entry]));
   for (const entry of listed) if (!found.has(entry.digest)) found.set(entry.digest, entry);
   return [...found.values()];
 }
@@ -84,7 +84,7 @@ async function askApi(
     const before = found.size;
     if (hasIndexType(page)) remote.listsReferrers = true;
     else if (fields['mediaType'] === mediaTypes.ociIndex) remote.listsReferrers ??= 'untyped';
-    else throw protocolError(page.url, 'answered a question for referrers with something that is no index');
+    else throw protocolError(page.url, 'answered a request for referrers with something that is not an index');
     for (const entry of entriesIn(fields, page)) if (!found.has(entry.digest)) found.set(entry.digest, entry);
     return found.size - before;
   });
@@ -138,7 +138,7 @@ function typeOf(response: WireResponse): string {
 
 function entriesIn(fields: JsonObject, page: WireResponse): Descriptor[] {
   const entries = fields['manifests'] ?? [];
-  if (!Array.isArray(entries)) throw protocolError(page.url, 'answered with referrers that are no list');
+  if (!Array.isArray(entries)) throw protocolError(page.url, 'answered with referrers that are not a list');
   return entries.flatMap((entry, i) => {
     // What is of another kind of digest could not be checked, so it is not ours to show.
     const digest = (entry as JsonObject | null)?.['digest'];
@@ -151,17 +151,17 @@ function entriesIn(fields: JsonObject, page: WireResponse): Descriptor[] {
  * Entries of a fallback index, which many clients write: some leave out the artifactType or the annotations, or write
  * the empty config's type there, so those are read from the manifest itself.
  */
-async function readMended(remote: Remote, subject: Digest, options: OperationOptions): Promise<Descriptor[]> {
-  const mended: Descriptor[] = [];
+async function readCompleted(remote: Remote, subject: Digest, options: OperationOptions): Promise<Descriptor[]> {
+  const completed: Descriptor[] = [];
   for (const entry of await readFallback(remote, subject, options)) {
-    const sound = entry.artifactType !== undefined && entry.artifactType !== mediaTypes.ociEmpty;
-    if (sound && entry.annotations !== undefined) mended.push(entry);
+    const isComplete = entry.artifactType !== undefined && entry.artifactType !== mediaTypes.ociEmpty;
+    if (isComplete && entry.annotations !== undefined) completed.push(entry);
     else {
       const read = await readReferrer(remote, subject, entry, options);
-      if (read !== undefined) mended.push(read);
+      if (read !== undefined) completed.push(read);
     }
   }
-  return mended;
+  return completed;
 }
 
 /**

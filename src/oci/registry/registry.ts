@@ -40,7 +40,7 @@ export class RegistryRepository implements Repository {
   readonly name: string;
   readonly mountable: { readonly origin: string; readonly repository: string };
   /** Registries check what a manifest names when they take it, and their collectors keep it. */
-  readonly vouches = true;
+  readonly assumesBlobs = true;
   readonly #remote: Remote;
   readonly #fallback: FallbackTags;
   /** Referrers by subject that were pushed and not listed yet. */
@@ -106,7 +106,7 @@ export class RegistryRepository implements Repository {
   }
 
   async tag(descriptor: Descriptor, tag: string, options: OperationOptions = {}): Promise<void> {
-    if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
+    if (!isTag(tag)) throw new TypeError(`not a valid tag: ${JSON.stringify(tag)}`);
     await tagManifest(this.#remote, descriptor, tag, options);
   }
 
@@ -115,7 +115,7 @@ export class RegistryRepository implements Repository {
   }
 
   async untag(tag: string, options: OperationOptions = {}): Promise<boolean> {
-    if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
+    if (!isTag(tag)) throw new TypeError(`not a valid tag: ${JSON.stringify(tag)}`);
     return deleteTag(this.#remote, tag, options);
   }
 

@@ -8,9 +8,13 @@ import { isRepositoryName, isTag } from '#oci/image';
  */
 export function parseRepositoryName(text: string): string {
   if (isRepositoryName(text)) return text;
-  throw new CodedError('ERR_EXPORT_REFERENCE_INVALID', `not a repository: ${JSON.stringify(text.slice(0, 300))}`, {
-    hint: 'write lower-case letters and digits, joined by . _ __ - or /, such as security/feed',
-  });
+  throw new CodedError(
+    'ERR_EXPORT_REFERENCE_INVALID',
+    `not a valid repository name: ${JSON.stringify(text.slice(0, 300))}`,
+    {
+      hint: 'write lower-case letters and digits, joined by . _ __ - or /, such as security/feed',
+    },
+  );
 }
 
 /** The tag that `text` spells. @throws CodedError ERR_EXPORT_REFERENCE_INVALID */

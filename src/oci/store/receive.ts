@@ -42,8 +42,8 @@ async function* interruptible(chunks: ByteStream, signal: AbortSignal): AsyncGen
   interrupted.promise.catch(() => undefined);
   const onAbort = (): void =>
     interrupted.reject(
-      new CodedError('ERR_EXPORT_INTERRUPTED', 'no more bytes came, and another request has taken this upload over', {
-        hint: 'ask for the state of the upload and go on from there',
+      new CodedError('ERR_EXPORT_INTERRUPTED', 'the upload stalled and another request took it over', {
+        hint: 'query the upload status and resume from there',
       }),
     );
   signal.addEventListener('abort', onAbort);

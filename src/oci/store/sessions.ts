@@ -153,6 +153,6 @@ export class Sessions {
 
 function busy(): CodedError {
   return new CodedError('ERR_EXPORT_LOCKED', 'another request is writing to this upload', {
-    hint: 'wait for it to end, then ask for the state of the upload and go on from there',
+    hint: 'wait for it to end, then query the upload status and resume from there',
   });
 }

@@ -115,7 +115,7 @@ class StoreRepository implements Repository {
 
   #missing(digest: Digest): CodedError {
     return new CodedError('ERR_EXPORT_NOT_FOUND', `${this.name}: no ${digest}`, {
-      hint: 'push it again, or take it from another place',
+      hint: 'push it again, or get it from another source',
       details: { digest },
     });
   }

@@ -6,10 +6,10 @@ export {
   type Excluded,
   type Incomplete,
 } from './copy/copy.ts';
-export { checkFidelity, verifyContents } from './copy/fidelity.ts';
+export type { CopyFailure } from './copy/copy-failure.ts';
+export { verifyContents, verifyCopy } from './copy/fidelity.ts';
 export { formatPlatform, type Platform, parsePlatform, selectPlatform } from './copy/platform.ts';
 export { type CopyRoots, listRoots, listUnattached, nameTags } from './copy/roots.ts';
-export type { Shortfall } from './copy/shortfall.ts';
 export type { CopyTag, TagConflict } from './copy/tags.ts';
 export type { CopyProgress } from './copy/transfer.ts';
 export { discover, type ReferrerTree } from './discover.ts';

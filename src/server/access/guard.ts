@@ -97,7 +97,7 @@ function refuseOtherHosts(c: ServerRequest, { onlyHost }: Access): void {
   if (onlyHost === undefined) return;
   const [, host = ''] = HOST.exec(c.req.header('host') ?? '') ?? [];
   if (isLoopbackHost(host) || host.toLowerCase() === onlyHost.toLowerCase()) return;
-  throw new HttpProblem('ERR_EXPORT_FORBIDDEN', 'this registry answers to the names of loopback only', {
+  throw new HttpProblem('ERR_EXPORT_FORBIDDEN', 'this registry accepts loopback host names only', {
     status: 403,
     detail: {
       host: (c.req.header('host') ?? '').slice(0, 300),
@@ -116,7 +116,7 @@ function refuseOtherSites(c: ServerRequest, { behindProxy = false }: Access): vo
       ? origin !== undefined && !behindProxy && authorityOf(origin) !== c.req.header('host')?.toLowerCase()
       : site !== 'same-origin' && site !== 'none';
   if (isOther) {
-    throw new HttpProblem('ERR_EXPORT_FORBIDDEN', 'pages of other sites may not write', { status: 403 });
+    throw new HttpProblem('ERR_EXPORT_FORBIDDEN', 'cross-site requests cannot write', { status: 403 });
   }
 }
 

@@ -69,13 +69,13 @@ export class HtpasswdFile {
     } finally {
       await file?.close();
     }
-    throw new CodedError('ERR_EXPORT_USAGE', `${this.#path}: larger than ${MOST_BYTES} bytes`, {
-      hint: 'name an htpasswd file',
+    throw new CodedError('ERR_EXPORT_USAGE', `${this.#path}: more than ${MOST_BYTES} bytes`, {
+      hint: 'specify an htpasswd file',
       details: { file: this.#path },
     });
   }
 
   readonly #tell = (error: unknown): void => {
-    this.#notice(`${error instanceof Error ? error.message : String(error)}; nobody can log in until it is put right`);
+    this.#notice(`${error instanceof Error ? error.message : String(error)}; nobody can log in until it is fixed`);
   };
 }

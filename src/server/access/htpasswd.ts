@@ -9,7 +9,6 @@ const OTHER_HASHES: readonly (readonly [RegExp, string])[] = [
   [/^\{SHA\}/, 'SHA-1'],
   [/^\$5\$/, 'SHA-256 crypt'],
   [/^\$6\$/, 'SHA-512 crypt'],
-  [/^\$2[aby]\$/, 'a bcrypt hash that is cut or damaged'],
 ];
 
 /**
@@ -29,7 +28,7 @@ export function parseHtpasswd(text: string, file: string): ReadonlyMap<string, s
     if (fault !== undefined) throw unusable(`${file}:${i + 1}: ${fault}`, file);
     users.set(user, line.slice(colon + 1));
   }
-  if (users.size === 0) throw unusable(`${file}: no user in it`, file);
+  if (users.size === 0) throw unusable(`${file}: contains no user`, file);
   return users;
 }
 
@@ -40,6 +39,7 @@ export function costOf(hash: string): number {
 
 function faultOf(hash: string): string | undefined {
   if (!BCRYPT.test(hash)) {
+    if (/^\$2[aby]\$/.test(hash)) return 'truncated or damaged bcrypt hash';
     const kind = OTHER_HASHES.find(([pattern]) => pattern.test(hash))?.[1];
     return kind === undefined ? 'not a bcrypt hash' : `unsupported ${kind} hash, bcrypt required`;
   }
@@ -49,12 +49,12 @@ function faultOf(hash: string): string | undefined {
 }
 
 function repetition(users: ReadonlyMap<string, string>, user: string): string | undefined {
-  return users.has(user) ? 'a user who is there already' : undefined;
+  return users.has(user) ? 'duplicate user' : undefined;
 }
 
 function unusable(message: string, file: string): CodedError {
   return new CodedError('ERR_EXPORT_USAGE', message, {
-    hint: `write it anew with htpasswd -B ${file} USER`,
+    hint: `write it again with htpasswd -B ${file} USER`,
     details: { file },
   });
 }

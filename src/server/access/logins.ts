@@ -108,7 +108,7 @@ export class Logins {
   #note({ address }: LoginSource, failures: number): void {
     if (failures < this.#throttle.free || this.#noticed.has(address)) return;
     this.#noticed.add(address);
-    this.#notice(`${address}: ${failures} failed logins; more of them are answered slowly`);
+    this.#notice(`${address}: ${failures} failed logins; further ones are throttled`);
   }
 
   async #hashesOf(user: string): Promise<UserHashes> {

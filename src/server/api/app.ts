@@ -11,7 +11,7 @@ export function createApiApp(context: HealthContext, { guard, report }: AppParts
   addHealthRoutes(app, context);
   guard(app);
   app.notFound(() => {
-    return encodeApiProblem(new HttpProblem('ERR_EXPORT_NOT_FOUND', 'nothing is served here', { status: 404 }));
+    return encodeApiProblem(new HttpProblem('ERR_EXPORT_NOT_FOUND', 'no such path', { status: 404 }));
   });
   app.onError((error) => {
     const problem = apiProblemOf(error);

@@ -46,7 +46,7 @@ export function createRegistryApp(context: RegistryContext, { guard, report }: A
 
   app.notFound((c) => {
     const detail = { method: c.req.method, path: c.req.path.slice(0, 500) };
-    return new RegistryProblem('UNSUPPORTED', 'nothing is served here', { status: 404, detail }).toResponse();
+    return new RegistryProblem('UNSUPPORTED', 'no such path', { status: 404, detail }).toResponse();
   });
   app.onError((error) => {
     const problem = problemOf(error);

@@ -40,7 +40,7 @@ export function addBlobRoutes(app: ServerApp, context: RegistryContext): void {
   });
 
   app.delete(path, async (c) => {
-    if (!context.deletes) throw refusal('this registry deletes nothing');
+    if (!context.deletes) throw refusal('deletes are disabled in this registry');
     const { blobs } = repositoryOf(c, context);
     const digest = digestFrom(c.req.param('digest'));
     if (await blobs.delete(digest)) return new Response(null, { status: 202 });
@@ -60,7 +60,7 @@ async function sendRange(
   const range = parseRange(wanted, size);
   if (range === 'unsatisfiable') {
     await blob.close();
-    throw new RegistryProblem('SIZE_INVALID', 'no byte of the blob is in this range', {
+    throw new RegistryProblem('SIZE_INVALID', 'the range is outside the blob', {
       status: 416,
       detail: { size },
       headers: { 'Content-Range': `bytes */${size}` },

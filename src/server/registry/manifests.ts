@@ -58,7 +58,7 @@ export function addManifestRoutes(app: ServerApp, context: RegistryContext): voi
   });
 
   app.delete(path, async (c) => {
-    if (!context.deletes) throw refusal('this registry deletes nothing');
+    if (!context.deletes) throw refusal('deletes are disabled in this registry');
     const repository = repositoryOf(c, context);
     const name = manifestNameOf(c);
     const found =

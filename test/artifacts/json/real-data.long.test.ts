@@ -24,7 +24,7 @@ describe.runIf(present)('real evidence', () => {
   afterAll(() => rm(workDir, { recursive: true, force: true }));
 
   const collect = async (name: string): Promise<RecordSet> =>
-    await collectRecords({ sources: [join(data, `${name}.zip`)], selector: {}, skipInvalid: false, workDir });
+    await collectRecords({ sources: [join(data, `${name}.zip`)], selector: {}, withholdInvalid: false, workDir });
 
   const shardsOf = (day: string) => (days.get(day)?.files ?? []).filter(({ path }) => path.startsWith('data/'));
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { compareText, type Digest, digestOf, encodeCanonical, type Instant, type JsonObject } from '#core';
 import type { EvidenceRecord, RecordClass, RecordSet } from '#evidence';
 
-/** An advisory with this id and some text, as the evidence room hands it over. */
+/** An advisory with this id and some text, as the evidence package returns it. */
 export function advisory(id: string, text = `about ${id}`): EvidenceRecord {
   return recordOf('advisories', { id, details: text, modified: '2026-01-01T00:00:00Z' });
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildTrivyDb, trivyDbAdapter } from '#artifacts';
 import { digestOf, type Instant, type JsonObject, mediaTypes } from '#core';
 import { recordSetOf, vexDocument } from '../json/record-set.ts';
-import { affected, buildOf, buildSet, lossesOf, osvRecords, rowOf } from './scene.ts';
+import { affected, buildOf, buildSet, lossesOf, osvRecords, rowOf } from './fixture.ts';
 
 const upTo = (fixed: string): JsonObject[] => [{ introduced: '0' }, { fixed }];
 

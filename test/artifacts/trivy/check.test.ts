@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeGzip, encodeTar } from '#archive';
 import { checkTrivyDb } from '#artifacts';
 import type { Instant } from '#core';
-import { affected, buildOf } from './scene.ts';
+import { affected, buildOf } from './fixture.ts';
 
 const MTIME = 1_787_356_800;
 
@@ -53,32 +53,32 @@ describe('checkTrivyDb', () => {
   });
 
   it.each<[string, () => Promise<Buffer> | Buffer, RegExp]>([
-    ['a database with a page of another number', () => pack({ 3: 9 }), /page \d+ calls itself/],
+    ['a database with a page of another number', () => pack({ 3: 9 }), /page \d+ has the id/],
     ['a database without its last page', () => packDb(database.subarray(0, -4096)), /shorter than it says/],
     ['no database at all', () => packDb(Buffer.from('no database')), /too few/],
     [
       'a file too many',
       () => packed({ 'a.txt': metadata, 'metadata.json': metadata, 'trivy.db': database }),
-      /it holds "a\.txt" where metadata\.json belongs/,
+      /it contains "a\.txt", expected metadata\.json/,
     ],
     [
       'the files in another order',
       () => packed({ 'trivy.db': database, 'metadata.json': metadata }),
-      /it holds "trivy\.db"/,
+      /it contains "trivy\.db"/,
     ],
-    ['metadata alone', () => packed({ 'metadata.json': metadata }), /does not hold trivy\.db/],
-    ['one file that is named like both', () => packed({ 'metadata.json,trivy.db': metadata }), /it holds "metadata/],
+    ['metadata alone', () => packed({ 'metadata.json': metadata }), /it lacks trivy\.db/],
+    ['one file that is named like both', () => packed({ 'metadata.json,trivy.db': metadata }), /it contains "metadata/],
     [
       'one file that is named like both, without content',
       () => packed({ 'metadata.json,trivy.db': Buffer.alloc(0) }),
-      /it holds/,
+      /it contains/,
     ],
     [
       'a third file',
       () => packed({ 'metadata.json': metadata, 'trivy.db': database, z: metadata }),
-      /where its end belongs/,
+      /expected its end/,
     ],
-    ['a database alone', () => packed({ 'trivy.db': database }), /it holds "trivy\.db" where/],
+    ['a database alone', () => packed({ 'trivy.db': database }), /it contains "trivy\.db", expected/],
     ['other dates', () => packed({ 'metadata.json': Buffer.from('{}\n'), 'trivy.db': database }), /its dates/],
     ['no gzip', () => Buffer.from('no gzip'), /db\.tar\.gz/],
     ['a layer cut short', () => layer.subarray(0, -20), /db\.tar\.gz/],

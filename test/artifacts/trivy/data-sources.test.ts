@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DataSourceRule } from '#artifacts';
 import type { JsonObject } from '#core';
 import { readJson } from '../../core/read-json.ts';
-import { affected, buildOf, rowOf } from './scene.ts';
+import { affected, buildOf, rowOf } from './fixture.ts';
 
 const ACME = { id: 'acme', name: 'Acme Advisories', url: 'https://acme.example/' };
 

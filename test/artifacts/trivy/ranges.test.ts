@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '#core';
-import { affected, buildOf, lossesOf, rowOf } from './scene.ts';
+import { affected, buildOf, lossesOf, rowOf } from './fixture.ts';
 
 const [from, to, last, limit] = [
   (introduced: string) => ({ introduced }),

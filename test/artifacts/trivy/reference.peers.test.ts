@@ -10,7 +10,7 @@ import { collectRecords, type RecordSet } from '#evidence';
 import { canonicalPypiName } from '#versions';
 import { readJson } from '../../core/read-json.ts';
 import { buildReferenceDb, describePeers, runPeer } from '../../peers/peers.ts';
-import { buildSet, type Dump, dumpDb, lossesOf } from './scene.ts';
+import { buildSet, type Dump, dumpDb, lossesOf } from './fixture.ts';
 
 const data = join(import.meta.dirname, '../../../../shared/data');
 const present = existsSync(data);
@@ -151,7 +151,7 @@ describe.runIf(present)('the same records', () => {
     afterAll(() => rm(folder, { recursive: true, force: true }));
 
     const collect = async (sources: readonly string[]): Promise<RecordSet> =>
-      await collectRecords({ sources, selector: {}, skipInvalid: false, workDir: folder });
+      await collectRecords({ sources, selector: {}, withholdInvalid: false, workDir: folder });
 
     async function layDown(set: RecordSet, to: string): Promise<void> {
       await mkdir(to);

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { JsonObject } from '#core';
 import { readJson } from '../../core/read-json.ts';
-import { Work } from '../../evidence/work.ts';
-import { type BuiltDb, buildSet, lossesOf, rowOf } from './scene.ts';
+import { EvidenceFixture } from '../../evidence/fixture.ts';
+import { type BuiltDb, buildSet, lossesOf, rowOf } from './fixture.ts';
 
 /** An advisory with every member that the database takes something of. */
 function advisory(id: string): JsonObject {
@@ -92,9 +92,9 @@ function detailOf({ dump }: BuiltDb, id: string): JsonObject {
   return rowOf(dump, key ?? id);
 }
 
-async function build(records: readonly string[], skipInvalid = false): Promise<BuiltDb> {
-  await using work = await Work.make();
-  const set = await work.collect([await work.file('all.jsonl', records.join('\n'))], { skipInvalid });
+async function build(records: readonly string[], withholdInvalid = false): Promise<BuiltDb> {
+  await using fixture = await EvidenceFixture.make();
+  const set = await fixture.collect([await fixture.file('all.jsonl', records.join('\n'))], { withholdInvalid });
   try {
     return await buildSet(set);
   } finally {

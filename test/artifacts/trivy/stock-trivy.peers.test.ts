@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { JsonObject } from '#core';
 import { describePeers } from '../../peers/peers.ts';
-import { affected } from './scene.ts';
+import { affected } from './fixture.ts';
 import { type Inventory, scanWithStockTrivy } from './stock-trivy.ts';
 
 const until = (ecosystem: string, name: string, fixed: string): JsonObject =>

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { JsonObject } from '#core';
 import { readJson } from '../../core/read-json.ts';
 import { runPeer } from '../../peers/peers.ts';
-import { buildOf } from './scene.ts';
+import { buildOf } from './fixture.ts';
 
 /** What trivy reports of an installed package. */
 export interface StockFinding {

@@ -37,7 +37,7 @@ test('what is missing at the source is to be pushed again', async () => {
   const { status, out, err } = await copied('v1');
   expect(status).toBe(1);
   expect(out).toContain(`missing at the source: ${layer()}`);
-  expect(err).toMatch(/1 missing at the source.*\nhint: have what is missing pushed/);
+  expect(err).toMatch(/1 missing at the source.*\nhint: push missing content/);
 });
 
 test('what is damaged at the source is not called missing', async () => {
@@ -45,15 +45,15 @@ test('what is damaged at the source is not called missing', async () => {
   const { status, out, err } = await copied('v1');
   expect(status).not.toBe(0);
   expect(out).toContain(`damaged at the source: ${layer()}`);
-  expect(out + err).not.toMatch(/[1-9] missing|have what is missing/);
-  expect(err).toMatch(/1 damaged at the source.*\nhint: have what is damaged/);
+  expect(out + err).not.toMatch(/[1-9] missing|push missing content/);
+  expect(err).toMatch(/1 damaged at the source.*\nhint: replace damaged content/);
 });
 
 test('what is named with a wrong size is not called missing', async () => {
   const { status, out, err } = await copied('wrong');
   expect(status).not.toBe(0);
   expect(out).toContain('of a wrong size at the source: ');
-  expect(out + err).not.toMatch(/[1-9] missing|have what is missing/);
+  expect(out + err).not.toMatch(/[1-9] missing|push missing content/);
 });
 
 test('--all-tags: a name that cannot be a tag is told, and the others are copied', async () => {

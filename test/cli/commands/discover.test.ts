@@ -22,7 +22,7 @@ afterEach(async () => {
   await double.close();
 });
 
-test('a referrer that is listed and not there is marked, with what refers to it', async () => {
+test('a referrer that is listed but missing is marked, with what refers to it', async () => {
   const lost = await pushArtifact(repository, 'lost', { subject: root });
   const kept = await pushArtifact(repository, 'kept', { subject: lost });
   double.fault = (request, response, path) => {

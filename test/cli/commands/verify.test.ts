@@ -3,25 +3,25 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { instantOf } from '#core';
 import { encodePublicKey } from '#signing';
+import { advisory, type ExportFixture, newSignerFixture, openFixture, requestFor } from '../../export/fixture.ts';
 import { forge } from '../../export/forge.ts';
-import { advisory, newParty, openScene, requestFor, type Scene } from '../../export/scene.ts';
 import { cli } from '../command-line.ts';
 
-let scene: Scene;
+let fixture: ExportFixture;
 let line: string[];
 beforeEach(async () => {
-  scene = await openScene();
-  const party = newParty();
-  const key = join(scene.dir, 'cosign.pub');
+  fixture = await openFixture();
+  const party = newSignerFixture();
+  const key = join(fixture.dir, 'cosign.pub');
   await writeFile(key, encodePublicKey(party.verifier.publicKey));
-  const layout = await scene.layout();
+  const layout = await fixture.layout();
   const hourAgo = instantOf(new Date(Date.now() - 3_600_000));
-  const source = await scene.source([advisory('GO-2026-0001')]);
-  await forge(scene, layout, requestFor(source, { asOf: hourAgo }), party);
+  const source = await fixture.source([advisory('GO-2026-0001')]);
+  await forge(fixture, layout, requestFor(source, { asOf: hourAgo }), party);
   await layout.close();
   line = ['verify', `${layout.name}:1`, '--key', key];
 });
-afterEach(() => scene.remove());
+afterEach(() => fixture.remove());
 
 test.each([
   [['--max-age', '2h'], 0],

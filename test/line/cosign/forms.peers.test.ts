@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJson } from '../../core/read-json.ts';
 import { describePeers } from '../../peers/peers.ts';
 import { exportCenter, type Report, runHere } from '../cli.ts';
-import { artifacts, openScene, registryNames, type Scene } from '../scene.ts';
+import { artifacts, openFixture, type PipelineFixture, registryNames } from '../fixture.ts';
 import { content, cosign, cosigns, readersOf } from './cosigns.ts';
 import { alterPayload, copySigned, type Form, flipSignature, type Kind, type Wanted } from './signed-copy.ts';
 
@@ -18,41 +18,41 @@ const cases = forms.flatMap((form) =>
 );
 
 describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offline', () => {
-  let scene: Scene;
+  let fixture: PipelineFixture;
   const reports = new Map<string, Report>();
   let copies = 0;
   beforeAll(async () => {
-    scene = await openScene();
-    for (const artifact of artifacts) reports.set(artifact.profile, await scene.publish(artifact));
+    fixture = await openFixture();
+    for (const artifact of artifacts) reports.set(artifact.profile, await fixture.publish(artifact));
   }, 120_000);
-  afterAll(() => scene.close());
+  afterAll(() => fixture.close());
 
   const places = artifacts.flatMap((artifact) => registryNames.map((name) => ({ name, ...artifact })));
   describe.each(places)('$profile in $name', ({ profile, repository, tag, name }) => {
-    const original = (): string => scene.registry(name).reference(repository, tag);
-    const stranger = () => ({ ...scene, publicKey: scene.strangerPublicKey });
+    const original = (): string => fixture.registry(name).reference(repository, tag);
+    const stranger = () => ({ ...fixture, publicKey: fixture.strangerPublicKey });
     // What is damaged is the same everywhere: each artifact and each registry once.
     const damages = (profile === 'json:raw') === (name === 'docker-registry') ? cases : [];
 
     /** A copy with these signed objects and no others. */
     async function copyWith(objects: readonly Wanted[]) {
-      const reference = scene.registry(name).reference(`copies/${profile.replace(':', '-')}-${++copies}`, tag);
+      const reference = fixture.registry(name).reference(`copies/${profile.replace(':', '-')}-${++copies}`, tag);
       return { reference, ...(await copySigned(original(), reference, { objects })) };
     }
 
     /** That `export-center verify` refuses with exit status 3, and its words. */
-    async function refusal(reference: string, key = scene.publicKey): Promise<string> {
+    async function refusal(reference: string, key = fixture.publicKey): Promise<string> {
       const { code, stdout, stderr } = await runHere(['verify', reference, '--key', key]);
       expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
       return stderr;
     }
 
     test.each(kinds)('all accept the %s', async (kind) => {
-      expect(await content(cosigns, kind, original(), scene)).toEqual(cosigns);
+      expect(await content(cosigns, kind, original(), fixture)).toEqual(cosigns);
     });
 
     test.each(cosigns)('%s finds one provenance, about this artifact', async (peer) => {
-      const { stdout } = await cosign(peer, 'provenance', original(), scene);
+      const { stdout } = await cosign(peer, 'provenance', original(), fixture);
       const lines = stdout.trim().split('\n');
       expect(lines).toHaveLength(1);
       const { payload } = readJson(lines[0] ?? '') as { payload: string };
@@ -64,33 +64,33 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offlin
 
     test('all refuse it under another key, and so does export-center verify', async () => {
       for (const kind of kinds) expect(await content(cosigns, kind, original(), stranger())).toEqual([]);
-      expect(await refusal(original(), scene.strangerPublicKey)).toMatch(
+      expect(await refusal(original(), fixture.strangerPublicKey)).toMatch(
         /^error ERR_EXPORT_SIGNATURE_MISSING: .*no signature by this key/,
       );
     });
 
     test.each(forms)('those that read the %s form accept a copy that has no other, and so do we', async (form) => {
       const { reference } = await copyWith(kinds.map((kind) => ({ form, kind })));
-      for (const kind of kinds) expect(await content(cosigns, kind, reference, scene)).toEqual(readersOf[form]);
-      const { code, stderr } = await exportCenter(['verify', reference, '--key', scene.publicKey]);
+      for (const kind of kinds) expect(await content(cosigns, kind, reference, fixture)).toEqual(readersOf[form]);
+      const { code, stderr } = await exportCenter(['verify', reference, '--key', fixture.publicKey]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     });
 
     test('a provenance alone is no signature to us, though newer cosigns take it for one', async () => {
       const { reference } = await copyWith([{ form: 'bundle', kind: 'provenance' }]);
-      expect(await content(cosigns, 'signature', reference, scene)).toEqual(readersOf.bundle);
+      expect(await content(cosigns, 'signature', reference, fixture)).toEqual(readersOf.bundle);
       expect(await refusal(reference)).toMatch(/^error ERR_EXPORT_SIGNATURE_MISSING: /);
     });
 
     test.each(forms)('a signature alone, in %s form, is refused for want of a provenance', async (form) => {
       const { reference } = await copyWith([{ form, kind: 'signature' }]);
-      expect(await content(cosigns, 'signature', reference, scene)).toEqual(readersOf[form]);
+      expect(await content(cosigns, 'signature', reference, fixture)).toEqual(readersOf[form]);
       expect(await refusal(reference)).toMatch(/^error ERR_EXPORT_PROVENANCE_MISSING: /);
     });
 
     test.each(damages)('$damage in the $kind, $form form alone: all refuse', async ({ form, kind, tamper }) => {
       const alone = await copyWith([{ form, kind, tamper }]);
-      expect(await content(readersOf[form], kind, alone.reference, scene)).toEqual([]);
+      expect(await content(readersOf[form], kind, alone.reference, fixture)).toEqual([]);
       const sound = kinds.filter((other) => other !== kind).map((other) => ({ form, kind: other }));
       const damaged = await copyWith([{ form, kind, tamper }, ...sound]);
       const words = await refusal(damaged.reference);
@@ -108,7 +108,7 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offlin
         // A sigstore bundle hides the tags from newer cosigns, and their verify takes any bundle of the key for a signature.
         const newer = kind === 'signature' || form === 'tag' ? (['cosign26', 'cosign3'] as const) : [];
         const older = form === 'bundle' ? (['cosign25'] as const) : [];
-        expect(await content(cosigns, kind, reference, scene)).toEqual([...older, ...newer]);
+        expect(await content(cosigns, kind, reference, fixture)).toEqual([...older, ...newer]);
         expect(await refusal(reference)).toContain(names[objects.findIndex(isHit)]);
       },
     );

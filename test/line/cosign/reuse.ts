@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseReference, type Repository } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { exportCenter, exportReport, type Report, runHere, sample, succeed } from '../cli.ts';
+import type { Profile } from '../fixture.ts';
 import { openPlace, type Place } from '../places.ts';
-import type { Profile } from '../scene.ts';
 import { provenancesIn } from './envelopes.ts';
 import { findSigned, listSigned, type Wanted } from './signed-copy.ts';
 

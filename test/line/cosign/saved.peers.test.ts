@@ -8,7 +8,7 @@ import { readJson } from '../../core/read-json.ts';
 import { inPieces, pushBytes } from '../../oci/content.ts';
 import { describePeers, runPeer } from '../../peers/peers.ts';
 import { runHere, succeed } from '../cli.ts';
-import { openScene, registryNames, type Scene } from '../scene.ts';
+import { openFixture, type PipelineFixture, registryNames } from '../fixture.ts';
 import { type Cosign, content } from './cosigns.ts';
 import type { Form } from './signed-copy.ts';
 
@@ -27,28 +27,28 @@ interface Saved {
 }
 
 describePeers([...readers, 'docker-registry'], 'layouts of cosign save', () => {
-  let scene: Scene;
+  let fixture: PipelineFixture;
   let images = 0;
   const saved = new Map<string, Saved>();
 
   beforeAll(async () => {
-    scene = await openScene();
-    await writeFile(join(scene.dir, 'predicate.json'), PREDICATE);
+    fixture = await openFixture();
+    await writeFile(join(fixture.dir, 'predicate.json'), PREDICATE);
     for (const each of makers) saved.set(JSON.stringify(each), await save(each.maker, each.form));
   }, 120_000);
-  afterAll(() => scene.close());
+  afterAll(() => fixture.close());
 
   /** An image that a cosign signed, attested and saved. */
   async function save(maker: Cosign, form: Form): Promise<Saved> {
     const name = `saved/image-${++images}`;
-    const reference = scene.registry('serve').reference(name, '1');
+    const reference = fixture.registry('serve').reference(name, '1');
     const digest = await pushImage(reference, name);
     const pinned = `${reference.slice(0, reference.lastIndexOf(':'))}@${digest}`;
-    const dir = join(scene.dir, `saved-${images}`);
+    const dir = join(fixture.dir, `saved-${images}`);
     const formFlag = `--new-bundle-format=${form === 'bundle'}`;
-    const signing = ['--yes', `--key=${scene.key}`, '--tlog-upload=false', '--use-signing-config=false', formFlag];
+    const signing = ['--yes', `--key=${fixture.key}`, '--tlog-upload=false', '--use-signing-config=false', formFlag];
     await run(maker, ['sign', ...signing, pinned]);
-    const predicate = ['--predicate', join(scene.dir, 'predicate.json'), '--type', 'slsaprovenance1'];
+    const predicate = ['--predicate', join(fixture.dir, 'predicate.json'), '--type', 'slsaprovenance1'];
     await run(maker, ['attest', ...signing, ...predicate, pinned]);
     await run(maker, ['save', '--dir', dir, reference]);
     return { dir, digest };
@@ -56,7 +56,7 @@ describePeers([...readers, 'docker-registry'], 'layouts of cosign save', () => {
 
   async function verdicts(repository: string, digest: Digest, publicKey: string) {
     const reference = `${repository}@${digest}`;
-    const trust = { publicKey, trustedRoot: scene.trustedRoot };
+    const trust = { publicKey, trustedRoot: fixture.trustedRoot };
     return {
       signature: await content(readers, 'signature', reference, trust),
       provenance: await content(readers, 'provenance', reference, trust),
@@ -64,8 +64,8 @@ describePeers([...readers, 'docker-registry'], 'layouts of cosign save', () => {
   }
 
   async function checkVerifies(repository: string, digest: Digest): Promise<void> {
-    expect(await verdicts(repository, digest, scene.publicKey)).toEqual({ signature: readers, provenance: readers });
-    expect(await verdicts(repository, digest, scene.strangerPublicKey)).toEqual({ signature: [], provenance: [] });
+    expect(await verdicts(repository, digest, fixture.publicKey)).toEqual({ signature: readers, provenance: readers });
+    expect(await verdicts(repository, digest, fixture.strangerPublicKey)).toEqual({ signature: [], provenance: [] });
   }
 
   const cases = makers.flatMap((each) => registryNames.map((registry) => ({ ...each, registry })));
@@ -76,7 +76,7 @@ describePeers([...readers, 'docker-registry'], 'layouts of cosign save', () => {
       ['one', [`oci:${dir}@${digest}`]],
       ['all', ['--all-tags', `oci:${dir}`]],
     ] as const) {
-      const target = scene.registry(registry).reference(`copied/${maker.maker}-${maker.form}-${suffix}`, '1');
+      const target = fixture.registry(registry).reference(`copied/${maker.maker}-${maker.form}-${suffix}`, '1');
       const repository = target.slice(0, target.lastIndexOf(':'));
       const out = await succeed(['copy', '--output=json', ...args, suffix === 'one' ? target : repository], runHere);
       expect(readJson(out).fidelity.complete).toBe(true);
@@ -87,21 +87,21 @@ describePeers([...readers, 'docker-registry'], 'layouts of cosign save', () => {
   test('the same tags as cosign load sets', async () => {
     const { dir, digest } = saved.get(JSON.stringify(makers[0])) as Saved;
     const tagsIn = async (name: string) => {
-      const reference = scene.registry('docker-registry').reference(name, '1');
+      const reference = fixture.registry('docker-registry').reference(name, '1');
       return readJson(
         await succeed(['ls', '--long', '--output=json', reference.slice(0, reference.lastIndexOf(':'))], runHere),
       ).tags;
     };
-    await run('cosign26', ['load', '--dir', dir, scene.registry('docker-registry').reference('loaded/theirs', '1')]);
+    await run('cosign26', ['load', '--dir', dir, fixture.registry('docker-registry').reference('loaded/theirs', '1')]);
     await succeed(
-      ['copy', `oci:${dir}@${digest}`, scene.registry('docker-registry').reference('loaded/ours', '1')],
+      ['copy', `oci:${dir}@${digest}`, fixture.registry('docker-registry').reference('loaded/ours', '1')],
       runHere,
     );
     expect(await tagsIn('loaded/ours')).toEqual(await tagsIn('loaded/theirs'));
   });
 
   test('a store as hauler keeps it, of several images: each verifies, and has what is its own', async () => {
-    const store = join(scene.dir, 'store');
+    const store = join(fixture.dir, 'store');
     const parts = makers.slice(0, 2).map((maker) => saved.get(JSON.stringify(maker)) as Saved);
     const entries: object[] = [];
     for (const [i, { dir }] of parts.entries()) {
@@ -116,7 +116,7 @@ describePeers([...readers, 'docker-registry'], 'layouts of cosign save', () => {
     }
     await writeFile(join(store, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: entries.reverse() }));
     for (const [i, { digest }] of parts.entries()) {
-      const target = scene.registry('docker-registry').reference(`store/image-${i}`, '1');
+      const target = fixture.registry('docker-registry').reference(`store/image-${i}`, '1');
       const repository = target.slice(0, target.lastIndexOf(':'));
       await succeed(['copy', `oci:${store}:mirror.example/team/image-${i}:1`, target], runHere);
       await checkVerifies(repository, digest);

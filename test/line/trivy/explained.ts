@@ -114,7 +114,7 @@ export function isPep440(version: string): boolean {
 }
 
 /** The record as records without either trouble: one for each CVE id, and no listed version that is unreadable. */
-export function mend(record: OsvRecord): readonly OsvRecord[] {
+export function repair(record: OsvRecord): readonly OsvRecord[] {
   const affected = (record.affected ?? []).map((entry) => ({
     ...entry,
     ...(entry.package?.ecosystem === 'PyPI' ? { versions: (entry.versions ?? []).filter(isPep440) } : {}),

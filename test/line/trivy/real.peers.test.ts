@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildReferenceDb, runPeer } from '../../peers/peers.ts';
 import { describeRealData, realSource } from '../real-data.ts';
-import { cveIdsOf, explained, fixesAffected, isOfRanges, isPep440, mend } from './explained.ts';
+import { cveIdsOf, explained, fixesAffected, isOfRanges, isPep440, repair } from './explained.ts';
 import { differences, type Finding } from './findings.ts';
 import { goMod, requirementsTxt, writeLockFiles } from './lock-files.ts';
 import { type Probes, probesOf, pythonNeighbours, rounds, semverNeighbours } from './probes.ts';
@@ -52,15 +52,15 @@ describeRealData([...scanPeers, 'bbolt'], 'trivy with our database of Go and PyP
     };
     await writeLockFiles(join(dir, 'app', 'go'), goMod, rounds(probes.go));
     await writeLockFiles(join(dir, 'app', 'pip'), requirementsTxt, rounds(probes.pip));
-    await writeMended(join(dir, 'mended', 'go'), go);
-    await writeMended(join(dir, 'mended', 'pip'), pip);
+    await writeRepaired(join(dir, 'repaired', 'go'), go);
+    await writeRepaired(join(dir, 'repaired', 'pip'), pip);
     await buildReference('reference', dir);
-    await buildReference('reference-mended', join(dir, 'mended'));
+    await buildReference('reference-repaired', join(dir, 'repaired'));
     scans = await scanWithoutRoute(dir, [
       { name: 'ours', sources: [zips.go, zips.pip] },
       { name: 'fewer', sources: ['go', 'pip'], without: `go/${removed.record}.json` },
       { name: 'theirs', reference: 'reference' },
-      { name: 'mended', reference: 'reference-mended' },
+      { name: 'repaired', reference: 'reference-repaired' },
     ]);
   }, 600_000);
   afterAll(() => rm(dir, { recursive: true, force: true }));
@@ -84,7 +84,7 @@ describeRealData([...scanPeers, 'bbolt'], 'trivy with our database of Go and PyP
   });
 
   test('the same findings as with the reference of the same records, where these do not mislead it', () => {
-    const found = differences(scan('ours'), scan('mended'));
+    const found = differences(scan('ours'), scan('repaired'));
     expect(found.filter((each) => !isOfRanges(each))).toEqual([]);
     const named = new Set(found.map(({ finding: { name, id } }) => `${name} ${id}`));
     expect(fixesAffected.filter((each) => !named.has(each))).toEqual([]);
@@ -119,7 +119,7 @@ describeRealData([...scanPeers, 'bbolt'], 'trivy with our database of Go and PyP
   });
 
   test('without one advisory its findings are missing, and nothing else: the comparison can fail', () => {
-    const found = differences(scan('fewer'), scan('mended')).filter((each) => !isOfRanges(each));
+    const found = differences(scan('fewer'), scan('repaired')).filter((each) => !isOfRanges(each));
     expect(found.length).toBeGreaterThan(0);
     for (const { what, finding } of found) {
       expect({ what, id: finding.id, name: finding.name }).toEqual({
@@ -146,11 +146,11 @@ describeRealData([...scanPeers, 'bbolt'], 'trivy with our database of Go and PyP
   }
 });
 
-async function writeMended(folder: string, records: readonly OsvRecord[]): Promise<void> {
+async function writeRepaired(folder: string, records: readonly OsvRecord[]): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const record of records) {
-    for (const [i, mended] of mend(record).entries()) {
-      await writeFile(join(folder, `${record.id}-${i}.json`), JSON.stringify(mended));
+    for (const [i, repaired] of repair(record).entries()) {
+      await writeFile(join(folder, `${record.id}-${i}.json`), JSON.stringify(repaired));
     }
   }
 }

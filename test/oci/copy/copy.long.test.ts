@@ -286,8 +286,8 @@ test('copy: progress adds up', async () => {
   });
   const total = 3_001_003 + manifest.size;
   expect(sent).toBe(total);
-  expect(seen.at(-1)).toEqual({ knownBytes: total, settledBytes: total, movingBytes: 0, underWay: 0 });
-  const reached = seen.map(({ settledBytes, movingBytes }) => settledBytes + movingBytes);
+  expect(seen.at(-1)).toEqual({ knownBytes: total, completedBytes: total, movingBytes: 0, underWay: 0 });
+  const reached = seen.map(({ completedBytes, movingBytes }) => completedBytes + movingBytes);
   expect(reached).toEqual([...reached].sort((one, other) => one - other));
   // Large contents are seen on their way, not only at their end.
   expect(Math.max(...seen.map(({ movingBytes }) => movingBytes))).toBeGreaterThan(500_000);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseReference, type Repository } from '#oci/image';
-import { checkFidelity, copy, listRoots, openRepository } from '#oci/transfer';
+import { copy, listRoots, openRepository, verifyCopy } from '#oci/transfer';
 import { describeRealData } from '../../line/real-data.ts';
 import { peerPath, requirePeer, runCommand, startDockerRegistry } from '../../peers/peers.ts';
 
@@ -63,7 +63,7 @@ async function copyAll(from: string, to: string): Promise<void> {
     const roots = [...tags.map(({ descriptor }) => descriptor), ...untagged];
     const report = await copy(source, target, roots, { referrers: true, tags, keepGoing: true });
     expect([missing, report.missing, report.refused, report.incomplete]).toEqual([[], [], [], []]);
-    expect(await checkFidelity(target, report)).toEqual([]);
+    expect(await verifyCopy(target, report)).toEqual([]);
   } finally {
     await source.close();
     await target.close();

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { packIndex, parseReference, type Repository } from '#oci/image';
 import { type Layout, openLayout } from '#oci/layout';
-import { type CopyOptions, checkFidelity, copy, listRoots, openRepository, verifyContents } from '#oci/transfer';
+import { type CopyOptions, copy, listRoots, openRepository, verifyContents, verifyCopy } from '#oci/transfer';
 import { describe, inPieces, listAll, pushArtifact } from '../content.ts';
 import { RegistryDouble, sendError } from '../registry-double.ts';
 
@@ -59,7 +59,7 @@ test('copy: what is missing at the source is listed, the rest is copied, and onl
   expect(await listAll(target.tags())).toEqual(['whole']);
   expect(await target.exists(broken)).toBe(false);
   expect(await target.exists(onBroken)).toBe(true);
-  expect(await checkFidelity(target, report)).toEqual([]);
+  expect(await verifyCopy(target, report)).toEqual([]);
 });
 
 function digestsOnce(tags: readonly { descriptor: Descriptor }[]): Descriptor[] {
@@ -118,11 +118,11 @@ test('copy: a login that is not enough ends the copy, whatever else there is', a
   });
 });
 
-test('checkFidelity: tags that moved and referrers that are not listed are found', async () => {
+test('verifyCopy: tags that moved and referrers that are not listed are found', async () => {
   const subject = await pushArtifact(source, 'subject');
   const referrer = await pushArtifact(source, 'referrer', { subject });
   const report = await copy(source, target, [subject], everything([{ tag: 'v1', descriptor: subject }]));
-  expect(await checkFidelity(target, report)).toEqual([]);
+  expect(await verifyCopy(target, report)).toEqual([]);
   double.tags.set('team/app v1', referrer.digest);
   double.fault = (request, response, path) => {
     if (!path.includes('/referrers/')) return false;
@@ -130,7 +130,7 @@ test('checkFidelity: tags that moved and referrers that are not listed are found
     response.end('{"schemaVersion":2,"manifests":[]}');
     return request.method === 'GET';
   };
-  const lost = await checkFidelity(target, report);
+  const lost = await verifyCopy(target, report);
   expect(lost).toMatchObject([
     { tag: 'v1', descriptor: { digest: subject.digest }, mayPass: true },
     { namedBy: subject.digest, descriptor: { digest: referrer.digest }, mayPass: true },
@@ -142,12 +142,12 @@ test('verifyContents: reads all back and names what is damaged or gone', async (
   const report = await copy(source, target, [artifact], everything([]));
   const again = await openRepository(parseReference(`${double.host}/team/app`), { env: {}, retry: { attempts: 1 } });
   let read = 0;
-  expect(await verifyContents(again, report.settled, { onBytes: (bytes) => (read += bytes) })).toEqual([]);
-  expect(read).toBe(report.settled.reduce((sum, { size }) => sum + size, 0));
+  expect(await verifyContents(again, report.completed, { onBytes: (bytes) => (read += bytes) })).toEqual([]);
+  expect(read).toBe(report.completed.reduce((sum, { size }) => sum + size, 0));
   const layer = describe(Buffer.from('layer'), 'text/plain');
   double.blobs.set(`team/app ${layer.digest}`, Buffer.from('LAYER'));
   double.blobs.delete(`team/app ${describe(Buffer.from('{}')).digest}`);
-  const found = await verifyContents(again, report.settled);
+  const found = await verifyContents(again, report.completed);
   expect(found.map(({ code }) => code).sort()).toEqual(['ERR_EXPORT_DIGEST_MISMATCH', 'ERR_EXPORT_NOT_FOUND']);
   expect(digests(found)).toContain(layer.digest);
   await again.close();

@@ -129,7 +129,7 @@ test.each([
       const { fidelity } = readJson(out);
       expect({ name, status, complete: fidelity.complete }).toEqual({ name, status: 1, complete: false });
       expect(fidelity.unsupported).toMatchObject([{ digest: root.digest, code: 'ERR_EXPORT_UNSUPPORTED' }]);
-      expect(err).toContain('cannot be copied whole');
+      expect(err).toContain('cannot be copied completely');
       expect(err).not.toContain('run it again');
       expect((await cli('ls', place)).out).toBe('');
     }

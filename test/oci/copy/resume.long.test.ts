@@ -108,7 +108,7 @@ test('push: without a home nothing is written down', async () => {
   expect(await readdir(root)).toEqual([]);
 });
 
-test('push: a run after a killed one goes on at the server of this house', async () => {
+test('push: a run after a killed one goes on at our server', async () => {
   const server = await startServer({ dataDir: join(root, 'data'), port: 0 });
   const connect = () => openRepository(parseReference(`${server.address}/a`), { env: { XDG_STATE_HOME: root } });
   try {

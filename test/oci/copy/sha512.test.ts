@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { packIndex, packManifest, parseReference, type Repository } from '#oci/image';
 import { checkLayout, openLayout } from '#oci/layout';
-import { checkFidelity, copy, openRepository, verifyContents } from '#oci/transfer';
+import { copy, openRepository, verifyContents, verifyCopy } from '#oci/transfer';
 import { startServer } from '#server';
 import { describe, inPieces, listAll, noise } from '../content.ts';
 import { RegistryDouble } from '../registry-double.ts';
@@ -45,7 +45,7 @@ async function pushTree(repository: Repository): Promise<{ index: Descriptor; si
 const places: [string, boolean, () => Promise<Repository>][] = [
   ['a registry that lists referrers', false, () => openDouble(true)],
   ['a registry that does not', false, () => openDouble(false)],
-  ['the server of this house', true, openServer],
+  ['our server', true, openServer],
   ['a layout', true, () => openFolder(`layout${ends.length}`)],
 ];
 
@@ -82,8 +82,8 @@ test.each(places)('all that SHA-512 names goes to %s and back', async (_, tagsAn
   expect([...report.outcomes.keys()].filter((digest) => !digest.startsWith('sha512:'))).toEqual([]);
   expect(report.outcomes.size).toBe(6);
   // A registry of today calls what is tagged by its SHA-256, and the report says so.
-  expect(await checkFidelity(there, report)).toMatchObject(tagsAny ? [] : [{ tag: 'v1', descriptor: index }]);
-  expect(await verifyContents(there, report.settled)).toEqual([]);
+  expect(await verifyCopy(there, report)).toMatchObject(tagsAny ? [] : [{ tag: 'v1', descriptor: index }]);
+  expect(await verifyContents(there, report.completed)).toEqual([]);
   const back = await openFolder('back');
   await copy(there, back, [index], { referrers: true, tags });
   expect((await listAll(back.referrers(index.digest))).map(({ digest }) => digest)).toEqual([signature.digest]);

@@ -105,7 +105,12 @@ test('another SBOM at the target stays, and the copy is not complete', async () 
   const report = await copy(source, target, [subject], { cosignTags: true, keepGoing: true });
   expect((await target.resolve(tagOf('sbom')))?.digest).toBe(theirs.digest);
   expect(report.conflicts).toEqual([
-    { tag: tagOf('sbom'), descriptor: ours, existing: theirs.digest, reason: 'it is another SBOM than at the source' },
+    {
+      tag: tagOf('sbom'),
+      descriptor: ours,
+      existing: theirs.digest,
+      reason: 'it is a different SBOM than the one at the source',
+    },
   ]);
   await target.close();
 });
@@ -118,7 +123,9 @@ test('what is no list of signatures at the target stays as well', async () => {
   await target.tag(index.descriptor, tagOf('sig'));
   const report = await copy(source, target, [subject], { cosignTags: true, keepGoing: true });
   expect((await target.resolve(tagOf('sig')))?.digest).toBe(index.descriptor.digest);
-  expect(report.conflicts).toMatchObject([{ tag: tagOf('sig'), reason: expect.stringContaining('of another kind') }]);
+  expect(report.conflicts).toMatchObject([
+    { tag: tagOf('sig'), reason: expect.stringContaining('of a different kind') },
+  ]);
   await target.close();
 });
 

@@ -144,7 +144,7 @@ test('fallback tag: where it cannot be kept, a referrer is refused and nothing i
   const root = await pushArtifact(repository, 'root');
   await expect(pushArtifact(repository, 'sig', { subject: root })).rejects.toMatchObject({
     code: 'ERR_EXPORT_UNSUPPORTED',
-    message: expect.stringContaining('the registry takes this tag for a digest'),
+    message: expect.stringContaining('the registry treats this tag as a digest'),
   });
   expect(faulty.double.tags.size).toBe(0);
   // Nothing lists it, so it can be deleted.

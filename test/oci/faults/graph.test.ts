@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { packIndex, parseReference, type Repository } from '#oci/image';
-import { type CopyOptions, type CopyReport, checkFidelity, copy, discover, openRepository } from '#oci/transfer';
+import { type CopyOptions, type CopyReport, copy, discover, openRepository, verifyCopy } from '#oci/transfer';
 import { CopyLimits } from '../../../src/oci/transfer/copy/rules.ts';
 import { describe, inPieces, noise, pushArtifact } from '../content.ts';
 import { RegistryDouble, send } from '../registry-double.ts';
@@ -86,7 +86,7 @@ test('cosign tags that lead in a circle end', async () => {
       ['t v1', a.digest],
     ]),
   );
-  expect(await checkFidelity(writer, report)).toEqual([]);
+  expect(await verifyCopy(writer, report)).toEqual([]);
   expect((await discover(repository, a)).children).toMatchObject([{ descriptor: { digest: b.digest }, children: [] }]);
 });
 
@@ -110,7 +110,7 @@ test('referrers that are listed as of each other, and of themselves, end, and ar
     [subject.digest, signature.digest],
   ]);
   // What does not refer is no loss when the target does not list it.
-  expect(await checkFidelity(writer, report)).toEqual([]);
+  expect(await verifyCopy(writer, report)).toEqual([]);
   expect(target.tags.get('t v1')).toBe(subject.digest);
   const { children } = await discover(repository, subject);
   expect(children).toMatchObject([{ descriptor: { digest: signature.digest }, children: [] }]);

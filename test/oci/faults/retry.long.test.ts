@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Slots } from '../../../src/oci/transfer/copy/slots.ts';
+import { Semaphore } from '../../../src/oci/transfer/copy/semaphore.ts';
 import { noise } from '../content.ts';
 import { send, sendError } from '../registry-double.ts';
 import { fetchAll, useFaulty, writeEndlessly } from './faulty.ts';
@@ -100,8 +100,8 @@ test('retry: one host that is busy holds back all requests to it, and a storm pa
     return true;
   };
   const repository = await faulty.open({ retry: { attempts: 1 } });
-  const slots = new Slots(4);
-  await Promise.all(descriptors.map((descriptor) => slots.run(() => fetchAll(repository, descriptor))));
+  const semaphore = new Semaphore(4);
+  await Promise.all(descriptors.map((descriptor) => semaphore.run(() => fetchAll(repository, descriptor))));
   // Those that were under way when the first was refused, and nobody after them.
   expect(refused).toBeLessThanOrEqual(4);
 });

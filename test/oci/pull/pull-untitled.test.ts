@@ -32,8 +32,8 @@ async function artifactWith(untitled: number): Promise<string> {
 }
 
 test.each([
-  [1, /^note: 1 layer has no title/],
-  [3, /^note: 3 layers have no titles/],
+  [1, /^note: 1 layer without a title was skipped/],
+  [3, /^note: 3 layers without titles were skipped/],
 ])('pull: says that %d layers without titles are left out', async (untitled, note) => {
   const place = await artifactWith(untitled);
   const text = await cli('pull', place, '-o', out);

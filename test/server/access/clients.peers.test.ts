@@ -18,7 +18,7 @@ const wrong = 'battery-staple';
 type Client = 'oras' | 'crane' | 'skopeo' | 'regctl' | 'cosign3' | 'trivy';
 
 /** A registry with a user, and a home in which clients keep what they are told. */
-interface Desk {
+interface RegistryFixture {
   readonly address: string;
   readonly here: string;
   run(
@@ -28,7 +28,7 @@ interface Desk {
   ): Promise<RunResult>;
 }
 
-async function desk({ tls = false, anonymousRead = false } = {}): Promise<Desk> {
+async function startRegistry({ tls = false, anonymousRead = false } = {}): Promise<RegistryFixture> {
   const here = await folder();
   const identity = tls ? { tls: await writeIdentity(here, serverIdentity) } : {};
   const { address } = await start({ htpasswdFile: await writeUsers(here, [user]), anonymousRead, ...identity });
@@ -67,7 +67,7 @@ function refused({ code, stdout, stderr }: RunResult): void {
 /** How each client logs in, and takes an image from one name to another in the registry. */
 const logins = {
   oras: {
-    login: ({ address }: Desk, input: string, tls: boolean) => ({
+    login: ({ address }: RegistryFixture, input: string, tls: boolean) => ({
       args: ['login', address, '-u', user.username, '--password-stdin', tls ? '--ca-file=ca.crt' : '--plain-http'],
       input,
     }),
@@ -77,14 +77,14 @@ const logins = {
         : ['cp', '--from-plain-http', '--to-plain-http', '--no-tty', from, to],
   },
   crane: {
-    login: ({ address }: Desk, input: string) => ({
+    login: ({ address }: RegistryFixture, input: string) => ({
       args: ['auth', 'login', address, '-u', user.username, '--password-stdin'],
       input,
     }),
     copy: (from: string, to: string) => ['copy', from, to],
   },
   skopeo: {
-    login: ({ address }: Desk, input: string, tls: boolean) => ({
+    login: ({ address }: RegistryFixture, input: string, tls: boolean) => ({
       args: ['login', address, '-u', user.username, '--password-stdin', ...(tls ? [] : ['--tls-verify=false'])],
       input,
     }),
@@ -96,7 +96,7 @@ const logins = {
     ],
   },
   regctl: {
-    login: ({ address }: Desk, input: string, tls: boolean) => ({
+    login: ({ address }: RegistryFixture, input: string, tls: boolean) => ({
       args: [...regctlHost(address, tls), 'registry', 'login', address, '-u', user.username, '--pass-stdin'],
       input,
     }),
@@ -118,7 +118,7 @@ function regctlHost(address: string, tls: boolean): string[] {
 const names = Object.keys(logins) as (keyof typeof logins)[];
 
 /** Puts an image in place by a client that needs no login of its own. */
-async function seed({ address, run }: Desk, tls: boolean): Promise<string> {
+async function seed({ address, run }: RegistryFixture, tls: boolean): Promise<string> {
   const reference = `${address}/seed/image:v1`;
   const flags = ['-u', user.username, '--password-stdin', tls ? '--ca-file=ca.crt' : '--plain-http'];
   const args = ['push', '--no-tty', ...flags, '--config', 'config.json:application/vnd.oci.image.config.v1+json'];
@@ -140,7 +140,7 @@ async function writeConfig(here: string): Promise<void> {
 describePeers(names, 'clients that log in', () => {
   for (const tls of [false, true]) {
     test.each(names)(`%s, ${tls ? 'over TLS' : 'plain'}`, { timeout: 120_000 }, async (client) => {
-      const place = await desk({ tls });
+      const place = await startRegistry({ tls });
       const { address, here, run } = place;
       await writeConfig(here);
       const from = await seed(place, tls);
@@ -163,7 +163,7 @@ describePeers(names, 'clients that log in', () => {
     'anonymous reads: %s pulls without a login and pushes with one',
     { timeout: 120_000 },
     async (client) => {
-      const place = await desk({ anonymousRead: true });
+      const place = await startRegistry({ anonymousRead: true });
       const { address, here, run } = place;
       await writeConfig(here);
       const from = await seed(place, false);
@@ -186,7 +186,7 @@ describePeers(names, 'clients that log in', () => {
 
 describePeers(['oras'], 'a client that is slowed down', () => {
   test('oras logs in after failed logins of its user: delayed, not refused', async () => {
-    const place = await desk();
+    const place = await startRegistry();
     for (let i = 0; i < 6; i++) {
       const headers = basic({ ...user, password: `${wrong} ${i}` });
       const { status } = await fetch(`http://${place.address}/v2/`, { headers });
@@ -202,7 +202,7 @@ describePeers(['oras', 'cosign3', 'crane'], 'signatures of a registry with users
     'cosign signs and verifies with the login of others, TLS %s',
     { timeout: 120_000 },
     async (tls) => {
-      const place = await desk({ tls });
+      const place = await startRegistry({ tls });
       const { address, here, run } = place;
       await writeConfig(here);
       const from = await seed(place, tls);
@@ -232,7 +232,7 @@ describePeers(['oras', 'trivy'], 'a vulnerability database of a registry with us
     'trivy takes it by its own variables and by a login, TLS %s',
     { timeout: 120_000 },
     async (tls) => {
-      const place = await desk({ tls });
+      const place = await startRegistry({ tls });
       const { address, here, run } = place;
       const tar = pack();
       tar.entry({ name: 'trivy.db' }, 'not a database yet');

@@ -9,7 +9,7 @@ import { serverIdentity } from '../../oci/identities.ts';
 import { writeIdentity } from '../identity-files.ts';
 import { alice, writeUsers } from './users.ts';
 
-repositoryContract('client and server of this house, with a login and over TLS', async () => {
+repositoryContract('our client and server, with a login and over TLS', async () => {
   const here = await mkdtemp(join(tmpdir(), 'access-'));
   const [htpasswdFile, tls] = [await writeUsers(here), await writeIdentity(here, serverIdentity)];
   const server = await startServer({ dataDir: join(here, 'data'), port: 0, htpasswdFile, tls, anonymousRead: true });

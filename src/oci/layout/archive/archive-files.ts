@@ -45,10 +45,10 @@ export class ArchiveFiles implements LayoutFiles {
     return staged ?? (this.#dropped.has(path) ? undefined : this.#base?.sizeOf(path));
   }
 
-  async *read(path: string, range?: ByteRange, lend?: boolean): ByteStream {
+  async *read(path: string, range?: ByteRange, reuseBuffer?: boolean): ByteStream {
     const staged = path.startsWith('blobs/') && (await this.#stage.sizeOf(path)) !== undefined;
     const files = staged ? this.#stage : this.#base;
-    if (files !== undefined) yield* files.read(path, range, lend);
+    if (files !== undefined) yield* files.read(path, range, reuseBuffer);
   }
 
   async blobPaths(): Promise<readonly string[]> {

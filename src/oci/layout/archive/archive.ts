@@ -164,7 +164,7 @@ export class LayoutArchive extends ReadRepository implements Repository {
 
   async tag(descriptor: Descriptor, tag: string, options: TagOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    if (!isTag(tag)) throw new TypeError(`no tag: ${JSON.stringify(tag)}`);
+    if (!isTag(tag)) throw new TypeError(`not a valid tag: ${JSON.stringify(tag)}`);
     if (!(await this.exists(descriptor))) throw blobMissing(this.name, descriptor.digest);
     this.#index.add(tagEdit(descriptor, tag, this.#options.repository, options));
     this.#failed = false;

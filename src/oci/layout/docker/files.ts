@@ -147,7 +147,7 @@ class LayoutBuilder {
 
   async #sizeOf(path: string): Promise<number> {
     const size = await this.#tar.sizeOf(path);
-    if (size === undefined) throw dockerInvalid(this.#name, `${JSON.stringify(path)} is listed and not there`);
+    if (size === undefined) throw dockerInvalid(this.#name, `${JSON.stringify(path)} is listed but missing`);
     return size;
   }
 
@@ -184,10 +184,10 @@ class DockerFiles implements LayoutFiles {
     return [...this.#blobs.keys()].filter((path) => path.startsWith('blobs/'));
   }
 
-  async *read(path: string, range?: ByteRange, lend?: boolean): ByteStream {
+  async *read(path: string, range?: ByteRange, reuseBuffer?: boolean): ByteStream {
     const blob = this.#blobs.get(path);
     if (blob === undefined) return;
-    if ('path' in blob) yield* this.#tar.read(blob.path, range, lend);
+    if ('path' in blob) yield* this.#tar.read(blob.path, range, reuseBuffer);
     else yield range === undefined ? blob.bytes : blob.bytes.subarray(range.start, range.end + 1);
   }
 }

@@ -44,14 +44,14 @@ function texts(value: JsonValue | undefined, name: string, field: string): reado
   // Go writes an empty list as null.
   if (value == null) return [];
   const isList = Array.isArray(value) && value.length <= MAX_ITEMS && value.every((text) => typeof text === 'string');
-  if (!isList) throw dockerInvalid(name, `${dockerManifestPath}: ${field} is not a list of texts`);
+  if (!isList) throw dockerInvalid(name, `${dockerManifestPath}: ${field} is not a list of strings`);
   return value as readonly string[];
 }
 
 /** The error for a docker archive that is damaged. */
 export function dockerInvalid(name: string, what: string, cause?: unknown): CodedError {
   return new CodedError('ERR_EXPORT_ARCHIVE_INVALID', `${name}: ${what}`, {
-    hint: 'check that this is what docker save or skopeo wrote, and that it is whole',
+    hint: 'check that docker save or skopeo wrote this file, and that it is complete',
     details: { name },
     cause,
   });

@@ -45,7 +45,7 @@ async function checkIsDocker(tar: TarFiles, name: string): Promise<void> {
   if ((await tar.sizeOf(dockerManifestPath)) !== undefined) return;
   if (!(await isLayout(tar, name))) {
     throw new CodedError('ERR_EXPORT_LAYOUT_INVALID', `${name}: a tar without ${dockerManifestPath}`, {
-      hint: 'check that this is what docker save wrote; archives of Docker before 1.10 must be saved again',
+      hint: 'check that docker save wrote this file; archives of Docker before 1.10 must be saved again',
       details: { name },
     });
   }

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
+import { compressionOf, signatureBytes } from '#archive';
 import { CodedError, readPart, trimEndOf } from '#core';
-import { compressionOf, signatureBytes } from './decompress.ts';
 
 /** Where a file's content lies in a tar, in bytes. */
 export interface TarPlace {
@@ -44,7 +44,7 @@ export async function indexTar(
   const links = new Map<string, string>();
   let namesLength = 0;
   for await (const { path, place } of scan.files()) {
-    if (places.has(path) || links.has(path)) throw invalid(name, `${JSON.stringify(path)} is there twice`);
+    if (places.has(path) || links.has(path)) throw invalid(name, `duplicate entry ${JSON.stringify(path)}`);
     if (places.size + links.size >= MAX_ENTRIES) throw invalid(name, `more than ${MAX_ENTRIES} files`);
     namesLength += path.length + (typeof place === 'string' ? place.length : 0);
     if (namesLength > MAX_NAMES_LENGTH) throw invalid(name, `more than ${MAX_NAMES_LENGTH} characters of file names`);
@@ -117,10 +117,14 @@ class TarScan {
         continue;
       }
       if (type !== '0' && type !== '\0' && type !== '7') {
-        throw new CodedError('ERR_EXPORT_ARCHIVE_UNSAFE', `${this.#name}: ${JSON.stringify(path)} is no plain file`, {
-          hint: 'write the archive anew from a layout of plain files',
-          details: { name: this.#name, path },
-        });
+        throw new CodedError(
+          'ERR_EXPORT_ARCHIVE_UNSAFE',
+          `${this.#name}: ${JSON.stringify(path)} is not a regular file`,
+          {
+            hint: 'recreate the archive from a layout of regular files',
+            details: { name: this.#name, path },
+          },
+        );
       }
       const place = { offset: this.#at, size };
       this.#skip(size);
@@ -146,7 +150,7 @@ class TarScan {
   async #header(): Promise<Header | undefined> {
     if (this.#at + BLOCK > this.#end) {
       if (this.#at === this.#end && this.#at > 0) return undefined;
-      throw invalid(this.#name, this.#at === 0 ? 'no tar' : 'ends inside a header');
+      throw invalid(this.#name, this.#at === 0 ? 'not a tar archive' : 'ends inside a header');
     }
     if (++this.#headers > MAX_HEADERS) throw invalid(this.#name, `more than ${MAX_HEADERS} headers`);
     const block = await this.#read(this.#at, BLOCK);
@@ -154,11 +158,11 @@ class TarScan {
     if (block.every((byte) => byte === 0)) return undefined;
     const stored = parseOctal(block.subarray(148, 156));
     const sum = block.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 0x20 : byte), 0);
-    if (stored !== sum) throw invalid(this.#name, `no header at byte ${this.#at - BLOCK}`);
+    if (stored !== sum) throw invalid(this.#name, `invalid header at byte ${this.#at - BLOCK}`);
     const prefix = text(block.subarray(257, 262)) === 'ustar' ? text(block.subarray(345, 500)) : '';
     const base = text(block.subarray(0, 100));
     const size = parseSize(block.subarray(124, 136));
-    if (size === undefined) throw invalid(this.#name, `no size in the header at byte ${this.#at - BLOCK}`);
+    if (size === undefined) throw invalid(this.#name, `invalid size in the header at byte ${this.#at - BLOCK}`);
     const link = text(block.subarray(157, 257));
     return { path: prefix === '' ? base : `${prefix}/${base}`, link, size, type: String.fromCharCode(block[156] ?? 0) };
   }
@@ -197,14 +201,10 @@ class TarScan {
   #safePath(path: string): string {
     const parts = path.split('/').filter((part) => part !== '' && part !== '.');
     if (path.startsWith('/') || parts.includes('..') || path.includes('\0')) {
-      throw new CodedError(
-        'ERR_EXPORT_ARCHIVE_UNSAFE',
-        `${this.#name}: ${JSON.stringify(path)} leads out of the archive`,
-        {
-          hint: 'do not use this archive; ask who made it',
-          details: { name: this.#name, path },
-        },
-      );
+      throw new CodedError('ERR_EXPORT_ARCHIVE_UNSAFE', `${this.#name}: ${JSON.stringify(path)} escapes the archive`, {
+        hint: 'do not use this archive; ask who made it',
+        details: { name: this.#name, path },
+      });
     }
     return parts.join('/');
   }
@@ -249,7 +249,7 @@ function text(field: Uint8Array): string {
 
 function invalid(name: string, what: string): CodedError {
   return new CodedError('ERR_EXPORT_ARCHIVE_INVALID', `${name}: ${what}`, {
-    hint: 'check that this is a tar of an OCI layout, and that it is whole',
+    hint: 'check that this is a tar of an OCI layout, and that it is complete',
     details: { name },
   });
 }

@@ -123,9 +123,9 @@ export class Authenticator {
     if (!/^https?:\/\//i.test(text)) {
       throw new CodedError(
         'ERR_EXPORT_REGISTRY_PROTOCOL',
-        `${registry.origin}: its token realm is no http or https URL`,
+        `${registry.origin}: its token realm is not an http or https URL`,
         {
-          hint: 'the registry is set up wrongly; ask who runs it',
+          hint: 'the registry is misconfigured; ask the registry operator',
           details: { registry: registry.origin },
         },
       );

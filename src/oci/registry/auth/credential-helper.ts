@@ -33,7 +33,7 @@ const MAX_SHOWN = 300;
  * @throws CodedError ERR_EXPORT_USAGE when it cannot be run or fails, with what it said of that, cut and masked
  */
 export const runCredentialHelper: CredentialHelper = async (name, server) => {
-  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw helperFailed(name, server, 'has a name that is no program name');
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw helperFailed(name, server, 'has an invalid name');
   const { status, output, errors } = await run(
     `docker-credential-${name}`,
     server,
@@ -43,7 +43,7 @@ export const runCredentialHelper: CredentialHelper = async (name, server) => {
   });
   if (status !== 0) {
     if (/credentials not found|no credentials|not found in native keychain/i.test(output)) return undefined;
-    const ended = status === null ? 'was ended' : `ended with status ${status}`;
+    const ended = status === null ? 'was killed' : `exited with status ${status}`;
     const words = sayableOf(output) || sayableOf(errors);
     throw helperFailed(name, server, words === '' ? ended : `${ended}: ${words}`);
   }
@@ -51,10 +51,10 @@ export const runCredentialHelper: CredentialHelper = async (name, server) => {
   try {
     answer = parseJsonObject(Buffer.from(output), `docker-credential-${name}`);
   } catch (cause) {
-    throw helperFailed(name, server, 'gave no JSON', cause);
+    throw helperFailed(name, server, 'returned invalid JSON', cause);
   }
   const { Username: username, Secret: secret } = answer;
-  if (typeof username !== 'string' || typeof secret !== 'string') throw helperFailed(name, server, 'gave no login');
+  if (typeof username !== 'string' || typeof secret !== 'string') throw helperFailed(name, server, 'returned no login');
   return secret === '' ? undefined : { username, secret };
 };
 
@@ -114,7 +114,7 @@ function maskToken(word: string): string {
 function helperFailed(name: string, server: string, what: string, cause?: unknown): CodedError {
   const program = `docker-credential-${name}`.slice(0, 100);
   return new CodedError('ERR_EXPORT_USAGE', `the credential helper ${program}, asked for ${server}, ${what}`, {
-    hint: 'try it by hand, or take it out of docker’s config.json, or pass --username and --password-stdin',
+    hint: 'run it by hand, or remove it from docker’s config.json, or use --username and --password-stdin',
     details: { program, server },
     cause,
   });

@@ -74,7 +74,7 @@ function parseLogins(bytes: Uint8Array, path: string): JsonObject {
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
     throw new CodedError(error.code, error.message, {
-      hint: 'repair this login file, or remove it and log in again',
+      hint: 'fix this login file, or delete it and log in again',
       details: error.details,
       cause: error,
     });
@@ -113,7 +113,7 @@ function readEntry(path: string, key: string, value: JsonValue): LoginEntry {
   const login = trimEndOf(Buffer.from(auth, 'base64').toString('utf8'), '\0');
   const colon = login.indexOf(':');
   if (colon <= 0) {
-    throw new CodedError('ERR_EXPORT_USAGE', `${path}: the entry for ${key} is no base64 of USER:PASSWORD`, {
+    throw new CodedError('ERR_EXPORT_USAGE', `${path}: the entry for ${key} is not base64 of USER:PASSWORD`, {
       hint: `log in again: docker login ${hostIn(key)}`,
       details: { path, registry: key },
     });

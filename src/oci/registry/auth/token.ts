@@ -83,10 +83,10 @@ function readToken(request: TokenRequest, body: Uint8Array): { token: Token; ref
   try {
     fields = parseJsonObject(body, `the token of ${redactUrl(request.realm)}`);
   } catch (cause) {
-    throw nonsense(request, 'gave no JSON', cause);
+    throw nonsense(request, 'returned invalid JSON', cause);
   }
   const value = fields['token'] || fields['access_token'];
-  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) throw nonsense(request, 'gave no token');
+  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) throw nonsense(request, 'returned no token');
   const seconds = typeof fields['expires_in'] === 'number' ? fields['expires_in'] : MIN_SECONDS;
   const life = Math.min(Math.max(seconds, MIN_SECONDS), MAX_SECONDS);
   // Counted from when we got it: the service's own clock may be wrong.
@@ -99,7 +99,7 @@ function refused({ realm, credential }: TokenRequest, status: number): CodedErro
   const place = redactUrl(realm);
   if (status === 403) {
     return new CodedError('ERR_EXPORT_FORBIDDEN', `${place}: the token service answered 403`, {
-      hint: 'ask for the right to this repository',
+      hint: 'ask for access to this repository',
       details: { url: place, status },
     });
   }
@@ -115,7 +115,7 @@ function refused({ realm, credential }: TokenRequest, status: number): CodedErro
 function nonsense({ realm }: { realm: URL }, what: string, cause?: unknown): CodedError {
   const place = redactUrl(realm);
   return new CodedError('ERR_EXPORT_REGISTRY_PROTOCOL', `${place}: the token service ${what}`, {
-    hint: 'check the registry’s token service; ask who runs it',
+    hint: 'check the registry’s token service; ask the registry operator',
     details: { url: place },
     cause,
   });

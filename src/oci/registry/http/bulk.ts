@@ -104,7 +104,7 @@ class BulkBody {
   /** Of these one is always being read into; the reader has one, and the rest wait for it. */
   readonly #free: Uint8Array[] = Array.from({ length: BUFFERS }, () => Buffer.allocUnsafeSlow(BUFFER_BYTES));
   readonly #come: Piece[] = [];
-  #lent: Uint8Array | undefined;
+  #reusedBuffer: Uint8Array | undefined;
   #paused = false;
   #closed = false;
   #fault: unknown;
@@ -149,7 +149,7 @@ class BulkBody {
     }
   }
 
-  /** The body, as lent chunks. */
+  /** The body, as chunks of reused buffers. */
   async *read(sizeBytes: number): ByteStream {
     try {
       for (let left = sizeBytes; left > 0; ) {
@@ -172,8 +172,8 @@ class BulkBody {
     for (;;) {
       const piece = this.#come.shift();
       if (piece !== undefined) {
-        this.#giveBack(this.#lent);
-        this.#lent = piece.buffer;
+        this.#giveBack(this.#reusedBuffer);
+        this.#reusedBuffer = piece.buffer;
         return piece;
       }
       if (this.#closed) throw this.#fault ?? closedEarly();

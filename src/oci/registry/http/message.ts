@@ -7,7 +7,7 @@ export interface WireRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string | ByteStream | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** The body of the answer is large, and is read as lent chunks (FetchOptions.lend). */
+  /** The body of the answer is large, and is read with reused buffers (FetchOptions.reuseBuffer). */
   readonly bulk?: boolean | undefined;
   /** How long reading the body of the answer may take; without it only its rate counts. */
   readonly deadlineMs?: number | undefined;

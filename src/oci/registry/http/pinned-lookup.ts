@@ -42,7 +42,7 @@ async function check(registry: URL, hostname: string, lookup: Lookup): Promise<L
       'ERR_EXPORT_REGISTRY_PROTOCOL',
       `${registry.origin}: leads to ${hostname}, which resolves to the ${kind} address ${address}`,
       {
-        hint: 'the registry or its name server is set up wrongly, or is not to be trusted; ask who runs it',
+        hint: 'the registry or its name server is misconfigured or not trustworthy; ask the registry operator',
         details: { registry: registry.origin, hostname, address },
       },
     );

@@ -143,7 +143,7 @@ export class Session {
       if (!REDIRECTS.includes(response.status) || location === undefined) return { response, home };
       await response.drop();
       if (method !== 'GET' && method !== 'HEAD' && response.status < 307) {
-        throw protocolError(url, `answered ${method} by a redirect (${response.status}) that would lose the body`);
+        throw protocolError(url, `answered ${method} with a redirect (${response.status}) that would lose the body`);
       }
       url = resolveLocation(location, url, { what: 'redirect', registry: this.origin });
       home &&= url.origin === base.origin;

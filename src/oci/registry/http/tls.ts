@@ -43,8 +43,8 @@ export async function readCertificates(
     if (cert === undefined) return { ca, client: undefined };
     const key = `${cert.slice(0, -'.cert'.length)}.key`;
     if (!names.includes(key)) {
-      throw new CodedError('ERR_EXPORT_USAGE', `${join(path, cert)}: no ${key} beside it`, {
-        hint: 'put the key of the client certificate there, or take the certificate away',
+      throw new CodedError('ERR_EXPORT_USAGE', `${join(path, cert)}: ${key} is missing`, {
+        hint: 'put the key of the client certificate there, or remove the certificate',
         details: { path: join(path, cert) },
       });
     }
@@ -103,15 +103,15 @@ export function describeTlsFault(error: unknown, system: string, url: URL): read
   }
   if (system === 'CERT_HAS_EXPIRED' || system === 'CERT_NOT_YET_VALID') {
     const what = system === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet';
-    return [`its certificate ${what}`, 'check the clock of this machine, or ask who runs the registry to renew it'];
+    return [`its certificate ${what}`, 'check the clock of this machine, or ask the registry operator to renew it'];
   }
   // An alert is what the other side says of this one.
   if (/ALERT/.test(system) && /CERT|UNKNOWN_CA|ACCESS_DENIED/.test(system)) {
-    const hint = 'name a client certificate that it trusts with --client-cert and --client-key, or in certs.d/HOST';
+    const hint = 'specify a client certificate that it trusts with --client-cert and --client-key, or in certs.d/HOST';
     return [`it did not accept the client certificate (${system})`, hint];
   }
   if (isCertificateFault(system)) {
-    return [`its certificate is not trusted (${system})`, 'name its authority with --ca-cert or in certs.d/HOST'];
+    return [`its certificate is not trusted (${system})`, 'specify its CA with --ca-cert or in certs.d/HOST'];
   }
   if (
     url.protocol === 'https:' &&
@@ -120,10 +120,7 @@ export function describeTlsFault(error: unknown, system: string, url: URL): read
     return ['it does not speak TLS', 'if it speaks plain http, add --plain-http'];
   }
   if (url.protocol === 'http:' && system.startsWith('HPE_')) {
-    return [
-      'it does not speak http',
-      'if it speaks TLS, add --no-plain-http, and --ca-cert for an authority of its own',
-    ];
+    return ['it does not speak http', 'if it speaks TLS, add --no-plain-http, and --ca-cert for a private CA'];
   }
   return undefined;
 }

@@ -36,7 +36,7 @@ class HeadDeadline {
 
   constructor({ body, signal, url }: WireRequest, idleMs: number) {
     const late = new AbortController();
-    const end = (): void => late.abort(Object.assign(new Error(`no answer of ${url.host}`), { code: 'ETIMEDOUT' }));
+    const end = (): void => late.abort(Object.assign(new Error(`no response from ${url.host}`), { code: 'ETIMEDOUT' }));
     this.#timer = body == null ? setTimeout(end, 2 * idleMs) : undefined;
     this.signal = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
   }

@@ -35,7 +35,7 @@ export class Manifests implements ManifestStore {
     if (bytes === undefined) return undefined;
     const { mediaType, size } = parseJsonObject(bytes, link);
     if (typeof mediaType !== 'string' || typeof size !== 'number') {
-      throw new CodedError('ERR_EXPORT_STORE_INVALID', `${link}: says no media type and size`, {
+      throw new CodedError('ERR_EXPORT_STORE_INVALID', `${link}: has no media type and size`, {
         hint: 'run fsck on the store, then push the manifest again',
       });
     }

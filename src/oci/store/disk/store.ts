@@ -40,7 +40,7 @@ export async function openStore(root: string, { tenant, readOnly = false }: Stor
     if (!readOnly) await paths.files.write(paths.marker, `{"storeVersion":${VERSION}}\n`);
   } else if (storeVersion !== VERSION) {
     throw new CodedError('ERR_EXPORT_STORE_INVALID', `${paths.marker}: not version ${VERSION} of the store`, {
-      hint: 'open it with the release that made it, and copy its repositories to a new store',
+      hint: 'open it with the release that created it, and copy its repositories to a new store',
     });
   }
   return new DiskStore(tenant, paths, readOnly);

@@ -31,7 +31,7 @@ export class Tags implements TagStore {
     if (bytes === undefined) return undefined;
     const digest = Buffer.from(bytes).toString('utf8').trimEnd();
     if (isDigest(digest)) return digest;
-    throw new CodedError('ERR_EXPORT_STORE_INVALID', `${this.#paths.tags}: the file of tag ${tag} holds no digest`, {
+    throw new CodedError('ERR_EXPORT_STORE_INVALID', `${this.#paths.tags}: the file of tag ${tag} has no digest`, {
       hint: 'run fsck on the store, then push the tag again',
       details: { tag },
     });

@@ -1,9 +1,9 @@
 import { CodedError, type Descriptor, type Digest, isManifestType } from '#core';
 import type { OperationOptions, PushOutcome, Repository } from '#oci/image';
 import { bareDescriptor, cosignTagsOf, isForeign, type Manifest, successorsOf } from '#oci/image';
-import { atSide, CopyLimits, limitReached } from './rules.ts';
-import { kindOfFailure, type Shortfall, type ShortfallKind, shortfallOf } from './shortfall.ts';
-import { Slots } from './slots.ts';
+import { type CopyFailure, type CopyFailureKind, copyFailureOf, kindOfFailure } from './copy-failure.ts';
+import { CopyLimits, limitReached, withOrigin } from './rules.ts';
+import { Semaphore } from './semaphore.ts';
 import { type CopyTag, type MovedTag, type TagConflict, TagSetter } from './tags.ts';
 import { type CopyProgress, Transfer } from './transfer.ts';
 import { copyUnknown, readUnknown, type UnknownPlace } from './unknown.ts';
@@ -18,7 +18,7 @@ export interface CopyOptions extends OperationOptions {
   readonly tags?: readonly CopyTag[] | undefined;
   /** Go on where one content is missing at the source or refused by the target, and report it. */
   readonly keepGoing?: boolean | undefined;
-  /** Look for each content at the target, also where the target vouches for it by holding the manifest. */
+  /** Look for each content at the target, also where the target has the manifest that names it. */
   readonly checkAll?: boolean | undefined;
   /** Transfers at a time; 8 unless told. */
   readonly concurrency?: number | undefined;
@@ -52,9 +52,9 @@ export interface CopyReport {
   /** What became of each content, by digest, in the order in which it was found. */
   readonly outcomes: ReadonlyMap<Digest, PushOutcome>;
   /** All that is at the target: what was sent and what was there. */
-  readonly settled: readonly Descriptor[];
-  /** How many of those nobody asked for, since the target vouches for them by the manifest that names them. */
-  readonly vouched: number;
+  readonly completed: readonly Descriptor[];
+  /** How many of those nobody asked for, because the target has the manifest that names them. */
+  readonly assumed: number;
   /** Bytes of the contents that were uploaded. */
   readonly bytesSent: number;
   readonly referrers: readonly CopiedReferrer[];
@@ -66,11 +66,11 @@ export interface CopyReport {
   readonly tags: readonly CopyTag[];
   readonly excluded: readonly Excluded[];
   /** Listed at the source, and not there or damaged. Empty unless `keepGoing`, as the next. */
-  readonly missing: readonly Shortfall[];
+  readonly missing: readonly CopyFailure[];
   /** Manifests of types that cannot be followed, so that what they need is not known. */
-  readonly unsupported: readonly Shortfall[];
+  readonly unsupported: readonly CopyFailure[];
   /** Not taken by the target: without `keepGoing` only manifests that it has as blobs. */
-  readonly refused: readonly Shortfall[];
+  readonly refused: readonly CopyFailure[];
   readonly incomplete: readonly Incomplete[];
 }
 
@@ -78,7 +78,7 @@ export interface CopyReport {
  * Copies artifacts from one repository to another, the one way by which bytes move: blobs before the manifests that
  * name them, subjects before their referrers, tags last. Everything that a root needs is looked at, also where the
  * root itself is at the target already, so a copy that was broken off is completed by the next. Only a target that
- * vouches (Repository.vouches) is not asked for the blobs of a manifest that it holds, unless `checkAll`.
+ * can be assumed to have the blobs of its manifests (Repository.assumesBlobs) is not asked for them, unless `checkAll`.
  *
  * After a failure nothing more is begun, what is under way is waited for, and no tag has moved. With `keepGoing`, what
  * concerns one content only is no failure: the rest is copied, and tags of what is not whole stay as they are.
@@ -102,7 +102,7 @@ class CopyRun {
   readonly #source: Repository;
   readonly #target: Repository;
   readonly #options: CopyOptions;
-  readonly #slots: Slots;
+  readonly #semaphore: Semaphore;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #limits = new CopyLimits();
@@ -117,9 +117,9 @@ class CopyRun {
   readonly #unlisted = new Set<Digest>();
   readonly #cosignTags: CopyTag[] = [];
   readonly #excluded: Excluded[] = [];
-  readonly #shortfalls: Record<ShortfallKind, Shortfall[]> = { missing: [], unsupported: [], refused: [] };
+  readonly #failures: Record<CopyFailureKind, CopyFailure[]> = { missing: [], unsupported: [], refused: [] };
   readonly #incomplete: Incomplete[] = [];
-  readonly #vouched = new Set<Digest>();
+  readonly #assumed = new Set<Digest>();
   /** What is there as a manifest, or listed by an index, under a type that is not known. */
   readonly #unknown = new Map<Digest, UnknownPlace>();
 
@@ -127,7 +127,7 @@ class CopyRun {
     this.#source = source;
     this.#target = target;
     this.#options = options;
-    this.#slots = new Slots(options.concurrency ?? 8);
+    this.#semaphore = new Semaphore(options.concurrency ?? 8);
     const { signal, onProgress } = options;
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     this.#transfer = new Transfer(source, target, { signal: this.#signal, onProgress });
@@ -140,7 +140,7 @@ class CopyRun {
    * @throws CodedError ERR_EXPORT_TAG_CONFLICT where none may be set, or without `keepGoing`
    */
   async settableTags(tags: readonly CopyTag[]): Promise<readonly CopyTag[]> {
-    const conflicts = await Promise.all(tags.map((tag) => this.#slots.run(() => this.#tags.conflictOf(tag))));
+    const conflicts = await Promise.all(tags.map((tag) => this.#semaphore.run(() => this.#tags.conflictOf(tag))));
     const found = conflicts.filter((conflict) => conflict !== undefined);
     const first = found[0];
     if (first === undefined) return tags;
@@ -178,7 +178,7 @@ class CopyRun {
       whole.map(
         (tag) =>
           tag &&
-          this.#orTagShortfall(tag, async () => ({ tag, before: await this.#slots.run(() => this.#tags.find(tag)) })),
+          this.#orTagFailure(tag, async () => ({ tag, before: await this.#semaphore.run(() => this.#tags.find(tag)) })),
       ),
     );
     const count = this.#cosignTags.length;
@@ -190,15 +190,15 @@ class CopyRun {
   report(): CopyReport {
     return {
       outcomes: this.#transfer.outcomes(),
-      settled: this.#transfer.settled(),
-      vouched: this.#vouched.size,
+      completed: this.#transfer.completed(),
+      assumed: this.#assumed.size,
       bytesSent: this.#transfer.bytesSent,
       referrers: this.#referrers,
       tagged: this.#tags.moved,
       tags: this.#tags.standing,
       conflicts: this.#tags.conflicts,
       excluded: this.#excluded,
-      ...this.#shortfalls,
+      ...this.#failures,
       incomplete: this.#incomplete,
     };
   }
@@ -216,9 +216,9 @@ class CopyRun {
     let task = this.#tasks.get(descriptor.digest);
     if (task === undefined) {
       this.#limits.count(descriptor, depth);
-      this.#vouched.delete(descriptor.digest);
+      this.#assumed.delete(descriptor.digest);
       this.#transfer.find(descriptor);
-      task = this.#orShortfall(descriptor, namedBy, () => {
+      task = this.#orFailure(descriptor, namedBy, () => {
         if (isManifestType(descriptor.mediaType)) return this.#copyManifest(descriptor, depth);
         const place = this.#unknown.get(descriptor.digest);
         return place === undefined ? this.#copyBlob(descriptor) : this.#copyUnknown(descriptor, place);
@@ -230,8 +230,8 @@ class CopyRun {
     return task;
   }
 
-  /** Runs the copying of one content, and where that is wanted lets a failure that concerns it alone be a shortfall. */
-  async #orShortfall(
+  /** Runs the copying of one content, and where that is wanted records a failure that concerns it alone. */
+  async #orFailure(
     descriptor: Descriptor,
     namedBy: Digest | undefined,
     work: () => Promise<Digest | undefined>,
@@ -241,13 +241,13 @@ class CopyRun {
     } catch (error) {
       const kind = this.#options.keepGoing ? kindOfFailure(error) : undefined;
       if (kind === undefined) throw error;
-      this.#shortfalls[kind].push(shortfallOf(error, { descriptor: bareDescriptor(descriptor), namedBy }));
+      this.#failures[kind].push(copyFailureOf(error, { descriptor: bareDescriptor(descriptor), namedBy }));
       return descriptor.digest;
     }
   }
 
   async #copyManifest(descriptor: Descriptor, depth: number): Promise<Digest | undefined> {
-    const { bytes, manifest } = await this.#slots.run(() => this.#transfer.readManifest(descriptor));
+    const { bytes, manifest } = await this.#semaphore.run(() => this.#transfer.readManifest(descriptor));
     // Referrers go along even where it is not whole itself: the source has them.
     this.#fresh.push(descriptor);
     const successors = successorsOf(manifest).filter((successor) => this.#isWanted(successor));
@@ -267,43 +267,43 @@ class CopyRun {
     // A registry without referrers of its own lists this one when it is pushed: its subject should be there by then.
     if (manifest.subject !== undefined) await this.#tasks.get(manifest.subject.digest);
     const options = { found, unlisted: this.#unlisted.has(descriptor.digest) };
-    await this.#slots.run(() => this.#transfer.pushManifest(descriptor, bytes, options));
+    await this.#semaphore.run(() => this.#transfer.pushManifest(descriptor, bytes, options));
     return undefined;
   }
 
   async #copyBlob(descriptor: Descriptor): Promise<undefined> {
-    await this.#slots.run(() => this.#transfer.pushBlob(descriptor));
+    await this.#semaphore.run(() => this.#transfer.pushBlob(descriptor));
   }
 
   async #copyUnknown(descriptor: Descriptor, place: UnknownPlace): Promise<undefined> {
     const options = { signal: this.#signal };
-    const refusal = await this.#slots.run(() => copyUnknown(this.#transfer, descriptor, place, options));
+    const refusal = await this.#semaphore.run(() => copyUnknown(this.#transfer, descriptor, place, options));
     if (place === 'manifest') this.#fresh.push(descriptor);
     if (refusal === undefined) return;
-    const shortfall = shortfallOf(refusal, { descriptor: bareDescriptor(descriptor) });
-    const message = `${shortfall.message} (as a manifest; it is there as a blob)`;
-    this.#shortfalls.refused.push({ ...shortfall, message });
+    const failure = copyFailureOf(refusal, { descriptor: bareDescriptor(descriptor) });
+    const message = `${failure.message} (as a manifest; it exists as a blob)`;
+    this.#failures.refused.push({ ...failure, message });
   }
 
-  /** Whether the target holds this manifest and vouches for its blobs; undefined where it was not asked. */
+  /** Whether the target holds this manifest and so is assumed to have its blobs; undefined where it was not asked. */
   async #isVouched(descriptor: Descriptor, manifest: Manifest): Promise<boolean | undefined> {
     // Of an index registries may hold less than it lists.
-    if (this.#options.checkAll || this.#target.vouches !== true || manifest.kind === 'index') return undefined;
+    if (this.#options.checkAll || this.#target.assumesBlobs !== true || manifest.kind === 'index') return undefined;
     const ask = () => this.#target.exists(bareDescriptor(descriptor), { signal: this.#signal });
-    return this.#slots.run(() => atSide('target', descriptor, ask));
+    return this.#semaphore.run(() => withOrigin('target', descriptor, ask));
   }
 
   #trust(successors: readonly Descriptor[]): void {
     for (const successor of successors) {
       if (this.#tasks.has(successor.digest)) continue;
-      this.#transfer.settle(successor, 'present');
-      this.#vouched.add(successor.digest);
+      this.#transfer.complete(successor, 'present');
+      this.#assumed.add(successor.digest);
     }
   }
 
   #isWanted(descriptor: Descriptor): boolean {
     if (!isForeign(descriptor)) return true;
-    this.#excluded.push({ descriptor, reason: 'its maker does not let it be distributed; it stays at its URL' });
+    this.#excluded.push({ descriptor, reason: 'not distributable (foreign layer): stays at its URL' });
     return false;
   }
 
@@ -312,7 +312,7 @@ class CopyRun {
   }
 
   async #copyReferrersOf(subject: Descriptor): Promise<void> {
-    const listed = await this.#slots.run(() => atSide('source', subject, () => this.#list(subject)));
+    const listed = await this.#semaphore.run(() => withOrigin('source', subject, () => this.#list(subject)));
     const copied: Descriptor[] = [];
     for (const referrer of listed) {
       // What is lacking was found so before.
@@ -333,10 +333,10 @@ class CopyRun {
    */
   async #listCopied(subject: Descriptor, copied: readonly Descriptor[]): Promise<readonly Descriptor[]> {
     const list = () => this.#target.listReferrers?.(subject.digest, { signal: this.#signal });
-    const listing = this.#slots.run(async () => atSide('target', subject, async () => list()));
+    const listing = this.#semaphore.run(async () => withOrigin('target', subject, async () => list()));
     const lacking: (Digest | undefined)[] = [];
     for (const referrer of copied) {
-      const lacks = this.#orShortfall(referrer, undefined, () => listing.then(() => undefined));
+      const lacks = this.#orFailure(referrer, undefined, () => listing.then(() => undefined));
       this.#tasks.set(referrer.digest, lacks);
       lacking.push(await lacks);
     }
@@ -346,14 +346,14 @@ class CopyRun {
 
   async #refersTo(referrer: Descriptor, subject: Descriptor): Promise<boolean> {
     let refers = false;
-    const lacks = await this.#orShortfall(referrer, undefined, async () => {
-      refers = (await this.#slots.run(() => this.#subjectOf(referrer))) === subject.digest;
+    const lacks = await this.#orFailure(referrer, undefined, async () => {
+      refers = (await this.#semaphore.run(() => this.#subjectOf(referrer))) === subject.digest;
       return undefined;
     });
     if (lacks !== undefined || refers) return refers;
     this.#excluded.push({
       descriptor: referrer,
-      reason: `listed as a referrer of ${subject.digest}, which it is not`,
+      reason: `listed as a referrer of ${subject.digest}, but has another subject`,
     });
     return false;
   }
@@ -362,13 +362,14 @@ class CopyRun {
     if (isManifestType(referrer.mediaType))
       return (await this.#transfer.readManifest(referrer)).manifest.subject?.digest;
     const read = () => readUnknown(this.#source, referrer, { signal: this.#signal });
-    return (await atSide('source', referrer, read)).subject;
+    return (await withOrigin('source', referrer, read)).subject;
   }
 
   async #list(subject: Descriptor): Promise<Descriptor[]> {
     const listed: Descriptor[] = [];
     for await (const referrer of this.#source.referrers(subject.digest, { signal: this.#signal })) {
-      if (listed.push(referrer) > this.#limits.maxReferrers) throw limitReached(subject, 'referrers');
+      if (listed.push(referrer) > this.#limits.maxReferrers)
+        throw limitReached(subject, this.#limits.maxReferrers, 'referrers');
     }
     return listed;
   }
@@ -378,7 +379,7 @@ class CopyRun {
     await Promise.all(
       tags.map(async (tag) => {
         const resolve = () => this.#source.resolve(tag, { signal: this.#signal });
-        const descriptor = await this.#slots.run(resolve);
+        const descriptor = await this.#semaphore.run(resolve);
         if (descriptor === undefined) return;
         await this.#copyOnce(descriptor, 0);
         this.#cosignTags.push({ tag, descriptor });
@@ -394,17 +395,17 @@ class CopyRun {
   }
 
   async #setTag(wanted: CopyTag, before: Descriptor | undefined): Promise<void> {
-    await this.#orTagShortfall(wanted, () => this.#slots.run(() => this.#tags.set(wanted, before)));
+    await this.#orTagFailure(wanted, () => this.#semaphore.run(() => this.#tags.set(wanted, before)));
   }
 
-  /** As #orShortfall, for a tag. */
-  async #orTagShortfall<T>({ tag, descriptor }: CopyTag, work: () => Promise<T>): Promise<T | undefined> {
+  /** As #orFailure, for a tag. */
+  async #orTagFailure<T>({ tag, descriptor }: CopyTag, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
       const kind = this.#options.keepGoing ? kindOfFailure(error) : undefined;
       if (kind === undefined) throw error;
-      this.#shortfalls[kind].push(shortfallOf(error, { descriptor: bareDescriptor(descriptor), tag }));
+      this.#failures[kind].push(copyFailureOf(error, { descriptor: bareDescriptor(descriptor), tag }));
       return undefined;
     }
   }
@@ -412,7 +413,7 @@ class CopyRun {
 
 function tagConflict(target: Repository, { tag, existing, reason }: TagConflict): CodedError {
   return new CodedError('ERR_EXPORT_TAG_CONFLICT', `${target.name}:${tag}: ${reason}`, {
-    hint: `name the target in full to keep both: ${target.name}:HOST/REPO:${tag}; or delete the tag there first`,
+    hint: `specify the target in full to keep both: ${target.name}:HOST/REPO:${tag}; or delete the tag there first`,
     details: { tag, existing },
   });
 }

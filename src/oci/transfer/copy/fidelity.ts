@@ -2,8 +2,8 @@ import { type Descriptor, type Digest, isCoded } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
 import { bareDescriptor } from '#oci/image';
 import type { CopyReport } from './copy.ts';
-import type { Shortfall } from './shortfall.ts';
-import { Slots } from './slots.ts';
+import type { CopyFailure } from './copy-failure.ts';
+import { Semaphore } from './semaphore.ts';
 
 /** How a check is watched. */
 export interface FidelityOptions extends OperationOptions {
@@ -16,14 +16,14 @@ export interface FidelityOptions extends OperationOptions {
  * Asks the target, after a copy, for what a push alone does not prove: that each tag names what it was set to, and that
  * each referrer is listed for its subject. Empty where all is as it should be.
  */
-export async function checkFidelity(
+export async function verifyCopy(
   target: Repository,
   { tags, referrers }: CopyReport,
   options: FidelityOptions = {},
-): Promise<Shortfall[]> {
+): Promise<CopyFailure[]> {
   const { signal } = options;
-  const slots = new Slots(options.concurrency ?? 8);
-  const lost = (descriptor: Descriptor, message: string, about: Partial<Shortfall>): Shortfall => {
+  const semaphore = new Semaphore(options.concurrency ?? 8);
+  const lost = (descriptor: Descriptor, message: string, about: Partial<CopyFailure>): CopyFailure => {
     return { descriptor: bareDescriptor(descriptor), ...about, code: 'ERR_EXPORT_NOT_FOUND', message, mayPass: true };
   };
   const checkTag = async ({ tag, descriptor, repository, inFull }: CopyReport['tags'][number]) => {
@@ -38,15 +38,15 @@ export async function checkFidelity(
     return expected
       .filter(({ digest }) => !listed.has(digest))
       .map((descriptor) => {
-        const what = `${target.name}: took ${descriptor.digest} and does not list it as a referrer of ${subject}`;
+        const what = `${target.name}: accepted ${descriptor.digest} but does not list it as a referrer of ${subject}`;
         return lost(descriptor, what, { namedBy: subject });
       });
   };
   const bySubject = Map.groupBy(referrers, (referrer) => referrer.subject);
   const found = await Promise.all([
-    ...tags.map((tag) => slots.run(() => checkTag(tag))),
+    ...tags.map((tag) => semaphore.run(() => checkTag(tag))),
     ...[...bySubject].map(([subject, group]) =>
-      slots.run(() =>
+      semaphore.run(() =>
         checkSubject(
           subject,
           group.map(({ descriptor }) => descriptor),
@@ -67,10 +67,10 @@ export async function verifyContents(
   repository: Repository,
   contents: readonly Descriptor[],
   options: FidelityOptions = {},
-): Promise<Shortfall[]> {
-  const slots = new Slots(options.concurrency ?? 4);
+): Promise<CopyFailure[]> {
+  const semaphore = new Semaphore(options.concurrency ?? 4);
   const { signal } = options;
-  const read = async (descriptor: Descriptor, asManifest: boolean): Promise<Shortfall[]> => {
+  const read = async (descriptor: Descriptor, asManifest: boolean): Promise<CopyFailure[]> => {
     try {
       for await (const chunk of await repository.fetch(descriptor, { signal, asManifest })) {
         options.onBytes?.(chunk.byteLength);
@@ -84,5 +84,5 @@ export async function verifyContents(
       return [{ descriptor, code: error.code, message: error.message, mayPass: false }];
     }
   };
-  return (await Promise.all(contents.map((descriptor) => slots.run(() => read(descriptor, false))))).flat();
+  return (await Promise.all(contents.map((descriptor) => semaphore.run(() => read(descriptor, false))))).flat();
 }

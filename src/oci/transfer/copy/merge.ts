@@ -52,14 +52,15 @@ export function mergeShared(tag: string, source: SharedState, target: SharedStat
 function merge(tag: string, source: SharedState, target: SharedState): Merged {
   const [from, to] = [fieldsOf(source), fieldsOf(target)];
   const isList = isIndexType(source.descriptor.mediaType);
-  if (isList !== isIndexType(target.descriptor.mediaType)) return conflict('it is of another kind than at the source');
+  if (isList !== isIndexType(target.descriptor.mediaType))
+    return conflict('it is of a different kind than the one at the source');
   const member = isList ? 'manifests' : 'layers';
   const keyOf = isList ? digestKey : layerKey;
   const [theirs, ours] = [listIn(to, member), listIn(from, member)];
   const [held, wanted] = [new Set(theirs.map(keyOf)), new Set(ours.map(keyOf))];
   if (ours.every((entry) => held.has(keyOf(entry)))) return { kind: 'target' };
   if (theirs.every((entry) => wanted.has(keyOf(entry)))) return { kind: 'source' };
-  if (SBOM.test(tag)) return conflict('it is another SBOM than at the source');
+  if (SBOM.test(tag)) return conflict('it is a different SBOM than the one at the source');
   const all = [...theirs, ...ours.filter((entry) => !held.has(keyOf(entry)))];
   if (isList) return packed(target, { ...to, manifests: all.toSorted(byDigest) }, undefined);
   if (all.length > MAX_LAYERS) return conflict(`both together are more than ${MAX_LAYERS} layers`);

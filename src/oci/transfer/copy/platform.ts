@@ -70,7 +70,7 @@ export async function selectPlatform(
   const what = `${repository.name}@${descriptor.digest}: no manifest for ${formatPlatform(platform)}`;
   const there = [...new Set(seen)].slice(0, 20).join(', ');
   throw new CodedError('ERR_EXPORT_NOT_FOUND', what, {
-    hint: there === '' ? 'it does not say what it runs on: omit --platform' : `choose one of ${there}`,
+    hint: there === '' ? 'it names no platform: omit --platform' : `choose one of ${there}`,
     details: { digest: descriptor.digest, platform: formatPlatform(platform) },
   });
 }

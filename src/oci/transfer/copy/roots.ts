@@ -6,8 +6,8 @@ import {
   type Repository,
   severalRepositories,
 } from '#oci/image';
-import type { Shortfall } from './shortfall.ts';
-import { Slots } from './slots.ts';
+import type { CopyFailure } from './copy-failure.ts';
+import { Semaphore } from './semaphore.ts';
 import type { CopyTag } from './tags.ts';
 
 /** All that a repository lists. */
@@ -17,7 +17,7 @@ export interface CopyRoots {
   /** Manifests that no tag leads to directly; none where the repository cannot list them. */
   readonly untagged: readonly Descriptor[];
   /** Tags that lead to nothing, and names that cannot be tags. */
-  readonly missing: readonly Shortfall[];
+  readonly missing: readonly CopyFailure[];
 }
 
 /** What is listed, and how. */
@@ -29,7 +29,7 @@ export interface ListOptions extends OperationOptions {
 /** Everything in a repository: its tags and, where it can list them, the manifests without one. */
 export async function listRoots(source: Repository, options: ListOptions = {}): Promise<CopyRoots> {
   const tags: CopyTag[] = [];
-  const missing: Shortfall[] = [];
+  const missing: CopyFailure[] = [];
   const onInvalid = (name: string) => void missing.push(notATag(source, name));
   for (const { tag, repository, descriptor } of await resolveAll(source, options, onInvalid)) {
     if (descriptor === undefined) missing.push(leadsNowhere(source, tag));
@@ -51,10 +51,10 @@ async function resolveAll(source: Repository, { signal, filter }: ListOptions, o
   else for await (const tag of source.tags({ signal, onInvalid })) listed.push({ tag });
   const wanted = listed.filter(({ tag }) => filter?.(tag) ?? true);
   wanted.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-  const slots = new Slots(8);
+  const semaphore = new Semaphore(8);
   return Promise.all(
     wanted.map(async (each) => {
-      const descriptor = await slots.run(() => source.resolve(nameOf(each), { signal }));
+      const descriptor = await semaphore.run(() => source.resolve(nameOf(each), { signal }));
       return { ...each, descriptor };
     }),
   );
@@ -65,7 +65,7 @@ function nameOf({ tag, repository }: { readonly tag: string; readonly repository
 }
 
 /** What the source has that is marked as saved beside an image, and does not say which. */
-export async function listUnattached(source: Repository): Promise<Shortfall[]> {
+export async function listUnattached(source: Repository): Promise<CopyFailure[]> {
   const found = (await source.unattached?.()) ?? [];
   return found.map((descriptor) => {
     const message = `${source.name}: signatures or attestations that do not say which image they belong to`;
@@ -99,12 +99,12 @@ export async function nameTags(
   );
 }
 
-function notATag(source: Repository, name: string): Shortfall {
+function notATag(source: Repository, name: string): CopyFailure {
   const message = `${source.name}: ${JSON.stringify(name.slice(0, 200))} is listed among the tags and is not a valid tag`;
   return { tag: name, code: 'ERR_EXPORT_REFERENCE_INVALID', message, mayPass: false };
 }
 
-function leadsNowhere(source: Repository, tag: string): Shortfall {
-  const message = `${source.name}: the tag ${tag} is listed and leads to nothing`;
+function leadsNowhere(source: Repository, tag: string): CopyFailure {
+  const message = `${source.name}: the tag ${tag} is listed but not found`;
   return { tag, code: 'ERR_EXPORT_NOT_FOUND', message, mayPass: false };
 }

@@ -2,7 +2,7 @@ import { type Descriptor, type Digest, isCoded, isManifestType } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
 import { bareDescriptor, contentOf, fetchBytes } from '#oci/image';
 import { isSharedTag, mergeShared, type SharedState } from './merge.ts';
-import { atSide } from './rules.ts';
+import { withOrigin } from './rules.ts';
 
 /** A tag to set at the target. */
 export interface CopyTag {
@@ -72,7 +72,7 @@ export class TagSetter {
   /** What tags name at the target now. */
   find({ tag, descriptor, repository, inFull }: CopyTag): Promise<Descriptor | undefined> {
     const name = inFull ? `${repository}:${tag}` : tag;
-    return atSide('target', descriptor, () => this.#target.resolve(name, this.#options));
+    return withOrigin('target', descriptor, () => this.#target.resolve(name, this.#options));
   }
 
   /** Sets a tag; flush the target after the last. Leaves one alone that says so already. */
@@ -92,7 +92,7 @@ export class TagSetter {
     const next = isMerged ? { ...wanted, descriptor: shared } : wanted;
     const { repository, inFull } = wanted;
     const options = { ...this.#options, repository, inFull, batch: true };
-    await atSide('target', descriptor, () => this.#target.tag(next.descriptor, tag, options));
+    await withOrigin('target', descriptor, () => this.#target.tag(next.descriptor, tag, options));
     this.moved.push({ ...next, before: before?.digest, isMerged });
     this.standing.push(next);
   }
@@ -116,7 +116,7 @@ export class TagSetter {
     const { manifest, config } = merged;
     for (const part of config === undefined ? [manifest] : [config, manifest]) {
       const push = () => this.#target.push(part.descriptor, contentOf(part.bytes), this.#options);
-      await atSide('target', descriptor, push);
+      await withOrigin('target', descriptor, push);
     }
     return manifest.descriptor;
   }
@@ -137,7 +137,7 @@ export class TagSetter {
     const repository = side === 'source' ? this.#source : this.#target;
     // What is of no type that can be merged is not read either.
     if (!isManifestType(descriptor.mediaType)) return { descriptor, bytes: new Uint8Array() };
-    const bytes = await atSide(side, descriptor, () => fetchBytes(repository, descriptor, this.#options));
+    const bytes = await withOrigin(side, descriptor, () => fetchBytes(repository, descriptor, this.#options));
     return { descriptor, bytes };
   }
 }

@@ -9,14 +9,14 @@ import {
   type Manifest,
   parseManifest,
 } from '#oci/image';
-import { atSide, streamAtSide } from './rules.ts';
+import { streamWithOrigin, withOrigin } from './rules.ts';
 
 /** How far a copy has come, in bytes of content. */
 export interface CopyProgress {
   /** Of all that was found so far; grows as manifests are read. */
   readonly knownBytes: number;
   /** Of what is at the target, sent or found there. */
-  readonly settledBytes: number;
+  readonly completedBytes: number;
   /** Sent of contents that are under way. */
   readonly movingBytes: number;
   /** Contents that are being sent now, of which something was sent. */
@@ -37,7 +37,7 @@ export class Transfer {
   readonly #outcomes = new Map<Digest, PushOutcome>();
   #bytesSent = 0;
   #knownBytes = 0;
-  #settledBytes = 0;
+  #completedBytes = 0;
   /** Bytes sent of each content that is under way. */
   readonly #moving = new Map<Digest, number>();
 
@@ -63,7 +63,7 @@ export class Transfer {
   }
 
   /** The descriptors of all that is at the target. */
-  settled(): Descriptor[] {
+  completed(): Descriptor[] {
     return [...this.#known.values()].filter(({ digest }) => this.#outcomes.has(digest));
   }
 
@@ -75,9 +75,9 @@ export class Transfer {
   }
 
   /** Notes that a content is at the target. */
-  settle(descriptor: Descriptor, outcome: PushOutcome): void {
+  complete(descriptor: Descriptor, outcome: PushOutcome): void {
     this.find(descriptor);
-    if (!this.#outcomes.has(descriptor.digest)) this.#settledBytes += descriptor.size;
+    if (!this.#outcomes.has(descriptor.digest)) this.#completedBytes += descriptor.size;
     this.#outcomes.set(descriptor.digest, outcome);
     if (outcome === 'uploaded') this.#bytesSent += descriptor.size;
     this.#sent(0);
@@ -87,7 +87,7 @@ export class Transfer {
   async readManifest(descriptor: Descriptor): Promise<{ bytes: Uint8Array; manifest: Manifest }> {
     const { signal } = this.#options;
     signal?.throwIfAborted();
-    return atSide('source', descriptor, async () => {
+    return withOrigin('source', descriptor, async () => {
       const bytes = await fetchBytes(this.source, descriptor, { signal });
       return {
         bytes,
@@ -102,9 +102,11 @@ export class Transfer {
   }
 
   async pushBlob(descriptor: Descriptor): Promise<void> {
-    const inline = await atSide('source', descriptor, () => inlineData(descriptor, this.source.name));
+    const inline = await withOrigin('source', descriptor, () => inlineData(descriptor, this.source.name));
     const content: ContentReader =
-      inline === undefined ? (offset, lend) => this.#readFrom(descriptor, offset, lend) : contentOf(inline);
+      inline === undefined
+        ? (offset, reuseBuffer) => this.#readFrom(descriptor, offset, reuseBuffer)
+        : contentOf(inline);
     await this.#push(descriptor, content, {});
   }
 
@@ -123,24 +125,24 @@ export class Transfer {
     const bare = bareDescriptor(descriptor);
     let outcome: PushOutcome;
     try {
-      outcome = await atSide('target', descriptor, () => this.target.push(bare, content, options));
+      outcome = await withOrigin('target', descriptor, () => this.target.push(bare, content, options));
     } finally {
       this.#moving.delete(digest);
     }
-    this.settle(descriptor, outcome);
+    this.complete(descriptor, outcome);
   }
 
-  async #readFrom(descriptor: Descriptor, offset: number, lend: boolean | undefined): Promise<ByteStream> {
+  async #readFrom(descriptor: Descriptor, offset: number, reuseBuffer: boolean | undefined): Promise<ByteStream> {
     const range = offset === 0 ? undefined : { start: offset, end: descriptor.size - 1 };
-    const options = { signal: this.#options.signal, range, lend };
-    const stream = await atSide('source', descriptor, () => this.source.fetch(bareDescriptor(descriptor), options));
-    return keepVerified(stream, streamAtSide('source', descriptor, stream));
+    const options = { signal: this.#options.signal, range, reuseBuffer };
+    const stream = await withOrigin('source', descriptor, () => this.source.fetch(bareDescriptor(descriptor), options));
+    return keepVerified(stream, streamWithOrigin('source', descriptor, stream));
   }
 
   #sent(sizeBytes: number): void {
     this.#options.onProgress?.(sizeBytes, {
       knownBytes: this.#knownBytes,
-      settledBytes: this.#settledBytes,
+      completedBytes: this.#completedBytes,
       movingBytes: [...this.#moving.values()].reduce((sum, moved) => sum + moved, 0),
       underWay: this.#moving.size,
     });

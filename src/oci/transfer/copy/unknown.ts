@@ -9,7 +9,7 @@ import {
   parseUnknownManifest,
   type UnknownManifest,
 } from '#oci/image';
-import { atSide } from './rules.ts';
+import { withOrigin } from './rules.ts';
 import type { Transfer } from './transfer.ts';
 
 /** Docker's first schema: signed or not, its layers are named in a way of its own, and its digest is not that of its bytes. */
@@ -37,22 +37,22 @@ export async function copyUnknown(
   options: OperationOptions,
 ): Promise<UnknownOutcome> {
   const { source, target } = transfer;
-  if (place === 'listed' && !(await atSide('source', descriptor, () => isManifest(source, descriptor, options)))) {
+  if (place === 'listed' && !(await withOrigin('source', descriptor, () => isManifest(source, descriptor, options)))) {
     await transfer.pushBlob(descriptor);
     return undefined;
   }
-  const bytes = await atSide('source', descriptor, () => readWhole(source, descriptor, options));
+  const bytes = await withOrigin('source', descriptor, () => readWhole(source, descriptor, options));
   const bare = bareDescriptor(descriptor);
   const push = (asManifest: boolean) => {
-    return atSide('target', descriptor, () => target.push(bare, contentOf(bytes), { ...options, asManifest }));
+    return withOrigin('target', descriptor, () => target.push(bare, contentOf(bytes), { ...options, asManifest }));
   };
   try {
-    transfer.settle(descriptor, await push(true));
+    transfer.complete(descriptor, await push(true));
     return undefined;
   } catch (error) {
     const refused = isCoded(error, 'ERR_EXPORT_REGISTRY_REFUSED', 'ERR_EXPORT_UNSUPPORTED');
     if (!refused || place === 'manifest') throw error;
-    transfer.settle(descriptor, await push(false));
+    transfer.complete(descriptor, await push(false));
     return error;
   }
 }
@@ -103,8 +103,8 @@ function quoted(mediaType: string): string {
 }
 
 function notWhole(source: Repository, { digest, mediaType }: Descriptor, what: string): CodedError {
-  return new CodedError('ERR_EXPORT_UNSUPPORTED', `${source.name}@${digest}: cannot be copied whole: ${what}`, {
-    hint: 'have it pushed again as an OCI image manifest, by its maker or with a tool that knows the type',
+  return new CodedError('ERR_EXPORT_UNSUPPORTED', `${source.name}@${digest}: cannot be copied completely: ${what}`, {
+    hint: 'push it again as an OCI image manifest, or copy it with a tool that supports the type',
     details: { digest, mediaType },
   });
 }

@@ -100,7 +100,7 @@ export class OutputFolder implements AsyncDisposable {
 }
 
 function inTheWay(path: string): CodedError {
-  return new CodedError('ERR_EXPORT_IO', `${path}: a link or a file is in the place of a folder`, {
+  return new CodedError('ERR_EXPORT_IO', `${path}: a link or file exists where a folder is needed`, {
     hint: 'remove it, or pull into an empty folder',
     details: { path },
   });

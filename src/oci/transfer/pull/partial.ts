@@ -83,10 +83,14 @@ export class PartialFile {
     const { size, digest: wanted } = this.#layer;
     const digest = this.#digester.digest();
     if (this.size === size && digest === wanted && (await this.#file.stat()).size === size) return;
-    throw new CodedError('ERR_EXPORT_DIGEST_MISMATCH', `${wanted}: what was fetched is ${digest}, ${this.size} bytes`, {
-      hint: 'pull again; if it stays so, the registry or something on the way changes the content',
-      details: { digest: wanted },
-    });
+    throw new CodedError(
+      'ERR_EXPORT_DIGEST_MISMATCH',
+      `${wanted}: the fetched content is ${digest}, ${this.size} bytes`,
+      {
+        hint: 'pull again; if it persists, the registry or a proxy changes the content',
+        details: { digest: wanted },
+      },
+    );
   }
 
   /** What it holds, from its start, as often as it is asked for. */
@@ -116,7 +120,7 @@ export class PartialFile {
     // Another pull of the same may have come right after this one.
     if (!isThere && (await digestOfFile(this.#folder, name, this.#layer, { stay: false })) !== this.#layer.digest) {
       const path = join(this.#folder.path, name);
-      throw new CodedError('ERR_EXPORT_IO', `${path}: somebody else replaced the file while it was written`, {
+      throw new CodedError('ERR_EXPORT_IO', `${path}: another process replaced the file during the pull`, {
         hint: 'pull into a folder that nobody else may write to',
         details: { path },
       });

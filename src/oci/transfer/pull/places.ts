@@ -9,9 +9,8 @@ const MAX_DEPTH = 128;
 /** Files and folders of one artifact; what it takes to tell them apart is held in memory. */
 const MAX_PLACES = 300_000;
 const SHOWN_CHARS = 100;
-const CLASH_HINT = 'have the artifact made again: each of its files needs a place of its own';
-const PORTABLE_HINT =
-  'have the artifact made again, or pull with --allow-unportable-names onto a file system that holds it';
+const CLASH_HINT = 'rebuild the artifact: each of its files needs its own path';
+const PORTABLE_HINT = 'rebuild the artifact, or pull with --allow-unportable-names onto a file system that holds it';
 
 /** Where a name comes from: a layer's title, or the name of an entry in a layer. */
 export interface NameSource {
@@ -60,7 +59,7 @@ export class Places {
     if (!isPath || /^[A-Za-z]:/.test(path) || !path.isWellFormed() || parts.some(isPartialName)) {
       throw refusal(from, path, 'is not a path', 'do not use this artifact: a file of this name could do harm');
     }
-    const hint = 'have the artifact made again, with shorter names';
+    const hint = 'rebuild the artifact with shorter names';
     if (parts.some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)) {
       throw refusal(from, path, `has a part of more than ${MAX_NAME_BYTES} bytes`, hint);
     }
@@ -105,7 +104,7 @@ export class Places {
       throw refusal(
         place,
         place.path,
-        `is ${shown} to file systems that do not tell case or accents apart`,
+        `is the same as ${shown} on file systems that ignore case or accents`,
         PORTABLE_HINT,
       );
     }

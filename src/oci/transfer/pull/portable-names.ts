@@ -15,7 +15,7 @@ export function whyUnportable(name: string): string | undefined {
   if (DEVICE.test(withoutSpacesAtEnd(stem))) return 'is a device on Windows';
   const last = name.at(-1);
   if (last === '.' || last === ' ') return `ends in a ${last === '.' ? 'dot' : 'space'}, which Windows removes`;
-  if (/[<>:"|?*]/.test(name)) return 'has one of < > : " | ? *, which Windows does not take';
+  if (/[<>:"|?*]/.test(name)) return 'has one of < > : " | ? *, which Windows does not allow';
   if (INVISIBLE.test(name)) return 'has invisible characters, which hide what the name is';
   return undefined;
 }

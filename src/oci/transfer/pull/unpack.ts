@@ -85,7 +85,7 @@ async function listPacked(
   }
   if (wanted === undefined) return packed;
   const found = tar.digest();
-  if (found !== wanted) throw mismatch(layer, `its tar is announced as ${wanted}, and is ${found}`);
+  if (found !== wanted) throw mismatch(layer, `its tar has digest ${found}, expected ${wanted}`);
   return packed;
 }
 
@@ -131,7 +131,7 @@ function mismatch(layer: Descriptor, what: string): CodedError {
 function withHint(error: unknown): never {
   if (!(error instanceof CodedError) || error.code === 'ERR_EXPORT_MANIFEST_INVALID') throw error;
   throw new CodedError(error.code, error.message, {
-    hint: 'have the folder packed again; --no-unpack keeps it as the packed file that it is',
+    hint: 'pack the folder again, or keep the packed file with --no-unpack',
     details: error.details,
     cause: error,
   });

@@ -209,7 +209,7 @@ export function manifestContract(setUp: () => Promise<StorageFixture>): void {
       'a'.repeat(256),
       '',
     ]) {
-      expect(() => store.repository(name)).toThrowError(/not a repository/);
+      expect(() => store.repository(name)).toThrowError(/not a valid repository name/);
     }
     const { tags } = store.repository('a');
     for (const tag of ['..', '.', '-x', 'a/b', '', 'a'.repeat(129), 'a\0', 'é']) {

@@ -1,7 +1,7 @@
 import { CodedError, type Descriptor, type Digest, type ErrorCode, isCoded } from '#core';
 
-/** Something that the source lists and that is not at the target after a copy. */
-export interface Shortfall {
+/** Content or a tag that the source lists and the target lacks after a copy. */
+export interface CopyFailure {
   /** Undefined where a tag leads to nothing. */
   readonly descriptor?: Descriptor | undefined;
   readonly tag?: string | undefined;
@@ -18,7 +18,7 @@ export interface Shortfall {
  * Why something is not at the target: it is not at the source as it is listed there, it is of a kind that cannot be
  * copied whole, or the target did not take it.
  */
-export type ShortfallKind = 'missing' | 'unsupported' | 'refused';
+export type CopyFailureKind = 'missing' | 'unsupported' | 'refused';
 
 /** What is wrong with one content of the source, and with no other. */
 const AT_SOURCE: readonly ErrorCode[] = [
@@ -37,7 +37,7 @@ const AT_TARGET: readonly ErrorCode[] = [
 ];
 
 /** What a failure says about one content; undefined where it concerns the whole copy. */
-export function kindOfFailure(error: unknown): ShortfallKind | undefined {
+export function kindOfFailure(error: unknown): CopyFailureKind | undefined {
   if (!(error instanceof CodedError)) return undefined;
   const { code, details } = error;
   const { side } = details;
@@ -47,13 +47,13 @@ export function kindOfFailure(error: unknown): ShortfallKind | undefined {
   return undefined;
 }
 
-/** The shortfall that a failure of kindOfFailure leaves. */
-export function shortfallOf(error: unknown, about: Pick<Shortfall, 'descriptor' | 'tag' | 'namedBy'>): Shortfall {
+/** The entry of the report for an error of kindOfFailure. */
+export function copyFailureOf(error: unknown, about: Pick<CopyFailure, 'descriptor' | 'tag' | 'namedBy'>): CopyFailure {
   if (!(error instanceof CodedError)) throw error;
   return { ...about, code: error.code, message: wordsOf(error), mayPass: isInternalFault(error) };
 }
 
-/** Its message, with the place in a text of JSON that is the cause: nobody sees a shortfall's causes. */
+/** Its message, with the place in a text of JSON that is the cause: the report does not show causes. */
 function wordsOf(error: CodedError): string {
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
     if (isCoded(cause, 'ERR_EXPORT_JSON_INVALID')) return `${error.message}: ${cause.message}`;

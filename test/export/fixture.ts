@@ -7,7 +7,7 @@ import { type Layout, openLayout } from '#oci/layout';
 import { createSigner, createVerifier, generateKeyPair, type Signer, type Verifier } from '#signing';
 
 /** A folder of a test's own. */
-export interface Scene {
+export interface ExportFixture {
   readonly dir: string;
   /** Writes records into a source and gives its path. */
   source(records: readonly JsonObject[], name?: string): Promise<string>;
@@ -16,7 +16,7 @@ export interface Scene {
   remove(): Promise<void>;
 }
 
-export async function openScene(): Promise<Scene> {
+export async function openFixture(): Promise<ExportFixture> {
   const dir = await mkdtemp(join(tmpdir(), 'export-test-'));
   return {
     dir,
@@ -68,18 +68,18 @@ export function requestFor(source: string, more: Partial<ExportRequest> = {}): E
     sources: [source],
     selector: {},
     tenant: 'default',
-    skipInvalid: false,
+    withholdInvalid: false,
     ...more,
   };
 }
 
 /** A key, and what it makes and knows. */
-export interface Party {
+export interface SignerFixture {
   readonly signer: Signer;
   readonly verifier: Verifier;
 }
 
-export function newParty(): Party {
+export function newSignerFixture(): SignerFixture {
   const { privateKey, publicKey } = generateKeyPair();
   return { signer: createSigner(privateKey), verifier: createVerifier(publicKey) };
 }

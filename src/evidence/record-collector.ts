@@ -27,10 +27,10 @@ import { itemsWithin, linesWithin, type SourceText } from './sources/texts.ts';
 import type { Subject } from './subject.ts';
 import { withhold } from './withhold.ts';
 
-/** How the intake works. */
+/** How the collector works. */
 export interface IntakeOptions {
   readonly selector: Selector;
-  readonly skipInvalid: boolean;
+  readonly withholdInvalid: boolean;
   readonly workDir: string;
 }
 
@@ -42,7 +42,7 @@ const MAX_WITHHELD = 100_000;
 const MAX_IGNORED = 1000;
 
 /** Takes JSON texts in, one by one, and sorts out what they are. */
-export class Intake {
+export class RecordCollector {
   readonly #options: IntakeOptions;
   readonly #judge: Judge;
   readonly #reader = new CanonicalReader();
@@ -186,7 +186,7 @@ export class Intake {
   }
 
   #refuse(source: Source, text: SourceText, error: unknown, record: string): void {
-    if (!this.#options.skipInvalid || !isCoded(error, 'ERR_EXPORT_JSON_INVALID', 'ERR_EXPORT_RECORD_INVALID'))
+    if (!this.#options.withholdInvalid || !isCoded(error, 'ERR_EXPORT_JSON_INVALID', 'ERR_EXPORT_RECORD_INVALID'))
       throw error;
     const withheld = withhold(error, record);
     this.#withheld.set(JSON.stringify(withheld), withheld);
@@ -199,7 +199,7 @@ export class Intake {
 
 function tooManyWithheld({ path }: Source): CodedError {
   return new CodedError('ERR_EXPORT_TOO_LARGE', `${path}: more than ${MAX_WITHHELD} records are invalid`, {
-    hint: `check that this is a source of ${formatTitles} records; a bundle lists no more withheld ones`,
+    hint: `check that this is a source of ${formatTitles} records`,
     details: { source: path },
   });
 }
@@ -213,7 +213,7 @@ function invalid(place: string, key: string | undefined, { pointer, what }: Faul
   const record = key === undefined ? '' : `record ${key}: `;
   const where = pointer === '' ? 'at the top' : `at ${pointer}`;
   return new CodedError('ERR_EXPORT_RECORD_INVALID', `${place}: ${record}${what}, ${where}`, {
-    hint: 'correct the record, or leave it out with --skip-invalid',
+    hint: 'correct the record, or withhold it with --withhold-invalid',
     details: { file: place, record: key, pointer },
   });
 }

@@ -1,5 +1,5 @@
+import { CodedError } from '../errors.ts';
 import { type JsonValue, OutOfRangeNumber } from './canonical-json.ts';
-import { CodedError } from './errors.ts';
 import { decodeJsonString, endOfJsonString } from './json-string.ts';
 
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
@@ -51,7 +51,8 @@ class Reader {
     if (next === '"') return this.#readString();
     if (next === '-' || (next !== undefined && next >= '0' && next <= '9')) return this.#readNumber();
     const word = this.#match(LITERAL);
-    if (word === undefined) this.#fail(next === undefined ? 'the text ends where a value should be' : 'no JSON value');
+    if (word === undefined)
+      this.#fail(next === undefined ? 'the text ends where a value should be' : 'not a JSON value');
     return LITERALS[word] as boolean | null;
   }
 
@@ -147,7 +148,7 @@ class Reader {
     const pointer = this.#path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
     const place = pointer === '' ? 'the top' : pointer;
     throw new CodedError('ERR_EXPORT_JSON_INVALID', `${this.#name}: ${what} at ${place} (offset ${this.#at})`, {
-      hint: 'correct the file at this place, or withhold the record',
+      hint: 'correct the file at this position, or withhold the record',
       details: { name: this.#name, pointer, offset: this.#at },
     });
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { advisory, bytesOf, Desk, type Files } from '../bad-input/desk.ts';
+import { advisory, bytesOf, CliFixture, type Files } from '../bad-input/fixture.ts';
 import { exportBundle, profiles, readExportJson } from './bundle.ts';
 import { archives, type RecordFiles } from './forms.ts';
 
@@ -39,17 +39,19 @@ function sha256(content: string | Uint8Array): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }
 
-test('--skip-invalid: the same bundle from a folder, other names and orders, and from archives', async () => {
-  await using desk = await Desk.open();
+test('--withhold-invalid: the same bundle from a folder, other names and orders, and from archives', async () => {
+  await using fixture = await CliFixture.open();
   const entries = entriesOf(records);
   const renamed = Object.fromEntries(entries.toReversed().map(([, bytes], i) => [`deep/er/${i}.json`, bytes]));
-  const sources = [await desk.folder(records), await desk.folder(renamed)];
+  const sources = [await fixture.folder(records), await fixture.folder(renamed)];
   for (const name of ['records.zip', 'records.tar', 'records.tar.zst']) {
-    sources.push(await desk.file(name, (archives[name] as (files: RecordFiles) => Uint8Array)(entries.toReversed())));
+    sources.push(
+      await fixture.file(name, (archives[name] as (files: RecordFiles) => Uint8Array)(entries.toReversed())),
+    );
   }
   for (const profile of profiles) {
     const [first, ...others] = await Promise.all(
-      sources.map((source) => exportBundle(desk, profile, [source], { args: ['--skip-invalid'] })),
+      sources.map((source) => exportBundle(fixture, profile, [source], { args: ['--withhold-invalid'] })),
     );
     if (first === undefined) throw new Error('no source');
     for (const { digest, layers } of others)
@@ -72,11 +74,11 @@ test('--skip-invalid: the same bundle from a folder, other names and orders, and
 }, 120_000);
 
 test('what is withheld is part of the bundle: without it the digest is another', async () => {
-  await using desk = await Desk.open();
+  await using fixture = await CliFixture.open();
   const { 'cut.json': _, ...others } = records;
   const [all, fewer] = await Promise.all(
     [records, others].map(async (files) =>
-      exportBundle(desk, 'json:raw', [await desk.folder(files)], { args: ['--skip-invalid'] }),
+      exportBundle(fixture, 'json:raw', [await fixture.folder(files)], { args: ['--withhold-invalid'] }),
     ),
   );
   expect(all?.digest).not.toBe(fewer?.digest);

@@ -33,12 +33,12 @@ export const created = '2026-08-22T00:00:00Z' as Instant;
 export const dockerReference = '127.0.0.1:5000/security/feed';
 
 /** A key, and what it makes and knows. */
-export interface Party {
+export interface SignerFixture {
   readonly signer: Signer;
   readonly verifier: Verifier;
 }
 
-export function newParty(): Party {
+export function newSignerFixture(): SignerFixture {
   const { privateKey, publicKey } = generateKeyPair();
   return { signer: createSigner(privateKey), verifier: createVerifier(publicKey) };
 }

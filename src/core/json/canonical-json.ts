@@ -43,7 +43,7 @@ function sortMembers(value: JsonValue): Sorted {
   if (typeof value === 'string') return checkString(value);
   if (typeof value === 'number') return checkNumber(value);
   if (value === null || typeof value === 'boolean') return value;
-  if (typeof value !== 'object') throw new TypeError(`no JSON value: ${typeof value}`);
+  if (typeof value !== 'object') throw new TypeError(`not a JSON value: ${typeof value}`);
   if (value instanceof OutOfRangeNumber) return UNSORTABLE;
   return Array.isArray(value) ? sortItems(value) : sortObject(value as JsonObject);
 }
@@ -83,7 +83,7 @@ function write(value: JsonValue): string {
   if (typeof value === 'string') return JSON.stringify(checkString(value));
   if (typeof value === 'number') return JSON.stringify(checkNumber(value));
   if (value === null || typeof value === 'boolean') return String(value);
-  if (typeof value !== 'object') throw new TypeError(`no JSON value: ${typeof value}`);
+  if (typeof value !== 'object') throw new TypeError(`not a JSON value: ${typeof value}`);
   if (value instanceof OutOfRangeNumber) return value.spelling;
   if (Array.isArray(value)) return `[${value.map(write).join(',')}]`;
   const object = value as JsonObject;
@@ -99,6 +99,6 @@ function checkString(text: string): string {
 }
 
 function checkNumber(value: number): number {
-  if (!Number.isFinite(value)) throw new TypeError(`no JSON number: ${value}`);
+  if (!Number.isFinite(value)) throw new TypeError(`not a JSON number: ${value}`);
   return value;
 }

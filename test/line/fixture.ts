@@ -18,7 +18,7 @@ export const registryNames = ['docker-registry', 'serve'] as const;
 type RegistryName = (typeof registryNames)[number];
 
 /** Two empty registries and a folder of layouts, a key, and the key of a stranger. */
-export interface Scene {
+export interface PipelineFixture {
   readonly dir: string;
   readonly key: string;
   readonly publicKey: string;
@@ -35,7 +35,7 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-export async function openScene(): Promise<Scene> {
+export async function openFixture(): Promise<PipelineFixture> {
   const dir = await mkdtemp(join(tmpdir(), 'line-'));
   await succeed(['keys', 'generate', '--out', join(dir, 'keys')]);
   await succeed(['keys', 'generate', '--out', join(dir, 'stranger')]);

@@ -12,7 +12,7 @@ import { RegistryDouble, sendError } from '../registry-double.ts';
 
 const TYPE = 'application/vnd.example.unheard-of.manifest.v7+json';
 const manifest = Buffer.from(JSON.stringify({ mediaType: TYPE, what: 'nobody knows' }));
-const opaque = describe(manifest, TYPE);
+const unknownType = describe(manifest, TYPE);
 const cache = Buffer.from(JSON.stringify({ mediaType: 'x/y', what: 'a build cache, which is a blob' }));
 const blob = describe(cache, 'application/vnd.example.cache+json');
 const bundle = Buffer.from(JSON.stringify({ mediaType: 'application/vnd.example.bundle+json' }));
@@ -24,7 +24,7 @@ let index: Descriptor;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'opaque-'));
+  root = await mkdtemp(join(tmpdir(), 'unknownType-'));
   [source, target] = [await RegistryDouble.start(), await RegistryDouble.start()];
   ends.push(
     () => rm(root, { recursive: true }),
@@ -32,12 +32,12 @@ beforeEach(async () => {
     () => target.close(),
   );
   const repository = await open(source.host);
-  source.manifests.set(`a ${opaque.digest}`, { bytes: manifest, type: TYPE });
+  source.manifests.set(`a ${unknownType.digest}`, { bytes: manifest, type: TYPE });
   await pushBytes(repository, cache, blob.mediaType);
   // Among the layers of an artifact, what calls itself by its type is a blob all the same.
   await pushBytes(repository, bundle, 'application/vnd.example.bundle+json');
   const { descriptor, bytes } = packIndex({
-    manifests: [opaque, blob, await pushArtifact(repository, bundle.toString())],
+    manifests: [unknownType, blob, await pushArtifact(repository, bundle.toString())],
   });
   await repository.push(descriptor, inPieces(bytes, 1000));
   index = descriptor;
@@ -56,41 +56,41 @@ async function open(host: string) {
 async function copyTo(host: string): Promise<CopyReport> {
   const tags = [{ tag: 'v1', descriptor: index }];
   const report = await copy(await open(source.host), await open(host), [index], { tags });
-  expect(await verifyContents(await open(host), report.settled)).toEqual([]);
+  expect(await verifyContents(await open(host), report.completed)).toEqual([]);
   expect((await (await open(host)).resolve('v1'))?.digest).toBe(index.digest);
   return report;
 }
 
 test('a manifest of a type that nobody knows is one at the target too, and a blob stays a blob', async () => {
   const report = await copyTo(target.host);
-  expect(target.manifests.get(`a ${opaque.digest}`)).toEqual({ bytes: manifest, type: TYPE });
-  expect(target.blobs.has(`a ${opaque.digest}`)).toBe(false);
+  expect(target.manifests.get(`a ${unknownType.digest}`)).toEqual({ bytes: manifest, type: TYPE });
+  expect(target.blobs.has(`a ${unknownType.digest}`)).toBe(false);
   expect(target.blobs.get(`a ${blob.digest}`)?.equals(cache)).toBe(true);
   expect(report.excluded).toEqual([]);
-  expect(report.outcomes.get(opaque.digest)).toBe('uploaded');
+  expect(report.outcomes.get(unknownType.digest)).toBe('uploaded');
   expect((await copyTo(target.host)).bytesSent).toBe(0);
 });
 
 test('a target that refuses such a manifest gets its bytes as a blob, and the report says that it refused', async () => {
   target.fault = (request, response, path) => {
-    if (request.method !== 'PUT' || !path.endsWith(`/manifests/${opaque.digest}`)) return false;
+    if (request.method !== 'PUT' || !path.endsWith(`/manifests/${unknownType.digest}`)) return false;
     request.resume();
     sendError(response, 400, 'MANIFEST_INVALID');
     return true;
   };
   const report = await copyTo(target.host);
-  expect(target.blobs.get(`a ${opaque.digest}`)?.equals(manifest)).toBe(true);
+  expect(target.blobs.get(`a ${unknownType.digest}`)?.equals(manifest)).toBe(true);
   expect(report.refused).toMatchObject([
-    { descriptor: opaque, code: 'ERR_EXPORT_REGISTRY_REFUSED', message: expect.stringContaining('as a blob') },
+    { descriptor: unknownType, code: 'ERR_EXPORT_REGISTRY_REFUSED', message: expect.stringContaining('as a blob') },
   ]);
 });
 
-test('the server of this house takes it along, and gives it back', async () => {
+test('our server accepts it and returns it unchanged', async () => {
   const server = await startServer({ dataDir: join(root, 'data'), port: 0 });
   ends.push(() => server.close(0));
   await copyTo(server.address);
   await copy(await open(server.address), await open(target.host), [index]);
-  expect(target.blobs.get(`a ${opaque.digest}`)?.equals(manifest)).toBe(true);
+  expect(target.blobs.get(`a ${unknownType.digest}`)?.equals(manifest)).toBe(true);
 });
 
 test('through a layout and back it is a manifest again', async () => {
@@ -98,21 +98,21 @@ test('through a layout and back it is a manifest again', async () => {
   ends.push(() => layout.close());
   await copy(await open(source.host), layout, [index], { tags: [{ tag: 'v1', descriptor: index }] });
   await copy(layout, await open(target.host), [index]);
-  expect(target.manifests.get(`a ${opaque.digest}`)).toEqual({ bytes: manifest, type: TYPE });
+  expect(target.manifests.get(`a ${unknownType.digest}`)).toEqual({ bytes: manifest, type: TYPE });
   expect(target.blobs.has(`a ${blob.digest}`)).toBe(true);
   expect(target.blobs.has(`a ${describe(bundle).digest}`)).toBe(true);
 });
 
 test('one that is not there, or is another, is named', async () => {
-  source.manifests.set(`a ${opaque.digest}`, { bytes: Buffer.from('{}'.padEnd(opaque.size)), type: TYPE });
+  source.manifests.set(`a ${unknownType.digest}`, { bytes: Buffer.from('{}'.padEnd(unknownType.size)), type: TYPE });
   const [from, to] = [await open(source.host), await open(target.host)];
   await expect(copy(from, to, [index])).rejects.toMatchObject({
     code: 'ERR_EXPORT_DIGEST_MISMATCH',
-    details: { side: 'source', digest: opaque.digest },
+    details: { side: 'source', digest: unknownType.digest },
   });
-  source.manifests.delete(`a ${opaque.digest}`);
+  source.manifests.delete(`a ${unknownType.digest}`);
   await expect(copy(from, to, [index])).rejects.toMatchObject({
     code: 'ERR_EXPORT_NOT_FOUND',
-    details: { side: 'source', digest: opaque.digest },
+    details: { side: 'source', digest: unknownType.digest },
   });
 });

@@ -1,8 +1,8 @@
 /**
- * A stream lent to a reader that may stop early or fail. `rest` then reads on to the end, so that the check of digest
- * and size, which lies in the stream, always has the last word: what is damaged is called damaged, not malformed.
+ * A stream for a reader that may stop early or fail. `rest` then reads it to the end, so that the check of digest
+ * and size, which lies in the stream, always decides: damaged content is reported as damaged, not as malformed.
  */
-export class BorrowedStream {
+export class DrainableStream {
   readonly #source: AsyncIterator<Uint8Array>;
   /** The last step that was asked for. A reader that failed may have left one behind, and its outcome counts. */
   #step: Promise<IteratorResult<Uint8Array>> | undefined;
@@ -13,7 +13,7 @@ export class BorrowedStream {
   }
 
   /** The stream, without the means to end it early. */
-  lend(): AsyncIterable<Uint8Array> {
+  open(): AsyncIterable<Uint8Array> {
     return { [Symbol.asyncIterator]: () => ({ next: () => this.#advance() }) };
   }
 

@@ -7,18 +7,18 @@ import type { Plan } from './plan.ts';
 const MAX_FILES = 1000;
 
 /**
- * What a run passed over, for provenance: the files of withheld records, and the files that hold no records.
+ * What a run skipped, for provenance: the files of withheld records, and the files that hold no records.
  * Bundles know no file names, so this is the place that keeps them.
  */
-export function accountOf(plan: Plan): ResourceDescriptor {
+export function skippedReportOf(plan: Plan): ResourceDescriptor {
   const { withheldFiles, withheldFilesCount, ignored, ignoredCount } = plan.records;
-  const account = {
+  const report = {
     withheldFiles: withheldFiles.slice(0, MAX_FILES).map((file) => ({ ...file, source: basename(file.source) })),
     withheldFilesCount,
     ignoredFiles: ignored.slice(0, MAX_FILES).map((file) => ({ ...file, source: basename(file.source) })),
     ignoredFilesCount: ignoredCount,
   };
-  const bytes = encodeCanonical(account as unknown as JsonObject);
+  const bytes = encodeCanonical(report as unknown as JsonObject);
   return {
     name: 'account.json',
     mediaType: 'application/json',

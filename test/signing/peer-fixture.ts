@@ -46,7 +46,7 @@ export interface Unsigned {
 }
 
 /** A registry without a referrers API, two keys, and a folder for files. */
-export interface PeerScene {
+export interface PeerFixture {
   readonly dir: string;
   readonly us: Owner;
   readonly stranger: Owner;
@@ -60,7 +60,7 @@ export interface PeerScene {
 /** Whatever is not on loopback meets a proxy that is not there. */
 const OFFLINE = { HTTPS_PROXY: 'http://127.0.0.1:9', HTTP_PROXY: 'http://127.0.0.1:9' };
 
-export async function openPeerScene(): Promise<PeerScene> {
+export async function openPeerFixture(): Promise<PeerFixture> {
   const dir = await mkdtemp(join(tmpdir(), 'signing-peers-'));
   const registry: DockerRegistry = await startDockerRegistry();
   return {

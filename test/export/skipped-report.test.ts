@@ -5,28 +5,28 @@ import { digestOf } from '#core';
 import { parseProvenance } from '#signing';
 import { collectAttestations } from '../../src/export/attestations.ts';
 import { readJson } from '../core/read-json.ts';
-import { advisory, exportTo, newParty, openScene, requestFor, type Scene } from './scene.ts';
+import { advisory, type ExportFixture, exportTo, newSignerFixture, openFixture, requestFor } from './fixture.ts';
 
-let scene: Scene;
+let fixture: ExportFixture;
 beforeEach(async () => {
-  scene = await openScene();
+  fixture = await openFixture();
 });
-afterEach(() => scene.remove());
+afterEach(() => fixture.remove());
 
 test('provenance keeps the files of withheld records and of what holds none, without the folders they were in', async () => {
-  const source = await scene.source([advisory('GO-2026-0001'), { id: 'BAD-1', modified: 'never' }]);
+  const source = await fixture.source([advisory('GO-2026-0001'), { id: 'BAD-1', modified: 'never' }]);
   await mkdir(join(source, 'notes'));
   await writeFile(join(source, 'notes', 'readme.txt'), 'no record');
-  const { signer, verifier } = newParty();
-  const layout = await scene.layout();
-  const { digest } = await exportTo(layout, requestFor(source, { skipInvalid: true }), { signer });
+  const { signer, verifier } = newSignerFixture();
+  const layout = await fixture.layout();
+  const { digest } = await exportTo(layout, requestFor(source, { withholdInvalid: true }), { signer });
   const artifact = await layout.resolve(digest);
   if (artifact === undefined) throw new Error('nothing was published');
   const { provenances } = await collectAttestations(layout, artifact, verifier);
   const byproducts = provenances.map(({ statement }) => parseProvenance(statement, 'provenance')?.byproducts);
-  const [account] = byproducts[0] ?? [];
-  const bytes = Buffer.from(account?.content ?? '', 'base64');
-  expect(digestOf(bytes)).toBe(`sha256:${account?.digest?.['sha256']}`);
+  const [report] = byproducts[0] ?? [];
+  const bytes = Buffer.from(report?.content ?? '', 'base64');
+  expect(digestOf(bytes)).toBe(`sha256:${report?.digest?.['sha256']}`);
   const said = readJson(bytes.toString('utf8')) as Record<string, unknown>;
   expect(said).toMatchObject({
     withheldFiles: [{ record: 'BAD-1', name: expect.stringMatching(/\.json$/) }],

@@ -1,5 +1,5 @@
+import { CodedError } from '../errors.ts';
 import type { JsonObject, JsonValue } from './canonical-json.ts';
-import { CodedError } from './errors.ts';
 import { readExactJson } from './exact-json.ts';
 import { countMemberNames, parseNative } from './native-json.ts';
 
@@ -48,8 +48,8 @@ export function parseJson(bytes: Uint8Array, name: string, limits: JsonLimits = 
   if (!mayReadExactly) {
     throw new CodedError(
       'ERR_EXPORT_JSON_INVALID',
-      `${name}: not well-formed, or a member is duplicate or its name escaped, in a text too large to say where`,
-      { hint: 'have it written again without duplicate and escaped member names', details: { name, pointer: '' } },
+      `${name}: not well-formed JSON, or a duplicate or escaped member name; the text is too large to say where`,
+      { hint: 'write it again without duplicate and escaped member names', details: { name, pointer: '' } },
     );
   }
   return readExactJson(text, name, maxDepth, keepNumbers ? 'keepNumbers' : 'strict');

@@ -6,12 +6,12 @@ import type { ProgressListener } from './progress.ts';
  *
  * @param passes how often the builder reads each record
  */
-export function watchFeeding(set: RecordSet, passes: number, onProgress: ProgressListener): RecordSet {
-  let fed = 0;
+export function trackProgress(set: RecordSet, passes: number, onProgress: ProgressListener): RecordSet {
+  let read = 0;
   const batches = async function* (name: RecordClass): AsyncIterable<readonly EvidenceRecord[]> {
     for await (const batch of set.batches(name)) {
-      fed += batch.length;
-      onProgress({ stage: 'pack', done: Math.floor(fed / passes), total: set.kept, unit: 'records' });
+      read += batch.length;
+      onProgress({ stage: 'pack', done: Math.floor(read / passes), total: set.kept, unit: 'records' });
       yield batch;
     }
   };

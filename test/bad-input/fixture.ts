@@ -86,8 +86,8 @@ export class Running {
   }
 }
 
-/** Somebody's home, working folder and folder for temporary files, from which commands are run. */
-export class Desk implements AsyncDisposable {
+/** A home, a working folder and a folder for temporary files, in which commands run. */
+export class CliFixture implements AsyncDisposable {
   /** The working folder of commands, and the place for files of the test. */
   readonly path: string;
   /** TMPDIR of commands. */
@@ -99,15 +99,15 @@ export class Desk implements AsyncDisposable {
 
   private constructor(root: string) {
     this.#root = root;
-    this.path = join(root, 'desk');
+    this.path = join(root, 'fixture');
     this.temp = join(root, 'temp');
     this.home = join(root, 'home');
   }
 
-  static async open(): Promise<Desk> {
-    const desk = new Desk(await mkdtemp(join(tmpdir(), 'desk-')));
-    for (const path of [desk.path, desk.temp, desk.home]) await mkdir(path);
-    return desk;
+  static async open(): Promise<CliFixture> {
+    const fixture = new CliFixture(await mkdtemp(join(tmpdir(), 'fixture-')));
+    for (const path of [fixture.path, fixture.temp, fixture.home]) await mkdir(path);
+    return fixture;
   }
 
   /** Runs `export-center` to its end. */
@@ -115,7 +115,7 @@ export class Desk implements AsyncDisposable {
     return this.start(args, options).outcome();
   }
 
-  /** Starts `export-center`; what still runs when the desk is cleared is killed. */
+  /** Starts `export-center`; what still runs when the fixture is cleared is killed. */
   start(args: readonly string[], options: CommandOptions = {}): Running {
     const { cwd = this.path, umask, preload = [], input } = options;
     const node = [process.execPath, ...preload.flatMap((path) => ['--import', path]), program, ...args];

@@ -7,7 +7,7 @@ import { type CollectOptions, collectRecords, type EvidenceRecord, type RecordCl
 export type Files = Readonly<Record<string, string | Uint8Array | object>>;
 
 /** A folder for sources and temporary files of one test. */
-export class Work implements AsyncDisposable {
+export class EvidenceFixture implements AsyncDisposable {
   readonly path: string;
   /** Where collecting puts temporary files. */
   readonly temp: string;
@@ -18,10 +18,10 @@ export class Work implements AsyncDisposable {
     this.temp = join(path, 'temp');
   }
 
-  static async make(): Promise<Work> {
-    const work = new Work(await mkdtemp(join(tmpdir(), 'evidence-')));
-    await mkdir(work.temp);
-    return work;
+  static async make(): Promise<EvidenceFixture> {
+    const fixture = new EvidenceFixture(await mkdtemp(join(tmpdir(), 'evidence-')));
+    await mkdir(fixture.temp);
+    return fixture;
   }
 
   /** A new folder that holds these files; objects become JSON. */
@@ -43,7 +43,7 @@ export class Work implements AsyncDisposable {
 
   /** Collects with everything selected, unless told. */
   async collect(sources: readonly string[], options: Partial<CollectOptions> = {}): Promise<RecordSet> {
-    return collectRecords({ sources, selector: {}, skipInvalid: false, workDir: this.temp, ...options });
+    return collectRecords({ sources, selector: {}, withholdInvalid: false, workDir: this.temp, ...options });
   }
 
   /** Names of temporary files that are there now. */

@@ -26,7 +26,7 @@ interface IntakeOptions extends BuildOptions {
 }
 
 /** Takes records in, decides what becomes of each, and collects what is left out. */
-export class Intake {
+export class AdvisoryMapper {
   readonly withheld: WithheldRecord[] = [];
   readonly #sources: DataSources;
   readonly #options: IntakeOptions;
