@@ -5,19 +5,20 @@ import { invalid } from './faults.ts';
 const WINDOW_BYTES = 1024 * 1024;
 
 /**
- * A window of a mebibyte that slides over a file. Small neighbouring pieces are then had without a system call
+ * A window, of a mebibyte by default, that slides over a file. Small neighbouring pieces are then had without a system call
  * and without waiting, which for an archive of many small files decides the speed.
  */
 export class FileWindow {
   readonly #file: FileHandle;
   readonly #path: string;
-  readonly #buffer = Buffer.allocUnsafeSlow(WINDOW_BYTES);
+  readonly #buffer: Buffer;
   #start = 0;
   #length = 0;
 
-  constructor(file: FileHandle, path: string) {
+  constructor(file: FileHandle, path: string, windowBytes = WINDOW_BYTES) {
     this.#file = file;
     this.#path = path;
+    this.#buffer = Buffer.allocUnsafeSlow(windowBytes);
   }
 
   /** The bytes at `offset` if they are in the window, as a view that the next `load` may overwrite. */
@@ -34,7 +35,7 @@ export class FileWindow {
   async load(offset: number, length: number): Promise<Buffer> {
     const there = this.peek(offset, length);
     if (there !== undefined) return there;
-    if (length > WINDOW_BYTES)
+    if (length > this.#buffer.length)
       return await this.#fill(Buffer.allocUnsafeSlow(length), offset, length).then((it) => it.bytes);
     const { bytes, count } = await this.#fill(this.#buffer, offset, length);
     this.#start = offset;

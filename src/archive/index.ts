@@ -9,6 +9,7 @@ export { openArchive } from './open.ts';
 export type { ArchiveEntry, ArchiveFormat, ArchiveReader } from './reader.ts';
 export { encodeTar, type TarEntry, type TarOptions } from './tar/encode.ts';
 export { type ExactTarFile, readExactTar } from './tar/exact.ts';
+export { findTarFiles, type TarPlace, type TarPlacesOptions } from './tar/places.ts';
 export { decodeTar, decodeTarTree, type TarFile } from './tar/reader.ts';
 export { decodeFramedZstd, decodeZstd } from './zstd-decode.ts';
 export { encodeZstd, type ZstdOptions } from './zstd-encode.ts';

@@ -128,8 +128,13 @@ describe('refuses as unsafe', () => {
     ).rejects.toMatchObject(unsafe);
   });
 
-  test.each(['1', '2', '3', '4', '6', 'K'])('an entry of kind %s', async (type) => {
+  test.each(['1', '2', '3', '4', '6'])('an entry of kind %s', async (type) => {
     await expect(read([{ name: 'a', type }])).rejects.toMatchObject(unsafe);
+  });
+
+  test('a link with a long name', async () => {
+    const target = { name: '././@LongLink', type: 'K', content: `${'x'.repeat(200)}\0` };
+    await expect(read([target, { name: 'a', type: '2' }])).rejects.toMatchObject(unsafe);
   });
 
   test('a NUL within an extended name, and a name that is there twice', async () => {

@@ -11,6 +11,8 @@ export interface TarHeader {
   readonly type: string;
   /** Permission bits. */
   readonly mode: number;
+  /** The target of a hard or symbolic link; empty for every other type. */
+  readonly link: string;
 }
 
 /** Whether a block holds only zeros, two of which end an archive. */
@@ -46,7 +48,8 @@ export function decodeHeader(block: Uint8Array, archive: string): TarHeader {
   const folder = prefix ? decodeName(block, 345, 155) : '';
   const type = block[156] === 0 ? '0' : String.fromCharCode(block[156] as number);
   const mode = (parseOctal(block, 100, 8) ?? 0) & 0o777;
-  return { name: folder === '' ? short : `${folder}/${short}`, size, type, mode };
+  const link = type === '1' || type === '2' ? decodeName(block, 157, 100) : '';
+  return { name: folder === '' ? short : `${folder}/${short}`, size, type, mode, link };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

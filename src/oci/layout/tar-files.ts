@@ -1,11 +1,10 @@
 import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compressionOf, signatureBytes } from '#archive';
+import { compressionOf, findTarFiles, signatureBytes, type TarPlace, type TarPlacesOptions } from '#archive';
 import { CodedError, fileError, isSystemError, readPart } from '#core';
 import type { ByteRange, ByteStream } from '#oci/image';
 import { type LayoutFiles, readError, readFileRange } from './files.ts';
-import { indexTar, type TarOptions, type TarPlace } from './tar.ts';
 
 /** The files in a tar. Close it when done. */
 export class TarFiles implements LayoutFiles {
@@ -26,7 +25,7 @@ export class TarFiles implements LayoutFiles {
    * @returns undefined when there is no such file
    * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE, ERR_EXPORT_USAGE for what is no file
    */
-  static async open(path: string, options?: TarOptions): Promise<TarFiles | undefined> {
+  static async open(path: string, options?: TarPlacesOptions): Promise<TarFiles | undefined> {
     let file: FileHandle;
     try {
       // To open a pipe waits for whoever writes into it, and no signal ends that.
@@ -50,7 +49,7 @@ export class TarFiles implements LayoutFiles {
    *
    * @param name what the stream is called in messages
    */
-  static async spooled(stream: ByteStream, name: string, options?: TarOptions): Promise<TarFiles> {
+  static async spooled(stream: ByteStream, name: string, options?: TarPlacesOptions): Promise<TarFiles> {
     const folder = await mkdtemp(join(tmpdir(), 'export-center-pipe-'));
     const path = join(folder, 'layout.tar');
     let file: FileHandle | undefined;
@@ -66,9 +65,9 @@ export class TarFiles implements LayoutFiles {
     }
   }
 
-  static async #over(file: FileHandle, path: string, options?: TarOptions): Promise<TarFiles> {
+  static async #over(file: FileHandle, path: string, options?: TarPlacesOptions): Promise<TarFiles> {
     const { ino, size, mtimeNs } = await file.stat({ bigint: true });
-    return new TarFiles(path, file, `${ino}:${size}:${mtimeNs}`, await indexTar(file, path, options));
+    return new TarFiles(path, file, `${ino}:${size}:${mtimeNs}`, await findTarFiles(file, path, options));
   }
 
   paths(): Iterable<string> {

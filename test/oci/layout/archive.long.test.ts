@@ -199,8 +199,8 @@ test('archive: links and paths that lead out are refused', async () => {
   tar('-C', 'in', '-cf', 'kit.tar', 'oci-layout');
   tar('-C', 'in', '-rf', 'kit.tar', 'oci-layout');
   await expect(open()).rejects.toMatchObject({
-    code: 'ERR_EXPORT_ARCHIVE_INVALID',
-    message: expect.stringContaining('duplicate entry'),
+    code: 'ERR_EXPORT_ARCHIVE_UNSAFE',
+    message: expect.stringContaining('duplicate name'),
   });
 });
 
@@ -241,7 +241,7 @@ test('archive: cut anywhere, it is refused when opened or its blobs when read', 
   await archive.tag(manifest, 'v1');
   await archive.close();
   const whole = await readFile(join(root, 'kit.tar'));
-  for (let size = 0; size < whole.length - 1024; size += 509) {
+  for (let size = 0; size < whole.length; size += 509) {
     await writeFile(join(root, 'cut.tar'), whole.subarray(0, size));
     const reading = async () => {
       const cut = await open(false, 'cut.tar');

@@ -10,8 +10,8 @@ import { FolderFiles } from '../files.ts';
 import { maxIndexBytes } from '../index-file.ts';
 import { checkHasIndex, indexPath, isLayout } from '../index-source.ts';
 import { Layout, type LayoutOptions } from '../layout.ts';
-import { encodeLayoutTar } from '../tar.ts';
 import { TarFiles } from '../tar-files.ts';
+import { encodeLayoutTar } from '../tar-write.ts';
 import { notLayout, openReadOnly } from './archive.ts';
 import { tarFilesOf } from './archive-files.ts';
 
