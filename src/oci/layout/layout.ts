@@ -12,11 +12,11 @@ import type {
 } from '#oci/image';
 import { contentOf, isTag } from '#oci/image';
 import { blobMissing, blobPath, FolderFiles, layoutInvalid } from './files.ts';
-import { applyEdits, emptyIndex, encodeLayoutIndex, type IndexEdit, indexEntry, tagEdit } from './index-file.ts';
-import { checkHasIndex, IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';
-import { BlobWriter, readManifestEntry, tempFolder } from './ingest.ts';
+import { indexEntry, tagEdit } from './index-file.ts';
+import { checkHasIndex, isLayout } from './index-source.ts';
+import { BlobWriter, readManifestEntry } from './ingest.ts';
+import { LayoutFolder } from './layout-folder.ts';
 import { refuseLinks } from './links.ts';
-import { withLock } from './lock.ts';
 import { PendingIndex } from './pending-index.ts';
 import { LayoutReader, ReadRepository } from './reader.ts';
 
@@ -61,11 +61,10 @@ export class Layout extends ReadRepository implements Repository {
   readonly #files: FolderFiles;
   readonly #guard: FolderGuard;
   readonly #options: LayoutOptions;
-  readonly #source: IndexSource;
   protected readonly reader: LayoutReader;
-  readonly #writer: BlobWriter;
+  readonly #blobs: BlobWriter;
+  readonly #folder: LayoutFolder;
   readonly #index: PendingIndex;
-  #prepared: Promise<void> | undefined;
 
   /** @param name what it is called in messages */
   constructor(files: FolderFiles, options: LayoutOptions, name: string = `oci:${files.root}`) {
@@ -74,21 +73,22 @@ export class Layout extends ReadRepository implements Repository {
     this.#files = files;
     this.#guard = new FolderGuard(files.root);
     this.#options = options;
-    this.#source = new IndexSource(files, this.name);
+    const { durable = true, lockTimeoutMs } = options;
+    this.#blobs = new BlobWriter(files.root, durable);
+    this.#folder = new LayoutFolder({ name, files, guard: this.#guard, blobs: this.#blobs, durable, lockTimeoutMs });
     this.#index = new PendingIndex(
-      () => this.#source.current(),
-      (edits, how) => this.#writeIndex(edits, how),
+      () => this.#folder.currentIndex(),
+      (edits, how) => this.#folder.writeIndex(edits, how),
     );
     this.reader = new LayoutReader(this.name, files, () => this.#index.current(), options);
-    this.#writer = new BlobWriter(files.root, options.durable ?? true);
   }
 
   async push(descriptor: Descriptor, content: ContentReader, options: PushOptions = {}): Promise<PushOutcome> {
     options.signal?.throwIfAborted();
-    await this.#prepare();
+    await this.#folder.prepare();
     if (isManifestType(descriptor.mediaType)) return this.#pushManifest(descriptor, content, options);
     const present = await this.#keep(descriptor);
-    if (!present) await this.#writer.write(descriptor, content, options);
+    if (!present) await this.#blobs.write(descriptor, content, options);
     if (options.asManifest) this.#index.add({ kind: 'list', descriptor: indexEntry(descriptor) });
     return present ? 'present' : 'uploaded';
   }
@@ -100,8 +100,8 @@ export class Layout extends ReadRepository implements Repository {
    */
   async writeBlob(mediaType: string, chunks: ByteStream, options: OperationOptions = {}): Promise<Descriptor> {
     options.signal?.throwIfAborted();
-    await this.#prepare();
-    return this.#writer.writeUnknown(mediaType, chunks, options);
+    await this.#folder.prepare();
+    return this.#blobs.writeUnknown(mediaType, chunks, options);
   }
 
   async tag(descriptor: Descriptor, tag: string, options: TagOptions = {}): Promise<void> {
@@ -145,67 +145,20 @@ export class Layout extends ReadRepository implements Repository {
 
   async close(): Promise<void> {
     await this.#index.finish();
-    if (this.#prepared !== undefined) await this.#writer.tidy();
+    if (this.#folder.isPrepared) await this.#blobs.tidy();
   }
 
   async #pushManifest(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<PushOutcome> {
     const { bytes, entry } = await readManifestEntry(descriptor, content, this.name);
     const present = await this.#keep(descriptor);
-    if (!present) await this.#writer.write(descriptor, contentOf(bytes), options);
+    if (!present) await this.#blobs.write(descriptor, contentOf(bytes), options);
     this.#index.add({ kind: 'list', descriptor: entry });
     return present ? 'present' : 'uploaded';
   }
 
   async #keep(descriptor: Descriptor): Promise<boolean> {
     // In this order: what is there after it was touched is not collected any more.
-    return (await this.#writer.touch(descriptor.digest)) && this.exists(descriptor);
-  }
-
-  async #writeIndex(edits: readonly IndexEdit[], options: OperationOptions): Promise<void> {
-    await this.#prepare();
-    // What is listed must be on disk first.
-    await this.#writer.sync();
-    await this.#locked(options, async () => {
-      const before = await this.#source.current();
-      const bytes = encodeLayoutIndex(applyEdits(before, edits));
-      const missing = (await this.#files.sizeOf(indexPath)) === undefined;
-      if (missing || Buffer.compare(bytes, encodeLayoutIndex(before)) !== 0) {
-        await this.#writer.replace(indexPath, bytes);
-      }
-    });
-  }
-
-  #prepare(): Promise<void> {
-    this.#prepared ??= this.#makeLayout().catch((error: unknown) => {
-      this.#prepared = undefined;
-      throw error;
-    });
-    return this.#prepared;
-  }
-
-  async #makeLayout(): Promise<void> {
-    await refuseLinks(this.#files.root);
-    if (!(await isLayout(this.#files, this.name))) {
-      await this.#writer.replace(layoutMarker.path, Buffer.from(layoutMarker.text));
-    }
-    if (this.#options.durable ?? true) await this.#makeIndex();
-    await this.#writer.tidy();
-  }
-
-  /** Before the first blob, so that blobs without an index are never those of a run that was killed. */
-  async #makeIndex(): Promise<void> {
-    const isVacant = async () =>
-      (await this.#files.version(indexPath)) === undefined && !(await this.#files.hasBlobs());
-    if (!(await isVacant())) return;
-    await this.#locked({}, async () => {
-      if (await isVacant()) await this.#writer.replace(indexPath, encodeLayoutIndex(emptyIndex));
-    });
-  }
-
-  #locked(options: OperationOptions, work: () => Promise<void>): Promise<void> {
-    const lock = join(this.#files.root, tempFolder, 'lock');
-    const { lockTimeoutMs: timeoutMs } = this.#options;
-    return withLock(lock, { timeoutMs, signal: options.signal, guard: this.#guard }, work);
+    return (await this.#blobs.touch(descriptor.digest)) && this.exists(descriptor);
   }
 }
 

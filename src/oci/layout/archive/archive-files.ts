@@ -15,7 +15,7 @@ import { verifyStream } from '#oci/image';
 import { blobPath, FolderFiles, type LayoutFiles } from '../files.ts';
 import { indexPath, layoutMarker } from '../index-source.ts';
 import { TarFiles } from '../tar-files.ts';
-import { encodeLayoutTar, type TarFile } from '../tar-write.ts';
+import { encodeLayoutTar, type TarFile } from './encode-layout-tar.ts';
 
 /** The files of an archive as they will be: those in the tar, those gathered beside it, without those dropped. */
 export class ArchiveFiles implements LayoutFiles {

@@ -1,33 +1,20 @@
-import { randomBytes } from 'node:crypto';
-
 import { createReadStream } from 'node:fs';
-import { lstat, readdir, rename, rm, unlink } from 'node:fs/promises';
-
-import { basename, dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { decompressed } from '#archive';
-import {
-  CodedError,
-  type Descriptor,
-  fileError,
-  isAlive,
-  isCoded,
-  isManifestType,
-  makeFolder,
-  ownerIn,
-  thisOwner,
-} from '#core';
+import { CodedError, type Descriptor, isCoded, isManifestType } from '#core';
 import type { ContentReader, OperationOptions, PushOptions, PushOutcome, Repository, TagOptions } from '#oci/image';
 import { contentOf, isTag } from '#oci/image';
 import { blobMissing, layoutInvalid } from '../files.ts';
 import { applyEdits, encodeLayoutIndex, type IndexEdit, indexEntry, tagEdit } from '../index-file.ts';
-import { checkHasIndex, IndexSource, indexPath, isLayout, layoutMarker } from '../index-source.ts';
+import { checkHasIndex, IndexSource, isLayout, layoutMarker } from '../index-source.ts';
 import { readManifestEntry } from '../ingest.ts';
-import { type Layout, type LayoutOptions, openStaging } from '../layout.ts';
+import type { LayoutOptions } from '../layout.ts';
 import { withLock } from '../lock.ts';
 import { PendingIndex } from '../pending-index.ts';
 import { LayoutReader, ReadOnlyRepository, ReadRepository, readOnly } from '../reader.ts';
 import { isCompressedFile, noFile, TarFiles } from '../tar-files.ts';
 import { ArchiveFiles } from './archive-files.ts';
+import { ArchiveStage } from './stage.ts';
 
 /** What the system calls the streams of a process, which may lead to a file. */
 const STREAM = /^\/(?:dev\/(?:std(?:in|out|err)$|fd\/)|proc\/)/;
@@ -121,25 +108,21 @@ export async function notLayout(tar: TarFiles, name: string): Promise<CodedError
  */
 export class LayoutArchive extends ReadRepository implements Repository {
   readonly name: string;
-  readonly #path: string;
   readonly #options: LayoutOptions;
+  readonly #stage: ArchiveStage;
   readonly #files: ArchiveFiles;
   readonly #source: IndexSource;
   readonly #index: PendingIndex;
   protected readonly reader: LayoutReader;
-  readonly #stagePath: string;
-  #stage: Promise<Layout> | undefined;
   #failed = false;
-  #pushed = false;
 
   /** @param name what it is called in messages */
   constructor(path: string, base: TarFiles | undefined, options: LayoutOptions, name: string = `oci-archive:${path}`) {
     super();
     this.name = name;
-    this.#path = path;
     this.#options = options;
-    this.#stagePath = join(dirname(path), `${stagePrefix(path)}${thisOwner()}.${randomBytes(6).toString('hex')}`);
-    this.#files = new ArchiveFiles(path, base, this.#stagePath);
+    this.#stage = new ArchiveStage(path);
+    this.#files = new ArchiveFiles(path, base, this.#stage.folder);
     this.#source = new IndexSource(this.#files, this.name);
     this.#index = new PendingIndex(
       () => this.#source.current(),
@@ -196,17 +179,13 @@ export class LayoutArchive extends ReadRepository implements Repository {
       if (!this.#failed) await this.#index.finish();
     } finally {
       await this.#files.close();
-      // A run may have been killed after it had put its tar in place.
-      if (this.#pushed && this.#stage === undefined) {
-        await tidyBeside(this.#path, async () => false).catch(() => undefined);
-      }
-      await rm(this.#stagePath, { recursive: true, force: true });
+      await this.#stage.close();
     }
   }
 
   async #write(edits: readonly IndexEdit[], { signal }: OperationOptions): Promise<void> {
     await this.#noting(() =>
-      withLock(`${this.#path}.lock`, { timeoutMs: this.#options.lockTimeoutMs, signal }, async () => {
+      withLock(`${this.#stage.archive}.lock`, { timeoutMs: this.#options.lockTimeoutMs, signal }, async () => {
         await this.#files.refresh();
         const index = applyEdits(await this.#source.current(), edits);
         await this.#files.write(encodeLayoutIndex(index), signal);
@@ -215,10 +194,10 @@ export class LayoutArchive extends ReadRepository implements Repository {
   }
 
   async #gather(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<PushOutcome> {
-    this.#pushed = true;
+    this.#stage.expectPushes();
     const present = await this.exists(descriptor);
     // What a run before this one had gathered is found there.
-    const outcome = present ? 'present' : await (await this.#staging()).push(descriptor, content, options);
+    const outcome = present ? 'present' : await this.#stage.push(descriptor, content, options);
     this.#files.add(descriptor.digest);
     return outcome;
   }
@@ -230,56 +209,5 @@ export class LayoutArchive extends ReadRepository implements Repository {
       this.#failed = true;
       throw error;
     }
-  }
-
-  #staging(): Promise<Layout> {
-    this.#stage ??= openStage(this.#path, this.#stagePath);
-    return this.#stage;
-  }
-}
-
-/** Takes over the blobs of another's folder; false where one was taken over already. */
-async function adopt(other: string, stagePath: string): Promise<boolean> {
-  try {
-    await rename(other, stagePath);
-    // A link by this name may lead to anybody's layout.
-    if (!(await lstat(stagePath)).isDirectory()) {
-      await unlink(stagePath);
-      return false;
-    }
-  } catch {
-    return false;
-  }
-  await rm(join(stagePath, indexPath), { force: true });
-  await rm(join(stagePath, 'next.tar'), { force: true });
-  return true;
-}
-
-function stagePrefix(path: string): string {
-  return `.${basename(path)}.stage.`;
-}
-
-/** Makes the folder to gather in, out of what a process that has ended had gathered where there is such. */
-async function openStage(path: string, stagePath: string): Promise<Layout> {
-  const folder = dirname(path);
-  try {
-    await makeFolder(folder);
-    // Each blob in it has its name because it was whole, and is checked once more on its way into the tar.
-    await tidyBeside(path, (other) => adopt(other, stagePath));
-  } catch (error) {
-    throw fileError(error, folder);
-  }
-  return openStaging(stagePath);
-}
-
-/** Removes what processes that have ended left beside an archive, but for folders that `keep` takes. */
-async function tidyBeside(path: string, keep: (stage: string) => Promise<boolean>): Promise<void> {
-  const folder = dirname(path);
-  const [stage, lock] = [stagePrefix(path), `${basename(path)}.lock.`];
-  for (const name of await readdir(folder)) {
-    const prefix = [stage, lock].find((start) => name.startsWith(start));
-    if (prefix === undefined || isAlive(ownerIn(name.slice(prefix.length)) ?? '') !== false) continue;
-    if (prefix === stage && (await keep(join(folder, name)))) continue;
-    await rm(join(folder, name), { recursive: true, force: true });
   }
 }

@@ -11,9 +11,9 @@ import { maxIndexBytes } from '../index-file.ts';
 import { checkHasIndex, indexPath, isLayout } from '../index-source.ts';
 import { Layout, type LayoutOptions } from '../layout.ts';
 import { TarFiles } from '../tar-files.ts';
-import { encodeLayoutTar } from '../tar-write.ts';
 import { notLayout, openReadOnly } from './archive.ts';
 import { tarFilesOf } from './archive-files.ts';
+import { encodeLayoutTar } from './encode-layout-tar.ts';
 
 /** What `oci-archive:-` reads from and writes to. */
 export interface PipeEnds {
