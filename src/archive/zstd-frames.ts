@@ -11,7 +11,7 @@ export interface ZstdFraming {
   readonly frameBytes: number;
 }
 
-/** What the walker is about to see. */
+/** What the walker is about to read. */
 type State = 'magic' | 'descriptor' | 'header' | 'block' | 'content' | 'checksum' | 'skipSize' | 'skip';
 
 /**
@@ -20,22 +20,18 @@ type State = 'magic' | 'descriptor' | 'header' | 'block' | 'content' | 'checksum
  */
 export class ZstdFrames {
   readonly #name: string;
+  readonly #framing: FramingCheck | undefined;
+  readonly #field = new Field(4);
   #state: State = 'magic';
-  readonly #field = Buffer.alloc(18);
-  #have = 0;
-  #need = 4;
   #left = 0;
-  #descriptor = 0;
+  #header = new FrameHeader(0);
   #isLast = false;
   #frames = 0;
-  readonly #framing: ZstdFraming | undefined;
-  /** Bytes of content that the last frame promises; known where a framing is demanded. */
-  #contentBytes = 0;
 
   /** @param framing demands this framing, and refuses others that zstd readers take alike */
   constructor(name: string, framing?: ZstdFraming) {
     this.#name = name;
-    this.#framing = framing;
+    this.#framing = framing && new FramingCheck(name, framing);
   }
 
   /** @throws CodedError ERR_EXPORT_ARCHIVE_INVALID where the bytes are no zstd frames, …_LIMIT for a larger window */
@@ -47,27 +43,24 @@ export class ZstdFrames {
         at += step;
         if (this.#left === 0) this.#passed();
       } else {
-        const step = Math.min(this.#need - this.#have, chunk.length - at);
-        this.#field.set(chunk.subarray(at, at + step), this.#have);
-        this.#have += step;
-        at += step;
-        if (this.#have === this.#need) this.#decode();
+        at += this.#field.fill(chunk, at);
+        if (this.#field.isFull) this.#decode();
       }
     }
   }
 
   /** @throws CodedError ERR_EXPORT_ARCHIVE_INVALID when the stream ends within a frame, or has none */
   end(): void {
-    if (this.#state !== 'magic' || this.#have > 0) throw invalid(this.#name, 'the zstd data is truncated');
+    if (this.#state !== 'magic' || !this.#field.isEmpty) throw invalid(this.#name, 'the zstd data is truncated');
     if (this.#frames === 0) throw invalid(this.#name, 'not zstd data');
   }
 
   #decode(): void {
-    if (this.#state === 'magic') this.#decodeMagic(this.#field.readUInt32LE(0));
-    else if (this.#state === 'descriptor') this.#decodeDescriptor(this.#field[0] as number);
+    if (this.#state === 'magic') this.#decodeMagic(this.#field.bytes.readUInt32LE(0));
+    else if (this.#state === 'descriptor') this.#decodeDescriptor(this.#field.bytes[0] as number);
     else if (this.#state === 'header') this.#decodeHeader();
-    else if (this.#state === 'block') this.#decodeBlock(this.#field.readUIntLE(0, 3));
-    else this.#pass('skip', this.#field.readUInt32LE(0));
+    else if (this.#state === 'block') this.#decodeBlock(this.#field.bytes.readUIntLE(0, 3));
+    else this.#pass('skip', this.#field.bytes.readUInt32LE(0));
   }
 
   #decodeMagic(magic: number): void {
@@ -82,55 +75,15 @@ export class ZstdFrames {
     if (this.#framing !== undefined && ((descriptor & 0x04) === 0 || (descriptor & 0x10) !== 0)) {
       throw invalid(this.#name, 'a zstd frame without a checksum, or with an unused bit set');
     }
-    this.#descriptor = descriptor;
-    this.#expect('header', this.#windowField() + this.#sizeField());
-  }
-
-  #windowField(): number {
-    return this.#isSingleSegment() ? 0 : 1;
-  }
-
-  #sizeField(): number {
-    const code = this.#descriptor >>> 6;
-    return code === 0 ? (this.#isSingleSegment() ? 1 : 0) : 1 << code;
-  }
-
-  #isSingleSegment(): boolean {
-    return (this.#descriptor & 0x20) !== 0;
+    this.#header = new FrameHeader(descriptor);
+    this.#expect('header', this.#header.fieldBytes);
   }
 
   #decodeHeader(): void {
-    const window = this.#windowBytes();
+    const window = this.#header.windowBytes(this.#field.bytes);
     if (window > MAX_WINDOW_BYTES) throw windowTooLarge(this.#name, window, MAX_WINDOW_BYTES);
-    if (this.#framing !== undefined) this.#checkFraming(this.#framing);
+    this.#framing?.check(this.#header, this.#field.bytes);
     this.#expect('block', 3);
-  }
-
-  /** The size is there and in its shortest form, the frame before is full, and this one is not empty unless alone. */
-  #checkFraming({ frameBytes }: ZstdFraming): void {
-    const length = this.#sizeField();
-    const size = length === 0 ? Number.NaN : this.#contentSize(length);
-    const shortest = size < 256 ? 1 : size < 65536 + 256 ? 2 : 4;
-    const follows = this.#frames === 0 || (this.#contentBytes === frameBytes && size > 0);
-    if (length !== shortest || size > frameBytes || this.#windowBytes() > frameBytes || !follows) {
-      throw invalid(this.#name, `zstd frames that are not cut after every ${frameBytes} bytes of content`);
-    }
-    this.#contentBytes = size;
-  }
-
-  #windowBytes(): number {
-    if (!this.#isSingleSegment()) {
-      const field = this.#field[0] as number;
-      const base = 2 ** (10 + (field >>> 3));
-      return base + (base / 8) * (field & 7);
-    }
-    return this.#contentSize(this.#sizeField());
-  }
-
-  #contentSize(length: number): number {
-    const at = this.#windowField();
-    if (length === 8) return Number(this.#field.readBigUInt64LE(at));
-    return length === 2 ? this.#field.readUInt16LE(at) + 256 : this.#field.readUIntLE(at, length);
   }
 
   #decodeBlock(header: number): void {
@@ -143,8 +96,7 @@ export class ZstdFrames {
 
   #expect(state: State, length: number): void {
     this.#state = state;
-    this.#need = length;
-    this.#have = 0;
+    this.#field.expect(length);
     if (length === 0) this.#decode();
   }
 
@@ -157,11 +109,119 @@ export class ZstdFrames {
   #passed(): void {
     if (this.#state === 'content' && !this.#isLast) {
       this.#expect('block', 3);
-    } else if (this.#state === 'content' && (this.#descriptor & 0x04) !== 0) {
+    } else if (this.#state === 'content' && this.#header.hasChecksum) {
       this.#pass('checksum', 4);
     } else {
       this.#frames++;
       this.#expect('magic', 4);
     }
+  }
+}
+
+/** A field that may come in several chunks. */
+class Field {
+  /** The largest is a header without its descriptor: window, dictionary and size. */
+  readonly bytes = Buffer.alloc(18);
+  #have = 0;
+  #need: number;
+
+  /** @param length of the first field, in bytes */
+  constructor(length: number) {
+    this.#need = length;
+  }
+
+  get isFull(): boolean {
+    return this.#have === this.#need;
+  }
+
+  get isEmpty(): boolean {
+    return this.#have === 0;
+  }
+
+  /** Begins a field of so many bytes. */
+  expect(length: number): void {
+    this.#need = length;
+    this.#have = 0;
+  }
+
+  /** Takes what is missing from a chunk; the number of bytes that it took. */
+  fill(chunk: Uint8Array, at: number): number {
+    const step = Math.min(this.#need - this.#have, chunk.length - at);
+    this.bytes.set(chunk.subarray(at, at + step), this.#have);
+    this.#have += step;
+    return step;
+  }
+}
+
+/** What the descriptor of a frame says of the fields behind it (RFC 8878 §3.1.1.1). */
+class FrameHeader {
+  readonly #descriptor: number;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  get hasChecksum(): boolean {
+    return (this.#descriptor & 0x04) !== 0;
+  }
+
+  /** The length of window descriptor and content size. */
+  get fieldBytes(): number {
+    return this.#windowField() + this.sizeField;
+  }
+
+  /** The length of the content size; 0 where there is none. */
+  get sizeField(): number {
+    const code = this.#descriptor >>> 6;
+    return code === 0 ? (this.#isSingleSegment() ? 1 : 0) : 1 << code;
+  }
+
+  /** The memory that a reader needs, in bytes. */
+  windowBytes(fields: Buffer): number {
+    if (this.#isSingleSegment()) return this.contentBytes(fields);
+    const field = fields[0] as number;
+    const base = 2 ** (10 + (field >>> 3));
+    return base + (base / 8) * (field & 7);
+  }
+
+  /** The size of the content, in bytes; not a number where the header has none. */
+  contentBytes(fields: Buffer): number {
+    const [at, length] = [this.#windowField(), this.sizeField];
+    if (length === 0) return Number.NaN;
+    if (length === 8) return Number(fields.readBigUInt64LE(at));
+    return length === 2 ? fields.readUInt16LE(at) + 256 : fields.readUIntLE(at, length);
+  }
+
+  #windowField(): number {
+    return this.#isSingleSegment() ? 0 : 1;
+  }
+
+  #isSingleSegment(): boolean {
+    return (this.#descriptor & 0x20) !== 0;
+  }
+}
+
+/** Holds the headers of frames, one after the other, against the one framing that is demanded. */
+class FramingCheck {
+  readonly #name: string;
+  readonly #frameBytes: number;
+  /** Bytes of content that the frame before promises. */
+  #before: number | undefined;
+
+  constructor(name: string, { frameBytes }: ZstdFraming) {
+    this.#name = name;
+    this.#frameBytes = frameBytes;
+  }
+
+  /** The size is there and in its shortest form, the frame before is full, and this one is not empty unless alone. */
+  check(header: FrameHeader, fields: Buffer): void {
+    const size = header.contentBytes(fields);
+    const shortest = size < 256 ? 1 : size < 65536 + 256 ? 2 : 4;
+    const follows = this.#before === undefined || (this.#before === this.#frameBytes && size > 0);
+    const fits = size <= this.#frameBytes && header.windowBytes(fields) <= this.#frameBytes;
+    if (header.sizeField !== shortest || !fits || !follows) {
+      throw invalid(this.#name, `zstd frames that are not cut after every ${this.#frameBytes} bytes of content`);
+    }
+    this.#before = size;
   }
 }

@@ -52,7 +52,9 @@ export async function readWhole(
 
 /** What a reader found malformed, as a mismatch; other failures as they are. */
 export function asMismatch(error: unknown, path: string): unknown {
-  return isCoded(error, ...MALFORMED) ? mismatch(path, error.message, error) : error;
+  if (!isCoded(error, ...MALFORMED)) return error;
+  const { message } = error;
+  return mismatch(path, message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message, error);
 }
 
 /** The error for a file that is not the one that was built. */

@@ -25,7 +25,6 @@ export class ClassCheck {
   readonly #summary = createHash('sha256');
   readonly #cuts = new ShardCuts();
   readonly #reader = new CanonicalReader();
-  readonly #starts: number[] = [];
   readonly #shards: Shard[] = [];
   #count = 0;
   #lastKey = '';
@@ -46,7 +45,7 @@ export class ClassCheck {
     let firstKey = '';
     const unpacked = decodeFramedZstd(chunks, path, { maxRatio: Number.MAX_SAFE_INTEGER });
     for await (const line of splitLines(unpacked, MAX_RECORD_BYTES, (what) => this.#mismatch(path, what))) {
-      this.#takeRecord(line, path);
+      this.#takeRecord(line, `${path}: record ${this.#count - start + 1}`);
       if (firstKey === '') firstKey = this.#lastKey;
     }
     if (this.#count - start !== records) {
@@ -55,12 +54,11 @@ export class ClassCheck {
     if (records === 0 || shardPath(this.#class, firstKey) !== path) {
       throw this.#mismatch(path, `its name does not match its first record, ${JSON.stringify(firstKey)}`);
     }
-    this.#starts.push(start);
     this.#shards.push({ path, firstKey, lastKey: this.#lastKey, records, digest, sizeBytes });
   }
 
-  #takeRecord(line: Uint8Array, path: string): void {
-    const place = `${path}: record ${this.#count - (this.#starts.at(-1) ?? 0) + 1}`;
+  /** @param place what the record is called in errors */
+  #takeRecord(line: Uint8Array, place: string): void {
     const json = this.#reader.read(line, place, { keepNumbers: true });
     if (Buffer.compare(json.bytes, line) !== 0) throw this.#mismatch(place, 'not in canonical form');
     const hex = hexOf(digestOf(line));
@@ -84,9 +82,18 @@ export class ClassCheck {
         `${this.#count} records ${found}, not ${count} records ${digest}`,
       );
     }
-    const starts = this.#cuts.startsFor(k);
-    if (starts.length !== this.#starts.length || starts.some((start, at) => start !== this.#starts[at])) {
+    if (!beginAt(this.#shards, this.#cuts.startsFor(k))) {
       throw this.#mismatch(indexPath(this.#class), `the shards are not cut as k = ${k} cuts these records`);
     }
   }
+}
+
+/** Whether shards that follow one another begin at these records, counted from 0. */
+function beginAt(shards: readonly Shard[], starts: readonly number[]): boolean {
+  let start = 0;
+  for (const [at, { records }] of shards.entries()) {
+    if (starts[at] !== start) return false;
+    start += records;
+  }
+  return starts.length === shards.length;
 }

@@ -42,22 +42,19 @@ export function beginsAsArrayOfObjects(head: Uint8Array): boolean {
  * what is wrong within it. Memory holds one item at a time.
  */
 export class ListSplitter {
-  readonly #maxBytes: number;
   readonly #fail: (what: string) => Error;
+  readonly #value = new ValueEnd();
+  readonly #item: ItemBytes;
   #state: State = 'start';
   #isWrapped = false;
   /** Whether the list was there. */
   #found = false;
-  readonly #value = new ValueEnd();
-  #parts: Uint8Array[] = [];
-  #held = 0;
-  #number = 0;
   #name = '';
   #hasNextPage = false;
 
   constructor(maxBytes: number, fail: (what: string) => Error) {
-    this.#maxBytes = maxBytes;
     this.#fail = fail;
+    this.#item = new ItemBytes(maxBytes);
   }
 
   /** Whether the object says that it holds only a part of an answer. */
@@ -79,10 +76,10 @@ export class ListSplitter {
         continue;
       }
       const end = this.#value.find(chunk, at);
-      if (this.#state === 'item') this.#hold(chunk.subarray(at, end));
+      if (this.#state === 'item') this.#item.add(chunk.subarray(at, end));
       at = end;
       // Beyond the limit nobody reads on.
-      if (this.#held > this.#maxBytes) yield this.#take();
+      if (this.#item.isTooLarge) yield this.#item.take();
       if (at < chunk.length) yield* this.#endValue(chunk[at++] as number);
     }
   }
@@ -138,22 +135,45 @@ export class ListSplitter {
     }
     if (byte === CLOSE_BRACE) throw this.#fail('a closing brace where none was opened');
     // An empty list has no items; a comma has one on each side, or the list is none.
-    if (byte === COMMA || this.#number > 0 || this.#held > 0) yield this.#take();
+    if (byte === COMMA || this.#item.isOneOfSome) yield this.#item.take();
     if (byte === CLOSE_BRACKET) this.#state = this.#isWrapped ? 'next' : 'end';
   }
+}
 
-  #hold(bytes: Uint8Array): void {
+/** The bytes of an item, as far as they have come. */
+class ItemBytes {
+  readonly #maxBytes: number;
+  #parts: Uint8Array[] = [];
+  #held = 0;
+  #taken = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get isTooLarge(): boolean {
+    return this.#held > this.#maxBytes;
+  }
+
+  /** Whether there was an item before this one, or this one has come in part. */
+  get isOneOfSome(): boolean {
+    return this.#taken > 0 || this.#held > 0;
+  }
+
+  /** Adds what comes next of the item, without space before it. */
+  add(bytes: Uint8Array): void {
     const part = this.#held === 0 ? bytes.subarray(skipSpace(bytes, 0)) : bytes;
     if (part.length === 0) return;
     this.#parts.push(part);
     this.#held += part.length;
   }
 
-  #take(): ListItem {
+  /** Ends the item; the next one begins. */
+  take(): ListItem {
     const whole = this.#parts.length === 1 ? (this.#parts[0] as Uint8Array) : Buffer.concat(this.#parts);
     this.#parts = [];
     this.#held = 0;
-    return { number: ++this.#number, bytes: withoutSpaceAtEnd(whole) };
+    return { number: ++this.#taken, bytes: withoutSpaceAtEnd(whole) };
   }
 }
 

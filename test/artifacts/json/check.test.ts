@@ -1,4 +1,4 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { checkJsonRaw, type JsonRawExpectation } from '#artifacts';
 import { CodedError, digestOf } from '#core';
@@ -18,6 +18,12 @@ beforeAll(async () => {
 
 const mismatch = { code: 'ERR_EXPORT_CONTENT_MISMATCH' };
 
+/** A frame as the builder writes it, so that what is refused is its content. */
+function packed(content: Uint8Array): Buffer {
+  const params = { [constants.ZSTD_c_compressionLevel]: 19, [constants.ZSTD_c_checksumFlag]: 1 };
+  return zstdCompressSync(content, { params, pledgedSrcSize: content.length });
+}
+
 /** The bundle with one file replaced, in the list of contents too, as a publisher with the key could do. */
 function replacing(path: string, change: (file: BuiltFile) => Partial<BuiltFile>): Built {
   const files = built.files.map((file) => {
@@ -28,11 +34,11 @@ function replacing(path: string, change: (file: BuiltFile) => Partial<BuiltFile>
   return { ...built, files };
 }
 
-/** The lines of the first shard, changed and packed again. */
-function relined(change: (lines: string[]) => readonly string[]): Built {
-  return replacing(built.files[0]?.path ?? '', (file) => {
+/** The lines of a shard, the first unless told, changed and packed again. */
+function relined(change: (lines: string[]) => readonly string[], shard = 0): Built {
+  return replacing(built.files[shard]?.path ?? '', (file) => {
     const lines = change(zstdDecompressSync(file.bytes).toString().split('\n').slice(0, -1));
-    return { bytes: zstdCompressSync(Buffer.from(lines.map((line) => `${line}\n`).join(''))), records: lines.length };
+    return { bytes: packed(Buffer.from(lines.map((line) => `${line}\n`).join(''))), records: lines.length };
   });
 }
 
@@ -62,13 +68,21 @@ describe('refuses a shard', () => {
     await refused(relined((lines) => ['', ...lines]));
   });
 
+  test.each([0, 1, 2])('and names the number of the record within it, shard %i', async (shard) => {
+    const other = relined(([first = '', second = '', ...rest]) => [first, second.replace(':', ': '), ...rest], shard);
+    const place = `${built.files[shard]?.path}: record 2: not in canonical form`;
+    await expect(check(expectationOf(set, other), other.files)).rejects.toMatchObject({
+      message: expect.stringContaining(place),
+    });
+  });
+
   test('whose last line has no end, or that is no zstd', async () => {
     const path = built.files[0]?.path ?? '';
     const unpacked = (file: BuiltFile) => zstdDecompressSync(file.bytes);
-    await refused(replacing(path, (file) => ({ bytes: zstdCompressSync(unpacked(file).subarray(0, -1)) })));
+    await refused(replacing(path, (file) => ({ bytes: packed(unpacked(file).subarray(0, -1)) })));
     await refused(replacing(path, (file) => ({ bytes: unpacked(file) })));
     await refused(replacing(path, (file) => ({ bytes: file.bytes.subarray(0, -3) })));
-    await refused(replacing(path, () => ({ bytes: zstdCompressSync(Buffer.alloc(0)), records: 0 })));
+    await refused(replacing(path, () => ({ bytes: packed(Buffer.alloc(0)), records: 0 })));
   });
 
   test('of another name, or of a count that the list does not give', async () => {
