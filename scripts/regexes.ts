@@ -4,13 +4,7 @@ import { parseSync } from 'oxc-parser';
 import { analyse } from 'scslre';
 import { hasAmbiguousLoop } from './ambiguity.ts';
 import { hasStackedLoop } from './stacked-loop.ts';
-
-/** A node of a syntax tree (ESTree), as far as it matters here. */
-interface Node {
-  readonly type: string;
-  readonly start: number;
-  readonly [member: string]: unknown;
-}
+import { type Node, walk } from './syntax.ts';
 
 /**
  * Regular expressions of a source file that need more than linear time on some text or fail on a long one, and those
@@ -31,16 +25,6 @@ export function inspectRegexes(file: string, source: string): string[] {
     faults.push(`${file}:${source.slice(0, node.start).split('\n').length}: ${fault}`);
   });
   return faults;
-}
-
-function walk(value: unknown, visit: (node: Node) => void): void {
-  if (value === null || typeof value !== 'object') return;
-  if (Array.isArray(value)) {
-    for (const item of value) walk(item, visit);
-    return;
-  }
-  if ('type' in value) visit(value as Node);
-  for (const member of Object.values(value)) walk(member, visit);
 }
 
 /** Strings that are known before the program runs, by the names of their constants. */
