@@ -9,37 +9,30 @@ import { createRegistryApp } from './registry/app.ts';
 /** What the server serves and allows. */
 export interface AppOptions {
   readonly storeFor: StoreFor;
-  /** Who may do what; everybody everything in the tenant `default` unless told. */
+  /** Authentication and authorization; by default everyone may do everything in the tenant `default`. */
   readonly access?: Access;
-  /** Refuses all writes and deletes; false unless told. */
+  /** Refuses all writes and deletes; default: false. */
   readonly readOnly?: boolean;
-  /** Allows deletes of manifests, tags and blobs; true unless told. */
+  /** Allows deletes of manifests, tags and blobs; default: true. */
   readonly deletes?: boolean;
-  /** The largest blob that is taken in, in bytes; 1 TiB unless told. */
+  /** The largest blob that is accepted, in bytes; default: 1 TiB. */
   readonly maxBlobBytes?: number;
-  /** What clients may take up of this process. */
+  /** How much memory clients may use. */
   readonly limits?: LimitOptions;
-  /** Told of every fault of this side, with what the client is not told. */
+  /** Called with every internal error, with details that the client does not get. */
   readonly report?: (error: unknown) => void;
 }
 
-const LARGEST_BLOB_BYTES = 2 ** 40;
-/** What the API answers; the registry answers everything else. */
+const MAX_BLOB_BYTES = 2 ** 40;
+/** The paths of the API; the registry has all others. */
 const API_PATHS = /^\/(?:healthz|readyz|v1(?:\/.*)?)$/s;
 
 /**
- * The registry and the API side by side. Each has routes, checks and a form of errors of its own: the codes of the
- * distribution-spec here, problem documents (RFC 9457) there.
+ * The registry and the API side by side. Each has its own routes, checks and error format: the codes of the
+ * distribution-spec in the registry, problem documents (RFC 9457) in the API.
  */
 export function createApp(options: AppOptions): ServerApp {
-  const {
-    storeFor,
-    access = {},
-    readOnly = false,
-    deletes = true,
-    maxBlobBytes = LARGEST_BLOB_BYTES,
-    report,
-  } = options;
+  const { storeFor, access = {}, readOnly = false, deletes = true, maxBlobBytes = MAX_BLOB_BYTES, report } = options;
   const limits = new Limits(options.limits ?? {}, access.behindProxy ?? false);
   const parts: AppParts = { guard: (to) => addGuard(to, access), report };
   const registry = createRegistryApp({ storeFor, readOnly, deletes, maxBlobBytes, limits }, parts);

@@ -2,18 +2,18 @@ import { CodedError } from '#core';
 import type { ByteStream } from '#oci/image';
 import { clientOf } from './access/client-address.ts';
 import { type RegistryContext, type ServerRequest, socketsOf } from './context.ts';
-import { Pace } from './pace.ts';
+import { MinRateGuard } from './min-rate-guard.ts';
 import { RegistryProblem } from './registry/problem.ts';
 
-/** How many bytes the body of a request claims to have; undefined where it does not say. */
+/** The Content-Length of a request in bytes; undefined without that header. */
 export function contentLengthOf(c: ServerRequest): number | undefined {
   const text = c.req.header('content-length');
   return text === undefined ? undefined : Number(text);
 }
 
 /**
- * The body of a request as it comes. It fails when the client goes away or is too slow; it does not take the
- * connection down when it is left half-read, so that the answer can still say why.
+ * The body of a request as a stream. It fails when the client disconnects or is too slow. Leaving it half-read does not
+ * close the connection, so that the response can still say why.
  */
 export async function* bodyOf(c: ServerRequest): ByteStream {
   const { incoming } = socketsOf(c);
@@ -21,17 +21,17 @@ export async function* bodyOf(c: ServerRequest): ByteStream {
     if (c.req.raw.body !== null) yield* c.req.raw.body;
     return;
   }
-  const pace = new Pace();
+  const rate = new MinRateGuard();
   const chunks: AsyncIterator<Uint8Array> = incoming.iterator({ destroyOnReturn: false });
   try {
     while (true) {
-      const next = await pace.wait(() => nextOf(chunks));
+      const next = await rate.wait(() => nextOf(chunks));
       if (next.done === true) {
         // From here on it is the client that waits, however long the disk takes. The next request sets it again.
         incoming.socket.setTimeout(0);
         return;
       }
-      pace.moved(next.value.byteLength);
+      rate.count(next.value.byteLength);
       yield next.value;
     }
   } finally {
@@ -54,35 +54,35 @@ export async function* exactly(sizeBytes: number, body: ByteStream): ByteStream 
   if (left > 0) throw wrongLength(sizeBytes, 'fewer');
 }
 
-/** A body in memory, counted until it is disposed of. */
-export interface HeldBody extends Disposable {
+/** A body in memory, charged to the memory budget until it is disposed of. */
+export interface BufferedBody extends Disposable {
   readonly bytes: Uint8Array;
 }
 
 /**
- * A small body, in memory. Its bytes are counted as they come: what a client announces costs nothing.
+ * A small body, in memory. Its bytes are charged to the budget as they arrive, not when they are announced.
  *
- * @throws RegistryProblem SIZE_INVALID with status 413, or 408 where it has not come in time; HttpProblem
+ * @throws RegistryProblem SIZE_INVALID with status 413, or 408 when it does not arrive in time; HttpProblem
  *   ERR_EXPORT_RATE_LIMITED
  */
-export async function readBody(c: ServerRequest, { limits }: RegistryContext, maxBytes: number): Promise<HeldBody> {
+export async function readBody(c: ServerRequest, { limits }: RegistryContext, maxBytes: number): Promise<BufferedBody> {
   const tooLarge = (): RegistryProblem =>
     new RegistryProblem('SIZE_INVALID', `expected ${maxBytes} bytes or fewer`, { status: 413 });
   if ((contentLengthOf(c) ?? 0) > maxBytes) throw tooLarge();
   const client = clientOf(c, limits.behindProxy);
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const give = (): void => limits.bodies.give(client, size);
+  const release = (): void => limits.bodies.release(client, size);
   try {
     for await (const chunk of inTime(bodyOf(c), limits.bodyDeadlineMs)) {
-      limits.bodies.take(client, chunk.byteLength);
+      limits.bodies.reserve(client, chunk.byteLength);
       size += chunk.byteLength;
       if (size > maxBytes) throw tooLarge();
       chunks.push(chunk);
     }
-    return { bytes: Buffer.concat(chunks.splice(0), size), [Symbol.dispose]: give };
+    return { bytes: Buffer.concat(chunks.splice(0), size), [Symbol.dispose]: release };
   } catch (error) {
-    give();
+    release();
     throw error;
   }
 }
@@ -93,7 +93,9 @@ async function* inTime(chunks: ByteStream, deadlineMs: number): ByteStream {
   late.promise.catch(() => undefined);
   const tooSlow = (): void => {
     const seconds = Math.round(deadlineMs / 1000);
-    late.reject(new RegistryProblem('SIZE_INVALID', `the body has not come in ${seconds} seconds`, { status: 408 }));
+    late.reject(
+      new RegistryProblem('SIZE_INVALID', `the request body did not arrive within ${seconds} seconds`, { status: 408 }),
+    );
   };
   const timer = setTimeout(tooSlow, deadlineMs);
   const iterator = chunks[Symbol.asyncIterator]();
@@ -107,7 +109,7 @@ async function* inTime(chunks: ByteStream, deadlineMs: number): ByteStream {
     }
   } finally {
     clearTimeout(timer);
-    // Not awaited: a stream that waits for bytes answers only when they come.
+    // Not awaited: a stream that waits for bytes returns only when they arrive.
     void iterator.return?.()?.catch(() => undefined);
   }
 }
@@ -124,7 +126,11 @@ async function nextOf(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult
 }
 
 function wrongLength(sizeBytes: number, what: string): CodedError {
-  return new CodedError('ERR_EXPORT_SIZE_MISMATCH', `${what} bytes than the ${sizeBytes} that were announced`, {
-    hint: 'query the upload status and resume from there',
-  });
+  return new CodedError(
+    'ERR_EXPORT_SIZE_MISMATCH',
+    `the request body has ${what} bytes than the ${sizeBytes} announced`,
+    {
+      hint: 'query the upload status and resume from there',
+    },
+  );
 }

@@ -2,14 +2,14 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { networkOf } from './access/client-address.ts';
 
-/** How many connections are taken. */
+/** How many connections are accepted. */
 export interface ConnectionLimits {
-  /** Of one client: an IPv4 address, or the /64 of an IPv6 one. Undefined where all come through one proxy. */
+  /** For each client: an IPv4 address, or an IPv6 /64. Undefined behind a reverse proxy. */
   readonly perClient: number | undefined;
   readonly total: number;
 }
 
-/** Closes connections beyond the limits as soon as they are made. */
+/** Closes connections beyond the limits as soon as they are opened. */
 export function limitConnections(server: Server, { perClient, total }: ConnectionLimits): void {
   server.maxConnections = total;
   if (perClient === undefined) return;

@@ -3,21 +3,21 @@ import type { Context, Hono } from 'hono';
 import type { Limits } from './limits.ts';
 import type { Principal, StoreFor } from './principal.ts';
 
-/** What the routes of the registry work with. */
+/** The dependencies and limits of the registry's routes. */
 export interface RegistryContext {
   /** Asked for the tenant of each request's principal, and for no other: `storeOf` in registry/request.ts. */
   readonly storeFor: StoreFor;
-  /** Nothing may be written or deleted. */
+  /** Refuses writes and deletes. */
   readonly readOnly: boolean;
   /** Manifests, tags and blobs may be deleted. */
   readonly deletes: boolean;
-  /** The largest blob that is taken in. */
+  /** The largest blob that is accepted. */
   readonly maxBlobBytes: number;
-  /** What is held in memory for clients. */
+  /** Memory budgets for clients. */
   readonly limits: Limits;
 }
 
-/** What Hono knows of a request beside the request. */
+/** The Hono environment of a request. */
 export interface ServerEnv {
   Bindings: Partial<HttpBindings>;
   Variables: {
@@ -28,9 +28,9 @@ export interface ServerEnv {
 
 /** What each app of this server is given beside its own context. */
 export interface AppParts {
-  /** Finds out who each request is from, before all routes that are added after it, and refuses what nobody may do. */
+  /** Authenticates each request to the routes that are added after it. */
   readonly guard: (app: ServerApp) => void;
-  /** Told of every fault of this side, with what the client is not told. */
+  /** Called with every internal error, with details that the client does not get. */
   readonly report?: ((error: unknown) => void) | undefined;
 }
 
@@ -40,14 +40,14 @@ export type ServerApp = Hono<ServerEnv>;
 /** One request to an app of this server. */
 export type ServerRequest = Context<ServerEnv>;
 
-/** The sockets behind a request: none where the app is called without a server. */
+/** The sockets of a request; none if the app is called without a server. */
 export function socketsOf(c: ServerRequest): Partial<HttpBindings> {
   const env: Partial<HttpBindings> | undefined = c.env;
   return env ?? {};
 }
 
-/** Tells old clients that this is a registry; new ones go by the answers alone. */
+/** Old clients require this header to recognize a registry. */
 export const API_VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' } as const;
 
-/** The path of a repository; whether it is one is checked by the handler, which can say what is wrong. */
+/** The path of a repository; the handler validates the name, so that it can report what is wrong. */
 export const REPOSITORY_PATH = '/v2/:name{.+}';

@@ -1,7 +1,7 @@
 import { CodedError } from '#core';
 import { isLoopbackHost } from '#oci/image';
 
-/** Who can reach a server, and what of that it checks. */
+/** Who can reach a server, and how it authenticates them. */
 export interface Exposure {
   readonly host: string;
   readonly htpasswdFile?: string | undefined;
@@ -11,7 +11,7 @@ export interface Exposure {
   readonly tls?: object | undefined;
 }
 
-/** Whether a host to listen at can be reached from this machine alone. */
+/** Whether a host to listen on can be reached from this machine only. */
 export function isOnlyLocal(host: string): boolean {
   return isLoopbackHost(bracketed(host));
 }
@@ -22,12 +22,12 @@ export function bracketed(host: string): string {
 }
 
 /**
- * Refuses to let anybody write.
+ * Refuses to start a server on which anyone on the network could write without authentication.
  *
- * @returns what an operator must be told all the same
+ * @returns warnings for the operator
  * @throws CodedError ERR_EXPORT_USAGE
  */
-export function judgeExposure(exposure: Exposure): string[] {
+export function checkExposure(exposure: Exposure): string[] {
   const { host, htpasswdFile, anonymousRead = false, readOnly = false, behindProxy = false, tls } = exposure;
   if (anonymousRead && htpasswdFile === undefined) {
     throw new CodedError('ERR_EXPORT_USAGE', '--anonymous-read requires --htpasswd', {

@@ -5,35 +5,35 @@ import { getRequestListener } from '@hono/node-server';
 import { CodedError, isSystemError } from '#core';
 import { type ConnectionLimits, limitConnections } from './connections.ts';
 import type { ServerApp } from './context.ts';
-import type { Identity } from './identity.ts';
 import { RegistryProblem } from './registry/problem.ts';
+import type { TlsCertificate } from './tls-certificate.ts';
 
 const LIMITS: ServerOptions = {
-  /** The head of a request must have come by then. */
+  /** Time-out for the headers of a request. */
   headersTimeout: 20_000,
-  /** Longer than clients keep a connection for the next request, so that they do not run into its end. */
+  /** Longer than clients keep idle connections, so that they do not send a request on one that is being closed. */
   keepAliveTimeout: 75_000,
-  // A large blob may take hours; idle and slow clients are cut by the socket's time-out and by their pace.
+  // A large blob may take hours; the socket's time-out and MinRateGuard disconnect idle and slow clients.
   requestTimeout: 0,
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 32 * 1024,
   noDelay: true,
 };
-const LONGEST_HANDSHAKE_MS = 20_000;
-/** Twice what the longest name and the longest digest need, escaped. Routing takes the square of a path's length. */
-const LONGEST_PATH = 1024;
+const MAX_HANDSHAKE_MS = 20_000;
+/** Twice the longest valid path, escaped. The time of routing grows with the square of the path's length. */
+const MAX_PATH_BYTES = 1024;
 
-/** How a server treats its connections. */
+/** Limits of a server's connections. */
 export interface ConnectionOptions {
-  /** No byte in either direction for so long ends a connection. */
+  /** A connection without traffic for this long is closed. */
   readonly idleMs: number;
   readonly limits: ConnectionLimits;
 }
 
-/** A server for an app, over TLS where it has an identity. */
+/** A server for an app; over TLS if it has a certificate. */
 export function serverFor(
   app: ServerApp,
-  identity: Identity | undefined,
+  certificate: TlsCertificate | undefined,
   { idleMs, limits }: ConnectionOptions,
 ): Server {
   const answer = getRequestListener(
@@ -42,10 +42,10 @@ export function serverFor(
   );
   const listener: RequestListener = (incoming, outgoing) => void answer(incoming, outgoing);
   const server =
-    identity === undefined
+    certificate === undefined
       ? createHttpServer(LIMITS, listener)
       : createHttpsServer(
-          { ...LIMITS, ...identity, handshakeTimeout: Math.min(idleMs, LONGEST_HANDSHAKE_MS) },
+          { ...LIMITS, ...certificate, handshakeTimeout: Math.min(idleMs, MAX_HANDSHAKE_MS) },
           listener,
         );
   server.timeout = idleMs;
@@ -55,11 +55,11 @@ export function serverFor(
 
 function isTooLong(target = ''): boolean {
   const query = target.indexOf('?');
-  return (query < 0 ? target.length : query) > LONGEST_PATH;
+  return (query < 0 ? target.length : query) > MAX_PATH_BYTES;
 }
 
 function tooLong(): Response {
-  const problem = new RegistryProblem('NAME_INVALID', `a path of more than ${LONGEST_PATH} bytes`, { status: 414 });
+  const problem = new RegistryProblem('NAME_INVALID', `path longer than ${MAX_PATH_BYTES} bytes`, { status: 414 });
   return problem.toResponse();
 }
 
@@ -82,7 +82,7 @@ export async function listen(server: Server, host: string, port: number): Promis
   }
 }
 
-/** Takes no more connections, lets the requests at work end for up to `graceMs`, then cuts them. */
+/** Accepts no more connections, waits up to `graceMs` for running requests, then aborts them. */
 export async function close(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();

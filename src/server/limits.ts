@@ -1,15 +1,15 @@
 import { type BudgetLimits, MemoryBudget } from './memory-budget.ts';
 import { SendBuffers } from './send-buffers.ts';
 
-/** What clients may take up of this process, all of them and each of them. */
+/** How much memory clients may use, in total and each. */
 export interface LimitOptions {
-  /** Bodies that are read as a whole, such as manifests. */
+  /** Request bodies that are read into memory, such as manifests. */
   readonly bodies?: BudgetLimits;
-  /** A body that is read as a whole must have come by then, in milliseconds. */
+  /** Time-out of a body that is read into memory, in milliseconds. */
   readonly bodyDeadlineMs?: number;
-  /** Answers that are sent from memory. */
+  /** Responses that are sent from memory. */
   readonly answers?: BudgetLimits;
-  /** Answers that are read from the disk while they are sent, in bytes. */
+  /** Buffers for responses that are read from the disk while they are sent, in bytes. */
   readonly sendBytes?: number;
 }
 
@@ -18,13 +18,14 @@ const BODIES: BudgetLimits = { totalBytes: 96 * MiB, clientBytes: 32 * MiB };
 const ANSWERS: BudgetLimits = { totalBytes: 192 * MiB, clientBytes: 64 * MiB };
 const SEND_BYTES = 64 * MiB;
 const BODY_DEADLINE_MS = 60_000;
-/** What is held in memory for clients. */
+
+/** The memory budgets for clients. */
 export class Limits {
   readonly bodies: MemoryBudget;
   readonly answers: MemoryBudget;
   readonly sending: SendBuffers;
   readonly bodyDeadlineMs: number;
-  /** Clients are told apart by X-Forwarded-For. */
+  /** The client's address is taken from X-Forwarded-For. */
   readonly behindProxy: boolean;
 
   constructor(options: LimitOptions, behindProxy: boolean) {

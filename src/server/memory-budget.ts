@@ -3,14 +3,14 @@ import { HttpProblem } from './problem.ts';
 /** How many bytes of requests or answers may be in memory. */
 export interface BudgetLimits {
   readonly totalBytes: number;
-  /** Of one client: no client uses up what others need. */
+  /** The limit for each client, so that one client cannot use up all of it. */
   readonly clientBytes: number;
 }
 
-/** Counts the bytes that are held in memory for clients, and refuses more than the limits. */
+/** Counts the bytes that are in memory for clients, and refuses more than the limits. */
 export class MemoryBudget {
   readonly #limits: BudgetLimits;
-  readonly #ofClients = new Map<string, number>();
+  readonly #byClient = new Map<string, number>();
   #used = 0;
 
   constructor(limits: BudgetLimits) {
@@ -23,27 +23,31 @@ export class MemoryBudget {
   }
 
   /**
-   * Takes bytes; they must be given back.
+   * Reserves bytes, to be released later.
    *
-   * @throws HttpProblem ERR_EXPORT_RATE_LIMITED, and nothing is taken
+   * @throws HttpProblem ERR_EXPORT_RATE_LIMITED; nothing is reserved then
    */
-  take(client: string, sizeBytes: number): void {
-    const ofClient = (this.#ofClients.get(client) ?? 0) + sizeBytes;
+  reserve(client: string, sizeBytes: number): void {
+    const ofClient = (this.#byClient.get(client) ?? 0) + sizeBytes;
     const { totalBytes, clientBytes } = this.#limits;
     if (ofClient > clientBytes || this.#used + sizeBytes > totalBytes) {
-      throw new HttpProblem('ERR_EXPORT_RATE_LIMITED', 'too much is being sent and received at once', {
-        status: 429,
-        headers: { 'Retry-After': '5' },
-      });
+      throw new HttpProblem(
+        'ERR_EXPORT_RATE_LIMITED',
+        'too many concurrent requests for the memory limit of this registry',
+        {
+          status: 429,
+          headers: { 'Retry-After': '5' },
+        },
+      );
     }
-    this.#ofClients.set(client, ofClient);
+    this.#byClient.set(client, ofClient);
     this.#used += sizeBytes;
   }
 
-  give(client: string, sizeBytes: number): void {
-    const left = (this.#ofClients.get(client) ?? 0) - sizeBytes;
-    if (left > 0) this.#ofClients.set(client, left);
-    else this.#ofClients.delete(client);
+  release(client: string, sizeBytes: number): void {
+    const left = (this.#byClient.get(client) ?? 0) - sizeBytes;
+    if (left > 0) this.#byClient.set(client, left);
+    else this.#byClient.delete(client);
     this.#used -= sizeBytes;
   }
 }

@@ -1,24 +1,24 @@
 import type { RegistryStore } from '#oci/store';
 
-/** What somebody may do: a `reader` reads, a `writer` pushes and deletes. */
+/** The permissions of a principal: a `reader` reads, a `writer` pushes and deletes. */
 export type Role = 'reader' | 'writer';
 
-/** Who a request is from. Every request has one, before any route sees it. */
+/** The authenticated (or anonymous) client of a request. The guard sets it before any route runs. */
 export interface Principal {
-  /** The name that it logged in with; undefined for anybody. */
+  /** The user name; undefined for an anonymous client. */
   readonly user: string | undefined;
-  /** Whose data it sees. */
+  /** The tenant whose data it sees. */
   readonly tenant: string;
   readonly roles: ReadonlySet<Role>;
 }
 
-/** The tenant and the roles of a user, or of those who did not log in. */
+/** The tenant and the roles of a user, or of anonymous clients. */
 export type GrantsOf = (user: string | undefined) => Omit<Principal, 'user'>;
 
-/** The store of a tenant; undefined where there is no such tenant, which is answered as 404. */
+/** The store of a tenant; undefined if the tenant does not exist (404). */
 export type StoreFor = (tenant: string) => RegistryStore | undefined;
 
-/** What may be done by those who may do everything. */
+/** All permissions. */
 export const ALL_ROLES: ReadonlySet<Role> = new Set<Role>(['reader', 'writer']);
 
 /** Finds the one store of a server with one tenant. */

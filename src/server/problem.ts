@@ -1,7 +1,7 @@
 import type { ErrorCode } from '#core';
 
-/** What a code alone cannot say. */
-export interface HttpFacts {
+/** Status, details and headers of a problem. */
+export interface HttpProblemOptions {
   readonly status: number;
   readonly detail?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -9,8 +9,8 @@ export interface HttpFacts {
 }
 
 /**
- * A request that cannot be answered as it was meant, whichever app it is for: each encodes it in the form that its
- * clients read. Routes of the registry throw RegistryProblem, which has the codes of the distribution-spec.
+ * A failed request, for either app; each app encodes it in its own error format. Routes of the registry throw
+ * RegistryProblem, which has the codes of the distribution-spec.
  */
 export class HttpProblem extends Error {
   readonly code: ErrorCode;
@@ -18,7 +18,7 @@ export class HttpProblem extends Error {
   readonly detail: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, message: string, { status, detail = {}, headers = {}, cause }: HttpFacts) {
+  constructor(code: ErrorCode, message: string, { status, detail = {}, headers = {}, cause }: HttpProblemOptions) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'HttpProblem';
     this.code = code;

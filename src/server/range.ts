@@ -4,12 +4,11 @@ const UNIT = 'bytes=';
 const DIGITS = /^\d*$/;
 
 /**
- * The one range of bytes that a Range header asks for (RFC 9110 §14.1.2). Takes time linear in the header's length:
- * anybody may send one.
+ * The single byte range of a Range header (RFC 9110 §14.1.2). Linear in the header's length.
  *
  * @param size of the whole, in bytes
- * @returns undefined where the whole is to be sent: no header, another unit, several ranges;
- *   `unsatisfiable` where no byte of the whole is in the range, or its ends are the wrong way round
+ * @returns undefined if the whole is to be sent: no header, another unit, several ranges;
+ *   `unsatisfiable` if the range is outside the whole, or its start is after its end
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
   if (header === undefined || header.slice(0, UNIT.length).toLowerCase() !== UNIT) return undefined;
@@ -30,7 +29,7 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
 /**
  * The range of a chunk of an upload, `START-END` (distribution-spec v1.1.1 spec.md#pushing-a-blob-in-chunks).
  *
- * @returns undefined where there is no header; `malformed` for anything but two numbers in order
+ * @returns undefined without a header; `malformed` for anything but two numbers in order
  */
 export function parseChunkRange(header: string | undefined): ByteRange | 'malformed' | undefined {
   if (header === undefined) return undefined;

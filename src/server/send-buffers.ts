@@ -1,15 +1,15 @@
-const LARGEST_PIECE = 256 * 1024;
-const SMALLEST_PIECE = 16 * 1024;
-/** One is read while others are written. */
-const MOST_PIECES = 3;
+const MAX_PIECE_BYTES = 256 * 1024;
+const MIN_PIECE_BYTES = 16 * 1024;
+/** One piece is read while others are written. */
+const MAX_PIECES = 3;
 
-/** The memory that one answer is sent with. */
+/** The memory for sending one response. */
 export interface SendShare extends Disposable {
   readonly pieceBytes: number;
   readonly pieces: number;
 }
 
-/** Shares memory among the answers that are read from the disk while they are sent: the more there are, the less each. */
+/** Divides memory among the responses that are read from the disk while they are sent. */
 export class SendBuffers {
   readonly #totalBytes: number;
   #active = 0;
@@ -18,18 +18,18 @@ export class SendBuffers {
     this.#totalBytes = totalBytes;
   }
 
-  /** How many answers are being sent. */
+  /** How many responses are being sent. */
   get active(): number {
     return this.#active;
   }
 
-  /** The share of one more answer, until it is disposed of. */
+  /** Reserves the share of one more response, until it is disposed of. */
   begin(): SendShare {
     this.#active++;
     const share = this.#totalBytes / this.#active;
-    const pieces = share >= MOST_PIECES * LARGEST_PIECE ? MOST_PIECES : 1;
+    const pieces = share >= MAX_PIECES * MAX_PIECE_BYTES ? MAX_PIECES : 1;
     return {
-      pieceBytes: Math.max(SMALLEST_PIECE, Math.min(LARGEST_PIECE, Math.floor(share / pieces))),
+      pieceBytes: Math.max(MIN_PIECE_BYTES, Math.min(MAX_PIECE_BYTES, Math.floor(share / pieces))),
       pieces,
       [Symbol.dispose]: () => {
         this.#active--;

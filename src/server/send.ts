@@ -3,33 +3,33 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type ByteRange, collect } from '#oci/image';
 import type { StoredBlob } from '#oci/store';
 import { API_VERSION, type RegistryContext, type ServerRequest, socketsOf } from './context.ts';
-import { holdAnswer } from './hold.ts';
-import { Outlet } from './outlet.ts';
-import { Pace } from './pace.ts';
+import { MinRateGuard } from './min-rate-guard.ts';
+import { reserveResponse } from './response-memory.ts';
+import { ResponseWriter } from './response-writer.ts';
 import type { SendShare } from './send-buffers.ts';
 
-/** What is read at once is sent in one piece. */
+/** Smaller bodies are read into memory and sent in one piece. */
 const SMALL_BYTES = 256 * 1024;
 
-/** The answer that goes before the bytes. */
-export interface BlobAnswer {
+/** Status, headers and range of a blob response. */
+export interface BlobResponse {
   readonly status: 200 | 206;
   readonly headers: Record<string, string>;
   readonly range: ByteRange;
 }
 
-/** Sends a blob or a part of it, and closes it. */
+/** Sends a blob or a range of it, and closes the blob. */
 export async function sendBlob(
   c: ServerRequest,
   context: RegistryContext,
   blob: StoredBlob,
-  answer: BlobAnswer,
+  answer: BlobResponse,
 ): Promise<Response> {
   const { status, headers, range } = answer;
   const { outgoing } = socketsOf(c);
   if (range.end - range.start < SMALL_BYTES) {
     try {
-      holdAnswer(c, context, range.end - range.start + 1);
+      reserveResponse(c, context, range.end - range.start + 1);
     } catch (error) {
       await blob.close();
       throw error;
@@ -46,18 +46,18 @@ export async function sendBlob(
 }
 
 async function pump(blob: StoredBlob, range: ByteRange, outgoing: ServerResponse, memory: SendShare): Promise<void> {
-  const pace = new Pace();
-  using outlet = new Outlet(outgoing);
+  const rate = new MinRateGuard();
+  using writer = new ResponseWriter(outgoing);
   try {
     const write = async (piece: Uint8Array): Promise<void> => {
-      await pace.wait(() => outlet.write(piece));
-      pace.moved(piece.byteLength);
+      await rate.wait(() => writer.write(piece));
+      rate.count(piece.byteLength);
     };
     if (blob.send !== undefined) await blob.send(range, write, memory);
     else for await (const chunk of blob.read(range)) await write(chunk);
     outgoing.end();
   } catch {
-    // The head is out: all that is left to tell the client is that the body ends here, short.
+    // The headers were sent already: only a truncated body can tell the client.
     outgoing.destroy();
   }
 }

@@ -6,42 +6,42 @@ import { type Access, DEFAULT_TENANT } from './access/guard.ts';
 import { Logins } from './access/logins.ts';
 import { createApp } from './app.ts';
 import type { ConnectionLimits } from './connections.ts';
-import { bracketed, isOnlyLocal, judgeExposure } from './exposure.ts';
+import { bracketed, checkExposure, isOnlyLocal } from './exposure.ts';
 import { close, listen, serverFor } from './http-server.ts';
-import { followIdentity, type IdentityFiles, readIdentity } from './identity.ts';
 import type { LimitOptions } from './limits.ts';
 import { singleTenant } from './principal.ts';
+import { readTlsCertificate, type TlsFiles, watchTlsCertificate } from './tls-certificate.ts';
 
 /** What is served, where, and to whom. */
 export interface ServerOptions {
-  /** The folder that holds everything; the registry is in `registry/` below it. */
+  /** The data directory; the registry is in its subdirectory `registry/`. */
   readonly dataDir: string;
   readonly tenant?: string;
-  /** 127.0.0.1 unless told. */
+  /** Default: 127.0.0.1. */
   readonly host?: string;
-  /** 0 lets the system choose a free one. */
+  /** 0 for any free port. */
   readonly port: number;
-  /** Refuses writes; false unless told. */
+  /** Refuses writes; default: false. */
   readonly readOnly?: boolean;
-  /** Allows deletes; true unless told. */
+  /** Allows deletes; default: true. */
   readonly deletes?: boolean;
-  /** Users and their bcrypt hashes. Whoever is there may read and write all of the tenant; a change holds at once. */
+  /** Users and their bcrypt hashes. Each user may read and write the whole tenant; a change takes effect at once. */
   readonly htpasswdFile?: string;
-  /** Lets those without credentials read. */
+  /** Lets clients without credentials read. */
   readonly anonymousRead?: boolean;
   /** Serves https instead of http. */
-  readonly tls?: IdentityFiles;
-  /** All requests come through a proxy that ends TLS and adds the client's address to X-Forwarded-For. */
+  readonly tls?: TlsFiles;
+  /** All requests come through a reverse proxy that terminates TLS and adds the client's address to X-Forwarded-For. */
   readonly behindProxy?: boolean;
-  /** No byte in either direction for so long ends a connection; a minute unless told. */
+  /** A connection without traffic for this long is closed; default: one minute. */
   readonly idleMs?: number;
-  /** How many connections are taken: 512 of one address, unless all come through a proxy, and 4096 of all. */
+  /** How many connections are accepted: by default 4096, and 512 from one address unless behind a proxy. */
   readonly connections?: Partial<ConnectionLimits>;
-  /** What clients may take up of the process's memory. */
+  /** How much memory clients may use. */
   readonly limits?: LimitOptions;
-  /** Told of every fault of this side. */
+  /** Called with every internal error. */
   readonly report?: (error: unknown) => void;
-  /** Told what an operator wants to know while it runs: files read again, clients slowed down. */
+  /** Called with notices for the operator: files reloaded, clients throttled. */
   readonly notice?: (text: string) => void;
 }
 
@@ -50,28 +50,29 @@ export interface RunningServer {
   readonly host: string;
   readonly port: number;
   readonly readOnly: boolean;
-  /** What is served, for those in this process who write to it without the network. */
+  /** The served store, for code in this process that writes to it without the network. */
   readonly store: RegistryStore;
-  /** `HOST:PORT` as a client writes it. */
+  /** `HOST:PORT` as used in a reference. */
   readonly address: string;
   /** `http://HOST:PORT`, or https. */
   readonly url: string;
-  /** What an operator must be told before anybody comes. */
+  /** Warnings for the operator, to be shown at the start. */
   readonly warnings: readonly string[];
-  /** Takes no more connections, lets the requests at work end for up to `graceMs`, then cuts them. */
+  /** Accepts no more connections, waits up to `graceMs` for running requests, then aborts them. */
   close(graceMs?: number): Promise<void>;
 }
 
 const IDLE_MS = 60_000;
 const CLOSE_GRACE_MS = 5_000;
-/** Clients open some dozens; what is left over is for many of them behind one address. */
+/** One client opens some dozens; the rest is for many clients behind one address. */
 const CONNECTIONS: ConnectionLimits = { perClient: 512, total: 4096 };
 
 /**
  * Starts the registry over `DATADIR/registry/TENANT`.
  *
- * @throws CodedError ERR_EXPORT_USAGE where anybody who is not on this machine could write, or the htpasswd file
- *   cannot be used; ERR_EXPORT_NOT_WRITABLE unless read-only; ERR_EXPORT_KEY_INVALID for a certificate; ERR_EXPORT_LISTEN when the port is taken or not allowed;
+ * @throws CodedError ERR_EXPORT_USAGE if other machines could write without authentication, or the htpasswd file is
+ *   invalid; ERR_EXPORT_NOT_WRITABLE unless read-only; ERR_EXPORT_KEY_INVALID for an invalid certificate;
+ *   ERR_EXPORT_LISTEN if the port is in use or not allowed;
  *   the codes of openStore
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -83,13 +84,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tls,
     notice = () => undefined,
   } = options;
-  const warnings = judgeExposure({ ...options, host });
-  const identity = tls === undefined ? undefined : await readIdentity(tls);
+  const warnings = checkExposure({ ...options, host });
+  const certificate = tls === undefined ? undefined : await readTlsCertificate(tls);
   const access = await accessOf(options, host);
   const { store, faults } = await openServed(dataDir, { tenant, readOnly });
   warnings.push(...faults);
   const app = createApp({ ...options, storeFor: singleTenant(store), access: { ...access, tenant } });
-  const server = serverFor(app, identity, {
+  const server = serverFor(app, certificate, {
     idleMs: options.idleMs ?? IDLE_MS,
     limits: {
       ...CONNECTIONS,
@@ -98,8 +99,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   });
   const port = await listen(server, host, options.port);
-  const unfollow =
-    tls !== undefined && server instanceof TlsServer ? await followIdentity(server, tls, notice) : () => undefined;
+  const unwatch =
+    tls !== undefined && server instanceof TlsServer ? await watchTlsCertificate(server, tls, notice) : () => undefined;
   const address = `${bracketed(host)}:${port}`;
   return {
     host,
@@ -110,7 +111,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url: `${tls === undefined ? 'http' : 'https'}://${address}`,
     warnings,
     close: async (graceMs = CLOSE_GRACE_MS) => {
-      unfollow();
+      unwatch();
       await close(server, graceMs);
       await access.logins?.close();
     },
@@ -118,10 +119,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /**
- * Opens the store that is served, and tries to write to it unless it is to be read only. Nothing else chooses a storage.
+ * Opens the store that is served, and tests that it is writable unless it is read-only. Only this function chooses a
+ * storage.
  *
- * @returns with it what an operator must be told of the disk
- * @throws CodedError ERR_EXPORT_NOT_WRITABLE where no push could succeed
+ * @returns the store, with warnings for the operator about the disk
+ * @throws CodedError ERR_EXPORT_NOT_WRITABLE if no push could succeed
  */
 async function openServed(dataDir: string, options: StoreOptions): Promise<{ store: RegistryStore; faults: string[] }> {
   try {
@@ -131,7 +133,7 @@ async function openServed(dataDir: string, options: StoreOptions): Promise<{ sto
   } catch (error) {
     if (!isCoded(error, 'ERR_EXPORT_NOT_WRITABLE')) throw error;
     throw new CodedError(error.code, error.message, {
-      hint: 'make the folder writable for this user, or serve it with --read-only',
+      hint: 'make the directory writable for this user, or serve it with --read-only',
       details: error.details,
       cause: error,
     });

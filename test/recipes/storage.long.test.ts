@@ -13,8 +13,8 @@ import { parseRepositoryName, parseTag } from '../names.ts';
 import { pageOf, pageOfReferrers } from '../pages.ts';
 import { receive } from '../receive.ts';
 import type { BlobStore, ManifestStore, ReferrerStore, RegistryStore, StoredRepository, TagStore } from '../registry-store.ts';
-import { Sessions } from '../sessions.ts';
-import { type OpenUpload, type UploadArea, Uploads } from '../uploads.ts';
+import { UploadSessions } from '../upload-sessions.ts';
+import { type OpenUpload, type UploadStorage, Uploads } from '../uploads.ts';
 
 const SHARED = '';
 
@@ -22,7 +22,7 @@ export function openSqliteStore(root: string, tenant: string): RegistryStore {
   const file = join(root, parseTenant(tenant) + '.sqlite');
   mkdirSync(root, { recursive: true });
   const rows = new Rows(file);
-  const sessions = new Sessions();
+  const sessions = new UploadSessions();
   return {
     tenant,
     isReadable: async () => true,
@@ -72,7 +72,7 @@ class Rows {
   }
 }
 
-function repositoryOf(rows: Rows, name: string, file: string, sessions: Sessions): StoredRepository {
+function repositoryOf(rows: Rows, name: string, file: string, sessions: UploadSessions): StoredRepository {
   const blobs = blobsOf(rows, name);
   const exists = async () => rows.get('used', SHARED, name) !== undefined;
   const uploads = new Uploads(uploadsOf(rows, name, file), blobs, sessions);
@@ -114,7 +114,7 @@ function blobsOf(rows: Rows, name: string): BlobStore {
   };
 }
 
-function uploadsOf(rows: Rows, name: string, file: string): UploadArea {
+function uploadsOf(rows: Rows, name: string, file: string): UploadStorage {
   const bytesOf = (id: string) => rows.get('upload', name, id);
   const open = (id: string): OpenUpload => ({
     size: async () => bytesOf(id)?.byteLength ?? 0,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { serverIdentity } from '../oci/identities.ts';
 import { alice, basic, writeUsers } from './access/users.ts';
-import { writeIdentity } from './identity-files.ts';
+import { writeCertificate } from './certificate-files.ts';
 import { serving } from './serving.ts';
 
 const { start, folder } = serving();
@@ -41,7 +41,7 @@ test('with users it writes, and warns of passwords in the clear unless something
   const headers = basic(alice);
   const push = await fetch(`http://127.0.0.1:${clear.port}/v2/a/blobs/uploads/`, { method: 'POST', headers });
   expect(push.status).toBe(202);
-  const tls = await writeIdentity(await folder(), serverIdentity);
+  const tls = await writeCertificate(await folder(), serverIdentity);
   for (const options of [{ tls }, { behindProxy: true }, { host: '127.0.0.1' }]) {
     expect((await start({ host: '0.0.0.0', htpasswdFile, ...options })).warnings).toEqual([]);
   }

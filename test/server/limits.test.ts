@@ -55,16 +55,16 @@ async function statusOn(socket: Socket): Promise<number> {
 
 test('the budget is kept for each client and for all, and given back', () => {
   const budget = new MemoryBudget({ totalBytes: 100, clientBytes: 60 });
-  budget.take('a', 50);
-  expect(() => budget.take('a', 11)).toThrow(expect.objectContaining({ status: 429 }));
-  budget.take('b', 50);
-  expect(() => budget.take('c', 1)).toThrow(/at once/);
+  budget.reserve('a', 50);
+  expect(() => budget.reserve('a', 11)).toThrow(expect.objectContaining({ status: 429 }));
+  budget.reserve('b', 50);
+  expect(() => budget.reserve('c', 1)).toThrow(/memory limit/);
   expect(budget.usedBytes).toBe(100);
-  budget.give('a', 50);
-  budget.take('c', 50);
-  for (const client of ['b', 'c']) budget.give(client, 50);
+  budget.release('a', 50);
+  budget.reserve('c', 50);
+  for (const client of ['b', 'c']) budget.release(client, 50);
   expect(budget.usedBytes).toBe(0);
-  budget.take('a', 60);
+  budget.reserve('a', 60);
 });
 
 test('the more answers are sent, the less memory each gets', () => {

@@ -5,7 +5,7 @@ import { run } from '../../src/cli/run.ts';
 import { type FakeIo, fakeIo } from '../cli/fake-io.ts';
 import { clientIdentity, serverIdentity } from '../oci/identities.ts';
 import { alice, basic, writeUsers } from './access/users.ts';
-import { writeIdentity } from './identity-files.ts';
+import { writeCertificate } from './certificate-files.ts';
 import { serving } from './serving.ts';
 
 const { folder } = serving();
@@ -76,7 +76,7 @@ test('each option reaches the server', async () => {
     expect(io.out()).toMatch(/\(read-only\)\n$/);
     expect((await fetch(`${url}/v2/a/blobs/uploads/`, { method: 'POST', headers })).status).toBe(405);
   });
-  const { certFile, keyFile } = await writeIdentity(await folder(), serverIdentity);
+  const { certFile, keyFile } = await writeCertificate(await folder(), serverIdentity);
   await whileServing([...listen, '--tls-cert', certFile, '--tls-key', keyFile], (url) => {
     expect(url).toMatch(/^https:/);
     return Promise.resolve();
@@ -84,7 +84,7 @@ test('each option reaches the server', async () => {
 });
 
 test('options that do not go together, or name what cannot be used, end with status 2 and a next step', async () => {
-  const { certFile, keyFile } = await writeIdentity(await folder(), { ...clientIdentity, key: serverIdentity.key });
+  const { certFile, keyFile } = await writeCertificate(await folder(), { ...clientIdentity, key: serverIdentity.key });
   const sha1 = join(await folder(), 'users');
   await writeFile(sha1, 'bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n');
   const cases: readonly (readonly [readonly string[], RegExp])[] = [

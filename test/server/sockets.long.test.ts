@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { startServer } from '#server';
-import { Outlet } from '../../src/server/outlet.ts';
-import { Pace } from '../../src/server/pace.ts';
+import { MinRateGuard } from '../../src/server/min-rate-guard.ts';
+import { ResponseWriter } from '../../src/server/response-writer.ts';
 import { describe, noise } from '../oci/content.ts';
 import { bare, dial } from './raw.ts';
 import { serving } from './serving.ts';
@@ -144,15 +144,15 @@ test('clients that cut the connection in the middle of a body leave no blob open
 test('a write to a socket that was cut a moment before fails, though Node forgets it', async () => {
   const written = Promise.withResolvers<void>();
   const server = createServer((incoming, outgoing) => {
-    const outlet = new Outlet(outgoing);
+    const writer = new ResponseWriter(outgoing);
     outgoing.writeHead(200);
     incoming.socket.destroy();
-    outlet.write(bytes).then(written.resolve, written.reject);
+    writer.write(bytes).then(written.resolve, written.reject);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   (await dial(`127.0.0.1:${(server.address() as AddressInfo).port}`)).write(bare('GET', '/'));
-  await expect(written.promise).rejects.toThrow('the client went away');
+  await expect(written.promise).rejects.toThrow('the client closed the connection');
   server.close();
 });
 
@@ -209,18 +209,18 @@ test('a silent client is cut off, before and after the head of its request', asy
 
 test('a slow client is judged by the time that it lets us wait', async () => {
   let now = 0;
-  const pace = new Pace({ judgedAfterMs: 1000, leastBytes: 500 }, () => now);
-  const letWait = (ms: number) => pace.wait(async () => (now += ms));
+  const rate = new MinRateGuard({ windowMs: 1000, minBytes: 500 }, () => now);
+  const letWait = (ms: number) => rate.wait(async () => (now += ms));
   await letWait(999);
-  pace.moved(1);
+  rate.count(1);
   await letWait(1);
-  expect(() => pace.moved(498)).toThrowError(/only 499 bytes in 1 seconds/);
-  pace.moved(1);
+  expect(() => rate.count(498)).toThrowError(/only 499 bytes in 1 seconds/);
+  rate.count(1);
   await letWait(999);
   now += 5000;
-  pace.moved(1);
+  rate.count(1);
   await letWait(1);
-  pace.moved(499);
+  rate.count(499);
 });
 
 test('closing lets a request at work end, and cuts one that does not', async () => {

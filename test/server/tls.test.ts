@@ -6,7 +6,7 @@ import { connect } from 'node:tls';
 import { expect, test, vi } from 'vitest';
 import { describe, noise } from '../oci/content.ts';
 import { clientIdentity, serverIdentity } from '../oci/identities.ts';
-import { writeIdentity } from './identity-files.ts';
+import { writeCertificate } from './certificate-files.ts';
 import { serving } from './serving.ts';
 
 const { start, folder } = serving();
@@ -38,7 +38,7 @@ async function shownAt(port: number): Promise<string> {
 }
 
 test('a large blob goes there and back over TLS', async () => {
-  const { url } = await start({ tls: await writeIdentity(await folder(), serverIdentity) });
+  const { url } = await start({ tls: await writeCertificate(await folder(), serverIdentity) });
   expect(url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
   const bytes = noise(3_000_000);
   const { digest } = describe(bytes);
@@ -49,7 +49,7 @@ test('a large blob goes there and back over TLS', async () => {
 });
 
 test('plain http gets no answer, and a silent connection is cut', async () => {
-  const { port } = await start({ tls: await writeIdentity(await folder(), serverIdentity), idleMs: 300 });
+  const { port } = await start({ tls: await writeCertificate(await folder(), serverIdentity), idleMs: 300 });
   await expect(fetch(`http://127.0.0.1:${port}/v2/`)).rejects.toThrow();
   const silent = connectPlain({ host: '127.0.0.1', port });
   await new Promise((resolve) => silent.once('close', resolve).resume());
@@ -57,9 +57,9 @@ test('plain http gets no answer, and a silent connection is cut', async () => {
 
 test('a certificate that was renewed is shown without a restart; a damaged one is not taken', async () => {
   const here = await folder();
-  const files = await writeIdentity(here, serverIdentity);
+  const files = await writeCertificate(here, serverIdentity);
   const notices: string[] = [];
-  const { port } = await start({ tls: { ...files, lookEveryMs: 20 }, notice: (text) => notices.push(text) });
+  const { port } = await start({ tls: { ...files, pollEveryMs: 20 }, notice: (text) => notices.push(text) });
   const first = new X509Certificate(serverIdentity.cert).fingerprint256;
   const second = new X509Certificate(clientIdentity.cert).fingerprint256;
   expect(await shownAt(port)).toBe(first);
@@ -71,9 +71,9 @@ test('a certificate that was renewed is shown without a restart; a damaged one i
     },
   );
   expect(await shownAt(port)).toBe(first);
-  await writeIdentity(here, clientIdentity);
+  await writeCertificate(here, clientIdentity);
   await vi.waitFor(async () => expect(await shownAt(port)).toBe(second), { timeout: 10_000 });
-  expect(notices.at(-1)).toMatch(/tls\.crt: read again$/);
+  expect(notices.at(-1)).toMatch(/tls\.crt: reloaded$/);
 });
 
 test('what is no certificate and its key does not start a server', async () => {
@@ -84,9 +84,9 @@ test('what is no certificate and its key does not start a server', async () => {
     { cert: serverIdentity.cert, key: '' },
   ];
   for (const pair of pairs) {
-    const refused = start({ tls: await writeIdentity(here, pair) });
+    const refused = start({ tls: await writeCertificate(here, pair) });
     await expect(refused).rejects.toMatchObject({ code: 'ERR_EXPORT_KEY_INVALID' });
   }
-  const tls = { ...(await writeIdentity(here, serverIdentity)), keyFile: `${here}/none` };
+  const tls = { ...(await writeCertificate(here, serverIdentity)), keyFile: `${here}/none` };
   await expect(start({ tls })).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
 });

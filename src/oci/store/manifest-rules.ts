@@ -3,7 +3,7 @@ import { type Manifest, maxManifestBytes, parseManifest, successorsOf, verifyByt
 import { parseTag } from './names.ts';
 import type { PutManifest } from './registry-store.ts';
 
-/** A manifest that may be stored, as far as its text goes. */
+/** A pushed manifest with valid content; its children are not checked yet. */
 export interface PushedManifest {
   readonly manifest: Manifest;
   readonly descriptor: Descriptor;
@@ -12,11 +12,11 @@ export interface PushedManifest {
 
 const NOT_DISTRIBUTABLE =
   /^application\/vnd\.(?:oci\.image\.layer\.nondistributable\.v1\.|docker\.image\.rootfs\.foreign\.)/;
-/** How many children are looked for at once. */
+/** How many children are checked concurrently. */
 const CHECKS_AT_ONCE = 32;
 
 /**
- * Checks a pushed manifest by itself, in any storage.
+ * Parses and checks a pushed manifest, without its children; for any storage.
  *
  * @throws CodedError ERR_EXPORT_MANIFEST_INVALID, ERR_EXPORT_TOO_LARGE, ERR_EXPORT_DIGEST_MISMATCH,
  *   ERR_EXPORT_REFERENCE_INVALID for a tag
@@ -29,9 +29,9 @@ export function parsePushed(bytes: Uint8Array, put: PutManifest): PushedManifest
 }
 
 /**
- * Checks that a repository has what a manifest names, of the sizes that it names.
+ * Checks that a repository has the children of a manifest, with the sizes in its descriptors.
  *
- * @param sizeOf the size in bytes of a manifest or blob of the repository, as something that is relied on next
+ * @param sizeOf the size in bytes of a manifest or blob of the repository, protecting it from garbage collection
  * @throws CodedError ERR_EXPORT_NOT_FOUND with `missing` in its details, ERR_EXPORT_MANIFEST_INVALID for a size
  */
 export async function checkChildren(
@@ -50,12 +50,12 @@ export async function checkChildren(
   }
 }
 
-/** What a registry must have to serve a manifest: not the layers whose owners do not let them be passed on. */
+/** The children that a registry must have to serve a manifest: all but non-distributable (foreign) layers. */
 export function neededBy(manifest: Manifest): Descriptor[] {
   return successorsOf(manifest).filter(({ mediaType }) => !NOT_DISTRIBUTABLE.test(mediaType));
 }
 
-/** The bytes of a manifest as they were read from a storage. @throws CodedError ERR_EXPORT_STORE_INVALID */
+/** Verifies the bytes of a manifest read from a storage. @throws CodedError ERR_EXPORT_STORE_INVALID */
 export function verifyStored(descriptor: Descriptor, bytes: Uint8Array): Uint8Array {
   try {
     verifyBytes(descriptor, bytes, 'the store');
@@ -69,23 +69,26 @@ export function verifyStored(descriptor: Descriptor, bytes: Uint8Array): Uint8Ar
   }
 }
 
-/** A manifest that is to be tagged, or content that `manifest` names, which the repository does not have. */
+/** The error for a manifest to be tagged, or a child of `manifest`, that the repository does not have. */
 export function missing(digest: Digest, manifest: Digest | undefined): CodedError {
-  const what = manifest === undefined ? `no manifest ${digest}` : `${manifest} names ${digest}, which is not here`;
+  const what =
+    manifest === undefined
+      ? `manifest ${digest} not found`
+      : `${manifest}: ${digest}, which it refers to, is not in this repository`;
   return new CodedError('ERR_EXPORT_NOT_FOUND', what, { hint: `push ${digest} first`, details: { missing: digest } });
 }
 
 function wrongSize(child: Descriptor, size: number, name: Digest): CodedError {
   return new CodedError(
     'ERR_EXPORT_MANIFEST_INVALID',
-    `${name}: ${child.digest} has ${size} bytes here, not ${child.size}`,
+    `${name}: the descriptor of ${child.digest} says ${child.size} bytes, the content has ${size}`,
     { hint: 'correct the size in the manifest', details: { name, digest: child.digest, size } },
   );
 }
 
 function checkedDigest(bytes: Uint8Array, expected: Digest | undefined): Digest {
   if (bytes.byteLength > maxManifestBytes) {
-    throw new CodedError('ERR_EXPORT_TOO_LARGE', `a manifest of ${bytes.byteLength} bytes`, {
+    throw new CodedError('ERR_EXPORT_TOO_LARGE', `manifest of ${bytes.byteLength} bytes is too large`, {
       hint: `keep manifests at ${maxManifestBytes} bytes or fewer`,
     });
   }

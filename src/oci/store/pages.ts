@@ -1,12 +1,12 @@
 import type { Descriptor } from '#core';
 import type { Page, ReferrerPage } from './registry-store.ts';
 
-/** A page is made of at most so many referrers looked at, so that its cost is bounded also under a filter. */
+/** The most referrers that are read for one page, so that its cost is bounded with a filter too. */
 const PAGE_ENTRIES = 1000;
-/** And of about so many bytes: readers take no index of more than 4 MiB. */
+/** The approximate size of a page in bytes: clients accept an index of at most 4 MiB. */
 const PAGE_SIZE_BYTES = 3 * 1024 * 1024;
 
-/** The first `limit` items of an ordered list, which is read no further than one item beyond. */
+/** The first `limit` items of an ordered list; reads at most one item more. */
 export async function pageOf<T>(list: AsyncIterable<T> | Iterable<T>, limit: number): Promise<Page<T>> {
   const items: T[] = [];
   if (limit === 0) return { items, more: false };
@@ -17,13 +17,13 @@ export async function pageOf<T>(list: AsyncIterable<T> | Iterable<T>, limit: num
   return { items, more: false };
 }
 
-/** One manifest that is listed under a subject. */
+/** One referrer of a subject. */
 export interface ReferrerEntry {
-  /** The hex digits of its digest, which entries are ordered by. */
+  /** The hex digits of its digest; the sort key. */
   readonly key: string;
-  /** Of its descriptor as JSON. */
+  /** The size of its descriptor as JSON. */
   readonly sizeBytes: number;
-  /** The descriptor that lists it; undefined where the manifest is not there. */
+  /** Its descriptor; undefined if the manifest is missing. */
   readonly descriptor: () => Descriptor | undefined;
 }
 

@@ -1,42 +1,42 @@
 import { CodedError, type Digester } from '#core';
 import type { ByteStream } from '#oci/image';
 
-/** What an upload asks of the bytes that come to it. */
+/** How an upload receives bytes. */
 export interface ReceiveOptions {
-  /** How many bytes it has already. */
+  /** How many bytes the upload has already. */
   readonly position: number;
-  /** Takes every byte, in order. */
+  /** Hashes every byte, in order. */
   readonly digester: Digester | undefined;
-  /** The upload may not grow beyond so many bytes. */
+  /** The maximum size of the upload. */
   readonly maxSizeBytes: number;
-  /** Ends the stream at once, even while it waits for bytes that never come. */
+  /** Ends the stream at once, even while it waits for bytes. */
   readonly signal: AbortSignal;
-  /** Called whenever bytes have come. */
-  readonly moved: () => void;
+  /** Called whenever bytes have arrived. */
+  readonly onReceived: () => void;
 }
 
 /**
- * The chunks that belong to an upload, each counted and hashed before it is yielded.
+ * The received chunks, each counted and hashed before it is yielded.
  *
  * @throws CodedError ERR_EXPORT_TOO_LARGE, ERR_EXPORT_INTERRUPTED by the signal, and what the stream throws
  */
 export async function* receive(chunks: ByteStream, options: ReceiveOptions): AsyncGenerator<Uint8Array> {
-  const { digester, maxSizeBytes, signal, moved } = options;
+  const { digester, maxSizeBytes, signal, onReceived } = options;
   let size = options.position;
   for await (const chunk of interruptible(chunks, signal)) {
     size += chunk.byteLength;
     if (size > maxSizeBytes) {
-      throw new CodedError('ERR_EXPORT_TOO_LARGE', `an upload of more than ${maxSizeBytes} bytes`, {
+      throw new CodedError('ERR_EXPORT_TOO_LARGE', `upload larger than ${maxSizeBytes} bytes`, {
         hint: 'raise the limit of the server, or split the content',
       });
     }
-    moved();
+    onReceived();
     digester?.update(chunk);
     yield chunk;
   }
 }
 
-/** The stream, which fails as soon as the signal says so, even while it waits for bytes that never come. */
+/** The stream, which fails as soon as the signal is aborted, even while it waits for bytes. */
 async function* interruptible(chunks: ByteStream, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const interrupted = Promise.withResolvers<never>();
   interrupted.promise.catch(() => undefined);
@@ -66,7 +66,7 @@ async function* interruptible(chunks: ByteStream, signal: AbortSignal): AsyncGen
     throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
-    // Not awaited: a stream that waits for bytes answers only when they come.
+    // Not awaited: a stream that waits for bytes returns only when they arrive.
     if (!ended) void iterator.return?.()?.catch(() => undefined);
   }
 }

@@ -4,17 +4,17 @@ import type { ByteRange, ByteStream } from '#oci/image';
 /**
  * The registry storage of one tenant, as the server and openStoreRepository see it: no path, no file, no connection.
  * Every implementation passes the suite in test/oci/store/contract. All sizes are in bytes. A method that cannot read
- * or write its medium throws ERR_EXPORT_IO, ERR_EXPORT_NOT_WRITABLE or ERR_EXPORT_DISK_FULL; what it finds damaged
- * throws ERR_EXPORT_STORE_INVALID. What was acknowledged survives the end of the process, unless the medium is memory.
+ * or write its medium throws ERR_EXPORT_IO, ERR_EXPORT_NOT_WRITABLE or ERR_EXPORT_DISK_FULL; for damaged content it
+ * throws ERR_EXPORT_STORE_INVALID. Acknowledged writes survive the end of the process, unless the medium is memory.
  */
 export interface RegistryStore {
-  /** Whose it is. Nothing that a store returns belongs to another tenant. */
+  /** The owner. A store never returns content of another tenant. */
   readonly tenant: string;
 
-  /** Whether it can be read; a store that holds nothing yet can. Never throws. */
+  /** Whether it can be read; true for an empty store. Never throws. */
   isReadable(): Promise<boolean>;
 
-  /** @throws CodedError that says why nothing can be written */
+  /** @throws CodedError with the reason if it is not writable */
   checkWritable(): Promise<void>;
 
   /** The names of repositories that something was pushed to, in byte order. */
@@ -37,11 +37,11 @@ export interface StoredRepository {
   exists(): Promise<boolean>;
 }
 
-/** Which part of a list in byte order. */
+/** A part of a list in byte order. */
 export interface PageQuery {
-  /** Only what comes after this. */
+  /** Only items after this. */
   readonly after?: string | undefined;
-  /** At most so many items. */
+  /** The maximum number of items. */
   readonly limit: number;
 }
 
@@ -53,24 +53,24 @@ export interface Page<T> {
 
 /** The blobs of one repository (distribution-spec v1.1.1 spec.md#pulling-blobs). */
 export interface BlobStore {
-  /** The size of a blob; undefined where this repository does not have it, whatever other repositories have. */
+  /** The size of a blob; undefined if this repository does not have it, whatever other repositories have. */
   size(digest: Digest): Promise<number | undefined>;
 
-  /** As `size`, for a blob that a client may rely on next: garbage collection keeps it for a while. */
+  /** As `size`, for a blob that a client is about to rely on: protects it from garbage collection for a while. */
   use(digest: Digest): Promise<number | undefined>;
 
-  /** Opens a blob, which the caller closes; undefined where `size` is. Its bytes were verified when they were written. */
+  /** Opens a blob; the caller closes it. Undefined if `size` is undefined. Its bytes were verified when they were written. */
   open(digest: Digest): Promise<StoredBlob | undefined>;
 
   /**
-   * Gives this repository a blob of the same store without its bytes (spec.md#mounting-a-blob-from-another-repository).
+   * Mounts a blob of the same store into this repository (spec.md#mounting-a-blob-from-another-repository).
    *
-   * @param from the blobs of the repository that must have it; undefined for any one of the store
-   * @returns false where it is not available
+   * @param from the blobs of the repository that must have it; undefined for any of the store
+   * @returns false if it is not available
    */
   mount(digest: Digest, from?: Pick<BlobStore, 'size'>): Promise<boolean>;
 
-  /** Removes the blob from this repository. False where it did not have it. */
+  /** Removes the blob from this repository. False if it did not have it. */
   delete(digest: Digest): Promise<boolean>;
 }
 
@@ -79,15 +79,15 @@ export interface StoredBlob {
   readonly size: number;
 
   /**
-   * The bytes, or a range of them, in chunks of at most 1 MiB, which are the reader's to keep. Closes the blob when the
-   * stream ends in any way; opens nothing before the first chunk is asked for.
+   * The bytes, or a range of them, in chunks of at most 1 MiB, which belong to the reader. Closes the blob when the
+   * stream ends or fails.
    */
   read(range?: ByteRange): AsyncIterable<Uint8Array>;
 
   /**
-   * Optional, for storage that can read into memory it is given: passes the range to `write` piece by piece, in order,
-   * and closes the blob. The memory of a piece is used again as soon as its promise has resolved. Without it the server
-   * sends what `read` yields.
+   * Optional, for a storage that can read into a given buffer: passes the range to `write` piece by piece, in order, and
+   * closes the blob. The memory of a piece is reused as soon as its promise has resolved. Without this method the server
+   * uses `read`.
    */
   send?(range: ByteRange, write: (piece: Uint8Array) => Promise<void>, memory?: SendMemory): Promise<void>;
 
@@ -95,56 +95,56 @@ export interface StoredBlob {
   close(): Promise<void>;
 }
 
-/** The memory that a blob is sent with. */
+/** The memory for sending a blob. */
 export interface SendMemory {
   readonly pieceBytes: number;
   /** Pieces in memory at once: one is read while others are written. */
   readonly pieces: number;
 }
 
-/** Uploads into one repository (spec.md#pushing-blobs). The class `Uploads` implements it over an `UploadArea`. */
+/** Uploads into one repository (spec.md#pushing-blobs). The class `Uploads` implements it over an `UploadStorage`. */
 export interface UploadStore {
   /** Begins an upload. @returns its id, a UUID */
   start(algorithm?: DigestAlgorithm): Promise<string>;
 
-  /** How many bytes an upload has; undefined where there is no such upload. */
+  /** The size of an upload; undefined if it does not exist. */
   size(id: string): Promise<number | undefined>;
 
   /**
-   * Adds bytes at the end. A call that finds another at work on the same upload waits for it for a while, and ends it
-   * when it gets no more bytes. One without an offset is not accepted when the other has added bytes. When the stream
-   * fails, the bytes that came stay.
+   * Appends bytes. A call waits for a while for another one on the same upload, and aborts it if that one receives no
+   * more bytes. A call without an offset is not accepted if the other one has added bytes. If the stream fails, the
+   * received bytes are kept.
    *
-   * @throws CodedError ERR_EXPORT_NOT_FOUND where there is no such upload, ERR_EXPORT_LOCKED where another goes on,
-   *   ERR_EXPORT_TOO_LARGE, ERR_EXPORT_INTERRUPTED where another call has taken over
+   * @throws CodedError ERR_EXPORT_NOT_FOUND if the upload does not exist, ERR_EXPORT_LOCKED if another call continues,
+   *   ERR_EXPORT_TOO_LARGE, ERR_EXPORT_INTERRUPTED if another call has taken over
    */
   append(id: string, chunks: ByteStream, options?: AppendOptions): Promise<AppendResult>;
 
   /**
-   * Adds the last bytes, if any, and makes the upload a blob of the repository, whole and durable. With a wrong digest
-   * the upload is removed: more bytes cannot repair it. An upload that has become this blob already is accepted again,
-   * since its client may not have got the answer.
+   * Appends the last bytes, if any, and makes the upload a blob of the repository, durably. If the digest does not match,
+   * the upload is removed. Repeating a commit that has succeeded succeeds again, since the client may have missed the
+   * response.
    *
    * @throws CodedError ERR_EXPORT_DIGEST_MISMATCH, and those of `append`
    */
   commit(id: string, digest: Digest, chunks?: ByteStream, options?: AppendOptions): Promise<AppendResult>;
 
-  /** Ends an upload, and the call at work on it. False where there is no such upload. */
+  /** Cancels an upload and the running call on it. False if the upload does not exist. */
   cancel(id: string): Promise<boolean>;
 
-  /** Stores a whole blob at once. @returns its size @throws CodedError as `commit` */
+  /** Stores a whole blob. @returns its size @throws CodedError as `commit` */
   put(digest: Digest, chunks: ByteStream, options?: AppendOptions): Promise<number>;
 }
 
-/** How an upload takes bytes. */
+/** Offset and size limit of an append. */
 export interface AppendOptions {
-  /** The offset that the bytes claim to have; anything but the upload's size is refused. */
+  /** The offset of the bytes; must be the size of the upload. */
   readonly offset?: number | undefined;
-  /** The upload may not grow beyond this. */
+  /** The maximum size of the upload. */
   readonly maxSizeBytes?: number | undefined;
 }
 
-/** Whether bytes were taken, and the size of the upload afterwards. */
+/** Whether the bytes were accepted, and the size of the upload afterwards. */
 export interface AppendResult {
   readonly accepted: boolean;
   readonly size: number;
@@ -152,73 +152,73 @@ export interface AppendResult {
 
 /** The tags of one repository. @throws CodedError ERR_EXPORT_REFERENCE_INVALID from all methods for an invalid tag */
 export interface TagStore {
-  /** The digest that a tag points at; undefined where there is no such tag. */
+  /** The digest that a tag points at; undefined if the tag does not exist. */
   read(tag: string): Promise<Digest | undefined>;
 
-  /** Removes a tag; the manifest stays. False where there was no such tag. */
+  /** Removes a tag; the manifest stays. False if the tag did not exist. */
   delete(tag: string): Promise<boolean>;
 
-  /** Tags in byte order, a part of them (spec.md#listing-tags). */
+  /** A page of tags in byte order (spec.md#listing-tags). */
   list(query: PageQuery): Promise<Page<string>>;
 
   /** All tags in byte order. */
   all(): AsyncIterable<string>;
 }
 
-/** The manifests of one repository by their subject. */
+/** The referrers in one repository, by subject. */
 export interface ReferrerStore {
   /**
-   * The referrers of a subject in byte order of their hex digits, only those whose manifests are there; the subject
-   * need not be (spec.md#listing-referrers). `pageOfReferrers` bounds a page.
+   * The referrers of a subject whose manifests exist, in byte order of their hex digits; the subject need not exist
+   * (spec.md#listing-referrers). `pageOfReferrers` bounds a page.
    */
   list(subject: Digest, query?: ReferrerQuery): Promise<ReferrerPage>;
 }
 
-/** Which referrers, and which part of the list. */
+/** Filter and position of a page of referrers. */
 export interface ReferrerQuery {
   readonly artifactType?: string | undefined;
-  /** The `next` of the page before. */
+  /** `next` of the previous page. */
   readonly after?: string | undefined;
 }
 
-/** A part of the list of referrers. */
+/** A page of referrers. */
 export interface ReferrerPage {
   readonly items: readonly Descriptor[];
-  /** Present where more may follow: 1 to 128 lower-case hex digits. */
+  /** Present if more may follow: 1 to 128 lower-case hex digits. */
   readonly next?: string;
 }
 
 /** The manifests of one repository. */
 export interface ManifestStore {
-  /** The descriptor of a manifest; undefined where the repository does not have it, or its bytes are lost. */
+  /** The descriptor of a manifest; undefined if the repository does not have it, or its bytes are missing. */
   describe(digest: Digest): Promise<Descriptor | undefined>;
 
-  /** The bytes of a manifest, verified; undefined where it is not there. @throws CodedError ERR_EXPORT_STORE_INVALID */
+  /** The bytes of a manifest, verified; undefined if they do not exist. @throws CodedError ERR_EXPORT_STORE_INVALID */
   read(descriptor: Descriptor): Promise<Uint8Array | undefined>;
 
   /**
-   * Stores a manifest: bytes, then its entry among the referrers of its subject, then what makes it readable, then
-   * tags. Repeating it repairs what a crash has cut off (spec.md#pushing-manifests).
+   * Stores a manifest: its bytes, then its entry among the referrers of its subject, then its link, which makes it
+   * visible, then its tags. Repeating it completes a put that a crash interrupted (spec.md#pushing-manifests).
    *
    * @throws CodedError ERR_EXPORT_MANIFEST_INVALID, ERR_EXPORT_TOO_LARGE, ERR_EXPORT_DIGEST_MISMATCH, and
-   *   ERR_EXPORT_NOT_FOUND with `missing` in its details where the repository lacks content that it names
+   *   ERR_EXPORT_NOT_FOUND with `missing` in its details if the repository does not have a child of it
    */
   put(bytes: Uint8Array, put?: PutManifest): Promise<StoredManifest>;
 
-  /** Points a tag at a manifest. @throws CodedError ERR_EXPORT_NOT_FOUND where the manifest is not there */
+  /** Points a tag at a manifest. @throws CodedError ERR_EXPORT_NOT_FOUND if the manifest does not exist */
   tag(digest: Digest, tag: string): Promise<void>;
 
-  /** Removes a manifest from this repository, and its tags with it. False where it was not there. */
+  /** Removes a manifest and its tags from this repository. False if it did not exist. */
   delete(digest: Digest): Promise<boolean>;
 }
 
-/** What is known of a manifest that is pushed beside its bytes. */
+/** Media type, digest and tags of a pushed manifest. */
 export interface PutManifest {
-  /** What it was announced as; undefined to go by its text alone. */
+  /** Its Content-Type; undefined to use the media type in its content. */
   readonly mediaType?: string | undefined;
-  /** What its digest must be; undefined for any, by sha256. */
+  /** The expected digest; undefined for the computed sha256. */
   readonly digest?: Digest | undefined;
-  /** Tags that point at it when all else is done. */
+  /** Tags to be set last. */
   readonly tags?: readonly string[];
 }
 

@@ -11,7 +11,7 @@ import type {
 import { collect, isTag, maxManifestBytes, verifyStream } from '#oci/image';
 import type { RegistryStore, StoredRepository } from './registry-store.ts';
 
-/** A repository of a store as a Repository, so that an export publishes into it without a network. */
+/** Adapts a repository of a store to the Repository interface, so that an export can write to it without a network. */
 export function openStoreRepository(store: RegistryStore, name: string): Repository {
   return new StoreRepository(store, store.repository(name));
 }
@@ -95,7 +95,7 @@ class StoreRepository implements Repository {
 
   async close(): Promise<void> {}
 
-  /** Opens the blob when its first bytes are asked for: a stream that nobody reads holds nothing open. */
+  /** Opens the blob when it is first read, so that an unread stream keeps no file open. */
   async #fetchBlob({ digest }: Descriptor, range: FetchOptions['range']): Promise<ByteStream | undefined> {
     const { blobs } = this.#repository;
     if ((await blobs.size(digest)) === undefined) return undefined;
@@ -114,7 +114,7 @@ class StoreRepository implements Repository {
   }
 
   #missing(digest: Digest): CodedError {
-    return new CodedError('ERR_EXPORT_NOT_FOUND', `${this.name}: no ${digest}`, {
+    return new CodedError('ERR_EXPORT_NOT_FOUND', `${this.name}: ${digest} not found`, {
       hint: 'push it again, or get it from another source',
       details: { digest },
     });
@@ -129,7 +129,7 @@ async function* stoppable(stream: ByteStream, signal: AbortSignal | undefined): 
   signal?.throwIfAborted();
 }
 
-/** Tells how many bytes have passed, and stops when the signal says so. */
+/** Reports the number of bytes, and stops when the signal is aborted. */
 async function* counted(stream: ByteStream, { signal, onBytes }: PushOptions): ByteStream {
   for await (const chunk of stoppable(stream, signal)) {
     yield chunk;

@@ -3,13 +3,13 @@ import { algorithmOf, CodedError, type Digest, type DigestAlgorithm, Digester, i
 import type { ByteStream } from '#oci/image';
 import type { ReceiveOptions } from './receive.ts';
 import type { AppendOptions, AppendResult, BlobStore, UploadStore } from './registry-store.ts';
-import type { Session, Sessions, Turn } from './sessions.ts';
+import type { Turn, UploadSession, UploadSessions } from './upload-sessions.ts';
 
-/** Where a storage keeps the uploads of one repository. Ids are UUIDs; nobody else writes to an open upload. */
-export interface UploadArea {
-  /** A name for an upload that no other has in this process. */
+/** The unfinished uploads of one repository in a storage. Ids are UUIDs; an open upload has one writer. */
+export interface UploadStorage {
+  /** A key that is unique for the upload in this process. */
   keyOf(id: string): string;
-  /** Begins an upload of no bytes. */
+  /** Creates an empty upload. */
   create(id: string): Promise<void>;
   /** Its size in bytes; undefined where there is no such upload. */
   size(id: string): Promise<number | undefined>;
@@ -19,7 +19,7 @@ export interface UploadArea {
   remove(id: string): Promise<boolean>;
 }
 
-/** An upload that one call is at work on. */
+/** An upload that is open for one call. */
 export interface OpenUpload {
   /** In bytes. */
   size(): Promise<number>;
@@ -29,7 +29,7 @@ export interface OpenUpload {
    * @returns the size in bytes afterwards
    */
   append(chunks: ByteStream, options: ReceiveOptions): Promise<number>;
-  /** All bytes so far; the memory of a chunk may be used again for the next. */
+  /** All bytes so far; the memory of a chunk may be reused for the next. */
   read(): AsyncIterable<Uint8Array>;
   /** Makes the bytes, which were verified, a blob of the repository, durably, and ends the upload. */
   publish(digest: Digest): Promise<void>;
@@ -37,36 +37,36 @@ export interface OpenUpload {
 }
 
 interface TakeOptions extends AppendOptions {
-  /** What to hash with, should these be the first bytes. */
+  /** The hash algorithm, if these are the first bytes. */
   readonly algorithm?: DigestAlgorithm;
 }
 
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Uploads into one repository, in any storage: the digest is taken while bytes come, requests on one upload wait for one
- * another, and an upload is invisible until its digest is told and right.
+ * Uploads into one repository, in any storage: bytes are hashed while they arrive, concurrent requests on one upload wait
+ * for one another, and the blob becomes visible only after its digest was verified.
  */
 export class Uploads implements UploadStore {
-  readonly #area: UploadArea;
+  readonly #storage: UploadStorage;
   readonly #blobs: Pick<BlobStore, 'size'>;
-  readonly #sessions: Sessions;
+  readonly #sessions: UploadSessions;
 
-  constructor(area: UploadArea, blobs: Pick<BlobStore, 'size'>, sessions: Sessions) {
-    this.#area = area;
+  constructor(storage: UploadStorage, blobs: Pick<BlobStore, 'size'>, sessions: UploadSessions) {
+    this.#storage = storage;
     this.#blobs = blobs;
     this.#sessions = sessions;
   }
 
   async start(algorithm: DigestAlgorithm = 'sha256'): Promise<string> {
     const id = randomUUID();
-    await this.#area.create(id);
-    this.#sessions.of(this.#area.keyOf(id)).digester = new Digester(algorithm);
+    await this.#storage.create(id);
+    this.#sessions.of(this.#storage.keyOf(id)).digester = new Digester(algorithm);
     return id;
   }
 
   async size(id: string): Promise<number | undefined> {
-    return ID.test(id) ? await this.#area.size(id) : undefined;
+    return ID.test(id) ? await this.#storage.size(id) : undefined;
   }
 
   async append(id: string, chunks: ByteStream, options: AppendOptions = {}): Promise<AppendResult> {
@@ -84,7 +84,7 @@ export class Uploads implements UploadStore {
       if (!result.accepted) return result;
       const actual = await digestOfUpload(upload, result.size, algorithm);
       if (actual !== digest) {
-        await this.#drop(id);
+        await this.#discard(id);
         throw new CodedError('ERR_EXPORT_DIGEST_MISMATCH', `expected ${digest}, got ${actual}`, {
           hint: 'send the content again',
           details: { expected: digest, actual, sizeBytes: result.size },
@@ -104,7 +104,7 @@ export class Uploads implements UploadStore {
 
   async cancel(id: string): Promise<boolean> {
     if (!ID.test(id)) return false;
-    return await this.#sessions.enter(this.#area.keyOf(id), async () => await this.#drop(id), { endOther: true });
+    return await this.#sessions.enter(this.#storage.keyOf(id), async () => await this.#discard(id), { endOther: true });
   }
 
   async put(digest: Digest, chunks: ByteStream, options: AppendOptions = {}): Promise<number> {
@@ -117,14 +117,14 @@ export class Uploads implements UploadStore {
     }
   }
 
-  async #enter<T>(id: string, action: (upload: EnteredUpload) => Promise<T>): Promise<T> {
+  async #enter<T>(id: string, action: (upload: LockedUpload) => Promise<T>): Promise<T> {
     if (!ID.test(id)) throw noUpload(id);
-    const key = this.#area.keyOf(id);
-    const size = await this.#area.size(id);
-    // What another request has added by now is nothing that this one could know of.
+    const key = this.#storage.keyOf(id);
+    const size = await this.#storage.size(id);
+    // The client of this request cannot know of bytes that a running request has added.
     const sizeBefore = this.#sessions.of(key).sizeAtStart ?? size;
     return await this.#sessions.enter(key, async (session, turn) => {
-      const bytes = await this.#area.open(id);
+      const bytes = await this.#storage.open(id);
       if (bytes === undefined) {
         this.#sessions.forget(key);
         throw noUpload(id);
@@ -132,8 +132,8 @@ export class Uploads implements UploadStore {
       try {
         return await action({ key, bytes, session, turn, sizeBefore: turn.waited ? sizeBefore : undefined });
       } catch (error) {
-        // Left there, it would keep the disk full.
-        if (isCoded(error, 'ERR_EXPORT_DISK_FULL')) await this.#drop(id);
+        // Otherwise it would keep the disk full.
+        if (isCoded(error, 'ERR_EXPORT_DISK_FULL')) await this.#discard(id);
         throw error;
       } finally {
         session.sizeAtStart = undefined;
@@ -142,52 +142,52 @@ export class Uploads implements UploadStore {
     });
   }
 
-  /** The size of an upload that has grown beyond an offset, which then is wrong whatever another request does. */
+  /** The size of an upload that is already larger than the offset, so that waiting for another request cannot help. */
   async #sizePassed(id: string, { offset }: AppendOptions): Promise<number | undefined> {
     const size = offset === undefined ? undefined : await this.size(id);
     return offset !== undefined && size !== undefined && size > offset ? size : undefined;
   }
 
-  /** The size of the blob that an upload has become, if it is this one. */
+  /** The size of the blob of a finished upload, if it has this digest. */
   async #publishedSize(id: string, digest: Digest): Promise<number | undefined> {
-    const isSame = this.#sessions.published(this.#area.keyOf(id)) === digest;
+    const isSame = this.#sessions.published(this.#storage.keyOf(id)) === digest;
     return isSame ? await this.#blobs.size(digest) : undefined;
   }
 
-  async #drop(id: string): Promise<boolean> {
-    this.#sessions.forget(this.#area.keyOf(id));
-    return await this.#area.remove(id);
+  async #discard(id: string): Promise<boolean> {
+    this.#sessions.forget(this.#storage.keyOf(id));
+    return await this.#storage.remove(id);
   }
 
-  async #take(upload: EnteredUpload, chunks: ByteStream | undefined, options: TakeOptions): Promise<AppendResult> {
+  async #take(upload: LockedUpload, chunks: ByteStream | undefined, options: TakeOptions): Promise<AppendResult> {
     const { bytes, session, turn, sizeBefore } = upload;
     const { offset, maxSizeBytes = Number.MAX_SAFE_INTEGER, algorithm } = options;
     const position = await bytes.size();
     session.sizeAtStart = position;
-    // Bytes without an offset were meant for the end that the upload had when they were sent.
+    // Bytes without an offset belong at the size that the upload had when they were sent.
     const expected = offset ?? (chunks === undefined ? undefined : sizeBefore);
     if (expected !== undefined && expected !== position) return { accepted: false, size: position };
     if (position === 0) session.digester = new Digester(algorithm ?? session.digester?.algorithm);
     else if (session.digester?.size !== position) session.digester = undefined;
     const { digester } = session;
     if (chunks === undefined) return { accepted: true, size: position };
-    const { signal, moved } = turn;
-    const size = await bytes.append(chunks, { position, digester, maxSizeBytes, signal, moved });
+    const { signal, onReceived } = turn;
+    const size = await bytes.append(chunks, { position, digester, maxSizeBytes, signal, onReceived });
     return { accepted: true, size };
   }
 }
 
-interface EnteredUpload {
+interface LockedUpload {
   readonly key: string;
   readonly bytes: OpenUpload;
-  readonly session: Session;
+  readonly session: UploadSession;
   readonly turn: Turn;
-  /** The size in bytes before the request that was waited for; undefined where there was none. */
+  /** The size in bytes before the request that this one waited for; undefined if it did not wait. */
   readonly sizeBefore: number | undefined;
 }
 
-/** The digest of an upload: as it was taken while the bytes came, or, after a restart, from its bytes. */
-async function digestOfUpload({ bytes, session }: EnteredUpload, size: number, algorithm: DigestAlgorithm) {
+/** The digest of an upload: hashed while the bytes arrived, or, after a restart, by reading them again. */
+async function digestOfUpload({ bytes, session }: LockedUpload, size: number, algorithm: DigestAlgorithm) {
   const { digester } = session;
   if (digester?.algorithm === algorithm && digester.size === size) return digester.digest();
   const again = new Digester(algorithm);
@@ -196,7 +196,7 @@ async function digestOfUpload({ bytes, session }: EnteredUpload, size: number, a
 }
 
 function noUpload(id: string): CodedError {
-  return new CodedError('ERR_EXPORT_NOT_FOUND', `no upload ${JSON.stringify(id.slice(0, 64))}`, {
-    hint: 'begin a new upload',
+  return new CodedError('ERR_EXPORT_NOT_FOUND', `upload ${JSON.stringify(id.slice(0, 64))} not found`, {
+    hint: 'start a new upload',
   });
 }

@@ -1,13 +1,13 @@
 import { isIP } from 'node:net';
 import { type ServerRequest, socketsOf } from '../context.ts';
 
-/** Whose request it is: an IPv4 address, or the /64 of an IPv6 one, within which a client can choose freely. */
+/** The client of a request: an IPv4 address, or an IPv6 /64, within which a client can choose its address. */
 export function clientOf(c: ServerRequest, behindProxy: boolean): string {
   const forwarded = behindProxy ? lastHopOf(c.req.header('x-forwarded-for')) : undefined;
   return networkOf(forwarded ?? socketsOf(c).incoming?.socket.remoteAddress ?? '');
 }
 
-/** What our own proxy has added. All before it may be invented by the client. */
+/** The last address, which our own proxy added. A client can forge all before it. */
 function lastHopOf(header: string | undefined): string | undefined {
   const last = header?.split(',').at(-1)?.trim() ?? '';
   const [, bracketed, plain] = /^\[([^\]]*)\](?::\d+)?$|^([\d.]+)(?::\d+)?$/.exec(last) ?? [];
@@ -15,7 +15,7 @@ function lastHopOf(header: string | undefined): string | undefined {
   return isIP(address) === 0 ? undefined : address;
 }
 
-/** The part of an address that stands for one client. @internal Tested by itself. */
+/** The part of an address that identifies a client. @internal Tested by itself. */
 export function networkOf(address: string): string {
   const [unzoned = ''] = address.split('%', 1);
   const plain = unzoned.replace(/^::ffff:(?=\d+\.)/i, '');

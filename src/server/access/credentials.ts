@@ -1,30 +1,30 @@
-/** What a client says it is. */
+/** The user name and password that a client sent. */
 export interface Credentials {
   readonly user: string;
   readonly password: string;
 }
 
 const SCHEME = 'basic ';
-/** Far beyond any password: bcrypt itself looks at 72 bytes. */
-const LONGEST_TOKEN = 8 * 1024;
+/** Far longer than any password; bcrypt uses only the first 72 bytes. */
+const MAX_TOKEN_BYTES = 8 * 1024;
 const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 
-/** What stands for nobody: some clients send an empty user with an empty password when they have none. */
-const NOBODY = ':';
+/** Some clients send an empty user name and an empty password when they have no credentials. */
+const ANONYMOUS = ':';
 
 /**
  * The credentials in an Authorization header of the Basic scheme (RFC 7617), as UTF-8. Takes time linear in its length.
  *
- * @returns undefined where there are none; `unusable` for another scheme, or for what is no user and password
+ * @returns undefined without credentials; `malformed` for another scheme, or if it is not a user name and a password
  */
-export function parseCredentials(header: string | undefined): Credentials | 'unusable' | undefined {
+export function parseCredentials(header: string | undefined): Credentials | 'malformed' | undefined {
   if (header === undefined) return undefined;
-  if (header.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return 'unusable';
+  if (header.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return 'malformed';
   const encoded = header.slice(SCHEME.length).trim();
-  if (encoded.length > LONGEST_TOKEN || !BASE64.test(encoded)) return 'unusable';
+  if (encoded.length > MAX_TOKEN_BYTES || !BASE64.test(encoded)) return 'malformed';
   const text = Buffer.from(encoded, 'base64').toString('utf8');
-  if (text === NOBODY) return undefined;
+  if (text === ANONYMOUS) return undefined;
   const colon = text.indexOf(':');
-  if (colon < 1) return 'unusable';
+  if (colon < 1) return 'malformed';
   return { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }

@@ -6,38 +6,38 @@ import { clientOf } from './client-address.ts';
 import { parseCredentials } from './credentials.ts';
 import type { Logins } from './logins.ts';
 
-/** Who may talk to the server. */
+/** Authentication and authorization of requests. */
 export interface Access {
-  /** The tenant of all requests, `default` unless told. */
+  /** The tenant of all requests; default: `default`. */
   readonly tenant?: string;
-  /** Which tenant and roles somebody has, where that is not everything in the one tenant. */
+  /** The tenant and roles of each user; by default all roles in the one tenant. */
   readonly grantsOf?: GrantsOf;
-  /** Users and their passwords; everybody may do everything where there are none. */
+  /** Users and their passwords; without them, everyone may do everything. */
   readonly logins?: Logins | undefined;
-  /** Lets those without credentials read. */
+  /** Lets clients without credentials read. */
   readonly anonymousRead?: boolean;
-  /** X-Forwarded-For is the proxy's word, and Host may be. */
+  /** The reverse proxy sets X-Forwarded-For, and may set Host. */
   readonly behindProxy?: boolean;
-  /** Requests must be for a name of loopback, or for this one (IPv6 in brackets); undefined to take any. */
+  /** The Host header must be a loopback name or this one (IPv6 in brackets); undefined to accept any. */
   readonly onlyHost?: string | undefined;
 }
 
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="export-center", charset="UTF-8"' };
 const READS = ['GET', 'HEAD'];
-/** Of those who have no credentials where others have. */
+/** The roles of anonymous clients if there are users. */
 const READER: ReadonlySet<Role> = new Set<Role>(['reader']);
-/** A client asks here whether it has to log in, so the answer goes by what it may do after that. */
+/** Clients request this path to learn whether they must authenticate, so it always requires authentication. */
 const PING = /^\/v2\/?$/;
 const HOST = /^(\[[0-9a-f:.]+\]|[^:[\]]+?)\.?(?::\d+)?$/i;
 
-/** The tenant that is served unless told. */
+/** The default tenant. */
 export const DEFAULT_TENANT = 'default';
 
-/** Finds out who each request is from, before all routes that are added after it, and refuses what nobody may do. */
+/** Authenticates each request to the routes that are added after it, and refuses forbidden hosts and cross-site writes. */
 export function addGuard(app: ServerApp, access: Access): void {
   app.use('*', async (c, next) => {
     refuseOtherHosts(c, access);
-    refuseOtherSites(c, access);
+    refuseCrossSite(c, access);
     const user = access.logins === undefined ? undefined : await authenticate(c, access.logins, access);
     c.set('principal', { user, ...grantsOf(user, access) });
     await next();
@@ -49,37 +49,37 @@ function grantsOf(user: string | undefined, { tenant = DEFAULT_TENANT, logins, g
   return { tenant, roles: user === undefined && logins !== undefined ? READER : ALL_ROLES };
 }
 
-/** The user that a request logs in as; undefined where it may do without. */
+/** The authenticated user; undefined for an anonymous request that is allowed. */
 async function authenticate(c: ServerRequest, logins: Logins, access: Access): Promise<string | undefined> {
   const { anonymousRead = false, behindProxy = false } = access;
   const credentials = parseCredentials(c.req.header('authorization'));
   if (credentials === undefined) {
     if (anonymousRead && READS.includes(c.req.method) && !PING.test(c.req.path)) return undefined;
-    throw unauthorized('log in first');
+    throw unauthorized('authentication required');
   }
   const client = clientOf(c, behindProxy);
-  const signal = goneSignal(c);
-  if (credentials === 'unusable') {
-    await logins.refuseUnusable(client, signal);
-    throw unauthorized('expected a user and a password by the Basic scheme');
+  const signal = disconnectSignal(c);
+  if (credentials === 'malformed') {
+    await logins.refuseMalformed(client, signal);
+    throw unauthorized('expected Basic credentials with a user name and a password');
   }
-  if (!(await logins.verify(client, credentials, signal))) throw unauthorized('wrong user or password');
+  if (!(await logins.verify(client, credentials, signal))) throw unauthorized('wrong user name or password');
   return credentials.user;
 }
 
-/** Aborted when the client closes the connection before it has its answer. */
-function goneSignal(c: ServerRequest): AbortSignal | undefined {
+/** Aborted when the client closes the connection before the response. */
+function disconnectSignal(c: ServerRequest): AbortSignal | undefined {
   const { outgoing } = socketsOf(c);
   if (outgoing === undefined) return undefined;
   const controller = new AbortController();
-  const abort = (): void => controller.abort(clientGone());
+  const abort = (): void => controller.abort(clientDisconnected());
   if (outgoing.destroyed) abort();
   else outgoing.once('close', abort);
   return controller.signal;
 }
 
-/** Nobody reads it. */
-function clientGone(): HttpProblem {
+/** The reason of the signal; no client receives it. */
+function clientDisconnected(): HttpProblem {
   const message = 'the client closed the connection while its login waited';
   return new HttpProblem('ERR_EXPORT_RATE_LIMITED', message, { status: 429 });
 }
@@ -90,8 +90,8 @@ function unauthorized(message: string): HttpProblem {
 }
 
 /**
- * A web page cannot lie about the name that it was loaded from: where its owner points that name at loopback, to
- * read what only this machine may, the name gives it away.
+ * Prevents DNS rebinding: a web page whose host name resolves to loopback could read the registry through a browser on
+ * this machine, but the browser sends that name in the Host header.
  */
 function refuseOtherHosts(c: ServerRequest, { onlyHost }: Access): void {
   if (onlyHost === undefined) return;
@@ -106,8 +106,8 @@ function refuseOtherHosts(c: ServerRequest, { onlyHost }: Access): void {
   });
 }
 
-/** Some writes need no leave of ours to be sent by a page of another site, with the passwords that a browser keeps. */
-function refuseOtherSites(c: ServerRequest, { behindProxy = false }: Access): void {
+/** Prevents CSRF: a browser sends some writes of other sites without a preflight, and with saved passwords. */
+function refuseCrossSite(c: ServerRequest, { behindProxy = false }: Access): void {
   if (READS.includes(c.req.method)) return;
   const site = c.req.header('sec-fetch-site');
   const origin = c.req.header('origin');

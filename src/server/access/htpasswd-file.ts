@@ -10,10 +10,10 @@ export interface Users {
   readonly highestCost: number;
 }
 
-/** Tens of thousands of users. */
-const MOST_BYTES = 4 * 1024 * 1024;
+/** Enough for tens of thousands of users. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
-/** An htpasswd file that counts as it is now: a change holds from the next request on. */
+/** An htpasswd file that is reloaded when it changes. */
 export class HtpasswdFile {
   readonly #path: string;
   readonly #notice: (text: string) => void;
@@ -26,8 +26,8 @@ export class HtpasswdFile {
   }
 
   /**
-   * @param notice told when the file was read again, and when it could not be
-   * @throws CodedError ERR_EXPORT_USAGE where a line cannot be used, and the codes of fileError
+   * @param notice called when the file was reloaded, and when it could not be
+   * @throws CodedError ERR_EXPORT_USAGE for an invalid line, and the codes of fileError
    */
   static async open(path: string, notice: (text: string) => void = () => undefined): Promise<HtpasswdFile> {
     const file = new HtpasswdFile(path, notice);
@@ -35,19 +35,19 @@ export class HtpasswdFile {
     return file;
   }
 
-  /** Users and their hashes. @throws CodedError while the file cannot be used: better nobody than those of yesterday */
+  /** Users and their hashes. @throws CodedError while the file is invalid, rather than use an outdated version */
   async users(): Promise<Users> {
     const stamp = await this.#look();
     if (this.#users === undefined || stamp !== this.#stamp) {
       const again = this.#users !== undefined;
       this.#stamp = stamp;
       this.#users = this.#read();
-      if (again) this.#users.then(() => this.#notice(`${this.#path}: read again`), this.#tell);
+      if (again) this.#users.then(() => this.#notice(`${this.#path}: reloaded`), this.#tell);
     }
     return await this.#users;
   }
 
-  /** What changes with the file. */
+  /** A text that changes when the file changes. */
   async #look(): Promise<string> {
     const found = await stat(this.#path, { bigint: true }).catch((error: unknown) => fileError(error, this.#path));
     if (found instanceof CodedError) return found.message;
@@ -58,8 +58,8 @@ export class HtpasswdFile {
     let file: FileHandle | undefined;
     try {
       file = await open(this.#path, 'r');
-      const bytes = await readPart(file, MOST_BYTES + 1, 0);
-      if (bytes.byteLength <= MOST_BYTES) {
+      const bytes = await readPart(file, MAX_BYTES + 1, 0);
+      if (bytes.byteLength <= MAX_BYTES) {
         const hashes = parseHtpasswd(bytes.toString('utf8'), this.#path);
         const highestCost = hashes.values().reduce((highest, hash) => Math.max(highest, costOf(hash)), 0);
         return { hashes, highestCost };
@@ -69,7 +69,7 @@ export class HtpasswdFile {
     } finally {
       await file?.close();
     }
-    throw new CodedError('ERR_EXPORT_USAGE', `${this.#path}: more than ${MOST_BYTES} bytes`, {
+    throw new CodedError('ERR_EXPORT_USAGE', `${this.#path}: more than ${MAX_BYTES} bytes`, {
       hint: 'specify an htpasswd file',
       details: { file: this.#path },
     });

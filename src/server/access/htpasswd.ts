@@ -2,7 +2,7 @@ import { CodedError } from '#core';
 
 /** Bcrypt as htpasswd, docker-registry and zot write it: variant, cost, 22 characters of salt, 31 of hash. */
 const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
-const COSTS = { least: 4, most: 16 };
+const COSTS = { min: 4, max: 16 };
 
 const OTHER_HASHES: readonly (readonly [RegExp, string])[] = [
   [/^\$apr1\$/, "Apache's MD5"],
@@ -12,10 +12,10 @@ const OTHER_HASHES: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * The users of an htpasswd file with their bcrypt hashes. Empty lines and lines that begin with `#` say nothing.
+ * The users of an htpasswd file with their bcrypt hashes. Empty lines and lines that begin with `#` are ignored.
  *
- * @param file its name, for messages; nothing of a line is repeated in one
- * @throws CodedError ERR_EXPORT_USAGE with the line that is not `USER:BCRYPT-HASH`, or where there is no user
+ * @param file its name, for messages, which never quote a line
+ * @throws CodedError ERR_EXPORT_USAGE with the number of a line that is not `USER:BCRYPT-HASH`, or without any user
  */
 export function parseHtpasswd(text: string, file: string): ReadonlyMap<string, string> {
   const users = new Map<string, string>();
@@ -34,7 +34,7 @@ export function parseHtpasswd(text: string, file: string): ReadonlyMap<string, s
 
 /** The cost that a hash of parseHtpasswd was made with: the binary logarithm of its rounds. */
 export function costOf(hash: string): number {
-  return Number(BCRYPT.exec(hash)?.[1] ?? COSTS.least);
+  return Number(BCRYPT.exec(hash)?.[1] ?? COSTS.min);
 }
 
 function faultOf(hash: string): string | undefined {
@@ -44,8 +44,8 @@ function faultOf(hash: string): string | undefined {
     return kind === undefined ? 'not a bcrypt hash' : `unsupported ${kind} hash, bcrypt required`;
   }
   const cost = costOf(hash);
-  if (cost >= COSTS.least && cost <= COSTS.most) return undefined;
-  return `a cost of ${cost}, which is not between ${COSTS.least} and ${COSTS.most}`;
+  if (cost >= COSTS.min && cost <= COSTS.max) return undefined;
+  return `bcrypt cost ${cost} is not between ${COSTS.min} and ${COSTS.max}`;
 }
 
 function repetition(users: ReadonlyMap<string, string>, user: string): string | undefined {
@@ -54,7 +54,7 @@ function repetition(users: ReadonlyMap<string, string>, user: string): string | 
 
 function unusable(message: string, file: string): CodedError {
   return new CodedError('ERR_EXPORT_USAGE', message, {
-    hint: `write it again with htpasswd -B ${file} USER`,
+    hint: `set the password again: htpasswd -B ${file} USER`,
     details: { file },
   });
 }

@@ -3,79 +3,79 @@ import { HttpProblem } from '../problem.ts';
 
 /** How failed logins slow down further ones. */
 export interface ThrottleLimits {
-  /** So many failures of one user from one address cost nothing. */
+  /** This many failures of one user from one address cause no delay. */
   readonly free: number;
-  /** After those, checks of that user from that address start so far apart; twice as far after each failure. */
-  readonly firstGapMs: number;
-  readonly longestGapMs: number;
-  /** Checks of all who are slowed down start so far apart. */
-  readonly sharedGapMs: number;
-  /** After so long without a failure all is forgotten. */
+  /** The delay between further checks of that user from that address; it doubles with each failure. */
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+  /** The minimum delay between any two checks of throttled logins. */
+  readonly sharedDelayMs: number;
+  /** Failures are forgotten after this time without another one. */
   readonly forgottenAfterMs: number;
-  /** So many names that fail from one address cost nothing; after those, all its failed logins share one rate. */
+  /** This many failing user names from one address cause no delay; above, all its failed logins share one delay. */
   readonly freeNames: number;
-  /** A login of an address with many failing names that is refused is answered after so long. */
+  /** The delay of a refusal to an address with many failing user names. */
   readonly refusedAfterMs: number;
-  /** How many pairs of address and user, and how many addresses, are remembered; the least recently seen goes first. */
-  readonly lanes: number;
-  /** How many logins of one user from one address wait, and how many of all. */
-  readonly waitingPerLane: number;
+  /** How many pairs of address and user, and how many addresses, are kept; the least recently used is evicted. */
+  readonly queues: number;
+  /** How many logins may wait: of one user from one address, and in total. */
+  readonly waitingPerQueue: number;
   readonly waiting: number;
 }
 
 const LIMITS: ThrottleLimits = {
   free: 5,
-  firstGapMs: 100,
-  longestGapMs: 2000,
-  sharedGapMs: 50,
+  firstDelayMs: 100,
+  maxDelayMs: 2000,
+  sharedDelayMs: 50,
   forgottenAfterMs: 600_000,
   freeNames: 20,
   refusedAfterMs: 1000,
-  lanes: 10_000,
-  waitingPerLane: 64,
+  queues: 10_000,
+  waitingPerQueue: 64,
   waiting: 1000,
 };
 
-/** Who tries to log in: a user from an address. */
+/** The origin of a login: a user name and a client address. */
 export interface LoginSource {
   readonly address: string;
-  /** The user's name, or what stands for it. */
+  /** The user name, or a substitute for it. */
   readonly user: string;
 }
 
-/** What is known of a login before it is checked. */
+/** Properties of a login that are known before it is checked. */
 export interface LoginTraits {
-  /** There is such a user. Only a right password is answered sooner for it, so that no answer tells who is a user. */
+  /** The user exists. Only a right password is answered sooner then, so that timing does not reveal who is a user. */
   readonly isUser?: boolean;
-  /** Aborted when the client has gone: a login that waits is then dropped; a check that runs still counts. */
+  /** Aborted when the client disconnects: a waiting login is dropped then, but a running check still counts. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The result of a check, and the failures that are remembered of its source. */
+/** The result of a check, and the number of recent failures of its source. */
 export interface LoginOutcome {
   readonly matches: boolean;
   readonly failures: number;
 }
 
-/** What is known of one user from one address, and the logins that wait for a check. */
-interface Lane {
+/** The failures of one user from one address, and the logins that wait for a check. */
+interface LoginQueue {
   address: Address;
   readonly free: number;
   failures: number;
   failedAt: number;
-  /** No check starts before. */
+  /** The earliest start of the next check. */
   nextAt: number;
   readonly waiting: Job[];
 }
 
 class Address {
-  /** Its lanes with waiting logins, in the order of their turns. */
-  readonly busy = new Set<Lane>();
-  /** Counts the names that failed; all logins of the address wait here once these are many. */
-  readonly names: Lane;
+  /** Its queues with waiting logins, in the order of their turns. */
+  readonly busy = new Set<LoginQueue>();
+  /** Counts the failing user names; once there are many, all logins of the address wait here. */
+  readonly names: LoginQueue;
 
   constructor(freeNames: number) {
-    this.names = newLane(this, freeNames);
+    this.names = newQueue(this, freeNames);
   }
 }
 
@@ -85,38 +85,38 @@ interface Job {
 }
 
 /**
- * Checks passwords one at a time: addresses take turns, and within an address its users do, whether they have failed
- * or not. Failures delay the next check of the same user from the same address and refuse nothing. Once many names
- * have failed from an address, its failed logins share one rate, and a right password of a user does not wait for it.
- * When too many wait, the oldest login of the address with most of them is refused.
+ * Checks passwords one at a time, round robin over addresses and, within an address, over users. Failures delay the next
+ * check of the same user from the same address, but refuse nothing. Once many user names have failed from an address, all
+ * its failed logins share one delay, which a right password does not wait for. When too many logins wait, the oldest one
+ * of the address with the most of them is refused.
  */
 export class LoginThrottle {
   readonly #limits: ThrottleLimits;
   readonly #now: () => number;
-  /** Both begin with the least recently seen. */
-  readonly #lanes = new Map<string, Lane>();
+  /** Both are in LRU order. */
+  readonly #queues = new Map<string, LoginQueue>();
   readonly #addresses = new Map<string, Address>();
-  /** The addresses with waiting logins, in the order of their turns; who comes new goes to the end. */
+  /** The addresses with waiting logins, in round-robin order; a new one is added at the end. */
   readonly #busy = new Set<Address>();
   #waiting = 0;
   #checking = false;
   #sharedNextAt = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param now milliseconds of a clock that only goes forward */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(limits: Partial<ThrottleLimits> = {}, now: () => number = () => performance.now()) {
     this.#limits = { ...LIMITS, ...limits };
     this.#now = now;
   }
 
-  /** How many failures cost nothing. */
+  /** How many failures cause no delay. */
   get free(): number {
     return this.#limits.free;
   }
 
-  /** How many pairs of address and user are remembered. */
+  /** How many pairs of address and user are kept. */
   get size(): number {
-    return this.#lanes.size;
+    return this.#queues.size;
   }
 
   /** How many logins wait for a check. */
@@ -128,26 +128,26 @@ export class LoginThrottle {
    * Runs a check when its turn comes, and counts a failure when it gives false. For a user from an address with many
    * failing names it may run twice.
    *
-   * @throws HttpProblem ERR_EXPORT_RATE_LIMITED with Retry-After where too many wait already
-   * @throws the reason of the signal where the client goes while its login waits
+   * @throws HttpProblem ERR_EXPORT_RATE_LIMITED with Retry-After if too many wait already
+   * @throws the reason of the signal if the client disconnects while its login waits
    */
   async check(source: LoginSource, check: () => Promise<boolean>, traits: LoginTraits = {}): Promise<LoginOutcome> {
     const address = this.#addressOf(source.address);
     if (this.#hasManyNames(address)) return await this.#checkAmongMany(source, check, traits);
-    const lane = this.#laneOf(source);
-    const outcome = await this.#checkIn(lane, check, traits.signal);
+    const queue = this.#queueOf(source);
+    const outcome = await this.#checkIn(queue, check, traits.signal);
     if (!outcome.matches && outcome.failures === 1) this.#fail(address.names);
     return outcome;
   }
 
-  /** Counts a failure that needs no check, when its turn comes. Gives the failures that are remembered. */
+  /** Counts a failure that needs no check, when its turn comes. @returns the number of recent failures */
   async fail(source: LoginSource, signal?: AbortSignal): Promise<number> {
-    return (await this.#checkIn(this.#laneOf(source), async () => false, signal)).failures;
+    return (await this.#checkIn(this.#queueOf(source), async () => false, signal)).failures;
   }
 
   /**
-   * All logins wait in the lane of names, and those of users in a lane of their own as well, where a right password is
-   * found soon. A wrong one is answered from the first only, at the same time whether there is such a user or not.
+   * Every login waits in the queue of the address; if the user exists, also in the user's queue, so that a right password
+   * is accepted soon. A wrong one is answered from the queue of the address only, so that timing reveals nothing.
    */
   async #checkAmongMany(
     source: LoginSource,
@@ -164,7 +164,7 @@ export class LoginThrottle {
       return matches;
     };
     const slow = this.#checkIn(this.#addressOf(source.address).names, () => inTurn(true), either);
-    const soon = isUser ? this.#checkIn(this.#laneOf(source), () => inTurn(false), either) : undefined;
+    const soon = isUser ? this.#checkIn(this.#queueOf(source), () => inTurn(false), either) : undefined;
     const found = soon?.then(
       (outcome) => (outcome.matches ? resolve(outcome) : undefined),
       () => undefined,
@@ -180,19 +180,19 @@ export class LoginThrottle {
     return await promise;
   }
 
-  async #checkIn(lane: Lane, check: () => Promise<boolean>, signal?: AbortSignal): Promise<LoginOutcome> {
-    await this.#turn(lane, signal);
+  async #checkIn(queue: LoginQueue, check: () => Promise<boolean>, signal?: AbortSignal): Promise<LoginOutcome> {
+    await this.#turn(queue, signal);
     try {
       const matches = await check();
-      if (!matches) this.#fail(lane);
-      return { matches, failures: lane.failures };
+      if (!matches) this.#fail(queue);
+      return { matches, failures: queue.failures };
     } finally {
       this.#checking = false;
-      this.#serve();
+      this.#runNext();
     }
   }
 
-  /** Names that wait for their first check count as failed, so that many at once are no way round. */
+  /** User names that wait for their first check count as failed, so that concurrent logins cannot evade the limit. */
   #hasManyNames({ names, busy }: Address): boolean {
     let count = names.failures;
     for (const { failures } of busy) if (failures === 0) count++;
@@ -201,50 +201,50 @@ export class LoginThrottle {
 
   #addressOf(name: string): Address {
     const address = this.#addresses.get(name) ?? new Address(this.#limits.freeNames);
-    remember(this.#addresses, name, address, this.#limits.lanes, ({ busy }) => busy.size === 0);
+    remember(this.#addresses, name, address, this.#limits.queues, ({ busy }) => busy.size === 0);
     this.#forget(address.names);
     return address;
   }
 
-  #laneOf({ address, user }: LoginSource): Lane {
+  #queueOf({ address, user }: LoginSource): LoginQueue {
     const key = JSON.stringify([address, user]);
     const its = this.#addressOf(address);
-    const lane = this.#lanes.get(key) ?? newLane(its, this.#limits.free);
-    // The address may have been forgotten in between, and the lane not.
-    lane.address = its;
-    remember(this.#lanes, key, lane, this.#limits.lanes, ({ waiting }) => waiting.length === 0);
-    this.#forget(lane);
-    return lane;
+    const queue = this.#queues.get(key) ?? newQueue(its, this.#limits.free);
+    // The address may have been evicted in between, but not the queue.
+    queue.address = its;
+    remember(this.#queues, key, queue, this.#limits.queues, ({ waiting }) => waiting.length === 0);
+    this.#forget(queue);
+    return queue;
   }
 
-  #forget(lane: Lane): void {
-    if (lane.waiting.length > 0 || this.#now() - lane.failedAt <= this.#limits.forgottenAfterMs) return;
-    lane.failures = 0;
-    lane.nextAt = 0;
+  #forget(queue: LoginQueue): void {
+    if (queue.waiting.length > 0 || this.#now() - queue.failedAt <= this.#limits.forgottenAfterMs) return;
+    queue.failures = 0;
+    queue.nextAt = 0;
   }
 
-  #fail(lane: Lane): void {
-    const { firstGapMs, longestGapMs } = this.#limits;
+  #fail(queue: LoginQueue): void {
+    const { firstDelayMs, maxDelayMs } = this.#limits;
     const now = this.#now();
-    lane.failures++;
-    lane.failedAt = now;
-    if (isSlowed(lane)) lane.nextAt = now + Math.min(longestGapMs, firstGapMs * 2 ** (lane.failures - lane.free));
+    queue.failures++;
+    queue.failedAt = now;
+    if (isSlowed(queue)) queue.nextAt = now + Math.min(maxDelayMs, firstDelayMs * 2 ** (queue.failures - queue.free));
   }
 
   /** Resolves when the check of the caller may begin. */
-  async #turn(lane: Lane, signal: AbortSignal | undefined): Promise<void> {
+  async #turn(queue: LoginQueue, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    if (lane.waiting.length >= this.#limits.waitingPerLane) this.#refuse(lane, lane.waiting[0], tooMany());
-    else if (this.#waiting >= this.#limits.waiting) this.#makeRoom(lane.address);
+    if (queue.waiting.length >= this.#limits.waitingPerQueue) this.#refuse(queue, queue.waiting[0], tooMany());
+    else if (this.#waiting >= this.#limits.waiting) this.#evictOldest(queue.address);
     const turn = Promise.withResolvers<void>();
     const job: Job = { run: turn.resolve, refuse: turn.reject };
-    const drop = () => this.#refuse(lane, job, signal?.reason);
+    const drop = () => this.#refuse(queue, job, signal?.reason);
     signal?.addEventListener('abort', drop, { once: true });
-    lane.waiting.push(job);
-    lane.address.busy.add(lane);
-    this.#busy.add(lane.address);
+    queue.waiting.push(job);
+    queue.address.busy.add(queue);
+    this.#busy.add(queue.address);
     this.#waiting++;
-    this.#serve();
+    this.#runNext();
     try {
       await turn.promise;
     } finally {
@@ -252,8 +252,8 @@ export class LoginThrottle {
     }
   }
 
-  /** Refuses a login of the address that has most of them waiting, with the one that comes. */
-  #makeRoom(coming: Address): void {
+  /** Refuses the oldest login of the address with the most waiting logins, including the new one. */
+  #evictOldest(coming: Address): void {
     const count = (address: Address): number =>
       [...address.busy].reduce((sum, { waiting }) => sum + waiting.length, address === coming ? 1 : 0);
     const most = [...this.#busy].reduce((a, b) => (count(b) > count(a) ? b : a), coming);
@@ -262,67 +262,67 @@ export class LoginThrottle {
     this.#refuse(longest, longest.waiting[0], tooMany());
   }
 
-  /** Takes a login that waits out of its lane; one that does not wait any more is left alone. */
-  #refuse(lane: Lane, job: Job | undefined, reason: unknown): void {
-    const index = job === undefined ? -1 : lane.waiting.indexOf(job);
+  /** Removes a waiting login from its queue and rejects it; does nothing if it no longer waits. */
+  #refuse(queue: LoginQueue, job: Job | undefined, reason: unknown): void {
+    const index = job === undefined ? -1 : queue.waiting.indexOf(job);
     if (index < 0) return;
-    lane.waiting.splice(index, 1);
+    queue.waiting.splice(index, 1);
     this.#waiting--;
-    this.#leaveIfIdle(lane);
+    this.#leaveIfIdle(queue);
     job?.refuse(reason);
   }
 
-  #leaveIfIdle(lane: Lane): void {
-    const { address } = lane;
-    if (lane.waiting.length === 0) address.busy.delete(lane);
+  #leaveIfIdle(queue: LoginQueue): void {
+    const { address } = queue;
+    if (queue.waiting.length === 0) address.busy.delete(queue);
     if (address.busy.size === 0) this.#busy.delete(address);
   }
 
-  #serve(): void {
+  #runNext(): void {
     if (this.#checking) return;
     clearTimeout(this.#timer);
     const now = this.#now();
-    const lanes = [...this.#busy].flatMap(({ busy }) => [...busy]);
-    const lane = lanes.find((waiting) => this.#readyAt(waiting) <= now);
-    if (lane === undefined) {
-      const soonest = lanes.reduce(
+    const queues = [...this.#busy].flatMap(({ busy }) => [...busy]);
+    const queue = queues.find((waiting) => this.#readyAt(waiting) <= now);
+    if (queue === undefined) {
+      const soonest = queues.reduce(
         (least, waiting) => Math.min(least, this.#readyAt(waiting)),
         Number.POSITIVE_INFINITY,
       );
-      if (Number.isFinite(soonest)) this.#timer = setTimeout(() => this.#serve(), Math.max(1, soonest - now));
+      if (Number.isFinite(soonest)) this.#timer = setTimeout(() => this.#runNext(), Math.max(1, soonest - now));
       return;
     }
-    // Among guesses the newest goes first: whoever comes with the right password waits for one turn, not for a queue.
-    const job = isSlowed(lane) ? lane.waiting.pop() : lane.waiting.shift();
+    // Throttled logins run newest first, so that one with the right password does not wait for earlier guesses.
+    const job = isSlowed(queue) ? queue.waiting.pop() : queue.waiting.shift();
     this.#waiting--;
-    moveToEnd(lane.address.busy, lane);
-    moveToEnd(this.#busy, lane.address);
-    this.#leaveIfIdle(lane);
+    moveToEnd(queue.address.busy, queue);
+    moveToEnd(this.#busy, queue.address);
+    this.#leaveIfIdle(queue);
     this.#checking = true;
-    if (isSlowed(lane)) this.#sharedNextAt = now + this.#limits.sharedGapMs;
+    if (isSlowed(queue)) this.#sharedNextAt = now + this.#limits.sharedDelayMs;
     job?.run();
   }
 
-  #readyAt(lane: Lane): number {
-    return isSlowed(lane) ? Math.max(lane.nextAt, this.#sharedNextAt) : 0;
+  #readyAt(queue: LoginQueue): number {
+    return isSlowed(queue) ? Math.max(queue.nextAt, this.#sharedNextAt) : 0;
   }
 }
 
-function newLane(address: Address, free: number): Lane {
+function newQueue(address: Address, free: number): LoginQueue {
   return { address, free, failures: 0, failedAt: 0, nextAt: 0, waiting: [] };
 }
 
-function isSlowed({ failures, free }: Lane): boolean {
+function isSlowed({ failures, free }: LoginQueue): boolean {
   return failures >= free;
 }
 
-/** Puts an entry last, and drops the first ones that may go while there are more than so many. */
-function remember<T>(map: Map<string, T>, key: string, value: T, most: number, mayGo: (value: T) => boolean): void {
+/** Marks an entry as most recently used, and evicts the least recently used ones above the limit. */
+function remember<T>(map: Map<string, T>, key: string, value: T, max: number, mayEvict: (value: T) => boolean): void {
   map.delete(key);
   map.set(key, value);
   for (const [oldest, entry] of map) {
-    if (map.size <= most) break;
-    if (oldest !== key && mayGo(entry)) map.delete(oldest);
+    if (map.size <= max) break;
+    if (oldest !== key && mayEvict(entry)) map.delete(oldest);
   }
 }
 
@@ -332,7 +332,7 @@ function moveToEnd<T>(set: Set<T>, value: T): void {
 }
 
 function tooMany(): HttpProblem {
-  return new HttpProblem('ERR_EXPORT_RATE_LIMITED', 'too many logins wait to be checked', {
+  return new HttpProblem('ERR_EXPORT_RATE_LIMITED', 'too many pending logins', {
     status: 429,
     headers: { 'Retry-After': '5' },
   });

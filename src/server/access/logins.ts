@@ -5,17 +5,17 @@ import type { Credentials } from './credentials.ts';
 import { costOf } from './htpasswd.ts';
 import { HtpasswdFile } from './htpasswd-file.ts';
 import { type LoginSource, LoginThrottle } from './login-throttle.ts';
-import { RecentSet } from './recent-set.ts';
+import { LruSet } from './lru-set.ts';
 import { SharedCheck } from './shared-check.ts';
 
-/** How many outcomes are remembered of each kind. */
-const MOST_REMEMBERED = 1000;
-/** Stands for a user where a header holds none. Names of users hold no colon. */
+/** How many results of each kind are cached. */
+const MAX_REMEMBERED = 1000;
+/** Stands for the user of a malformed header. User names cannot contain a colon. */
 const NO_USER = ':';
 
 /** How logins are checked. */
 export interface LoginOptions {
-  /** Told what an operator wants to know; never a password, nor a user name, which may be one typed in the wrong place. */
+  /** Called with notices for the operator; never with a password, nor a user name, which may be a mistyped password. */
   readonly notice?: (text: string) => void;
   readonly throttle?: LoginThrottle;
 }
@@ -27,10 +27,10 @@ export class Logins {
   readonly #throttle: LoginThrottle;
   readonly #thread = new BcryptThread();
   readonly #secret = randomBytes(32);
-  /** Fingerprints, which change with the file: bcrypt would say the same of them again. */
-  readonly #right = new RecentSet(MOST_REMEMBERED);
-  readonly #wrong = new RecentSet(MOST_REMEMBERED);
-  readonly #noticed = new RecentSet(MOST_REMEMBERED);
+  /** Fingerprints of checked credentials, which change with the user's hash, so that they need no second bcrypt check. */
+  readonly #right = new LruSet(MAX_REMEMBERED);
+  readonly #wrong = new LruSet(MAX_REMEMBERED);
+  readonly #noticed = new LruSet(MAX_REMEMBERED);
   readonly #running = new Map<string, SharedCheck>();
 
   private constructor(file: HtpasswdFile, { notice = () => undefined, throttle = new LoginThrottle() }: LoginOptions) {
@@ -39,27 +39,27 @@ export class Logins {
     this.#throttle = throttle;
   }
 
-  /** @throws CodedError where the file cannot be used */
+  /** @throws CodedError if the file is invalid */
   static async open(path: string, options: LoginOptions = {}): Promise<Logins> {
     return new Logins(await HtpasswdFile.open(path, options.notice), options);
   }
 
   /**
-   * Whether there is such a user with such a password. Failures delay further answers to that user at that address,
-   * and failures under many names delay those to other wrong logins from there.
+   * Whether the user exists and the password is right. Failures delay further logins of that user from that address;
+   * failures of many users delay all wrong logins from that address.
    *
    * @param address of the client
-   * @param signal aborted when the client has gone; its login is then no longer checked
-   * @throws HttpProblem ERR_EXPORT_RATE_LIMITED where too many logins wait, ERR_EXPORT_REGISTRY_UNAVAILABLE while the
-   *   file cannot be used
+   * @param signal aborted when the client disconnects; its login is then no longer checked
+   * @throws HttpProblem ERR_EXPORT_RATE_LIMITED if too many logins wait, ERR_EXPORT_REGISTRY_UNAVAILABLE while the
+   *   file is invalid
    */
   async verify(address: string, credentials: Credentials, signal?: AbortSignal): Promise<boolean> {
     const hashes = await this.#hashesOf(credentials.user);
     const fingerprint = this.#fingerprint(credentials, hashes.known);
     if (this.#right.has(fingerprint)) return true;
-    // In a lane of its own: a client that goes on with an old password holds nobody up who has the right one.
+    // In a separate queue: a client that keeps sending an old password must not delay others with the right one.
     if (this.#wrong.has(fingerprint)) return await this.#refuse({ address, user: fingerprint }, signal);
-    // The many connections that a client opens at once are one login.
+    // Concurrent requests of one client with the same credentials share one check.
     const key = `${address} ${fingerprint}`;
     const running =
       this.#running.get(key) ?? this.#start(key, { address, user: credentials.user }, credentials, hashes);
@@ -68,8 +68,8 @@ export class Logins {
     return matches;
   }
 
-  /** Counts a header that holds no credentials as a failed login, and resolves when it may be answered. */
-  async refuseUnusable(address: string, signal?: AbortSignal): Promise<void> {
+  /** Counts a malformed header as a failed login, and resolves when the response may be sent. */
+  async refuseMalformed(address: string, signal?: AbortSignal): Promise<void> {
     await this.#refuse({ address, user: NO_USER }, signal);
   }
 
@@ -87,9 +87,9 @@ export class Logins {
   }
 
   async #check(source: LoginSource, { password }: Credentials, hashes: UserHashes, signal: AbortSignal) {
-    const { known, decoys } = hashes;
+    const { known, dummies } = hashes;
     const check = async (): Promise<boolean> => {
-      const all = known === undefined ? decoys : [known, ...decoys];
+      const all = known === undefined ? dummies : [known, ...dummies];
       return (await this.#thread.matches(password, all)) && known !== undefined;
     };
     const { matches, failures } = await this.#throttle.check(source, check, {
@@ -115,17 +115,21 @@ export class Logins {
     try {
       const { hashes, highestCost } = await this.#file.users();
       const known = hashes.get(user);
-      return { known, decoys: decoysOf(known, highestCost) };
+      return { known, dummies: dummiesOf(known, highestCost) };
     } catch (cause) {
-      throw new HttpProblem('ERR_EXPORT_REGISTRY_UNAVAILABLE', 'passwords cannot be checked at present', {
-        status: 503,
-        headers: { 'Retry-After': '30' },
-        cause,
-      });
+      throw new HttpProblem(
+        'ERR_EXPORT_REGISTRY_UNAVAILABLE',
+        'passwords cannot be checked at the moment: the htpasswd file is invalid or unreadable',
+        {
+          status: 503,
+          headers: { 'Retry-After': '30' },
+          cause,
+        },
+      );
     }
   }
 
-  /** Stands for credentials and for what the file says of the user, and gives neither away. */
+  /** An HMAC of the credentials and the user's hash, from which neither can be recovered. */
   #fingerprint({ user, password }: Credentials, hash: string | undefined): string {
     const text = JSON.stringify([user, password, hash ?? null]);
     return createHmac('sha256', this.#secret).update(text).digest('base64');
@@ -133,23 +137,23 @@ export class Logins {
 }
 
 interface UserHashes {
-  /** The user's; undefined where there is no such user. */
+  /** The user's hash; undefined if the user does not exist. */
   readonly known: string | undefined;
-  /** To be compared with as well where the first does not match, so that the time does not tell who is a user. */
-  readonly decoys: readonly string[];
+  /** Compared if the first does not match, so that timing does not reveal whether the user exists. */
+  readonly dummies: readonly string[];
 }
 
 /**
- * What makes a failed login take as long as one of the user whose hash costs most. Costs are logarithms: after a hash
- * of cost 5 decoys of 5, 6 and 7 make it a cost of 8.
+ * Dummy hashes that make every failed login take as long as one against the highest cost. Costs are logarithms: a hash
+ * of cost 5 and dummies of costs 5, 6 and 7 take as long as cost 8.
  */
-function decoysOf(known: string | undefined, highest: number): string[] {
-  if (known === undefined) return [decoy(highest)];
+function dummiesOf(known: string | undefined, highest: number): string[] {
+  if (known === undefined) return [dummyHash(highest)];
   const cost = costOf(known);
-  return Array.from({ length: highest - cost }, (_, i) => decoy(cost + i));
+  return Array.from({ length: highest - cost }, (_, i) => dummyHash(cost + i));
 }
 
-/** No password has this hash, as far as anybody knows. */
-function decoy(cost: number): string {
+/** A hash that no known password has. */
+function dummyHash(cost: number): string {
   return `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`;
 }

@@ -4,10 +4,10 @@ import { HttpProblem } from '../problem.ts';
 import { addHealthRoutes, type HealthContext } from './health.ts';
 import { apiProblemOf, encodeApiProblem } from './problem.ts';
 
-/** `/healthz` and `/readyz`, which answer anybody, and the API below `/v1/`, which has no routes yet. */
+/** `/healthz` and `/readyz`, without authentication, and the API below `/v1/`, which has no routes yet. */
 export function createApiApp(context: HealthContext, { guard, report }: AppParts): ServerApp {
   const app = new Hono<ServerEnv>();
-  // Before the guard: those who watch over a process know neither its name nor a password.
+  // Before the guard: health probes send neither credentials nor the right host name.
   addHealthRoutes(app, context);
   guard(app);
   app.notFound(() => {

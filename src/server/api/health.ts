@@ -1,23 +1,23 @@
 import type { RegistryStore } from '#oci/store';
 import type { ServerApp } from '../context.ts';
 
-/** What readiness is judged by. */
+/** The dependencies of the health routes. */
 export interface HealthContext {
-  /** The store of the tenant that is served unless told. */
+  /** The store of the default tenant. */
   readonly store: RegistryStore | undefined;
-  /** Nothing may be written, so that a store that cannot be is ready all the same. */
+  /** A read-only registry is ready even if its store is not writable. */
   readonly readOnly: boolean;
 }
 
-/** So often at most the store is asked: anybody may ask us. */
-const ASKED_EVERY_MS = 1000;
+/** The result is cached for this long, since these routes need no authentication. */
+const CACHED_MS = 1000;
 
 /**
  * `GET /healthz`: the process answers. `GET /readyz`: its store can be read and, unless the registry is read-only, be
  * written; 503 while it cannot.
  */
 export function addHealthRoutes(app: ServerApp, { store, readOnly }: HealthContext): void {
-  const isReady = remembered(async () => {
+  const isReady = cached(async () => {
     return store !== undefined && (await store.isReadable()) && (readOnly || (await isWritable(store)));
   });
   app.get('/healthz', (c) => {
@@ -38,13 +38,13 @@ async function isWritable(store: RegistryStore): Promise<boolean> {
   );
 }
 
-/** Gives the same answer for a while. */
-function remembered(ask: () => Promise<boolean>): () => Promise<boolean> {
+/** Caches a result for `CACHED_MS`. */
+function cached(ask: () => Promise<boolean>): () => Promise<boolean> {
   let answer: Promise<boolean> | undefined;
   let askedAt = 0;
   return () => {
     const now = performance.now();
-    if (answer === undefined || now - askedAt >= ASKED_EVERY_MS) {
+    if (answer === undefined || now - askedAt >= CACHED_MS) {
       askedAt = now;
       answer = ask();
     }

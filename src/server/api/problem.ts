@@ -1,7 +1,7 @@
 import { CodedError, type ErrorCode } from '#core';
 import { HttpProblem } from '../problem.ts';
 
-/** What our own codes are to a client. Those that are missing here are faults of this side. */
+/** The HTTP status of our error codes. All others are internal errors (500). */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_EXPORT_NOT_FOUND: 404,
   ERR_EXPORT_UNAUTHORIZED: 401,
@@ -12,20 +12,20 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 };
 
 /**
- * The problem that an error is to a client of the API. A fault of this side says nothing of it beyond that: its message
- * may name files.
+ * Converts an error to the problem that a client of the API gets. The message of an internal error is left out: it may
+ * name files.
  */
 export function apiProblemOf(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   const status = error instanceof CodedError ? STATUS[error.code] : undefined;
   if (!(error instanceof CodedError) || status === undefined) {
-    return new HttpProblem('ERR_EXPORT_INTERNAL', 'the server could not do it', { status: 500, cause: error });
+    return new HttpProblem('ERR_EXPORT_INTERNAL', 'internal server error', { status: 500, cause: error });
   }
   const detail = error.hint === undefined ? {} : { hint: error.hint };
   return new HttpProblem(error.code, error.message, { status, detail, cause: error });
 }
 
-/** The answer: a problem document (RFC 9457) with the code as an extension member. */
+/** The response: a problem document (RFC 9457) with the code as an extension member. */
 export function encodeApiProblem({ code, message, status, detail, headers }: HttpProblem): Response {
   const body = JSON.stringify({ ...detail, title: message, status, code });
   return new Response(body, { status, headers: { ...headers, 'Content-Type': 'application/problem+json' } });

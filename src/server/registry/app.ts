@@ -6,12 +6,12 @@ import { addBlobRoutes } from './blobs.ts';
 import { addCatalogRoute } from './catalog.ts';
 import { addManifestRoutes } from './manifests.ts';
 import { addPingRoute } from './ping.ts';
-import { problemOf, RegistryProblem, refusal } from './problem.ts';
+import { problemOf, RegistryProblem, unsupported } from './problem.ts';
 import { addReferrerRoutes } from './referrers.ts';
 import { addTagRoutes } from './tags.ts';
 import { addUploadRoutes } from './uploads.ts';
 
-/** Of those somebody has been told already, and every request until they are over would say it again. */
+/** Outages that were reported already; every request during one would report it again. */
 function isKnownOutage({ status, code }: RegistryProblem): boolean {
   return status === 503 && code === 'UNKNOWN';
 }
@@ -30,9 +30,9 @@ export function createRegistryApp(context: RegistryContext, { guard, report }: A
   guard(app);
   app.use('/v2/*', async (c, next) => {
     const isRead = READS.includes(c.req.method);
-    if (context.readOnly && !isRead) throw refusal('this registry is read-only');
+    if (context.readOnly && !isRead) throw unsupported('this registry is read-only');
     if (!c.get('principal').roles.has(isRead ? 'reader' : 'writer')) {
-      throw new HttpProblem('ERR_EXPORT_FORBIDDEN', 'this user may not do that', { status: 403 });
+      throw new HttpProblem('ERR_EXPORT_FORBIDDEN', 'permission denied', { status: 403 });
     }
     await next();
   });

@@ -2,10 +2,10 @@ import type { StoredBlob } from '#oci/store';
 import { REPOSITORY_PATH, type RegistryContext, type ServerApp, type ServerRequest } from '../context.ts';
 import { parseRange } from '../range.ts';
 import { sendBlob } from '../send.ts';
-import { RegistryProblem, refusal } from './problem.ts';
-import { digestFrom, hasAlready, repositoryOf } from './request.ts';
+import { RegistryProblem, unsupported } from './problem.ts';
+import { digestFrom, matchesEtag, repositoryOf } from './request.ts';
 
-/** What a digest names never changes. */
+/** Content addressed by digest never changes. */
 const FOREVER = 'max-age=31536000, immutable';
 
 /** Reads and deletes of blobs (spec.md#pulling-blobs, spec.md#deleting-blobs). */
@@ -24,15 +24,15 @@ export function addBlobRoutes(app: ServerApp, context: RegistryContext): void {
       ETag: etag,
     };
     if (c.req.method === 'HEAD') {
-      // A client asks this way before it skips an upload.
+      // A client that finds the blob skips its upload, so it must not be garbage-collected now.
       const size = await blobs.use(digest);
       if (size === undefined) throw unknown(digest);
-      if (hasAlready(c, etag)) return new Response(null, { status: 304, headers });
+      if (matchesEtag(c, etag)) return new Response(null, { status: 304, headers });
       return new Response(null, { headers: { ...headers, 'Content-Length': String(size) } });
     }
     const blob = await blobs.open(digest);
     if (blob === undefined) throw unknown(digest);
-    if (hasAlready(c, etag)) {
+    if (matchesEtag(c, etag)) {
       await blob.close();
       return new Response(null, { status: 304, headers });
     }
@@ -40,7 +40,7 @@ export function addBlobRoutes(app: ServerApp, context: RegistryContext): void {
   });
 
   app.delete(path, async (c) => {
-    if (!context.deletes) throw refusal('deletes are disabled in this registry');
+    if (!context.deletes) throw unsupported('deletes are disabled in this registry');
     const { blobs } = repositoryOf(c, context);
     const digest = digestFrom(c.req.param('digest'));
     if (await blobs.delete(digest)) return new Response(null, { status: 202 });

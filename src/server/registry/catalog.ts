@@ -1,13 +1,13 @@
 import type { RegistryContext, ServerApp } from '../context.ts';
-import { holdAnswer } from '../hold.ts';
+import { reserveResponse } from '../response-memory.ts';
 import { nextLink, pageSizeOf, storeOf } from './request.ts';
 
-/** A page has so many names when the client does not say, and at most so many when it does. */
-const PAGE = { usual: 1000, most: 10_000 };
+/** The page size if the client does not send `n`, and its maximum. */
+const PAGE = { usual: 1000, max: 10_000 };
 
 /**
  * The names of all repositories in byte order, page by page, as docker-registry lists them; distribution-spec v1.1.1
- * has no such list. Whoever may read one repository of a tenant may read all of them.
+ * does not define this. A client that may read one repository of a tenant may read all of them.
  */
 export function addCatalogRoute(app: ServerApp, context: RegistryContext): void {
   app.get('/v2/_catalog', async (c) => {
@@ -16,7 +16,7 @@ export function addCatalogRoute(app: ServerApp, context: RegistryContext): void 
     c.header('Cache-Control', 'no-cache');
     if (more) c.header('Link', nextLink('/v2/_catalog', { n: String(limit), last: items.at(-1) }));
     const body = JSON.stringify({ repositories: items });
-    holdAnswer(c, context, body.length);
+    reserveResponse(c, context, body.length);
     c.header('Content-Type', 'application/json');
     return c.body(body);
   });

@@ -3,15 +3,15 @@ import { maxManifestBytes } from '#oci/image';
 import type { StoredRepository } from '#oci/store';
 import { readBody } from '../body.ts';
 import { REPOSITORY_PATH, type RegistryContext, type ServerApp, type ServerRequest } from '../context.ts';
-import { holdAnswer } from '../hold.ts';
-import { RegistryProblem, refusal } from './problem.ts';
-import { hasAlready, manifestNameOf, repositoryOf, tagFrom } from './request.ts';
+import { reserveResponse } from '../response-memory.ts';
+import { RegistryProblem, unsupported } from './problem.ts';
+import { manifestNameOf, matchesEtag, repositoryOf, tagFrom } from './request.ts';
 
-/** Content types that say no more than that it is some text or bytes. */
-const SAYS_NOTHING = ['', 'application/json', 'application/octet-stream', 'text/plain'];
+/** Content types that do not say which kind of manifest it is. */
+const GENERIC_TYPES = ['', 'application/json', 'application/octet-stream', 'text/plain'];
 
-/** How many tags a push may set. */
-const MOST_TAGS = 100;
+/** The most tags that a push may set. */
+const MAX_TAGS = 100;
 
 /** Reads, writes and deletes of manifests (spec.md#pulling-manifests, #pushing-manifests, #deleting-manifests). */
 export function addManifestRoutes(app: ServerApp, context: RegistryContext): void {
@@ -27,11 +27,11 @@ export function addManifestRoutes(app: ServerApp, context: RegistryContext): voi
       'Cache-Control': 'digest' in name ? 'max-age=31536000, immutable' : 'no-cache',
       Vary: 'Accept',
     };
-    if (hasAlready(c, headers.ETag)) return new Response(null, { status: 304, headers });
+    if (matchesEtag(c, headers.ETag)) return new Response(null, { status: 304, headers });
     const length = { 'Content-Length': String(descriptor.size) };
-    // The type stored is sent whatever Accept says: the digest allows no other bytes.
+    // Accept is ignored: other bytes would have another digest.
     if (c.req.method === 'HEAD') return new Response(null, { headers: { ...headers, ...length } });
-    holdAnswer(c, context, descriptor.size);
+    reserveResponse(c, context, descriptor.size);
     const bytes = await repository.manifests.read(descriptor);
     if (bytes === undefined) throw await unknown(repository, c);
     return new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { ...headers, ...length } });
@@ -42,8 +42,8 @@ export function addManifestRoutes(app: ServerApp, context: RegistryContext): voi
     const name = manifestNameOf(c);
     const more = (c.req.queries('tag') ?? []).map(tagFrom);
     const tags = 'tag' in name ? [name.tag, ...more] : more;
-    if (tags.length > MOST_TAGS) {
-      throw new RegistryProblem('UNSUPPORTED', `more than ${MOST_TAGS} tags at once`, { status: 400 });
+    if (tags.length > MAX_TAGS) {
+      throw new RegistryProblem('UNSUPPORTED', `more than ${MAX_TAGS} tags at once`, { status: 400 });
     }
     using body = await readBody(c, context, maxManifestBytes);
     const digest = 'digest' in name ? name.digest : undefined;
@@ -58,7 +58,7 @@ export function addManifestRoutes(app: ServerApp, context: RegistryContext): voi
   });
 
   app.delete(path, async (c) => {
-    if (!context.deletes) throw refusal('deletes are disabled in this registry');
+    if (!context.deletes) throw unsupported('deletes are disabled in this registry');
     const repository = repositoryOf(c, context);
     const name = manifestNameOf(c);
     const found =
@@ -80,10 +80,10 @@ function headersOf({ mediaType, digest }: Descriptor): { ETag: string } & Record
   return { 'Content-Type': mediaType, 'Docker-Content-Digest': digest, ETag: `"${digest}"` };
 }
 
-/** The media type that a manifest is announced with, without parameters. */
+/** The Content-Type of a pushed manifest, without parameters. */
 function typeOf(c: ServerRequest): string | undefined {
   const type = (c.req.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  return SAYS_NOTHING.includes(type) ? undefined : type;
+  return GENERIC_TYPES.includes(type) ? undefined : type;
 }
 
 async function unknown(repository: StoredRepository, c: ServerRequest): Promise<RegistryProblem> {

@@ -7,7 +7,7 @@ const PROBLEMS = {
   BLOB_UPLOAD_INVALID: { status: 400, message: 'blob upload invalid' },
   BLOB_UPLOAD_UNKNOWN: { status: 404, message: 'blob upload unknown to the registry' },
   DENIED: { status: 403, message: 'access to the resource is denied' },
-  DIGEST_INVALID: { status: 400, message: 'the digest does not match the content, or is none' },
+  DIGEST_INVALID: { status: 400, message: 'the digest is invalid or does not match the content' },
   MANIFEST_BLOB_UNKNOWN: { status: 400, message: 'the manifest names content that the repository does not have' },
   MANIFEST_INVALID: { status: 400, message: 'manifest invalid' },
   MANIFEST_UNKNOWN: { status: 404, message: 'manifest unknown to the registry' },
@@ -16,30 +16,30 @@ const PROBLEMS = {
   SIZE_INVALID: { status: 400, message: 'the length does not match the content' },
   TOOMANYREQUESTS: { status: 429, message: 'too many requests' },
   UNAUTHORIZED: { status: 401, message: 'authentication required' },
-  UNKNOWN: { status: 500, message: 'the registry could not do it' },
+  UNKNOWN: { status: 500, message: 'internal error in the registry' },
   UNSUPPORTED: { status: 405, message: 'the operation is not supported' },
 } as const;
 
 /** A code of the distribution-spec. */
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** What a code alone cannot say. */
-export interface ProblemFacts {
-  /** Where the code's own status would not do. */
+/** Status, details and headers of a problem. */
+export interface RegistryProblemOptions {
+  /** Instead of the status of the code. */
   readonly status?: number;
   readonly detail?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
-/** A request that cannot be answered as it was meant, in the words of the distribution-spec. */
+/** A failed request, with an error code of the distribution-spec. */
 export class RegistryProblem extends Error {
   readonly code: ProblemCode;
   readonly status: number;
   readonly detail: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ProblemCode, message?: string, facts: ProblemFacts = {}) {
+  constructor(code: ProblemCode, message?: string, facts: RegistryProblemOptions = {}) {
     super(message ?? PROBLEMS[code].message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.name = 'RegistryProblem';
     this.code = code;
@@ -48,20 +48,20 @@ export class RegistryProblem extends Error {
     this.headers = facts.headers ?? {};
   }
 
-  /** The answer: JSON as in spec.md#error-codes. */
+  /** The response: JSON as in spec.md#error-codes. */
   toResponse(): Response {
     const body = { errors: [{ code: this.code, message: this.message, detail: this.detail }] };
     return Response.json(body, { status: this.status, headers: this.headers });
   }
 }
 
-/** The answer to what this registry does not do, to anybody. */
-export function refusal(message: string): RegistryProblem {
+/** The problem for an operation that this registry does not support. */
+export function unsupported(message: string): RegistryProblem {
   return new RegistryProblem('UNSUPPORTED', message, { headers: { Allow: 'GET, HEAD' } });
 }
 
-/** What our own codes are to a client. Those that are missing here are faults of this side. */
-const OF_OURS: Partial<Record<ErrorCode, { code: ProblemCode; status?: number }>> = {
+/** The distribution-spec's codes for ours. All others are internal errors. */
+const REGISTRY_CODES: Partial<Record<ErrorCode, { code: ProblemCode; status?: number }>> = {
   ERR_EXPORT_UNAUTHORIZED: { code: 'UNAUTHORIZED' },
   ERR_EXPORT_FORBIDDEN: { code: 'DENIED' },
   ERR_EXPORT_REFERENCE_INVALID: { code: 'NAME_INVALID' },
@@ -77,14 +77,19 @@ const OF_OURS: Partial<Record<ErrorCode, { code: ProblemCode; status?: number }>
 };
 
 /**
- * The problem that an error is to a client. A fault of this side says nothing of it beyond that:
- * its message may name files.
+ * Converts an error to the problem that a client of the registry gets. The message of an internal error is left out:
+ * it may name files.
  */
 export function problemOf(error: unknown): RegistryProblem {
   if (error instanceof RegistryProblem) return error;
   if (error instanceof HttpProblem) {
     const { message, status, detail, headers, cause } = error;
-    return new RegistryProblem(OF_OURS[error.code]?.code ?? 'UNKNOWN', message, { status, detail, headers, cause });
+    return new RegistryProblem(REGISTRY_CODES[error.code]?.code ?? 'UNKNOWN', message, {
+      status,
+      detail,
+      headers,
+      cause,
+    });
   }
   if (!(error instanceof CodedError)) return new RegistryProblem('UNKNOWN', undefined, { cause: error });
   const { missing, digest } = error.details;
@@ -92,7 +97,7 @@ export function problemOf(error: unknown): RegistryProblem {
     return new RegistryProblem('MANIFEST_BLOB_UNKNOWN', error.message, { detail: { digest: missing }, cause: error });
   }
   if (error.code === 'ERR_EXPORT_STORE_INVALID' && typeof digest === 'string') {
-    // No other try brings other bytes, and the client had better know.
+    // Retrying cannot help, so the client is told.
     return new RegistryProblem('DIGEST_INVALID', `${digest}: damaged in the registry`, { status: 500, cause: error });
   }
   if (error.code === 'ERR_EXPORT_DISK_FULL') {
@@ -102,7 +107,7 @@ export function problemOf(error: unknown): RegistryProblem {
     const message = 'the registry cannot write to its storage at present';
     return new RegistryProblem('DENIED', message, { status: 503, cause: error });
   }
-  const known = OF_OURS[error.code];
+  const known = REGISTRY_CODES[error.code];
   if (known === undefined) return new RegistryProblem('UNKNOWN', undefined, { cause: error });
   const detail = { reason: error.code, ...(error.hint === undefined ? {} : { hint: error.hint }) };
   return new RegistryProblem(known.code, error.message, { ...known, detail, cause: error });

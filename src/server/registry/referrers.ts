@@ -1,13 +1,13 @@
 import { mediaTypes } from '#core';
 import { encodeDescriptor } from '#oci/image';
 import { REPOSITORY_PATH, type RegistryContext, type ServerApp } from '../context.ts';
-import { holdAnswer } from '../hold.ts';
+import { reserveResponse } from '../response-memory.ts';
 import { RegistryProblem } from './problem.ts';
 import { digestFrom, nextLink, repositoryOf } from './request.ts';
 
 /**
  * The manifests that have a subject, page by page, as an index (spec.md#listing-referrers).
- * A subject that nobody refers to, or that is not there, has an empty list.
+ * The list is empty for a subject without referrers, and for one that does not exist.
  */
 export function addReferrerRoutes(app: ServerApp, context: RegistryContext): void {
   app.get(`${REPOSITORY_PATH}/referrers/:digest`, async (c) => {
@@ -27,7 +27,7 @@ export function addReferrerRoutes(app: ServerApp, context: RegistryContext): voi
     }
     const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: items.map(encodeDescriptor) };
     const body = JSON.stringify(index);
-    holdAnswer(c, context, body.length);
+    reserveResponse(c, context, body.length);
     return c.body(body);
   });
 }

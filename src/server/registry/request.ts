@@ -4,21 +4,21 @@ import type { RegistryStore, StoredRepository } from '#oci/store';
 import type { RegistryContext, ServerRequest } from '../context.ts';
 import { RegistryProblem } from './problem.ts';
 
-/** The store of the request's tenant. @throws RegistryProblem NAME_UNKNOWN where there is no such tenant */
+/** The store of the request's tenant. @throws RegistryProblem NAME_UNKNOWN if the tenant does not exist */
 export function storeOf(c: ServerRequest, { storeFor }: RegistryContext): RegistryStore {
   const store = storeFor(c.get('principal').tenant);
   if (store === undefined) throw new RegistryProblem('NAME_UNKNOWN');
   return store;
 }
 
-/** The repository of the request's tenant that it is about. @throws RegistryProblem NAME_INVALID, NAME_UNKNOWN */
+/** The repository that a request names. @throws RegistryProblem NAME_INVALID, NAME_UNKNOWN */
 export function repositoryOf(c: ServerRequest, context: RegistryContext): StoredRepository {
   const name = c.req.param('name') ?? '';
   if (isRepositoryName(name)) return storeOf(c, context).repository(name);
   throw new RegistryProblem('NAME_INVALID', undefined, { detail: { name: name.slice(0, 300) } });
 }
 
-/** What a manifest is asked for by. @throws RegistryProblem DIGEST_INVALID, MANIFEST_INVALID */
+/** The digest or tag in the path of a manifest. @throws RegistryProblem DIGEST_INVALID, MANIFEST_INVALID */
 export function manifestNameOf(c: ServerRequest): { readonly digest: Digest } | { readonly tag: string } {
   const reference = c.req.param('reference') ?? '';
   if (reference.includes(':')) return { digest: digestFrom(reference) };
@@ -38,25 +38,25 @@ export function digestFrom(text: string | undefined): Digest {
 /** The tag in a path or query. @throws RegistryProblem MANIFEST_INVALID */
 export function tagFrom(text: string): string {
   if (isTag(text)) return text;
-  throw new RegistryProblem('MANIFEST_INVALID', 'neither a tag nor a digest', {
+  throw new RegistryProblem('MANIFEST_INVALID', 'not a valid tag or digest', {
     detail: { reference: text.slice(0, 200) },
   });
 }
 
 /** How many entries a page may have: what `n` asks for, within bounds. @throws RegistryProblem */
-export function pageSizeOf(c: ServerRequest, { usual, most }: { usual: number; most: number }): number {
+export function pageSizeOf(c: ServerRequest, { usual, max }: { usual: number; max: number }): number {
   const text = c.req.query('n');
   if (text === undefined) return usual;
-  // However large: a client that wants all there is says so.
-  if (/^\d+$/.test(text)) return Math.min(Number(text), most);
+  // Clients that want the whole list ask for very large pages.
+  if (/^\d+$/.test(text)) return Math.min(Number(text), max);
   throw new RegistryProblem('UNSUPPORTED', 'n must be a number of entries', {
     status: 400,
     detail: { n: text.slice(0, 100) },
   });
 }
 
-/** Whether the client has what an entity tag stands for (RFC 9110 §13.1.2). */
-export function hasAlready(c: ServerRequest, etag: string): boolean {
+/** Whether If-None-Match matches an entity tag (RFC 9110 §13.1.2). */
+export function matchesEtag(c: ServerRequest, etag: string): boolean {
   const header = c.req.header('if-none-match');
   if (header === undefined) return false;
   return header.split(',').some((entry) => {

@@ -1,10 +1,10 @@
 import { REPOSITORY_PATH, type RegistryContext, type ServerApp } from '../context.ts';
-import { holdAnswer } from '../hold.ts';
+import { reserveResponse } from '../response-memory.ts';
 import { RegistryProblem } from './problem.ts';
 import { nextLink, pageSizeOf, repositoryOf } from './request.ts';
 
-/** A page has so many tags when the client does not say, and at most so many when it does. */
-const PAGE = { usual: 1000, most: 10_000 };
+/** The page size if the client does not send `n`, and its maximum. */
+const PAGE = { usual: 1000, max: 10_000 };
 
 /** Tags in byte order, page by page (spec.md#listing-tags). */
 export function addTagRoutes(app: ServerApp, context: RegistryContext): void {
@@ -21,7 +21,7 @@ export function addTagRoutes(app: ServerApp, context: RegistryContext): void {
       c.header('Link', nextLink(path, { n: String(limit), last: items.at(-1) }));
     }
     const body = JSON.stringify({ name: repository.name, tags: items });
-    holdAnswer(c, context, body.length);
+    reserveResponse(c, context, body.length);
     c.header('Content-Type', 'application/json');
     return c.body(body);
   });

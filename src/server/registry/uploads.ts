@@ -7,7 +7,7 @@ import { parseChunkRange } from '../range.ts';
 import { RegistryProblem } from './problem.ts';
 import { digestFrom, repositoryOf, storeOf } from './request.ts';
 
-/** Uploads of blobs in all the ways there are (spec.md#pushing-blobs, spec.md#mounting-a-blob-from-another-repository). */
+/** Blob uploads and mounts (spec.md#pushing-blobs, spec.md#mounting-a-blob-from-another-repository). */
 export function addUploadRoutes(app: ServerApp, context: RegistryContext): void {
   const path = `${REPOSITORY_PATH}/blobs/uploads/:id` as const;
 
@@ -61,7 +61,7 @@ async function beginUpload(c: ServerRequest, context: RegistryContext): Promise<
   const whole = c.req.query('digest');
   if (whole !== undefined) {
     const digest = digestFrom(whole);
-    // Without a body it is only meant when the blob has none either.
+    // Without a body this is a single POST upload only if the blob is empty.
     if (contentLengthOf(c) !== 0 || digest === digestOf('', algorithmOf(digest))) {
       const { chunks, options } = chunkOf(c, context);
       await repository.uploads.put(digest, chunks, options);
@@ -72,7 +72,7 @@ async function beginUpload(c: ServerRequest, context: RegistryContext): Promise<
   return new Response(null, { status: 202, headers: stateHeaders(repository, id, 0) });
 }
 
-/** Whether the repository has the blob now. Any writer may read all of a tenant's repositories, so any will do. */
+/** Mounts a blob, if possible. A writer may read all repositories of the tenant, so it may mount from any of them. */
 async function mounted(c: ServerRequest, context: RegistryContext, digest: Digest): Promise<boolean> {
   const { blobs } = repositoryOf(c, context);
   const from = c.req.query('from');
@@ -80,7 +80,7 @@ async function mounted(c: ServerRequest, context: RegistryContext, digest: Diges
   return isRepositoryName(from) && (await blobs.mount(digest, storeOf(c, context).repository(from).blobs));
 }
 
-/** The bytes that a request adds to an upload, and where they belong. */
+/** The bytes that a request adds to an upload, and their offset. */
 function chunkOf(c: ServerRequest, context: RegistryContext): { chunks: ByteStream; options: AppendOptions } {
   const range = parseChunkRange(c.req.header('content-range'));
   const length = contentLengthOf(c);
@@ -102,7 +102,7 @@ function chunkOf(c: ServerRequest, context: RegistryContext): { chunks: ByteStre
 function stateHeaders({ name }: StoredRepository, id: string, size: number): Record<string, string> {
   return {
     Location: `/v2/${name}/blobs/uploads/${id}`,
-    // The last byte that is there. An empty upload cannot be told from one of a byte; clients know that.
+    // The offset of the last byte. The format cannot distinguish an empty upload from one of a single byte.
     Range: `0-${Math.max(0, size - 1)}`,
     'Docker-Upload-UUID': id,
     'Cache-Control': 'no-store',

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { readAll } from '../../oci/content.ts';
 import { serverIdentity } from '../../oci/identities.ts';
 import { describePeers, type RunResult, runPeer } from '../../peers/peers.ts';
-import { writeIdentity } from '../identity-files.ts';
+import { writeCertificate } from '../certificate-files.ts';
 import { serving } from '../serving.ts';
 import { basic, writeUsers } from './users.ts';
 
@@ -30,8 +30,8 @@ interface RegistryFixture {
 
 async function startRegistry({ tls = false, anonymousRead = false } = {}): Promise<RegistryFixture> {
   const here = await folder();
-  const identity = tls ? { tls: await writeIdentity(here, serverIdentity) } : {};
-  const { address } = await start({ htpasswdFile: await writeUsers(here, [user]), anonymousRead, ...identity });
+  const certificate = tls ? { tls: await writeCertificate(here, serverIdentity) } : {};
+  const { address } = await start({ htpasswdFile: await writeUsers(here, [user]), anonymousRead, ...certificate });
   await writeFile(join(here, 'ca.crt'), serverIdentity.cert);
   await writeFile(join(here, 'policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
   await writeFile(join(here, 'file.txt'), 'one file');

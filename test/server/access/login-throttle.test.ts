@@ -4,14 +4,14 @@ import { LoginThrottle, type ThrottleLimits } from '../../../src/server/access/l
 
 const limits: ThrottleLimits = {
   free: 3,
-  firstGapMs: 1000,
-  longestGapMs: 8000,
-  sharedGapMs: 10,
+  firstDelayMs: 1000,
+  maxDelayMs: 8000,
+  sharedDelayMs: 10,
   forgottenAfterMs: 60_000,
   freeNames: 100,
   refusedAfterMs: 1000,
-  lanes: 4,
-  waitingPerLane: 5,
+  queues: 4,
+  waitingPerQueue: 5,
   waiting: 8,
 };
 
@@ -67,7 +67,7 @@ test('another user behind the same address, and the same user at another, do not
 });
 
 test('a right password that comes behind many guesses waits for one turn', async () => {
-  const { login, timeOf } = throttled({ longestGapMs: 1000 });
+  const { login, timeOf } = throttled({ maxDelayMs: 1000 });
   for (let i = 0; i < 3; i++) await timeOf('alice', false);
   const guesses = Array.from({ length: 4 }, () => login('alice', false));
   const right = login('alice', true);
@@ -100,7 +100,7 @@ test('one check at a time, addresses in turn', async () => {
 });
 
 test('those who guess come after all others, and share a rate', async () => {
-  const { timeOf, login, order } = throttled({ sharedGapMs: 500 });
+  const { timeOf, login, order } = throttled({ sharedDelayMs: 500 });
   for (const address of ['a', 'b']) for (let i = 0; i < 3; i++) await timeOf('alice', false, address);
   await vi.advanceTimersByTimeAsync(10_000);
   order.length = 0;
@@ -115,7 +115,7 @@ test('those who guess come after all others, and share a rate', async () => {
 });
 
 test('a flood of one address is refused, not the others', async () => {
-  const { throttle, login } = throttled({ lanes: 100 });
+  const { throttle, login } = throttled({ queues: 100 });
   const held = Promise.withResolvers<boolean>();
   const first = throttle.check({ address: 'a', user: 'x' }, () => held.promise);
   const flood = Array.from({ length: 30 }, (_, i) => login(`u${i}`, false, 'a'));
@@ -147,12 +147,12 @@ test('one user from one address has so many waiting, and no more', async () => {
   const { throttle, login } = throttled();
   const held = Promise.withResolvers<boolean>();
   const first = throttle.check({ address: 'a', user: 'x' }, () => held.promise);
-  const [oldest, ...waiting] = Array.from({ length: limits.waitingPerLane + 1 }, () => login('alice', true));
-  await expect(oldest).rejects.toThrow(/too many logins/);
+  const [oldest, ...waiting] = Array.from({ length: limits.waitingPerQueue + 1 }, () => login('alice', true));
+  await expect(oldest).rejects.toThrow(/pending logins/);
   held.resolve(true);
   await first;
   await Promise.all(waiting);
-  expect(waiting).toHaveLength(limits.waitingPerLane);
+  expect(waiting).toHaveLength(limits.waitingPerQueue);
 });
 
 test('failures are forgotten after a while without one; a success wipes nothing out', async () => {
@@ -177,10 +177,10 @@ test('the table has a bound; who was unseen for longest is forgotten first', asy
   const { throttle, timeOf } = throttled();
   for (let i = 0; i < 4; i++) await timeOf('alice', false);
   for (const user of ['b', 'c', 'd']) await timeOf(user, false);
-  expect(throttle.size).toBe(limits.lanes);
+  expect(throttle.size).toBe(limits.queues);
   expect(await timeOf('alice', false)).toBeGreaterThan(500);
   for (let i = 0; i < 50; i++) await timeOf(`x${i}`, false);
-  expect(throttle.size).toBe(limits.lanes);
+  expect(throttle.size).toBe(limits.queues);
   expect(await timeOf('alice', false)).toBeLessThan(5);
 });
 

@@ -26,9 +26,9 @@ test('the header, as clients write it', () => {
   expect(parseCredentials(undefined)).toBeUndefined();
   expect(parseCredentials('Basic Og==')).toBeUndefined();
   for (const text of [`Bearer ${of('a:b')}`, 'Basic', `Basic ${of('ab')}`, `Basic ${of(':b')}`, 'Basic a:b', '']) {
-    expect(parseCredentials(text), text).toBe('unusable');
+    expect(parseCredentials(text), text).toBe('malformed');
   }
-  expect(parseCredentials(`Basic ${of(`a:${'b'.repeat(10_000)}`)}`)).toBe('unusable');
+  expect(parseCredentials(`Basic ${of(`a:${'b'.repeat(10_000)}`)}`)).toBe('malformed');
 });
 
 test('without credentials everything but health is a challenge', async () => {

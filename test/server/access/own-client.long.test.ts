@@ -6,12 +6,12 @@ import { openRepository } from '#oci/transfer';
 import { startServer } from '#server';
 import { repositoryContract } from '../../oci/contract.ts';
 import { serverIdentity } from '../../oci/identities.ts';
-import { writeIdentity } from '../identity-files.ts';
+import { writeCertificate } from '../certificate-files.ts';
 import { alice, writeUsers } from './users.ts';
 
 repositoryContract('our client and server, with a login and over TLS', async () => {
   const here = await mkdtemp(join(tmpdir(), 'access-'));
-  const [htpasswdFile, tls] = [await writeUsers(here), await writeIdentity(here, serverIdentity)];
+  const [htpasswdFile, tls] = [await writeUsers(here), await writeCertificate(here, serverIdentity)];
   const server = await startServer({ dataDir: join(here, 'data'), port: 0, htpasswdFile, tls, anonymousRead: true });
   const options = {
     env: {},

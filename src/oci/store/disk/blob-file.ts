@@ -4,12 +4,12 @@ import type { ByteRange } from '#oci/image';
 import type { SendMemory, StoredBlob } from '../registry-store.ts';
 import { isMissing } from './files.ts';
 
-/** Bytes read at a time: large enough that the calls cost little beside the copying. */
+/** Bytes per read: large enough that the number of system calls does not matter. */
 const READ_SIZE_BYTES = 256 * 1024;
 
 const SEND_MEMORY: SendMemory = { pieceBytes: READ_SIZE_BYTES, pieces: 3 };
 
-/** An open blob. It stays readable when its file is deleted or replaced; whoever opened it closes it. */
+/** An open blob. It stays readable when its file is deleted or replaced; the caller closes it. */
 export class BlobFile implements StoredBlob {
   /** In bytes. */
   readonly size: number;
@@ -22,7 +22,7 @@ export class BlobFile implements StoredBlob {
     this.size = size;
   }
 
-  /** Opens the file of a blob; undefined where there is none. */
+  /** Opens the file of a blob; undefined if it does not exist. */
   static async open(path: string): Promise<BlobFile | undefined> {
     let file: FileHandle;
     try {
@@ -41,7 +41,7 @@ export class BlobFile implements StoredBlob {
     }
   }
 
-  /** The bytes, or some of them, in chunks of up to 256 KiB. Closes the blob when the stream ends in any way. */
+  /** The bytes, or a range of them, in chunks of up to 256 KiB. Closes the blob when the stream ends or fails. */
   async *read(range: ByteRange = { start: 0, end: this.size - 1 }): AsyncGenerator<Uint8Array> {
     const next = (position: number): Promise<Uint8Array> | undefined => {
       const wanted = Math.min(READ_SIZE_BYTES, range.end - position + 1);
@@ -62,8 +62,8 @@ export class BlobFile implements StoredBlob {
   }
 
   /**
-   * Gives the bytes, or some of them, to `write`, and closes the blob. The memory of a piece is used again as soon as
-   * its promise has resolved: that is what makes it twice as fast as `read`, whose chunks are the reader's to keep.
+   * Passes the bytes, or a range of them, to `write`, and closes the blob. The memory of a piece is reused as soon as its
+   * promise has resolved, which makes this twice as fast as `read`, whose chunks belong to the reader.
    */
   async send(
     range: ByteRange,
@@ -92,7 +92,7 @@ export class BlobFile implements StoredBlob {
     await this.#file.close();
   }
 
-  /** Reads into a buffer; the part of it that was filled. */
+  /** Reads into a buffer. @returns the part that was filled */
   async #fill(buffer: Buffer, position: number): Promise<Buffer> {
     try {
       const { bytesRead } = await this.#file.read(buffer, 0, buffer.byteLength, position);
@@ -100,7 +100,7 @@ export class BlobFile implements StoredBlob {
     } catch (error) {
       throw fileError(error, this.#path);
     }
-    throw new CodedError('ERR_EXPORT_STORE_INVALID', `${this.#path}: shorter than it was when it was opened`, {
+    throw new CodedError('ERR_EXPORT_STORE_INVALID', `${this.#path}: truncated while it was read`, {
       hint: 'run fsck on the store',
     });
   }

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { fileError, isSystemError } from '#core';
 
-/** The bytes of a small file; undefined where there is none. */
+/** The bytes of a small file; undefined if it does not exist. */
 export async function readSmallFile(path: string): Promise<Uint8Array | undefined> {
   try {
     return await readFile(path);
@@ -11,7 +11,7 @@ export async function readSmallFile(path: string): Promise<Uint8Array | undefine
   }
 }
 
-/** The size of a file in bytes; undefined where there is no such file. */
+/** The size of a file in bytes; undefined if it does not exist. */
 export async function sizeOf(path: string): Promise<number | undefined> {
   try {
     const found = await stat(path);
@@ -22,12 +22,12 @@ export async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** Whether there is a file. */
-export async function isThere(path: string): Promise<boolean> {
+/** Whether a file exists. */
+export async function fileExists(path: string): Promise<boolean> {
   return (await sizeOf(path)) !== undefined;
 }
 
-/** Whether there is a folder. */
+/** Whether a directory exists. */
 export async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
@@ -37,7 +37,7 @@ export async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-/** Whether the error says that a file or a folder on the way to it is not there. */
+/** Whether the error says that a file or one of its parent directories does not exist. */
 export function isMissing(error: unknown): boolean {
   return isSystemError(error, 'ENOENT', 'ENOTDIR');
 }

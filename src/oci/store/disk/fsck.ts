@@ -5,78 +5,78 @@ import { BlobFile } from './blob-file.ts';
 import type { DiskRepository, DiskStore } from './store.ts';
 import { digestFiles, repositoryNames } from './walk.ts';
 
-/** Something in a store that is not as it should be. */
+/** A problem found in a store. */
 export interface StoreFinding {
   /**
-   * `missing`: named and not there; `damaged`: not what its digest says; `unreadable`: there, and this user or the disk
-   * does not let it be read; `wrongSize`: right, and named with another size; `unreachable`: there, and named by nothing.
+   * `missing`: referenced but absent; `damaged`: does not match its digest; `unreadable`: cannot be read (permissions or
+   * disk errors); `wrongSize`: referenced with another size; `unreachable`: not referenced.
    */
   readonly kind: 'missing' | 'damaged' | 'unreadable' | 'wrongSize' | 'unreachable';
   readonly object: 'blob' | 'manifest' | 'tag' | 'referrer';
-  /** What it is about: a digest, or a tag. */
+  /** A digest or a tag. */
   readonly name: string;
-  /** Absent where it is about the bytes that all repositories share. */
+  /** Absent for bytes that are shared by all repositories. */
   readonly repository?: string;
-  /** The manifest that names what is missing. */
+  /** The manifest that refers to it. */
   readonly namedBy?: Digest;
 }
 
-/** How a check is watched and ended. */
+/** Progress and cancellation of a check. */
 export interface CheckOptions {
-  /** Called with the number of bytes that have just been hashed. */
+  /** Called with the number of bytes just hashed. */
   readonly onBytes?: (sizeBytes: number) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Reads all of a store and tells what is not as it should be; nothing is changed. What is unreachable is no fault:
- * a push under way looks like that, and garbage collection takes it in time.
+ * Reads and verifies the whole store, and changes nothing. Unreachable content is not an error: it may belong to a
+ * running push, and garbage collection deletes it later.
  */
 export async function* checkStore(store: DiskStore, options: CheckOptions = {}): AsyncGenerator<StoreFinding> {
-  const sound = new Map<Digest, number>();
-  const faulty = new Map<Digest, Fault>();
+  const valid = new Map<Digest, number>();
+  const faults = new Map<Digest, Fault>();
   for await (const { digest, path } of digestFiles(store.paths.blobs)) {
     options.signal?.throwIfAborted();
     const found = await readFileOf(path, digest, options);
-    if (typeof found === 'number') sound.set(digest, found);
-    else faulty.set(digest, found);
+    if (typeof found === 'number') valid.set(digest, found);
+    else faults.set(digest, found);
   }
-  for (const [name, kind] of faulty) yield { kind, object: 'blob', name };
-  const had = new Set<Digest>();
+  for (const [name, kind] of faults) yield { kind, object: 'blob', name };
+  const present = new Set<Digest>();
   for await (const name of repositoryNames(store.paths)) {
     options.signal?.throwIfAborted();
-    const check = new RepositoryCheck(store.repository(name), sound, faulty);
+    const check = new RepositoryCheck(store.repository(name), valid, faults);
     yield* check.run();
-    for (const digest of check.had) had.add(digest);
+    for (const digest of check.present) present.add(digest);
   }
-  for (const name of sound.keys()) if (!had.has(name)) yield { kind: 'unreachable', object: 'blob', name };
+  for (const name of valid.keys()) if (!present.has(name)) yield { kind: 'unreachable', object: 'blob', name };
 }
 
 class RepositoryCheck {
-  /** What the repository has, by its links. */
-  readonly had = new Set<Digest>();
+  /** The blobs and manifests of the repository, by their links. */
+  readonly present = new Set<Digest>();
   readonly #repository: DiskRepository;
-  /** Sizes of what is right, in bytes. */
-  readonly #sound: ReadonlyMap<Digest, number>;
-  readonly #faulty: ReadonlyMap<Digest, Fault>;
+  /** Sizes of the valid blobs, in bytes. */
+  readonly #valid: ReadonlyMap<Digest, number>;
+  readonly #faults: ReadonlyMap<Digest, Fault>;
   readonly #blobs = new Set<Digest>();
   readonly #manifests = new Map<Digest, Manifest | undefined>();
 
-  constructor(repository: DiskRepository, sound: ReadonlyMap<Digest, number>, faulty: ReadonlyMap<Digest, Fault>) {
+  constructor(repository: DiskRepository, valid: ReadonlyMap<Digest, number>, faults: ReadonlyMap<Digest, Fault>) {
     this.#repository = repository;
-    this.#sound = sound;
-    this.#faulty = faulty;
+    this.#valid = valid;
+    this.#faults = faults;
   }
 
   async *run(): AsyncGenerator<StoreFinding> {
     const { paths } = this.#repository;
     for await (const { digest } of digestFiles(paths.blobLinks)) this.#blobs.add(digest);
     for await (const { digest } of digestFiles(paths.manifestLinks)) this.#manifests.set(digest, undefined);
-    for (const digest of [...this.#blobs, ...this.#manifests.keys()]) this.had.add(digest);
+    for (const digest of [...this.#blobs, ...this.#manifests.keys()]) this.present.add(digest);
     for (const digest of this.#manifests.keys()) {
       const manifest = await this.#read(digest);
       this.#manifests.set(digest, manifest);
-      const fault = this.#isLost(digest) ? 'missing' : (this.#faulty.get(digest) ?? 'damaged');
+      const fault = this.#isLost(digest) ? 'missing' : (this.#faults.get(digest) ?? 'damaged');
       if (manifest === undefined) yield this.#finding(fault, 'manifest', digest);
       else yield* this.#checkManifest(digest, manifest);
     }
@@ -86,9 +86,9 @@ class RepositoryCheck {
 
   async *#checkManifest(digest: Digest, manifest: Manifest): AsyncGenerator<StoreFinding> {
     for (const child of neededBy(manifest)) {
-      const size = this.#sound.get(child.digest) ?? child.size;
+      const size = this.#valid.get(child.digest) ?? child.size;
       if (size !== child.size) yield { ...this.#finding('wrongSize', 'blob', child.digest), namedBy: digest };
-      if (this.had.has(child.digest) || usableInlineData(child) !== undefined) continue;
+      if (this.present.has(child.digest) || usableInlineData(child) !== undefined) continue;
       yield { ...this.#finding('missing', 'blob', child.digest), namedBy: digest };
     }
     const { subject } = manifest;
@@ -139,7 +139,7 @@ class RepositoryCheck {
   }
 
   #isLost(digest: Digest): boolean {
-    return !this.#sound.has(digest) && !this.#faulty.has(digest);
+    return !this.#valid.has(digest) && !this.#faults.has(digest);
   }
 
   #finding(kind: StoreFinding['kind'], object: StoreFinding['object'], name: string): StoreFinding {
@@ -147,10 +147,10 @@ class RepositoryCheck {
   }
 }
 
-/** What can be wrong with bytes by themselves. */
+/** The possible faults of a blob file. */
 type Fault = 'damaged' | 'unreadable';
 
-/** The size of a file whose bytes are right, or what is wrong with it. */
+/** The size of a valid file in bytes, or its fault. */
 async function readFileOf(path: string, digest: Digest, options: CheckOptions): Promise<number | Fault> {
   let size = 0;
   const onBytes = (sizeBytes: number) => {

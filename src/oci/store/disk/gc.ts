@@ -4,62 +4,62 @@ import { CodedError, type Digest, fileError, systemClock } from '#core';
 import { type Manifest, parseHeldManifest, successorsOf } from '#oci/image';
 import { isMissing } from './files.ts';
 import type { DiskRepository, DiskStore } from './store.ts';
-import { digestFiles, GONE, goneFiles, listFolder, repositoryNames } from './walk.ts';
+import { digestFiles, listFolder, repositoryNames, TRASH_SUFFIX, trashedFiles } from './walk.ts';
 
-/** What may go. */
+/** What garbage collection may delete. */
 export interface GarbageOptions {
-  /** What was made or used within this time stays: it may belong to a push under way. An hour unless told. */
+  /** Content created or used within this time is kept: it may belong to a running push. Default: one hour. */
   readonly graceSeconds?: number;
   /**
-   * Also takes manifests that no tag leads to, be it over an index or over the subject that they refer to;
-   * with them go referrers whose subject is not here.
+   * Also deletes manifests that are not reachable from a tag, directly, through an index or as a referrer, including
+   * referrers whose subject is missing.
    */
   readonly untagged?: boolean;
-  /** Counts what would go, and leaves it. */
+  /** Only counts what would be deleted. */
   readonly dryRun?: boolean;
   readonly now?: Date;
   readonly signal?: AbortSignal;
 }
 
-/** What went, and what could not be judged. */
+/** What was deleted, and which repositories were skipped. */
 export interface GarbageReport {
   readonly uploads: number;
   readonly manifests: number;
-  /** Blobs that a repository had and that none of its manifests names. */
+  /** Blobs of a repository that none of its manifests refers to. */
   readonly links: number;
   readonly blobs: number;
-  /** What the blobs and uploads took on the disk. */
+  /** The size of the deleted blobs and uploads. */
   readonly sizeBytes: number;
-  /** Repositories in which nothing was touched, since a manifest of theirs cannot be read. */
+  /** Repositories in which nothing was deleted, because one of their manifests cannot be read. */
   readonly skipped: readonly string[];
 }
 
-/** A minute of it is spent already: whoever relies on a file looks at its time no more often than that. */
-const LEAST_GRACE_SECONDS = 120;
-/** A tag in which cosign's legacy form keeps what belongs to a manifest. */
+/** More than the minute within which the use of a file does not update its time again. */
+const MIN_GRACE_SECONDS = 120;
+/** A tag of cosign's legacy form: signatures, attestations or SBOMs of a manifest. */
 const LEGACY_TAG = /^(sha256|sha512)-([0-9a-f]+)(?:\.[a-z]+)?$/;
 
 /**
- * Deletes what nothing needs any more. It may run beside servers and pushes: whoever relies on a file sets its time,
- * and a file goes only when its time is older than the beginning of the run less the grace, which is looked at once
- * more when the file has been moved aside, where nobody can come to rely on it.
+ * Deletes unreferenced content. It may run concurrently with servers and pushes: using a file updates its time, and only
+ * files older than the start of the run minus the grace period are deleted. A file is first renamed, so that nothing can
+ * start to use it, and its time is checked once more before it is deleted.
  *
- * @throws RangeError for a grace below two minutes
+ * @throws RangeError for a grace period below two minutes
  */
 export async function collectGarbage(store: DiskStore, options: GarbageOptions = {}): Promise<GarbageReport> {
   const { graceSeconds = 3600 } = options;
-  if (graceSeconds < LEAST_GRACE_SECONDS) throw new RangeError(`graceSeconds must be ${LEAST_GRACE_SECONDS} or more`);
+  if (graceSeconds < MIN_GRACE_SECONDS) throw new RangeError(`graceSeconds must be ${MIN_GRACE_SECONDS} or more`);
   const cutoffMs = (options.now ?? systemClock.now()).getTime() - graceSeconds * 1000;
-  return await new Collector(store, cutoffMs, options).run();
+  return await new GarbageCollector(store, cutoffMs, options).run();
 }
 
-class Collector {
+class GarbageCollector {
   readonly #store: DiskStore;
   readonly #cutoffMs: number;
   readonly #options: GarbageOptions;
   readonly #report = { uploads: 0, manifests: 0, links: 0, blobs: 0, sizeBytes: 0, skipped: [] as string[] };
-  /** What some repository has. */
-  readonly #had = new Set<Digest>();
+  /** The blobs that some repository has. */
+  readonly #present = new Set<Digest>();
 
   constructor(store: DiskStore, cutoffMs: number, options: GarbageOptions) {
     this.#store = store;
@@ -69,15 +69,15 @@ class Collector {
 
   async run(): Promise<GarbageReport> {
     const { paths } = this.#store;
-    await this.#settleAll(paths.blobs);
+    await this.#finishDeletes(paths.blobs);
     for await (const name of repositoryNames(paths)) {
       this.#options.signal?.throwIfAborted();
       await this.#collectRepository(this.#store.repository(name));
     }
-    for (const name of await listFolder(paths.temp)) await this.#take(join(paths.temp, name));
+    for (const name of await listFolder(paths.temp)) await this.#deleteUnused(join(paths.temp, name));
     for await (const { digest, path } of digestFiles(paths.blobs)) {
       this.#options.signal?.throwIfAborted();
-      const size = this.#had.has(digest) ? undefined : await this.#take(path);
+      const size = this.#present.has(digest) ? undefined : await this.#deleteUnused(path);
       if (size === undefined) continue;
       this.#report.blobs++;
       this.#report.sizeBytes += size;
@@ -87,9 +87,9 @@ class Collector {
 
   async #collectRepository(repository: DiskRepository): Promise<void> {
     const { paths } = repository;
-    for (const folder of [paths.blobLinks, paths.manifestLinks]) await this.#settleAll(folder);
+    for (const folder of [paths.blobLinks, paths.manifestLinks]) await this.#finishDeletes(folder);
     for (const id of await listFolder(paths.uploads)) {
-      const size = await this.#take(paths.upload(id));
+      const size = await this.#deleteUnused(paths.upload(id));
       if (size === undefined) continue;
       this.#report.uploads++;
       this.#report.sizeBytes += size;
@@ -97,28 +97,29 @@ class Collector {
     const manifests = await readManifests(repository);
     if (manifests === undefined) {
       this.#report.skipped.push(repository.name);
-      for await (const { digest } of digestFiles(paths.blobLinks)) this.#had.add(digest);
-      for await (const { digest } of digestFiles(paths.manifestLinks)) this.#had.add(digest);
+      for await (const { digest } of digestFiles(paths.blobLinks)) this.#present.add(digest);
+      for await (const { digest } of digestFiles(paths.manifestLinks)) this.#present.add(digest);
       return;
     }
-    if (this.#options.untagged === true) await this.#takeUntagged(repository, manifests);
+    if (this.#options.untagged === true) await this.#deleteUntagged(repository, manifests);
     const needed = new Set<Digest>();
     for (const [digest, manifest] of manifests) {
-      this.#had.add(digest);
+      this.#present.add(digest);
       for (const child of successorsOf(manifest)) needed.add(child.digest);
     }
     for await (const { digest, path } of digestFiles(paths.blobLinks)) {
-      const taken = !needed.has(digest) && (await this.#take(path)) !== undefined;
-      if (taken) this.#report.links++;
-      else this.#had.add(digest);
+      const deleted = !needed.has(digest) && (await this.#deleteUnused(path)) !== undefined;
+      if (deleted) this.#report.links++;
+      else this.#present.add(digest);
     }
   }
 
-  /** Takes the manifests that are not alive out of the repository and out of the map. */
-  async #takeUntagged(repository: DiskRepository, manifests: Map<Digest, Manifest>): Promise<void> {
-    const alive = await findAlive(repository, manifests);
+  /** Deletes the unreachable manifests from the repository and from the map. */
+  async #deleteUntagged(repository: DiskRepository, manifests: Map<Digest, Manifest>): Promise<void> {
+    const reachable = await findReachable(repository, manifests);
     for (const [digest, { subject }] of [...manifests]) {
-      if (alive.has(digest) || (await this.#take(repository.paths.manifestLink(digest))) === undefined) continue;
+      if (reachable.has(digest) || (await this.#deleteUnused(repository.paths.manifestLink(digest))) === undefined)
+        continue;
       this.#report.manifests++;
       manifests.delete(digest);
       if (this.#options.dryRun === true) continue;
@@ -127,32 +128,32 @@ class Collector {
     }
   }
 
-  /** Deletes a file that nobody has used since the cutoff. @returns its size; undefined where it stays */
-  async #take(path: string): Promise<number | undefined> {
+  /** Deletes a file that was not used since the cutoff. @returns its size; undefined if it is kept */
+  async #deleteUnused(path: string): Promise<number | undefined> {
     try {
-      // Through the guard, so that a dry run refuses the links that a real one refuses.
+      // Through the guard, so that a dry run refuses the same symlinks as a real one.
       const { size, mtimeMs } = await this.#store.paths.files.stat(path);
       if (mtimeMs >= this.#cutoffMs) return undefined;
       if (this.#options.dryRun === true) return size;
-      await this.#store.paths.files.rename(path, path + GONE);
-      return (await this.#settle(path)) ? size : undefined;
+      await this.#store.paths.files.rename(path, path + TRASH_SUFFIX);
+      return (await this.#finishDelete(path)) ? size : undefined;
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw fileError(error, path);
     }
   }
 
-  async #settleAll(folder: string): Promise<void> {
+  async #finishDeletes(folder: string): Promise<void> {
     if (this.#options.dryRun === true) return;
-    for await (const path of goneFiles(folder)) await this.#settle(path);
+    for await (const path of trashedFiles(folder)) await this.#finishDelete(path);
   }
 
-  /** Deletes a file that was moved aside, or moves it back when it was used after all. @returns whether it went */
-  async #settle(path: string): Promise<boolean> {
+  /** Deletes a file that was renamed to be deleted, or renames it back if it was used. @returns whether it was deleted */
+  async #finishDelete(path: string): Promise<boolean> {
     try {
-      const { mtimeMs } = await lstat(path + GONE);
-      if (mtimeMs < this.#cutoffMs) await this.#store.paths.files.unlink(path + GONE);
-      else await this.#store.paths.files.rename(path + GONE, path);
+      const { mtimeMs } = await lstat(path + TRASH_SUFFIX);
+      if (mtimeMs < this.#cutoffMs) await this.#store.paths.files.unlink(path + TRASH_SUFFIX);
+      else await this.#store.paths.files.rename(path + TRASH_SUFFIX, path);
       return mtimeMs < this.#cutoffMs;
     } catch (error) {
       throw fileError(error, path);
@@ -160,7 +161,7 @@ class Collector {
   }
 }
 
-/** All manifests of a repository; undefined when one of them cannot be read, so that what they need is not known. */
+/** All manifests of a repository; undefined if one of them cannot be read, so that its children are unknown. */
 async function readManifests({ manifests, paths }: DiskRepository): Promise<Map<Digest, Manifest> | undefined> {
   const all = new Map<Digest, Manifest>();
   for await (const { digest } of digestFiles(paths.manifestLinks)) {
@@ -177,8 +178,8 @@ async function readManifests({ manifests, paths }: DiskRepository): Promise<Map<
   return all;
 }
 
-/** What tags lead to: their manifests, what these list, and what refers to any of it, however far. */
-async function findAlive({ tags }: DiskRepository, manifests: Map<Digest, Manifest>): Promise<Set<Digest>> {
+/** The manifests that are reachable from tags: tagged ones, their children and their referrers, transitively. */
+async function findReachable({ tags }: DiskRepository, manifests: Map<Digest, Manifest>): Promise<Set<Digest>> {
   const referrersOf = new Map<Digest, Digest[]>();
   for (const [digest, { subject }] of manifests) if (subject !== undefined) append(referrersOf, subject.digest, digest);
   const waiting: Digest[] = [];
@@ -187,19 +188,19 @@ async function findAlive({ tags }: DiskRepository, manifests: Map<Digest, Manife
     if (digest === undefined) continue;
     const [, algorithm, hex] = LEGACY_TAG.exec(tag) ?? [];
     const subject = `${algorithm}:${hex}` as Digest;
-    // A signature under a legacy tag lives as long as what it signs, if that is here.
+    // A legacy signature is kept as long as the manifest that it signs, if that is in the repository.
     if (manifests.has(subject)) append(referrersOf, subject, digest);
     else waiting.push(digest);
   }
-  const alive = new Set<Digest>();
+  const reachable = new Set<Digest>();
   for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
-    if (alive.has(digest)) continue;
-    alive.add(digest);
+    if (reachable.has(digest)) continue;
+    reachable.add(digest);
     const manifest = manifests.get(digest);
     const children = manifest === undefined ? [] : successorsOf(manifest).map((child) => child.digest);
     for (const each of [...children, ...(referrersOf.get(digest) ?? [])]) waiting.push(each);
   }
-  return alive;
+  return reachable;
 }
 
 function append(map: Map<Digest, Digest[]>, key: Digest, value: Digest): void {

@@ -1,6 +1,6 @@
 /**
- * File names for keys of ASCII letters, digits, `.`, `_` and `-` that stay apart where a file system ignores case:
- * lower case, then, if there is any upper case, `^` and a bit per character in hex that says where.
+ * File names for keys of ASCII letters, digits, `.`, `_` and `-` that stay distinct on a case-insensitive file system:
+ * the key in lower case; if it has upper case, followed by `^` and a bit mask of the upper-case characters in hex.
  */
 export function encodeKey(key: string): string {
   const lower = key.toLowerCase();
@@ -10,7 +10,7 @@ export function encodeKey(key: string): string {
   return `${lower}^${bits.toString(16)}`;
 }
 
-/** The key of a file name; undefined for a name that encodeKey does not give. */
+/** The key of a file name; undefined for a name that encodeKey does not produce. */
 export function decodeKey(name: string): string | undefined {
   const mark = name.indexOf('^');
   if (mark < 0) return name.toLowerCase() === name ? name : undefined;

@@ -1,8 +1,8 @@
-/** Lets one action at a time run per key; others wait in the order in which they came. */
+/** A mutex per key, first come, first served. */
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<unknown>>();
 
-  /** Runs `action` when all earlier actions of `key` have ended, well or badly. */
+  /** Runs `action` when all earlier actions of `key` have succeeded or failed. */
   async run<T>(key: string, action: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key);
     const mine = before === undefined ? action() : before.then(action);

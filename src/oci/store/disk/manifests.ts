@@ -9,7 +9,7 @@ import type { RepositoryPaths, TenantPaths } from './paths.ts';
 import type { Referrers } from './referrers.ts';
 import type { Tags } from './tags.ts';
 
-/** The parts of a repository that its manifests work with. */
+/** The parts of a repository that `Manifests` depends on. */
 export interface ManifestParts {
   readonly blobs: Blobs;
   readonly tags: Tags;
@@ -17,7 +17,7 @@ export interface ManifestParts {
   readonly locks: KeyedLock;
 }
 
-/** The manifests of one repository: the bytes lie among the tenant's blobs, a small file here says what they are. */
+/** The manifests of one repository: the bytes are among the tenant's blobs; a small file here has media type and size. */
 export class Manifests implements ManifestStore {
   readonly #tenant: TenantPaths;
   readonly #paths: RepositoryPaths;
@@ -35,7 +35,7 @@ export class Manifests implements ManifestStore {
     if (bytes === undefined) return undefined;
     const { mediaType, size } = parseJsonObject(bytes, link);
     if (typeof mediaType !== 'string' || typeof size !== 'number') {
-      throw new CodedError('ERR_EXPORT_STORE_INVALID', `${link}: has no media type and size`, {
+      throw new CodedError('ERR_EXPORT_STORE_INVALID', `${link}: media type or size missing`, {
         hint: 'run fsck on the store, then push the manifest again',
       });
     }
@@ -82,7 +82,7 @@ export class Manifests implements ManifestStore {
     });
   }
 
-  /** Looks where the child should be, then, since an index may list anything, where it might be. */
+  /** Looks among blobs or manifests by media type, then in the other, since an index may list anything. */
   async #sizeOfChild({ mediaType, digest }: Descriptor): Promise<number | undefined> {
     const asManifest = async () => (await this.#use(digest))?.size;
     const asBlob = async () => await this.#parts.blobs.use(digest);
@@ -90,7 +90,7 @@ export class Manifests implements ManifestStore {
     return (await first()) ?? (await second());
   }
 
-  /** As `describe`, for a manifest that something comes to rely on: garbage collection leaves it alone for a while. */
+  /** As `describe`, for a manifest that a client is about to rely on: protects it from garbage collection for a while. */
   async #use(digest: Digest): Promise<Descriptor | undefined> {
     return (await this.#tenant.files.use(this.#paths.manifestLink(digest))) === undefined
       ? undefined

@@ -2,20 +2,20 @@ import { join } from 'node:path';
 import { algorithmOf, type Digest, hexOf } from '#core';
 import { StoreFiles } from './store-files.ts';
 
-/** Where a tenant's folder has its parts. Nothing outside this file knows the shape (docs/FORMATS.md, "Registry store"). */
+/** The paths in a tenant's directory. Only this file knows the directory layout (docs/FORMATS.md, "Registry store"). */
 export class TenantPaths {
   readonly root: string;
 
   /** Writes and deletes below the store's root. */
   readonly files: StoreFiles;
 
-  /** @param storeRoot what was named as the store; links below it are refused */
+  /** @param storeRoot the root directory of the store; symlinks below it are refused */
   constructor(storeRoot: string, tenant: string) {
     this.root = join(storeRoot, tenant);
     this.files = new StoreFiles(storeRoot, this.temp);
   }
 
-  /** Says which version of the shape this is. */
+  /** The file with the version of the directory layout. */
   get marker(): string {
     return join(this.root, 'store.json');
   }
@@ -33,7 +33,7 @@ export class TenantPaths {
     return join(this.root, 'repositories');
   }
 
-  /** The bytes of a blob or manifest, once whatever the number of repositories that have it. */
+  /** The bytes of a blob or manifest, stored once for all repositories. */
   blob(digest: Digest): string {
     return join(this.blobs, sharded(digest));
   }
@@ -43,7 +43,7 @@ export class TenantPaths {
   }
 }
 
-/** Where a repository's folder has its parts; all begin with `_`, which no component of a name does. */
+/** The paths in a repository's directory; all begin with `_`, which no component of a repository name does. */
 export class RepositoryPaths {
   readonly root: string;
 
@@ -81,7 +81,7 @@ export class RepositoryPaths {
     return join(this.manifestLinks, sharded(digest));
   }
 
-  /** Which tags name a manifest, so that deleting it need not read all tags. */
+  /** The tags of a manifest, so that deleting it does not read all tags. */
   tagsOf(digest: Digest): string {
     return `${this.manifestLink(digest)}.tags`;
   }
@@ -96,7 +96,7 @@ export class RepositoryPaths {
   }
 }
 
-/** `alg/xx/hex`: 256 folders an algorithm, so that none grows large. */
+/** `alg/xx/hex`: 256 directories per algorithm, so that none grows large. */
 function sharded(digest: Digest): string {
   const hex = hexOf(digest);
   return join(algorithmOf(digest), hex.slice(0, 2), hex);

@@ -2,20 +2,20 @@ import { CodedError, type Descriptor, type Digest, encodeCanonical, hexOf, parse
 import { encodeDescriptor, parseDescriptor } from '#oci/image';
 import { pageOfReferrers, type ReferrerEntry } from '../pages.ts';
 import type { ReferrerPage, ReferrerQuery, ReferrerStore } from '../registry-store.ts';
-import { isThere } from './files.ts';
+import { fileExists } from './files.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
-import { SortedFolder } from './sorted-folder.ts';
+import { SortedDirectory } from './sorted-directory.ts';
 
 interface ReadEntry {
   readonly key: string;
   readonly bytes: Uint8Array;
-  readonly isThere: boolean;
+  readonly exists: boolean;
 }
 
-/** How many entries are read at once. */
+/** How many entries are read concurrently. */
 const READ_AT_ONCE = 32;
-/** The manifests of one repository by their subject: a small file each, which holds the descriptor to be listed. */
+/** The referrers in one repository, by subject: a small file each, with the descriptor to be listed. */
 export class Referrers implements ReferrerStore {
   readonly #tenant: TenantPaths;
   readonly #paths: RepositoryPaths;
@@ -27,7 +27,7 @@ export class Referrers implements ReferrerStore {
     this.#locks = locks;
   }
 
-  /** Lists a manifest under its subject, which need not be there. */
+  /** Adds a manifest to the referrers of its subject, which need not exist. */
   async add(subject: Digest, descriptor: Descriptor): Promise<void> {
     await this.#of(subject).write(hexOf(descriptor.digest), encodeCanonical(encodeDescriptor(descriptor)));
   }
@@ -36,7 +36,7 @@ export class Referrers implements ReferrerStore {
     await this.#of(subject).delete(hexOf(digest));
   }
 
-  /** Whether a manifest is listed under a subject. @throws CodedError ERR_EXPORT_STORE_INVALID where the entry is damaged */
+  /** Whether a manifest is listed under a subject. @throws CodedError ERR_EXPORT_STORE_INVALID if the entry is damaged */
   async has(subject: Digest, digest: Digest): Promise<boolean> {
     const bytes = await this.#of(subject).read(hexOf(digest));
     return bytes !== undefined && this.#parse(bytes, subject, hexOf(digest)).digest === digest;
@@ -47,22 +47,25 @@ export class Referrers implements ReferrerStore {
   }
 
   async *#entries(subject: Digest, after: string | undefined): AsyncGenerator<ReferrerEntry> {
-    for await (const { key, bytes, isThere } of this.#read(subject, after)) {
-      const descriptor = () => (isThere ? this.#parse(bytes, subject, key) : undefined);
+    for await (const { key, bytes, exists } of this.#read(subject, after)) {
+      const descriptor = () => (exists ? this.#parse(bytes, subject, key) : undefined);
       yield { key, sizeBytes: bytes.byteLength, descriptor };
     }
   }
 
-  /** The entries of a subject in order, read some at a time, and whether their manifests are there. */
+  /** The entries of a subject in order, read in batches, and whether their manifests exist. */
   async *#read(subject: Digest, after: string | undefined): AsyncGenerator<ReadEntry> {
     const folder = this.#of(subject);
     const algorithms = ['sha256', 'sha512'] as const;
     const readOne = async (entry: { key: string; folder: string }): Promise<ReadEntry | undefined> => {
       const { key } = entry;
-      // The longer digits are of the longer digest.
+      // A key of more than 64 hex digits is a sha512 digest.
       const digest = `${algorithms[key.length > 64 ? 1 : 0]}:${key}` as Digest;
-      const [bytes, there] = await Promise.all([folder.readEntry(entry), isThere(this.#paths.manifestLink(digest))]);
-      return bytes === undefined ? undefined : { key, bytes, isThere: there };
+      const [bytes, exists] = await Promise.all([
+        folder.readEntry(entry),
+        fileExists(this.#paths.manifestLink(digest)),
+      ]);
+      return bytes === undefined ? undefined : { key, bytes, exists };
     };
     let waiting: Promise<ReadEntry | undefined>[] = [];
     for await (const entry of folder.entries(after)) {
@@ -74,8 +77,8 @@ export class Referrers implements ReferrerStore {
     for (const result of await Promise.all(waiting)) if (result !== undefined) yield result;
   }
 
-  #of(subject: Digest): SortedFolder {
-    return new SortedFolder(this.#paths.referrers(subject), this.#tenant.files, this.#locks);
+  #of(subject: Digest): SortedDirectory {
+    return new SortedDirectory(this.#paths.referrers(subject), this.#tenant.files, this.#locks);
   }
 
   #parse(bytes: Uint8Array, subject: Digest, key: string): Descriptor {

@@ -17,26 +17,26 @@ import { basename, dirname, join } from 'node:path';
 import { FolderGuard, fileError, isSystemError, linkRefused, syncFolder, systemClock } from '#core';
 import { isMissing } from './files.ts';
 
-/** A file used within this time counts as just used, so that using it often costs no writes. */
+/** Using a file updates its time at most this often, so that frequent use causes few writes. */
 const FRESH_MS = 60_000;
-/** A block of most file systems: a disk without room for it is full. */
+/** A block of most file systems: a disk without space for it is full. */
 const PROBE_BYTES = 4096;
 
-/** All that is written and deleted in a store; nothing of it goes through a link below the store's root. */
+/** All writes and deletes in a store; none follows a symlink below the store's root. */
 export class StoreFiles {
   readonly #guard: FolderGuard;
   readonly #tempDir: string;
 
   /**
-   * @param root may be a link itself
-   * @param tempDir below the root: where small files are before they are renamed into place
+   * @param root may be a symlink itself
+   * @param tempDir below the root, for small files before they are renamed into place
    */
   constructor(root: string, tempDir: string) {
     this.#guard = new FolderGuard(root);
     this.#tempDir = tempDir;
   }
 
-  /** Runs an action in a folder, which it gets a path to; makes the folder and runs it again when it was missing. */
+  /** Runs an action with the path of a directory; creates the directory and runs it again if it was missing. */
   async inFolder<T>(folder: string, action: (own: string) => Promise<T>): Promise<T> {
     try {
       return await this.#guard.within(folder, action);
@@ -51,17 +51,17 @@ export class StoreFiles {
     }
   }
 
-  /** Size and time of a file. @throws CodedError ERR_EXPORT_NOT_WRITABLE where a link is on the way to it */
+  /** Size and time of a file. @throws CodedError ERR_EXPORT_NOT_WRITABLE if its path contains a symlink */
   async stat(path: string): Promise<Stats> {
     return await this.#guard.at(path, (own) => lstat(own));
   }
 
-  /** Makes a folder and those above it, durably. */
+  /** Creates a directory and its parents, durably. */
   async makeFolder(folder: string): Promise<void> {
     await this.#guard.makeFolder(folder);
   }
 
-  /** Opens a file to be read and written. @throws the system's own errors; CodedError where it is a link */
+  /** Opens a file for reading and writing. @throws system errors; CodedError if it is a symlink */
   async open(path: string, flags: number): Promise<FileHandle> {
     try {
       return await this.#guard.at(path, (own) => open(own, flags | constants.O_NOFOLLOW, 0o644));
@@ -70,7 +70,7 @@ export class StoreFiles {
     }
   }
 
-  /** Puts a small file in place, whole or not at all, and the folders above it. */
+  /** Writes a small file atomically, and creates its parent directories. */
   async write(path: string, bytes: Uint8Array | string): Promise<void> {
     const temp = join(this.#tempDir, `.${randomBytes(9).toString('hex')}.tmp`);
     try {
@@ -91,8 +91,8 @@ export class StoreFiles {
     }
   }
 
-  /** Makes an empty file whose being there is all that it says. */
-  async writeMark(path: string): Promise<void> {
+  /** Creates an empty marker file. */
+  async writeMarker(path: string): Promise<void> {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
     await this.inFolder(dirname(path), async () => {
       const file = await this.open(path, flags);
@@ -101,19 +101,19 @@ export class StoreFiles {
     await syncFolder(dirname(path));
   }
 
-  /** Gives a file another name. @throws the system's own errors */
+  /** Renames a file. @throws system errors */
   async rename(from: string, to: string): Promise<void> {
     await this.#guard.rename(from, to);
   }
 
-  /** As `rename`, where the folder may have to be made. */
+  /** As `rename`, creating the target's directory if needed. */
   async moveInto(from: string, to: string): Promise<void> {
     await this.#guard.at(from, (source) =>
       this.inFolder(dirname(to), (folder) => rename(source, join(folder, basename(to)))),
     );
   }
 
-  /** Removes a file, durably. False when it was not there. */
+  /** Removes a file, durably. False if it did not exist. */
   async remove(path: string): Promise<boolean> {
     try {
       await this.unlink(path);
@@ -127,12 +127,12 @@ export class StoreFiles {
     return true;
   }
 
-  /** Removes a file. @throws the system's own errors */
+  /** Removes a file. @throws system errors */
   async unlink(path: string): Promise<void> {
     await this.#guard.at(path, (own) => unlink(own));
   }
 
-  /** Removes a folder. False where it is not empty, or not there. */
+  /** Removes a directory. False if it is not empty or does not exist. */
   async removeEmpty(folder: string): Promise<boolean> {
     return await this.#guard
       .at(folder, (own) => rmdir(own))
@@ -142,7 +142,7 @@ export class StoreFiles {
       );
   }
 
-  /** Sets a file's time to now, which keeps garbage collection off it. False when it is not there. */
+  /** Sets a file's time to now, which protects it from garbage collection. False if it does not exist. */
   async touch(path: string): Promise<boolean> {
     const now = systemClock.now();
     try {
@@ -155,7 +155,7 @@ export class StoreFiles {
     }
   }
 
-  /** The size of a file in bytes, which is used now, as `touch` would have it; undefined where there is none. */
+  /** Marks a file as used, as `touch` does. @returns its size in bytes; undefined if it does not exist */
   async use(path: string): Promise<number | undefined> {
     try {
       const { size, mtimeMs } = await stat(path);
@@ -167,7 +167,7 @@ export class StoreFiles {
     }
   }
 
-  /** Writes a file of a few bytes, and removes it. @throws CodedError that says why not */
+  /** Tests writing with a small file. @throws CodedError with the reason if it fails */
   async checkWritable(): Promise<void> {
     const name = `.${randomBytes(9).toString('hex')}.probe`;
     await this.inFolder(this.#tempDir, async (own) => {

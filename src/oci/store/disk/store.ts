@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { CodedError, type JsonObject, parseJsonObject, parseTenant } from '#core';
 import { parseRepositoryName } from '../names.ts';
 import type { Page, PageQuery, RegistryStore, StoredRepository } from '../registry-store.ts';
-import { Sessions } from '../sessions.ts';
+import { UploadSessions } from '../upload-sessions.ts';
 import { Uploads } from '../uploads.ts';
 import { Blobs } from './blobs.ts';
 import { isFolder, readSmallFile } from './files.ts';
@@ -11,20 +11,20 @@ import { Manifests } from './manifests.ts';
 import { type RepositoryPaths, TenantPaths } from './paths.ts';
 import { Referrers } from './referrers.ts';
 import { Tags } from './tags.ts';
-import { UploadFolder } from './upload-folder.ts';
+import { UploadDirectory } from './upload-directory.ts';
 import { listRepositories } from './walk.ts';
 
 /** How a store is opened. */
 export interface StoreOptions {
   readonly tenant: string;
-  /** Nothing is made on disk; a store that is not there is an empty one. */
+  /** Writes nothing; a store that does not exist is treated as empty. */
   readonly readOnly?: boolean;
 }
 
-/** One for the process, whatever the number of times that a store is opened in it; its keys are whole paths. */
+/** Shared by all open stores of the process; its keys are absolute paths. */
 const LOCKS = new KeyedLock();
 
-/** The shape of the folder; another number is another shape. */
+/** The version of the directory layout. */
 const VERSION = 1;
 
 /**
@@ -46,12 +46,12 @@ export async function openStore(root: string, { tenant, readOnly = false }: Stor
   return new DiskStore(tenant, paths, readOnly);
 }
 
-/** A tenant's registry store in a folder. No name reaches another tenant's. */
+/** A tenant's registry store in a directory. No repository name leads outside it. */
 export class DiskStore implements RegistryStore {
   readonly tenant: string;
   readonly paths: TenantPaths;
   readonly readOnly: boolean;
-  readonly #sessions = new Sessions();
+  readonly #sessions = new UploadSessions();
 
   /** @internal openStore checks the folder first. */
   constructor(tenant: string, paths: TenantPaths, readOnly: boolean) {
@@ -60,7 +60,7 @@ export class DiskStore implements RegistryStore {
     this.readOnly = readOnly;
   }
 
-  /** Whether the store's folder can be read; that there is none is no fault. */
+  /** Whether the store's directory can be read; true if it does not exist yet. */
   async isReadable(): Promise<boolean> {
     return await readSmallFile(this.paths.marker).then(
       () => true,
@@ -93,11 +93,11 @@ export class DiskRepository implements StoredRepository {
   readonly manifests: Manifests;
 
   /** @internal */
-  constructor(name: string, { paths: tenant, readOnly }: DiskStore, sessions: Sessions) {
+  constructor(name: string, { paths: tenant, readOnly }: DiskStore, sessions: UploadSessions) {
     this.name = name;
     this.paths = tenant.repository(name);
     this.blobs = new Blobs(tenant, this.paths, readOnly);
-    this.uploads = new Uploads(new UploadFolder(tenant, this.paths, this.blobs), this.blobs, sessions);
+    this.uploads = new Uploads(new UploadDirectory(tenant, this.paths, this.blobs), this.blobs, sessions);
     this.tags = new Tags(tenant, this.paths, LOCKS);
     this.referrers = new Referrers(tenant, this.paths, LOCKS);
     const { blobs, tags, referrers } = this;

@@ -8,24 +8,24 @@ import { isMissing } from './files.ts';
 import { decodeKey, encodeKey } from './key-name.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
-import { SortedFolder } from './sorted-folder.ts';
+import { SortedDirectory } from './sorted-directory.ts';
 import type { StoreFiles } from './store-files.ts';
 
-/** The tags of one repository: a small file each, which holds the digest of a manifest. */
+/** The tags of one repository: a small file each, with the digest of a manifest. */
 export class Tags implements TagStore {
-  readonly #folder: SortedFolder;
+  readonly #folder: SortedDirectory;
   readonly #files: StoreFiles;
   readonly #paths: RepositoryPaths;
   readonly #locks: KeyedLock;
 
   constructor(tenant: TenantPaths, repository: RepositoryPaths, locks: KeyedLock) {
-    this.#folder = new SortedFolder(repository.tags, tenant.files, locks);
+    this.#folder = new SortedDirectory(repository.tags, tenant.files, locks);
     this.#files = tenant.files;
     this.#paths = repository;
     this.#locks = locks;
   }
 
-  /** The digest that a tag points at; undefined where there is no such tag. */
+  /** The digest that a tag points at; undefined if the tag does not exist. */
   async read(tag: string): Promise<Digest | undefined> {
     const bytes = await this.#folder.read(parseTag(tag));
     if (bytes === undefined) return undefined;
@@ -37,35 +37,35 @@ export class Tags implements TagStore {
     });
   }
 
-  /** Points a tag at a manifest, which must be there. */
+  /** Points a tag at a manifest, which must exist. */
   async write(tag: string, digest: Digest): Promise<void> {
     await this.#locks.run(this.#lockOf(parseTag(tag)), async () => {
       const before = await this.read(tag).catch(() => undefined);
-      // Before the tag itself: deleting the manifest must find every tag of it.
-      await this.#files.writeMark(this.#mark(digest, tag));
+      // Before the tag itself, so that deleting the manifest finds all its tags.
+      await this.#files.writeMarker(this.#marker(digest, tag));
       if (before === digest) return;
       await this.#folder.write(tag, `${digest}\n`);
-      if (before !== undefined) await this.#files.remove(this.#mark(before, tag));
+      if (before !== undefined) await this.#files.remove(this.#marker(before, tag));
     });
   }
 
-  /** Takes a tag away; the manifest stays. False when there was none. */
+  /** Removes a tag; the manifest stays. False if the tag did not exist. */
   async delete(tag: string): Promise<boolean> {
     return await this.#locks.run(this.#lockOf(parseTag(tag)), async () => {
       const before = await this.read(tag).catch(() => undefined);
       const found = await this.#folder.delete(tag);
-      if (before !== undefined) await this.#files.remove(this.#mark(before, tag));
+      if (before !== undefined) await this.#files.remove(this.#marker(before, tag));
       return found;
     });
   }
 
-  /** Takes all tags of a manifest away. */
+  /** Removes all tags of a manifest. */
   async deleteAllOf(digest: Digest): Promise<void> {
     for (const tag of await this.of(digest)) {
       await this.#locks.run(this.#lockOf(tag), async () => {
-        // The mark of a tag that has moved on may have stayed behind.
+        // The marker of a tag that points elsewhere by now may remain.
         if ((await this.read(tag)) === digest) await this.#folder.delete(tag);
-        await this.#files.remove(this.#mark(digest, tag));
+        await this.#files.remove(this.#marker(digest, tag));
       });
     }
     await this.#files.removeEmpty(this.#paths.tagsOf(digest));
@@ -91,7 +91,7 @@ export class Tags implements TagStore {
     return this.#folder.keys();
   }
 
-  #mark(digest: Digest, tag: string): string {
+  #marker(digest: Digest, tag: string): string {
     return join(this.#paths.tagsOf(digest), encodeKey(tag));
   }
 

@@ -7,13 +7,13 @@ import type { Page, PageQuery } from '../registry-store.ts';
 import { isMissing } from './files.ts';
 import type { TenantPaths } from './paths.ts';
 
-/** A file that stands for a digest: a blob, or a link to one. */
+/** A file named by a digest: a blob, or a link to one. */
 export interface DigestFile {
   readonly digest: Digest;
   readonly path: string;
 }
 
-/** The names of all repositories, those of one folder in byte order. */
+/** The names of all repositories, those of one directory in byte order. */
 export async function* repositoryNames(tenant: TenantPaths, parent = ''): AsyncGenerator<string> {
   const names = await listFolder(join(tenant.repositories, ...parent.split('/')));
   if (names.some((name) => name.startsWith('_'))) yield parent;
@@ -22,21 +22,21 @@ export async function* repositoryNames(tenant: TenantPaths, parent = ''): AsyncG
   }
 }
 
-/** What a repository's folder holds as soon as anything was pushed to it. */
-const MARKS = ['_blobs', '_manifests'];
+/** The subdirectories of a repository that exist once something was pushed to it. */
+const CONTENT_DIRECTORIES = ['_blobs', '_manifests'];
 
 /**
- * The names of repositories in byte order, those after `after` only, at most `limit` of them. Folders in which all
- * names come before `after` are not read.
+ * The names of repositories in byte order, only those after `after`, at most `limit` of them. Skips directories in which
+ * all names come before `after`.
  */
 export async function listRepositories(tenant: TenantPaths, { after = '', limit }: PageQuery): Promise<Page<string>> {
   return await pageOf(namesAfter(tenant.repositories, '', after), limit);
 }
 
-/** @param prefix of all names in the folder: empty, or ends with a slash */
+/** @param prefix of all names in the directory: empty, or ends with a slash */
 async function* namesAfter(root: string, prefix: string, after: string): AsyncGenerator<string> {
   const components = (await listFolder(join(root, prefix))).filter((name) => !name.startsWith('_'));
-  // `a-b` comes between `a` and `a/b`, so a folder's own name and what is below it are two entries.
+  // `a-b` sorts between `a` and `a/b`, so a directory's name and its contents are two entries.
   const entries = components.flatMap((name) => [`${prefix}${name}`, `${prefix}${name}/`]).sort();
   for (const entry of entries) {
     if (!entry.endsWith('/')) {
@@ -46,10 +46,12 @@ async function* namesAfter(root: string, prefix: string, after: string): AsyncGe
 }
 
 async function isRepository(root: string, name: string): Promise<boolean> {
-  return isRepositoryName(name) && (await listFolder(join(root, name))).some((entry) => MARKS.includes(entry));
+  return (
+    isRepositoryName(name) && (await listFolder(join(root, name))).some((entry) => CONTENT_DIRECTORIES.includes(entry))
+  );
 }
 
-/** The files of a folder that is sharded by digest; whatever else lies there is passed over. */
+/** The files of a directory that is sharded by digest; ignores all others. */
 export async function* digestFiles(root: string): AsyncGenerator<DigestFile> {
   for await (const { name, path, algorithm } of sharded(root)) {
     const digest = `${algorithm}:${name}`;
@@ -57,17 +59,17 @@ export async function* digestFiles(root: string): AsyncGenerator<DigestFile> {
   }
 }
 
-/** The files that garbage collection had moved aside when it was cut short, under their former names. */
-export async function* goneFiles(root: string): AsyncGenerator<string> {
+/** The files that an interrupted garbage collection had renamed, under their former names. */
+export async function* trashedFiles(root: string): AsyncGenerator<string> {
   for await (const { name, path } of sharded(root)) {
-    if (name.endsWith(GONE)) yield path.slice(0, -GONE.length);
+    if (name.endsWith(TRASH_SUFFIX)) yield path.slice(0, -TRASH_SUFFIX.length);
   }
 }
 
-/** The ending of a file that has been moved aside, and is deleted or moved back next. */
-export const GONE = '.gone';
+/** The suffix of a file that garbage collection has renamed, to delete it or rename it back next. */
+export const TRASH_SUFFIX = '.gone';
 
-/** The names in a folder in byte order; none where there is no folder. */
+/** The names in a directory in byte order; none if it does not exist. */
 export async function listFolder(path: string): Promise<string[]> {
   try {
     return (await readdir(path)).sort();

@@ -3,10 +3,10 @@ import type { ByteRange } from '#oci/image';
 import type { BlobStore, StoredBlob } from '../registry-store.ts';
 import type { Content, RepositoryContent } from './content.ts';
 
-/** As the interface has it. */
+/** As the interface specifies. */
 const CHUNK_SIZE_BYTES = 1024 * 1024;
 
-/** The blobs of one repository: which of the tenant's bytes it has. */
+/** The blobs of one repository, among the tenant's bytes. */
 export class MemoryBlobs implements BlobStore {
   readonly #bytes: Content;
   readonly #repository: RepositoryContent;
@@ -41,7 +41,7 @@ export class MemoryBlobs implements BlobStore {
     return this.#repository.blobs.delete(digest);
   }
 
-  /** Stores bytes, which were verified. */
+  /** Stores verified bytes. */
   put(digest: Digest, bytes: Uint8Array): void {
     this.#bytes.set(digest, bytes);
     this.#link(digest);
@@ -56,7 +56,7 @@ export class MemoryBlobs implements BlobStore {
 async function* chunksOf(bytes: Uint8Array, range?: ByteRange): AsyncGenerator<Uint8Array> {
   const { start, end } = range ?? { start: 0, end: bytes.byteLength - 1 };
   for (let at = start; at <= end; at += CHUNK_SIZE_BYTES) {
-    // A copy: chunks are the reader's to keep, and to write to.
+    // A copy: chunks belong to the reader, who may modify them.
     yield Uint8Array.from(bytes.subarray(at, Math.min(at + CHUNK_SIZE_BYTES, end + 1)));
   }
 }

@@ -4,19 +4,19 @@ import type { Descriptor, Digest } from '#core';
 export type Content = Map<Digest, Uint8Array>;
 
 /** A manifest of a repository. */
-export interface HeldManifest {
+export interface ManifestEntry {
   readonly descriptor: Descriptor;
   readonly subject: Digest | undefined;
-  /** What lists it among the referrers of its subject. */
+  /** The descriptor for the list of its subject's referrers. */
   readonly referrer: Descriptor;
 }
 
-/** What one repository has. */
+/** The content of one repository. */
 export class RepositoryContent {
   /** Whether anything was ever pushed here. */
   isUsed = false;
   readonly blobs = new Set<Digest>();
-  readonly manifests = new Map<Digest, HeldManifest>();
+  readonly manifests = new Map<Digest, ManifestEntry>();
   readonly tags = new Map<string, Digest>();
   readonly uploads = new Map<string, Uint8Array[]>();
 }

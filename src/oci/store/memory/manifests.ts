@@ -5,7 +5,7 @@ import { parseTag } from '../names.ts';
 import type { BlobStore, ManifestStore, PutManifest, StoredManifest } from '../registry-store.ts';
 import type { Content, RepositoryContent } from './content.ts';
 
-/** The manifests of one repository. What follows the checks of a change is one step, so that none is seen half done. */
+/** The manifests of one repository. Changes are made without an await in between, so that they are atomic. */
 export class MemoryManifests implements ManifestStore {
   readonly #bytes: Content;
   readonly #repository: RepositoryContent;

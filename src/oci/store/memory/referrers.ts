@@ -4,7 +4,7 @@ import { pageOfReferrers, type ReferrerEntry } from '../pages.ts';
 import type { ReferrerPage, ReferrerQuery, ReferrerStore } from '../registry-store.ts';
 import type { RepositoryContent } from './content.ts';
 
-/** The manifests of one repository by their subject. */
+/** The referrers in one repository, by subject. */
 export class MemoryReferrers implements ReferrerStore {
   readonly #repository: RepositoryContent;
 

@@ -2,7 +2,7 @@ import { type Digest, parseTenant } from '#core';
 import { parseRepositoryName } from '../names.ts';
 import { pageOf } from '../pages.ts';
 import type { Page, PageQuery, RegistryStore, StoredRepository } from '../registry-store.ts';
-import { Sessions } from '../sessions.ts';
+import { UploadSessions } from '../upload-sessions.ts';
 import { Uploads } from '../uploads.ts';
 import { MemoryBlobs } from './blobs.ts';
 import { type Content, RepositoryContent } from './content.ts';
@@ -17,13 +17,13 @@ interface TenantContent {
 }
 
 /**
- * Registry stores in the memory of this process, which nothing survives: a second implementation of the interface, that
- * tests run against; the program opens none. There is no garbage collection; bytes stay until the storage goes.
+ * Registry stores in the memory of this process: a second implementation of the interface, for tests only. There is no
+ * garbage collection.
  */
 export class MemoryStorage {
   readonly #tenants = new Map<string, TenantContent>();
 
-  /** The store of a tenant; opened again it holds the same. @throws CodedError ERR_EXPORT_USAGE for an invalid tenant */
+  /** The store of a tenant; opening it again gives the same content. @throws CodedError ERR_EXPORT_USAGE for an invalid tenant */
   open(tenant: string): RegistryStore {
     const name = parseTenant(tenant);
     const content = this.#tenants.get(name) ?? { bytes: new Map<Digest, Uint8Array>(), repositories: new Map() };
@@ -35,7 +35,7 @@ export class MemoryStorage {
 class MemoryStore implements RegistryStore {
   readonly tenant: string;
   readonly #content: TenantContent;
-  readonly #sessions = new Sessions();
+  readonly #sessions = new UploadSessions();
 
   constructor(tenant: string, content: TenantContent) {
     this.tenant = tenant;

@@ -1,12 +1,12 @@
 import type { Digest } from '#core';
 import type { ByteStream } from '#oci/image';
 import { type ReceiveOptions, receive } from '../receive.ts';
-import type { OpenUpload, UploadArea } from '../uploads.ts';
+import type { OpenUpload, UploadStorage } from '../uploads.ts';
 import type { MemoryBlobs } from './blobs.ts';
 import type { RepositoryContent } from './content.ts';
 
-/** The uploads of one repository: the chunks that have come. */
-export class MemoryUploads implements UploadArea {
+/** The uploads of one repository: their received chunks. */
+export class MemoryUploads implements UploadStorage {
   readonly #name: string;
   readonly #repository: RepositoryContent;
   readonly #blobs: MemoryBlobs;

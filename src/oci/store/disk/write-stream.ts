@@ -3,60 +3,60 @@ import { fileError } from '#core';
 import type { ByteStream } from '#oci/image';
 import { type ReceiveOptions, receive } from '../receive.ts';
 
-/** Bytes gathered before they are written: fewer, larger writes, that overlap with receiving and hashing. */
-const BATCH_SIZE_BYTES = { largest: 1024 * 1024, smallest: 64 * 1024 };
-/** What all of a process may gather, while so much is enough for the smallest batches. */
-const GATHERED_BYTES = 64 * 1024 * 1024;
-let pouring = 0;
+/** Bytes are buffered into larger writes, which overlap with receiving and hashing. */
+const BATCH_SIZE_BYTES = { max: 1024 * 1024, min: 64 * 1024 };
+/** The memory for the buffers of all uploads of the process, as long as it suffices for the smallest batches. */
+const BUFFERED_BYTES = 64 * 1024 * 1024;
+let activeWrites = 0;
 
-/** What pouring into a file needs beside the file and the bytes; `position` is where in the file the first byte goes. */
-export interface PourOptions extends ReceiveOptions {
-  /** What the file is called in an error. */
+/** Options of `writeStream`; `position` is also the offset of the first byte in the file. */
+export interface WriteStreamOptions extends ReceiveOptions {
+  /** The path for error messages. */
   readonly path: string;
 }
 
 /**
- * Writes a stream into a file and counts the bytes. When the stream fails, all that came before is in the file
- * (and in the digest) and the error is thrown on: an upload can go on from there.
+ * Writes a stream to a file. If the stream fails, everything received before is in the file (and in the digest), and the
+ * error is rethrown, so that the upload can be resumed.
  *
  * @returns the position after the last byte
  * @throws CodedError ERR_EXPORT_TOO_LARGE, ERR_EXPORT_INTERRUPTED by the signal, and what the stream throws
  */
-export async function pour(chunks: ByteStream, file: FileHandle, options: PourOptions): Promise<number> {
+export async function writeStream(chunks: ByteStream, file: FileHandle, options: WriteStreamOptions): Promise<number> {
   const { path } = options;
   let written = options.position;
   let batch: Uint8Array[] = [];
-  let gathered = 0;
+  let buffered = 0;
   let writing: Promise<void> = Promise.resolve();
   const flush = async (): Promise<void> => {
     await writing;
-    if (gathered === 0) return;
+    if (buffered === 0) return;
     writing = writeAll(file, path, batch, written);
     // Awaited by the next flush; without this a failure in between would count as unhandled.
     writing.catch(() => undefined);
-    written += gathered;
+    written += buffered;
     batch = [];
-    gathered = 0;
+    buffered = 0;
   };
-  pouring++;
+  activeWrites++;
   try {
     for await (const chunk of receive(chunks, options)) {
       batch.push(chunk);
-      gathered += chunk.byteLength;
-      if (gathered >= batchSize()) await flush();
+      buffered += chunk.byteLength;
+      if (buffered >= batchSize()) await flush();
     }
   } finally {
-    pouring--;
+    activeWrites--;
     await flush();
     await writing;
   }
   return written;
 }
 
-/** One batch is gathered while another is written. */
+/** Halved: one batch is buffered while another is written. */
 function batchSize(): number {
-  const share = GATHERED_BYTES / pouring / 2;
-  return Math.max(BATCH_SIZE_BYTES.smallest, Math.min(BATCH_SIZE_BYTES.largest, share));
+  const share = BUFFERED_BYTES / activeWrites / 2;
+  return Math.max(BATCH_SIZE_BYTES.min, Math.min(BATCH_SIZE_BYTES.max, share));
 }
 
 async function writeAll(file: FileHandle, path: string, buffers: Uint8Array[], position: number): Promise<void> {

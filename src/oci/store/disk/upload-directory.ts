@@ -3,20 +3,19 @@ import { dirname } from 'node:path';
 import { CodedError, type Digest, fileError, syncFolder } from '#core';
 import type { ByteStream } from '#oci/image';
 import type { ReceiveOptions } from '../receive.ts';
-import type { OpenUpload, UploadArea } from '../uploads.ts';
+import type { OpenUpload, UploadStorage } from '../uploads.ts';
 import type { Blobs } from './blobs.ts';
 import { isMissing, sizeOf } from './files.ts';
 import type { RepositoryPaths, TenantPaths } from './paths.ts';
-import { pour } from './pour.ts';
+import { writeStream } from './write-stream.ts';
 
-/** The memory that bytes are read with to be hashed again. */
+/** The buffer for reading an upload again. */
 const READ_SIZE_BYTES = 1024 * 1024;
 
 /**
- * The uploads of one repository. An upload is a file that grows, so it survives the process: what has been acknowledged
- * is in the file.
+ * The uploads of one repository. An upload is a file that is appended to, so acknowledged bytes survive the process.
  */
-export class UploadFolder implements UploadArea {
+export class UploadDirectory implements UploadStorage {
   readonly #tenant: TenantPaths;
   readonly #repository: RepositoryPaths;
   readonly #blobs: Blobs;
@@ -60,13 +59,17 @@ export class UploadFolder implements UploadArea {
 
   async #publish(path: string, digest: Digest): Promise<void> {
     const blob = this.#tenant.blob(digest);
-    // Also over a blob that is there already: these bytes have just been checked, those may be damaged.
+    // Replaces an existing blob too: these bytes were just verified, and those may be damaged.
     await this.#tenant.files.moveInto(path, blob);
     await syncFolder(dirname(blob));
     if (await this.#blobs.link(digest)) return;
-    throw new CodedError('ERR_EXPORT_STORE_INVALID', `${digest}: gone as soon as it was written`, {
-      hint: 'check that nothing else deletes files of the store, then send the content again',
-    });
+    throw new CodedError(
+      'ERR_EXPORT_STORE_INVALID',
+      `${digest}: deleted by another program just after it was written`,
+      {
+        hint: 'check that nothing else deletes files of the store, then send the content again',
+      },
+    );
   }
 }
 
@@ -86,10 +89,10 @@ class UploadFile implements OpenUpload {
   }
 
   async append(chunks: ByteStream, options: ReceiveOptions): Promise<number> {
-    return await pour(chunks, this.#file, { ...options, path: this.#path });
+    return await writeStream(chunks, this.#file, { ...options, path: this.#path });
   }
 
-  /** Chunks are in memory that is used again for the next. */
+  /** The memory of a chunk is reused for the next. */
   async *read(): AsyncGenerator<Uint8Array> {
     const buffer = Buffer.allocUnsafeSlow(READ_SIZE_BYTES);
     for (let position = 0; ; ) {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeKey, encodeKey } from '../../../src/oci/store/disk/key-name.ts';
 import { KeyedLock } from '../../../src/oci/store/disk/keyed-lock.ts';
-import { SortedFolder } from '../../../src/oci/store/disk/sorted-folder.ts';
+import { SortedDirectory } from '../../../src/oci/store/disk/sorted-directory.ts';
 import { StoreFiles } from '../../../src/oci/store/disk/store-files.ts';
 import { listAll } from '../content.ts';
 import { tempFolders } from './temp.ts';
@@ -15,13 +15,13 @@ const key = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,12}$/);
 /** Few letters, so that keys are prefixes of one another and folders split deep. */
 const crowdedKey = fc.stringMatching(/^[aAb]{1,6}$/);
 
-async function openFolder(splitAbove?: number): Promise<{ folder: SortedFolder; root: string; temp: string }> {
+async function openFolder(splitAbove?: number): Promise<{ folder: SortedDirectory; root: string; temp: string }> {
   const base = await tempFolder();
   const [root, temp] = [join(base, 'root'), join(base, 'temp')];
-  return { folder: new SortedFolder(root, new StoreFiles(base, temp), new KeyedLock(), splitAbove), root, temp };
+  return { folder: new SortedDirectory(root, new StoreFiles(base, temp), new KeyedLock(), splitAbove), root, temp };
 }
 
-async function textUnder(folder: SortedFolder, name: string): Promise<string | undefined> {
+async function textUnder(folder: SortedDirectory, name: string): Promise<string | undefined> {
   const bytes = await folder.read(name);
   return bytes === undefined ? undefined : Buffer.from(bytes).toString();
 }

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { Sessions, type Turn } from '../../../src/oci/store/sessions.ts';
+import { type Turn, UploadSessions } from '../../../src/oci/store/upload-sessions.ts';
 
-const limits = { stalledAfterMs: 30_000, longestWaitMs: 30_000, waiting: 4 };
+const limits = { stalledAfterMs: 30_000, maxWaitMs: 30_000, waiting: 4 };
 const locked = { code: 'ERR_EXPORT_LOCKED' };
 
 /** A request that is at work until the test ends it, or somebody tells it to stop. */
-function work(sessions: Sessions, path = 'a') {
+function work(sessions: UploadSessions, path = 'a') {
   const begun = Promise.withResolvers<Turn>();
   const end = Promise.withResolvers<string>();
   const done = sessions.enter(path, async (_, turn) => {
@@ -17,7 +17,7 @@ function work(sessions: Sessions, path = 'a') {
 }
 
 test('one request at a time; those that come wait for it and are told so', async () => {
-  const sessions = new Sessions(limits);
+  const sessions = new UploadSessions(limits);
   const first = work(sessions);
   expect((await first.begun).waited).toBe(false);
   let running = 0;
@@ -38,7 +38,7 @@ test('one request at a time; those that come wait for it and are told so', async
 });
 
 test('a request is refused when the other goes on for too long, which is not disturbed', async () => {
-  const sessions = new Sessions({ ...limits, longestWaitMs: 20 });
+  const sessions = new UploadSessions({ ...limits, maxWaitMs: 20 });
   const first = work(sessions);
   await first.begun;
   await expect(sessions.enter('a', async () => 'in')).rejects.toMatchObject(locked);
@@ -48,7 +48,7 @@ test('a request is refused when the other goes on for too long, which is not dis
 });
 
 test('a request that gets no more bytes is stopped by the next', async () => {
-  const sessions = new Sessions({ ...limits, stalledAfterMs: 20 });
+  const sessions = new UploadSessions({ ...limits, stalledAfterMs: 20 });
   const first = work(sessions);
   await first.begun;
   expect(await sessions.enter('a', async () => 'in')).toBe('in');
@@ -56,7 +56,7 @@ test('a request that gets no more bytes is stopped by the next', async () => {
 });
 
 test('no more wait for one upload than may', async () => {
-  const sessions = new Sessions(limits);
+  const sessions = new UploadSessions(limits);
   const first = work(sessions);
   await first.begun;
   const waiting = Array.from({ length: limits.waiting }, () => sessions.enter('a', async () => 'in'));
@@ -66,7 +66,7 @@ test('no more wait for one upload than may', async () => {
 });
 
 test('whoever ends an upload stops the request at work', async () => {
-  const sessions = new Sessions(limits);
+  const sessions = new UploadSessions(limits);
   const first = work(sessions);
   await first.begun;
   expect(await sessions.enter('a', async () => 'in', { endOther: true })).toBe('in');
@@ -74,7 +74,7 @@ test('whoever ends an upload stops the request at work', async () => {
 });
 
 test('an action that fails gives its turn back', async () => {
-  const sessions = new Sessions(limits);
+  const sessions = new UploadSessions(limits);
   await expect(sessions.enter('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   expect(await sessions.enter('a', async (_, { waited }) => waited)).toBe(false);
 });

@@ -2,30 +2,30 @@ import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type Server } from 'node:tls';
 import { CodedError, fileError } from '#core';
 
-/** The files that a server proves its name with. */
-export interface IdentityFiles {
-  /** PEM: the certificate, then those that lead to one that clients know. */
+/** The files of a server's TLS certificate. */
+export interface TlsFiles {
+  /** PEM: the certificate, then its intermediate certificates. */
   readonly certFile: string;
   /** PEM, without a password. */
   readonly keyFile: string;
-  /** How often to look whether they have changed; ten seconds unless told. */
-  readonly lookEveryMs?: number;
+  /** How often to check whether the files have changed; default: ten seconds. */
+  readonly pollEveryMs?: number;
 }
 
 /** Certificate and key as Node takes them. */
-export interface Identity {
+export interface TlsCertificate {
   readonly cert: Buffer;
   readonly key: Buffer;
 }
 
-const LOOK_EVERY_MS = 10_000;
+const POLL_EVERY_MS = 10_000;
 
 /**
  * Reads a certificate and its key, and checks that they belong together.
  *
  * @throws CodedError ERR_EXPORT_KEY_INVALID, and the codes of fileError
  */
-export async function readIdentity({ certFile, keyFile }: IdentityFiles): Promise<Identity> {
+export async function readTlsCertificate({ certFile, keyFile }: TlsFiles): Promise<TlsCertificate> {
   const [cert, key] = await Promise.all([certFile, keyFile].map(readPem));
   if (cert === undefined || key === undefined) throw new TypeError('two files');
   try {
@@ -40,10 +40,10 @@ export async function readIdentity({ certFile, keyFile }: IdentityFiles): Promis
   }
 }
 
-/** Serves with the certificate as it is on disk, whenever that changes and is sound. Gives what ends it. */
-export async function followIdentity(
+/** Reloads the certificate whenever its files change and are valid. Returns a function that stops this. */
+export async function watchTlsCertificate(
   server: Server,
-  files: IdentityFiles,
+  files: TlsFiles,
   notice: (text: string) => void,
 ): Promise<() => void> {
   let seen = await stampOf(files);
@@ -52,8 +52,8 @@ export async function followIdentity(
     const stamp = await stampOf(files);
     if (stamp === seen) return;
     seen = stamp;
-    server.setSecureContext(await readIdentity(files));
-    notice(`${files.certFile}: read again`);
+    server.setSecureContext(await readTlsCertificate(files));
+    notice(`${files.certFile}: reloaded`);
   };
   const timer = setInterval(() => {
     if (busy) return;
@@ -63,7 +63,7 @@ export async function followIdentity(
       .finally(() => {
         busy = false;
       });
-  }, files.lookEveryMs ?? LOOK_EVERY_MS);
+  }, files.pollEveryMs ?? POLL_EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);
 }
@@ -76,8 +76,8 @@ async function readPem(path: string): Promise<Buffer> {
   }
 }
 
-/** What changes with the files; the same text for as long as they are missing. */
-async function stampOf({ certFile, keyFile }: IdentityFiles): Promise<string> {
+/** A text that changes when the files change; constant while they are missing. */
+async function stampOf({ certFile, keyFile }: TlsFiles): Promise<string> {
   const stamps = [certFile, keyFile].map(async (path) => {
     const found = await stat(path, { bigint: true }).catch(() => undefined);
     return found === undefined ? 'missing' : `${found.ino} ${found.size} ${found.mtimeNs}`;

@@ -3,13 +3,13 @@ import type { Socket } from 'node:net';
 import { CodedError } from '#core';
 
 /**
- * Writes the body of a response. Node forgets the callback of a write to a socket that was cut a moment before, so the
- * end of the socket is listened for as well: nobody waits for ever, with a file open, for a client that went away.
+ * Writes the body of a response. Node never calls back for a write to a socket that was just closed, so this listens for
+ * the socket's end as well; otherwise the write would wait for ever, with a file open.
  */
-export class Outlet {
+export class ResponseWriter {
   readonly #outgoing: ServerResponse;
   readonly #socket: Socket;
-  /** What to do with each write that is under way when the socket ends. */
+  /** Rejects each pending write when the socket closes. */
   readonly #waiting = new Set<() => void>();
 
   constructor(outgoing: ServerResponse) {
@@ -18,17 +18,22 @@ export class Outlet {
     this.#socket.once('close', this.#end);
   }
 
-  /** Writes, and waits until the system has taken the bytes over. @throws CodedError ERR_EXPORT_NETWORK */
+  /** Writes, and resolves when the bytes were handed to the operating system. @throws CodedError ERR_EXPORT_NETWORK */
   write(piece: Uint8Array): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const gone = (cause?: Error | null): void => {
-      reject(new CodedError('ERR_EXPORT_NETWORK', 'the client went away', { hint: 'ask for the rest', cause }));
+    const fail = (cause?: Error | null): void => {
+      reject(
+        new CodedError('ERR_EXPORT_NETWORK', 'the client closed the connection', {
+          hint: 'request the remaining range',
+          cause,
+        }),
+      );
     };
-    this.#waiting.add(gone);
+    this.#waiting.add(fail);
     this.#outgoing.write(piece, (cause) => {
-      this.#waiting.delete(gone);
+      this.#waiting.delete(fail);
       if (cause === undefined || cause === null) resolve();
-      else gone(cause);
+      else fail(cause);
     });
     if (this.#socket.closed) this.#end();
     return promise;
@@ -39,7 +44,7 @@ export class Outlet {
   }
 
   readonly #end = (): void => {
-    for (const gone of this.#waiting) gone();
+    for (const fail of this.#waiting) fail();
     this.#waiting.clear();
   };
 }

@@ -1,29 +1,29 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileError, syncFolder } from '#core';
-import { isFolder, isMissing, isThere, readSmallFile } from './files.ts';
+import { fileExists, isFolder, isMissing, readSmallFile } from './files.ts';
 import { decodeKey, encodeKey } from './key-name.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import type { StoreFiles } from './store-files.ts';
 
-/** How many files a folder may hold before they move one level down. */
+/** How many files a directory may hold before they move one level down. */
 const SPLIT_ABOVE = 256;
 
-/** A key, and the folder in which it was seen. */
+/** A key, and the directory in which it was found. */
 interface Entry {
   readonly key: string;
   readonly folder: string;
 }
 
 /**
- * Small files under keys (ASCII letters, digits, `.`, `_`, `-`) that are listed in byte order from any key on,
- * at a cost that does not grow with their number.
+ * Small files by key (ASCII letters, digits, `.`, `_`, `-`) that can be listed in byte order from any key on, at a cost
+ * that does not grow with their number.
  *
- * It is a tree: a file lies in the folder of a prefix of its key. When a folder holds too many, each moves into
- * a sub-folder for its next character, `+` and the character. Files only ever move down, so a reader that looks
- * from the top down finds each one also while they move, and a move that was cut short is no fault.
+ * It is a tree: a file is in the directory of a prefix of its key. When a directory holds too many, each file moves into
+ * a subdirectory for its next character, `+` and the character. Files only move down, so a reader that searches from
+ * the top down finds each one also while they move, and an interrupted move is harmless.
  */
-export class SortedFolder {
+export class SortedDirectory {
   readonly #root: string;
   readonly #files: StoreFiles;
   readonly #locks: KeyedLock;
@@ -36,7 +36,7 @@ export class SortedFolder {
     this.#splitAbove = splitAbove;
   }
 
-  /** The bytes under a key; undefined where there are none. */
+  /** The bytes of a key; undefined if it does not exist. */
   async read(key: string): Promise<Uint8Array | undefined> {
     for await (const folder of this.#path(key)) {
       const bytes = await readSmallFile(join(folder, encodeKey(key)));
@@ -45,14 +45,14 @@ export class SortedFolder {
     return undefined;
   }
 
-  /** Puts bytes under a key, whole or not at all; replaces what was there. */
+  /** Writes the bytes of a key atomically, replacing existing ones. */
   async write(key: string, bytes: Uint8Array | string): Promise<void> {
     await this.#locks.run(this.#root, async () => {
       let folder = this.#root;
       let isNew = true;
       for await (const step of this.#path(key)) {
         folder = step;
-        if (await isThere(join(step, encodeKey(key)))) {
+        if (await fileExists(join(step, encodeKey(key)))) {
           isNew = false;
           break;
         }
@@ -62,35 +62,35 @@ export class SortedFolder {
     });
   }
 
-  /** Takes a key away. False when it was not there. */
+  /** Removes a key. False if it did not exist. */
   async delete(key: string): Promise<boolean> {
     return await this.#locks.run(this.#root, async () => {
       const folders: string[] = [];
       for await (const folder of this.#path(key)) folders.unshift(folder);
       let found = false;
-      // Deepest first: a stale copy further down must not show when the one above it has gone.
+      // Deepest first: a stale copy further down must not become visible when the one above it is removed.
       for (const folder of folders) found = (await this.#files.remove(join(folder, encodeKey(key)))) || found;
       for (const folder of folders) if (folder !== this.#root && !(await this.#files.removeEmpty(folder))) break;
       return found;
     });
   }
 
-  /** The keys in byte order, those after `after` only when it is given. */
+  /** The keys in byte order, only those after `after`. */
   async *keys(after = ''): AsyncGenerator<string> {
     for await (const { key } of this.entries(after)) yield key;
   }
 
-  /** As `keys`, with where each was seen. */
+  /** As `keys`, with the directory of each. */
   entries(after = ''): AsyncGenerator<Entry> {
     return this.#walk(this.#root, '', [], after);
   }
 
-  /** The bytes of an entry, which may have moved since; undefined where it has gone. */
+  /** The bytes of an entry, which may have moved since; undefined if it was removed. */
   async readEntry({ key, folder }: Entry): Promise<Uint8Array | undefined> {
     return (await readSmallFile(join(folder, encodeKey(key)))) ?? (await this.read(key));
   }
 
-  /** The folders in which a key may lie, from the top down. */
+  /** The directories that may contain a key, from the top down. */
   async *#path(key: string): AsyncGenerator<string> {
     let folder = this.#root;
     yield folder;
@@ -101,7 +101,7 @@ export class SortedFolder {
     }
   }
 
-  /** How many characters of their keys all files in a folder share. */
+  /** How many leading characters the keys of all files in a directory share. */
   #depth(folder: string): number {
     let depth = 0;
     for (let step = folder; step !== this.#root; step = dirname(step)) depth++;
@@ -127,7 +127,7 @@ export class SortedFolder {
     await syncFolder(folder);
   }
 
-  /** Yields what lies in a folder and below, and what lies above, belongs there and has not moved down. */
+  /** Yields the entries in and below a directory, and those further up that belong there but were not moved down yet. */
   async *#walk(folder: string, prefix: string, above: readonly Entry[], after: string): AsyncGenerator<Entry> {
     const { keys, branches } = await readFolder(folder);
     const all = new Map(keys.map((key) => [key, { key, folder }]));
@@ -152,7 +152,7 @@ export class SortedFolder {
   }
 }
 
-/** `+` begins no key, so that no file can have a branch's name. */
+/** No key begins with `+`, so that no file can have the name of a subdirectory. */
 function branch(character: string): string {
   return `+${encodeKey(character)}`;
 }
