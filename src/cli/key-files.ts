@@ -36,7 +36,7 @@ async function readKeyFile(path: string): Promise<string> {
     }
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR')) throw noKey(path, 'no such file', error);
-    if (isSystemError(error, 'EISDIR')) throw noKey(path, 'this is a folder', error);
+    if (isSystemError(error, 'EISDIR')) throw noKey(path, 'is a directory', error);
     throw fileError(error, path);
   }
   if (size > MAX_KEY_BYTES) throw noKey(path, 'too large for a key');

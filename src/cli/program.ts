@@ -54,7 +54,7 @@ const entries: readonly Entry[] = [
   },
   {
     usage: 'pull [options] <reference>',
-    summary: 'write the files (titled layers) of an artifact into a folder; resumes an interrupted pull',
+    summary: 'write the files (titled layers) of an artifact into a directory; resumes an interrupted pull',
     load: async () => (await import('./commands/pull.ts')).pullCommand,
   },
   {
@@ -104,7 +104,7 @@ const entries: readonly Entry[] = [
   },
   {
     usage: 'serve [options]',
-    summary: 'run a registry over a folder',
+    summary: 'run a registry that stores its content in a directory',
     load: async () => (await import('./commands/serve.ts')).serveCommand,
   },
 ];

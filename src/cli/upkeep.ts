@@ -20,7 +20,7 @@ export interface PlaceOptions {
 export function withPlaceOptions(command: Command): Command {
   return command
     .argument('[place]', 'a layout: oci:DIR')
-    .option('--data <dir>', 'data folder of serve, instead of a layout')
+    .option('--data <dir>', 'data directory of serve, instead of a layout')
     .option('--tenant <name>', 'with --data, only this tenant');
 }
 
@@ -54,7 +54,7 @@ async function openStores(root: string, tenant: string | undefined): Promise<Pla
   if (wanted.length === 0) {
     const what = tenant === undefined ? 'not a registry store' : `no store of tenant ${JSON.stringify(tenant)}`;
     throw new CodedError('ERR_EXPORT_NOT_FOUND', `${root}: ${what}`, {
-      hint: 'specify the folder that serve uses as --data',
+      hint: 'specify the directory that serve uses as --data',
     });
   }
   return Promise.all(

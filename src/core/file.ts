@@ -89,12 +89,12 @@ export function isSystemError(error: unknown, ...codes: string[]): error is Node
 const SYSTEM_FAULTS: Readonly<Record<string, readonly [ErrorCode, string, string]>> = {
   ENOSPC: ['ERR_EXPORT_DISK_FULL', 'no space left on the device', 'free some space, then run the same command again'],
   EDQUOT: ['ERR_EXPORT_DISK_FULL', 'disk quota exceeded', 'free some space, then run the same command again'],
-  EACCES: ['ERR_EXPORT_NOT_WRITABLE', 'permission denied', 'check the permissions, or specify another folder'],
-  EPERM: ['ERR_EXPORT_NOT_WRITABLE', 'operation not permitted', 'check the permissions, or specify another folder'],
-  EROFS: ['ERR_EXPORT_NOT_WRITABLE', 'the file system is read-only', 'specify a folder on a writable file system'],
-  ENOENT: ['ERR_EXPORT_NOT_FOUND', 'no such file or folder', 'check the path'],
-  ENOTDIR: ['ERR_EXPORT_IO', 'a part of the path is not a folder', 'check the path'],
-  EISDIR: ['ERR_EXPORT_IO', 'this is a folder', 'specify a file'],
+  EACCES: ['ERR_EXPORT_NOT_WRITABLE', 'permission denied', 'check the permissions, or specify another directory'],
+  EPERM: ['ERR_EXPORT_NOT_WRITABLE', 'operation not permitted', 'check the permissions, or specify another directory'],
+  EROFS: ['ERR_EXPORT_NOT_WRITABLE', 'the file system is read-only', 'specify a directory on a writable file system'],
+  ENOENT: ['ERR_EXPORT_NOT_FOUND', 'no such file or directory', 'check the path'],
+  ENOTDIR: ['ERR_EXPORT_IO', 'a part of the path is not a directory', 'check the path'],
+  EISDIR: ['ERR_EXPORT_IO', 'is a directory', 'specify a file'],
 };
 
 /** The coded form of a file system's error; errors that are coded already pass as they are. */

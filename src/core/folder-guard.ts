@@ -106,7 +106,7 @@ function ignoreExisting(error: unknown): void {
 /** The error for a link where a file or folder of our own should be. */
 export function linkRefused(path: string): CodedError {
   return new CodedError('ERR_EXPORT_NOT_WRITABLE', `${path}: the path contains a symbolic link`, {
-    hint: 'replace the link with a regular folder or file: nothing is written or deleted through a link',
+    hint: 'replace the link with a regular directory or file: nothing is written or deleted through a link',
     details: { path, system: 'ELOOP' },
   });
 }

@@ -88,7 +88,7 @@ function sourceEmpty(path: string, { listed, count }: ReturnType<RecordCollector
   if (count > NAMED) shown.push(`${count - NAMED} more`);
   const found = shown.length === 0 ? 'it is empty' : `ignored ${shown.join('; ')}`;
   return new CodedError('ERR_EXPORT_SOURCE_EMPTY', `${path}: no ${formatTitles} records found: ${found}`, {
-    hint: 'check that this is the folder or archive that you meant',
+    hint: 'check that this is the directory or archive that you meant',
     details: { source: path, ignored: listed.slice(0, LISTED), ignoredCount: count },
   });
 }

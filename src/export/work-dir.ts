@@ -28,7 +28,7 @@ async function makeWorkDir(): Promise<string> {
     return await mkdtemp(join(parent, `${PREFIX}${thisOwner()}.`));
   } catch (error) {
     const { code, message, details } = fileError(error, parent);
-    const hint = 'set TMPDIR to a folder on a writable file system with room for temporary files';
+    const hint = 'set TMPDIR to a directory on a writable file system with room for temporary files';
     throw new CodedError(code, message, { hint, details, cause: error });
   }
 }

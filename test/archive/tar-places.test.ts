@@ -1,16 +1,15 @@
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { findTarFiles } from '../../src/archive/tar/places.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { type ForgedFile, forgePax, forgeTar } from './tar-forge.ts';
 
 let scratch: string;
 
 beforeAll(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'export-center-tar-'));
+  scratch = await makeTempDir();
 });
-afterAll(() => rm(scratch, { recursive: true }));
 
 function member(type: string, name: string, content = ''): ForgedFile {
   return { type, name, content };

@@ -149,7 +149,7 @@ describe('refuses as invalid', () => {
     ['a negative size', [{ name: 'a', size: Buffer.alloc(12, 0xff) }]],
     ['an impossible size', [{ name: 'a', size: Uint8Array.of(0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }]],
     ['a size beyond the end', [{ name: 'a', content: 'abc', size: '00000007777\0' }]],
-    ['a folder with content', [{ name: 'a', type: '5', size: '00000000001\0' }]],
+    ['a directory with content', [{ name: 'a', type: '5', size: '00000000001\0' }]],
     ['a kind that is not known', [{ name: 'a', type: 'S' }]],
     ['a volume of several', [{ name: 'a', type: 'M' }]],
     ['no name', [{ name: '' }]],

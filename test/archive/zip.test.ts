@@ -165,7 +165,7 @@ describe('refuses as invalid', () => {
     ['two unpacked sizes', [{ ...a, local: { size: 3 } }]],
     ['two packed sizes', [{ ...a, local: { packed: 3 } }]],
     ['two sizes in zip64', [{ ...a, wide: true, local: { size: 3 } }]],
-    ['a folder with content', [{ name: 'a/', content: '1', stored: true }]],
+    ['a directory with content', [{ name: 'a/', content: '1', stored: true }]],
     ['no name', [{ name: '', content: '1' }]],
     ['a name marked as UTF-8 that is not', [{ name: Uint8Array.of(0xff), content: '1', lie: { flags: 0x800 } }]],
     ['an offset into the directory', [{ ...a, lie: { offset: 60 } }]],

@@ -1,16 +1,12 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readdir } from 'node:fs/promises';
+import { beforeEach, expect, test } from 'vitest';
 import { digestOf } from '#core';
 import { LossCollector, maxListed, recordsLeftOut } from '../../src/artifacts/losses.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'losses-'));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
+  folder = await makeTempDir();
 });
 
 const collector = () => new LossCollector(folder, { whole: 'record', part: 'part', unused: 'part' });

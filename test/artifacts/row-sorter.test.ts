@@ -1,16 +1,13 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { RowSorter } from '../../src/artifacts/row-sorter.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'rows-'));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
+  folder = await makeTempDir();
 });
 
 type Pair = readonly [key: string, value: string];

@@ -4,9 +4,9 @@ import { constants, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type ForgedFile, forgeTar } from '../archive/tar-forge.ts';
 import { type ForgedEntry, forgeZip } from '../archive/zip-forge.ts';
+import { advisory } from '../fixtures/records.ts';
 import { noise } from '../oci/content.ts';
 import type { Failure } from './failures.ts';
-import { advisory } from './fixture.ts';
 import { Standing } from './standing.ts';
 
 let standing: Standing;
@@ -149,12 +149,12 @@ describe('a bad folder', () => {
   test('it is not there, or no folder', async () => {
     const missing: Failure = {
       code: 'ERR_EXPORT_SOURCE_UNREADABLE',
-      says: /no such file or folder/,
+      says: /no such file or directory/,
       hint: /check the path/,
     };
     await standing.refuses([join(standing.fixture.path, 'nowhere')], missing);
     const file = await standing.fixture.file('a.json', advisory('A-1'));
-    await standing.refuses([join(file, 'below')], { code: 'ERR_EXPORT_SOURCE_UNREADABLE', says: /not a folder/ });
+    await standing.refuses([join(file, 'below')], { code: 'ERR_EXPORT_SOURCE_UNREADABLE', says: /not a directory/ });
   });
 });
 

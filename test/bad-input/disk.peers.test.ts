@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { advisory } from '../fixtures/records.ts';
 import { noise } from '../oci/content.ts';
 import { describePeers } from '../peers/peers.ts';
 import { onDisk } from './disk.ts';
 import { expectFailure, type Failure } from './failures.ts';
-import { advisory, CliFixture, type Files } from './fixture.ts';
+import { CliFixture, type Files } from './fixture.ts';
 
 let fixture: CliFixture;
 /** About 4 MiB that do not compress. */

@@ -176,8 +176,3 @@ export class CliFixture implements AsyncDisposable {
 export function bytesOf(content: string | Uint8Array | object): string | Uint8Array {
   return typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content);
 }
-
-/** A sound advisory. */
-export function advisory(id: string, members: object = {}): Record<string, unknown> {
-  return { id, modified: '2026-01-02T03:04:05Z', summary: `about ${id}`, ...members };
-}

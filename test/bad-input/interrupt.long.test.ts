@@ -6,9 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
+import { advisory } from '../fixtures/records.ts';
 import { RegistryDouble } from '../oci/registry-double.ts';
 import { expectFailure, type Failure } from './failures.ts';
-import { advisory, CliFixture, type Outcome, sample } from './fixture.ts';
+import { CliFixture, type Outcome, sample } from './fixture.ts';
 import { prove } from './proof.ts';
 
 const interrupted: Failure = { code: 'ERR_EXPORT_INTERRUPTED', hint: /run the same command again/ };

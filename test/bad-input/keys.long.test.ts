@@ -48,7 +48,7 @@ test('no password and no terminal to ask for it', async () => {
 test('no key: a text, a folder, nothing, something large', async () => {
   const invalid = (says: RegExp): Failure => ({ code: 'ERR_EXPORT_KEY_INVALID', says, hint: /cosign\.key/ });
   await refuses(await standing.fixture.file('note.txt', 'the key is under the mat'), invalid(/not a PEM file/));
-  await refuses(keys, invalid(/folder/));
+  await refuses(keys, invalid(/is a directory/));
   await refuses(join(keys, 'nothing'), invalid(/no such file/));
   await refuses(await standing.fixture.file('movie', Buffer.alloc(100_000)), invalid(/too large for a key/));
   await refuses(join(keys, 'cosign.pub'), invalid(/public key/));

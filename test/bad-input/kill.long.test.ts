@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isCoded } from '#core';
+import { advisory } from '../fixtures/records.ts';
 import { noise } from '../oci/content.ts';
 import { RequestGate } from '../server/kill/request-gate.ts';
-import { advisory, CliFixture } from './fixture.ts';
+import { CliFixture } from './fixture.ts';
 import { prove } from './proof.ts';
 
 let fixture: CliFixture;

@@ -4,8 +4,9 @@ import { forgeTar } from '../archive/tar-forge.ts';
 import { forgeZip } from '../archive/zip-forge.ts';
 import { readJson } from '../core/read-json.ts';
 import { readExportJson } from '../determinism/bundle.ts';
+import { advisory } from '../fixtures/records.ts';
 import type { Failure } from './failures.ts';
-import { advisory, sample } from './fixture.ts';
+import { sample } from './fixture.ts';
 import { Standing } from './standing.ts';
 
 let standing: Standing;

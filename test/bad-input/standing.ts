@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { advisory } from '../fixtures/records.ts';
 import { expectFailure, type Failure } from './failures.ts';
-import { advisory, CliFixture, type CommandOptions } from './fixture.ts';
+import { CliFixture, type CommandOptions } from './fixture.ts';
 
 /** A layout with a sound bundle under a tag, which no failure may touch. */
 export class Standing implements AsyncDisposable {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { forgeFile } from '../archive/tar-forge.ts';
 import { forgeZip } from '../archive/zip-forge.ts';
+import { advisory } from '../fixtures/records.ts';
 import type { Failure } from './failures.ts';
-import { advisory } from './fixture.ts';
 import { Standing } from './standing.ts';
 
 const gibibyte = 1024 ** 3;

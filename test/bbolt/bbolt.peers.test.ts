@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { type BboltEntry, BboltFile, checkBbolt, writeBbolt } from '#bbolt';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describePeers, runPeer } from '../peers/peers.ts';
 import { content, entriesOf } from './entries.ts';
 
@@ -23,10 +23,7 @@ function canBeAsked({ bucket, key }: BboltEntry): boolean {
 describePeers(['bbolt'], 'the bbolt command', () => {
   let folder: string;
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'bbolt-peer-'));
-  });
-  afterAll(async () => {
-    await rm(folder, { recursive: true });
+    folder = await makeTempDir();
   });
 
   async function written(entries: Iterable<BboltEntry>, name = 'a.db'): Promise<string> {

@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type BboltEntry, BboltFile, checkBbolt, writeBbolt } from '#bbolt';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 const PAGE = 4096;
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
@@ -10,13 +10,10 @@ const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 let folder: string;
 let sound: Buffer;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bbolt-'));
+  folder = await makeTempDir();
   const path = join(folder, 'sound.db');
   await writeBbolt(path, [entries()]);
   sound = await readFile(path);
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
 });
 
 /**

@@ -1,17 +1,14 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type BboltEntry, BboltFile, bboltLimits, checkBbolt, writeBbolt } from '#bbolt';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { type Content, content, entriesOf, textOf } from './entries.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bbolt-'));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
+  folder = await makeTempDir();
 });
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');

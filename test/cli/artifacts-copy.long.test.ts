@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { type Layout, openLayout } from '#oci/layout';
 import { run } from '../../src/cli/run.ts';
 import { readJson } from '../core/read-json.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describe, pushArtifact } from '../oci/content.ts';
 import { serverIdentity } from '../oci/identities.ts';
 import { RegistryDouble, sendError } from '../oci/registry-double.ts';
@@ -22,7 +22,7 @@ let referrer: Descriptor;
 let double: RegistryDouble;
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli-copy-'));
+  dir = await makeTempDir();
   place = `oci:${dir}/source`;
   source = await openLayout(join(dir, 'source'), { create: true });
   artifact = await pushArtifact(source, 'artifact');
@@ -34,7 +34,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await source.close();
   await double.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 const blob = (at: string, text: string) => join(dir, at, 'blobs/sha256', describe(Buffer.from(text)).digest.slice(7));

@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { openLayout } from '#oci/layout';
 import { openStore, openStoreRepository } from '#oci/store';
 import { readJson } from '../core/read-json.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describe, noise, pushArtifact, pushBytes } from '../oci/content.ts';
 import { cli, cliJson } from './command-line.ts';
 
@@ -14,7 +14,7 @@ let artifact: Descriptor;
 let place: string;
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli-upkeep-'));
+  dir = await makeTempDir();
   place = `oci:${dir}/layout`;
   const layout = await openLayout(join(dir, 'layout'), { create: true });
   artifact = await pushArtifact(layout, 'artifact');
@@ -22,8 +22,6 @@ beforeEach(async () => {
   await pushBytes(layout, noise(1000));
   await layout.close();
 });
-
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const blobs = () => join(dir, 'layout/blobs/sha256');
 

@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { contentOf } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { readJson } from '../core/read-json.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describe, pushArtifact } from '../oci/content.ts';
 import { cli, cliJson as json } from './command-line.ts';
 
@@ -14,7 +14,7 @@ let key: string;
 let source: string;
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli-artifacts-'));
+  dir = await makeTempDir();
   key = join(dir, 'keys', 'cosign.key');
   source = `oci:${dir}/source`;
   const record = { id: 'GO-2026-0001', modified: '2026-02-01T00:00:00Z', affected: [] };
@@ -32,7 +32,6 @@ beforeEach(async () => {
     key,
   );
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 test('copy: signature, provenance and cosign tags go along, so that the copy verifies', async () => {
   const first = await json('copy', `${source}:1`, `oci:${dir}/copy:one`);

@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLayout } from '#oci/layout';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { pushArtifact } from '../oci/content.ts';
 import { clientIdentity, serverIdentity } from '../oci/identities.ts';
 import { RegistryDouble } from '../oci/registry-double.ts';
@@ -14,7 +14,7 @@ let double: RegistryDouble;
 let transport: string[];
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli-client-'));
+  dir = await makeTempDir();
   double = await RegistryDouble.start({ tls: { ...serverIdentity, clientCa: clientIdentity.cert } });
   const encrypted = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' } as const;
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -28,7 +28,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await double.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 const at = (name: string) => join(dir, name);

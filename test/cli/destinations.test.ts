@@ -1,14 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { openDestinations, parseDestinations, parseSignedAs } from '../../src/cli/destinations.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 let dir: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli-destinations-'));
+  dir = await makeTempDir();
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 test('parseDestinations: places of each kind, in the order given', () => {
   const references = parseDestinations(['127.0.0.1:5000/a/b:1', 'oci:dir:2', 'oci-archive:file.tar:3']);

@@ -1,11 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { packManifest } from '#oci/image';
 import { type Layout, openLayout } from '#oci/layout';
 import { readJson } from '../core/read-json.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describe, inPieces, pushArtifact, pushBytes } from '../oci/content.ts';
 import { cli, cliJson } from './command-line.ts';
 
@@ -20,14 +20,13 @@ let layout: Layout;
 let place: string;
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli-foreign-'));
+  dir = await makeTempDir();
   place = `oci:${dir}/source`;
   layout = await openLayout(join(dir, 'source'), { create: true });
 });
 
 afterEach(async () => {
   await layout.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 /** Asserts that a text for a terminal holds nothing that a terminal obeys but its line ends and tabs. */

@@ -1,20 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { openLayout } from '#oci/layout';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { pushArtifact } from '../oci/content.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 
 let dir: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli-main-'));
+  dir = await makeTempDir();
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 function start(args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } });

@@ -1,17 +1,16 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { linesToPaste } from '../../src/cli/commands/quickstart-lines.ts';
 import { run } from '../../src/cli/run.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { fakeIo } from './fake-io.ts';
 import { startQuickstart } from './quickstart-session.ts';
 
 let dir: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli quickstart-'));
+  dir = await makeTempDir();
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 test('once: exports, signs and verifies; a second run sends nothing, signs nothing anew, and says so', async () => {
   const [first, second] = [fakeIo(), fakeIo()];

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describePeers, requirePeer, runCommand } from '../peers/peers.ts';
 import { type QuickstartSession, startQuickstart } from './quickstart-session.ts';
 
@@ -13,12 +13,11 @@ describePeers(['oras', 'trivy', ...COSIGNS], 'the lines that quickstart prints, 
   let session: QuickstartSession;
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'quickstart-lines-'));
+    dir = await makeTempDir();
     session = await startQuickstart(join(dir, 'data'));
   });
   afterAll(async () => {
     await session.stop();
-    await rm(dir, { recursive: true, force: true });
   });
 
   /** Pastes a line, in a shell that has the tools and a home of its own. */

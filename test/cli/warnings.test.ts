@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLayout } from '#oci/layout';
 import { createProgressLine } from '../../src/cli/progress.ts';
 import { run } from '../../src/cli/run.ts';
 import { readJson } from '../core/read-json.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { pushArtifact } from '../oci/content.ts';
 import { RegistryDouble, sendError } from '../oci/registry-double.ts';
 import { cli } from './command-line.ts';
@@ -16,7 +15,7 @@ let place: string;
 let double: RegistryDouble;
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli-warnings-'));
+  dir = await makeTempDir();
   place = `oci:${dir}/source:v1`;
   const source = await openLayout(join(dir, 'source'), { create: true });
   await source.tag(await pushArtifact(source, 'artifact'), 'v1');
@@ -26,7 +25,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await double.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 /** Sends these with every answer of the double. */

@@ -1,14 +1,13 @@
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { fileError, readPart, writeFileDurable } from '#core';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 let dir: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'core-file-'));
+  dir = await makeTempDir();
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 test('writeFileDurable: makes folders, replaces the file, leaves nothing else', async () => {
   const path = join(dir, 'a', 'b', 'file');

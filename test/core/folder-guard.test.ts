@@ -1,22 +1,20 @@
-import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { FolderGuard, isCoded } from '#core';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 let base: string;
 let root: string;
 let guard: FolderGuard;
 
 beforeEach(async () => {
-  base = await mkdtemp(join(tmpdir(), 'guard-'));
+  base = await makeTempDir();
   root = join(base, 'root');
   await mkdir(join(root, 'a/b'), { recursive: true });
   await mkdir(join(base, 'victim/b'), { recursive: true });
   guard = new FolderGuard(root);
 });
-
-afterEach(() => rm(base, { recursive: true }));
 
 const write = (path: string) => guard.at(join(root, path), (own) => writeFile(own, 'x'));
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { advisory, bytesOf, CliFixture, type Files } from '../bad-input/fixture.ts';
+import { bytesOf, CliFixture, type Files } from '../bad-input/fixture.ts';
+import { advisory } from '../fixtures/records.ts';
 import { exportBundle, profiles, readExportJson } from './bundle.ts';
 import { archives, type RecordFiles } from './forms.ts';
 

@@ -55,7 +55,7 @@ test('every decision is short, dated, and says what is given up', () => {
     const text = readPage(page);
     expect(text.split('\n').length - 1, page).toBeLessThanOrEqual(60);
     expect(text, page).toMatch(new RegExp(`^# ${Number(basename(page).slice(0, 4))}\\. .+\n\n\\w+, 20\\d\\d-\\d\\d`));
-    expect(text, page).toMatch(/^## What we give up\n\n\S/m);
+    expect(text, page).toMatch(/^## Trade-offs\n\n\S/m);
   }
 });
 

@@ -5,7 +5,8 @@ import { digestOf, hexOf } from '#core';
 import { forgeTar } from '../archive/tar-forge.ts';
 import { forgeZip } from '../archive/zip-forge.ts';
 import { type BuiltFile, buildAll } from '../artifacts/json/building.ts';
-import { advisory, EvidenceFixture, vexDocument } from './fixture.ts';
+import { advisory, vexDocument } from '../fixtures/records.ts';
+import { EvidenceFixture } from './fixture.ts';
 
 const COUNT = 400;
 

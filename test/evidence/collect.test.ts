@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { canonicalText, type JsonValue } from '#core';
 import { forgeTar } from '../archive/tar-forge.ts';
 import { forgeZip } from '../archive/zip-forge.ts';
-import { advisory, contentOf, EvidenceFixture, type Files, recordsOf, vexDocument } from './fixture.ts';
+import { advisory, vexDocument } from '../fixtures/records.ts';
+import { contentOf, EvidenceFixture, type Files, recordsOf } from './fixture.ts';
 
 const mixed: Files = {
   'b.json': advisory('B-2', { aliases: ['CVE-2026-2'] }),

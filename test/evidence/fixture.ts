@@ -67,28 +67,3 @@ export async function recordsOf(set: RecordSet, recordClass: RecordClass): Promi
   for await (const batch of set.batches(recordClass)) records.push(...batch);
   return records;
 }
-
-/** A sound advisory. */
-export function advisory(id: string, members: object = {}): Record<string, unknown> {
-  return { id, modified: '2026-01-02T03:04:05Z', summary: `about ${id}`, ...members };
-}
-
-/** A sound VEX document. */
-export function vexDocument(id: string, members: object = {}): Record<string, unknown> {
-  return {
-    '@context': 'https://openvex.dev/ns/v0.2.0',
-    '@id': id,
-    author: 'Example',
-    timestamp: '2026-02-03T04:05:06Z',
-    version: 1,
-    statements: [
-      {
-        vulnerability: { name: 'CVE-2026-0001' },
-        products: [{ '@id': 'pkg:npm/example@1.0.0' }],
-        status: 'not_affected',
-        justification: 'vulnerable_code_not_present',
-      },
-    ],
-    ...members,
-  };
-}

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { forgeTar } from '../archive/tar-forge.ts';
 import { forgeZip } from '../archive/zip-forge.ts';
 import { buildAll } from '../artifacts/json/building.ts';
-import { advisory, EvidenceFixture, vexDocument } from './fixture.ts';
+import { advisory, vexDocument } from '../fixtures/records.ts';
+import { EvidenceFixture } from './fixture.ts';
 
 const records = [
   advisory('A-1', { details: 'brackets ]}[{ and "quotes\\" in a text,' }),

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { isOneObjectPerLine, splitLines } from '../../src/evidence/sources/split-lines.ts';
 import { beginsAsList, type ListItem, ListSplitter } from '../../src/evidence/sources/split-list.ts';
 import { readJson } from '../core/read-json.ts';
-import { advisory, EvidenceFixture } from './fixture.ts';
+import { advisory } from '../fixtures/records.ts';
+import { EvidenceFixture } from './fixture.ts';
 
 const LIMIT = 1024 * 1024;
 

@@ -6,7 +6,7 @@ import { looksLikeOpenVex, openVexDocument } from '../../src/evidence/formats/op
 import { subjectOfOpenVex } from '../../src/evidence/formats/openvex-subject.ts';
 import { packageOfPurl } from '../../src/versions/purl.ts';
 import { readJson } from '../core/read-json.ts';
-import { vexDocument } from './fixture.ts';
+import { vexDocument } from '../fixtures/records.ts';
 
 const statement = {
   vulnerability: { name: 'CVE-2026-1', '@id': 'https://example.com/CVE-2026-1', description: '', aliases: ['GHSA-x'] },

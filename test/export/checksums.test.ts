@@ -1,18 +1,17 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { digestOf } from '#core';
 import { encodeChecksums } from '../../src/export/forms/checksums.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 const run = promisify(execFile);
 let dir: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'checksums-'));
+  dir = await makeTempDir();
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 test('encodeChecksums: sha256sum accepts the list strictly, and refuses a damaged file', async () => {
   await writeFile(join(dir, 'b.txt'), 'b');

@@ -1,23 +1,22 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JsonObject } from '#core';
 import { type ExportReport, type ExportRequest, type RunOptions, runExport } from '#export';
 import { type Layout, openLayout } from '#oci/layout';
 import { createSigner, createVerifier, generateKeyPair, type Signer, type Verifier } from '#signing';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
-/** A folder of a test's own. */
+/** A directory that is removed after the test, for sources and layouts. */
 export interface ExportFixture {
   readonly dir: string;
   /** Writes records into a source and gives its path. */
   source(records: readonly JsonObject[], name?: string): Promise<string>;
   /** A layout in the folder, made by its first push. */
   layout(name?: string): Promise<Layout>;
-  remove(): Promise<void>;
 }
 
 export async function openFixture(): Promise<ExportFixture> {
-  const dir = await mkdtemp(join(tmpdir(), 'export-test-'));
+  const dir = await makeTempDir();
   return {
     dir,
     source: async (records, name = 'records') => {
@@ -27,37 +26,6 @@ export async function openFixture(): Promise<ExportFixture> {
       return folder;
     },
     layout: (name = 'layout') => openLayout(join(dir, name), { create: true, durable: false }),
-    remove: () => rm(dir, { recursive: true, force: true }),
-  };
-}
-
-/** A sound advisory for a Go module. */
-export function advisory(id: string, more: JsonObject = {}): JsonObject {
-  return {
-    schema_version: '1.7.5',
-    id,
-    modified: '2026-02-01T00:00:00Z',
-    published: '2026-01-01T00:00:00Z',
-    summary: `what ${id} is about`,
-    affected: [
-      {
-        package: { ecosystem: 'Go', name: 'example.com/module' },
-        ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed: '1.2.3' }] }],
-      },
-    ],
-    ...more,
-  };
-}
-
-/** A sound VEX document. */
-export function vexDocument(id: string): JsonObject {
-  return {
-    '@context': 'https://openvex.dev/ns/v0.2.0',
-    '@id': id,
-    author: 'somebody',
-    timestamp: '2026-01-15T00:00:00Z',
-    version: 1,
-    statements: [{ vulnerability: { name: 'CVE-2026-0001' }, status: 'under_investigation' }],
   };
 }
 
@@ -82,6 +50,12 @@ export interface SignerFixture {
 export function newSignerFixture(): SignerFixture {
   const { privateKey, publicKey } = generateKeyPair();
   return { signer: createSigner(privateKey), verifier: createVerifier(publicKey) };
+}
+
+/** What tests of `verify` start with: a directory, a layout in it, and a key. */
+export async function openVerifyFixture(): Promise<{ fixture: ExportFixture; layout: Layout; keys: SignerFixture }> {
+  const fixture = await openFixture();
+  return { fixture, layout: await fixture.layout(), keys: newSignerFixture() };
 }
 
 export const builderId = 'https://example.test/builder';

@@ -1,11 +1,12 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, mediaTypes } from '#core';
 import { fetchBytes } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import { type Bundle, packBundle } from '../../src/export/pack.ts';
 import { planExport } from '../../src/export/plan.ts';
 import { readJson } from '../core/read-json.ts';
-import { advisory, type ExportFixture, openFixture, requestFor } from './fixture.ts';
+import { goAdvisory } from '../fixtures/records.ts';
+import { type ExportFixture, openFixture, requestFor } from './fixture.ts';
 
 let fixture: ExportFixture;
 let layout: Layout;
@@ -13,10 +14,9 @@ beforeEach(async () => {
   fixture = await openFixture();
   layout = await fixture.layout();
 });
-afterEach(() => fixture.remove());
 
 async function pack(profile: string): Promise<Bundle> {
-  const request = requestFor(await fixture.source([advisory('GO-2026-0001')]), { profile });
+  const request = requestFor(await fixture.source([goAdvisory('GO-2026-0001')]), { profile });
   const plan = await planExport(request, { workDir: fixture.dir });
   try {
     return await packBundle(plan, layout, { workDir: fixture.dir });

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { mediaTypes } from '#core';
@@ -10,8 +9,9 @@ import type { Layout } from '#oci/layout';
 import { parseExportManifest } from '../../src/export/export-manifest.generated.ts';
 import { exportManifestPath } from '../../src/export/forms.ts';
 import { readJson } from '../core/read-json.ts';
+import { goAdvisory, vexDocument } from '../fixtures/records.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import {
-  advisory,
   destinationIn,
   type ExportFixture,
   exportTo,
@@ -19,23 +19,20 @@ import {
   openFixture,
   requestFor,
   runOptions,
-  vexDocument,
 } from './fixture.ts';
 
 let fixture: ExportFixture;
 let temp: string;
 beforeEach(async () => {
   fixture = await openFixture();
-  temp = await mkdtemp(join(tmpdir(), 'export-test-temp-'));
+  temp = await makeTempDir();
   vi.stubEnv('TMPDIR', temp);
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
-  await fixture.remove();
-  await rm(temp, { recursive: true, force: true });
 });
 
-const two = [advisory('GO-2026-0001'), advisory('GO-2026-0002')];
+const two = [goAdvisory('GO-2026-0001'), goAdvisory('GO-2026-0002')];
 
 test('a second run sends nothing, signs nothing and gives the same digest', async () => {
   const request = requestFor(await fixture.source(two));
@@ -57,7 +54,7 @@ test('a tag that pointed at another artifact: its digest is reported', async () 
   expect(first.publications[0]?.previousDigest).toBeUndefined();
   const again = await exportTo(layout, requestFor(await fixture.source(two)));
   expect(again.publications[0]?.previousDigest).toBeUndefined();
-  const other = await exportTo(layout, requestFor(await fixture.source([advisory('GO-2026-0003')], 'other')));
+  const other = await exportTo(layout, requestFor(await fixture.source([goAdvisory('GO-2026-0003')], 'other')));
   expect(other.publications[0]?.previousDigest).toBe(first.digest);
 });
 
@@ -75,7 +72,7 @@ test.each(['json:raw', 'trivy:db'])('%s: nothing of a run stays in the folder fo
 
 test('where a destination fails, no tag has moved at another', async () => {
   const [good, bad] = [await fixture.layout('good'), await fixture.layout('bad')];
-  const before = await exportTo(good, requestFor(await fixture.source([advisory('GO-2026-0009')], 'old')));
+  const before = await exportTo(good, requestFor(await fixture.source([goAdvisory('GO-2026-0009')], 'old')));
   const refused = vi.spyOn(bad, 'push').mockRejectedValue(new Error('no'));
   const request = requestFor(await fixture.source(two));
   const destinations = [destinationIn(good), destinationIn(bad)];
@@ -173,7 +170,7 @@ test('runPlan: the digest and the layers that an export would have, with and wit
 });
 
 test('trivy:db: what the profile cannot use is counted, and a database of nothing is not published', async () => {
-  const withdrawn = advisory('GO-2026-0003', { withdrawn: '2026-01-02T00:00:00Z' });
+  const withdrawn = goAdvisory('GO-2026-0003', { withdrawn: '2026-01-02T00:00:00Z' });
   const mixed = await fixture.source([...two, withdrawn, vexDocument('https://example.test/vex')]);
   const layout = await fixture.layout();
   const { records, digest } = await exportTo(layout, requestFor(mixed, { profile: 'trivy:db' }));
@@ -193,8 +190,8 @@ test('trivy:db: what the profile cannot use is counted, and a database of nothin
 });
 
 test('trivy:db: the withdrawn that a selector leaves out count beside those that the profile leaves out', async () => {
-  const records = [...two, advisory('GO-2026-0003', { withdrawn: '2026-01-02T00:00:00Z' })];
-  records.push(advisory('GO-2026-0004', { withdrawn: '2026-12-31T00:00:00Z' }));
+  const records = [...two, goAdvisory('GO-2026-0003', { withdrawn: '2026-01-02T00:00:00Z' })];
+  records.push(goAdvisory('GO-2026-0004', { withdrawn: '2026-12-31T00:00:00Z' }));
   const layout = await fixture.layout();
   const request = requestFor(await fixture.source(records), { profile: 'trivy:db', selector: { withdrawn: 'only' } });
   const { digest } = await exportTo(layout, request);

@@ -6,13 +6,13 @@ import { cosignTagOf, fetchBytes } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import { parseTagManifest } from '#signing';
 import { readJson } from '../core/read-json.ts';
+import { goAdvisory } from '../fixtures/records.ts';
 import {
-  advisory,
   destinationIn,
   type ExportFixture,
   exportTo,
   newSignerFixture,
-  openFixture,
+  openVerifyFixture,
   requestFor,
   runOptions,
   type SignerFixture,
@@ -21,20 +21,17 @@ import { blobFile, forge } from './forge.ts';
 
 let fixture: ExportFixture;
 let layout: Layout;
-let party: SignerFixture;
+let keys: SignerFixture;
 let source: string;
 beforeEach(async () => {
-  fixture = await openFixture();
-  layout = await fixture.layout();
-  party = newSignerFixture();
-  source = await fixture.source([advisory('GO-2026-0001')]);
+  ({ fixture, layout, keys } = await openVerifyFixture());
+  source = await fixture.source([goAdvisory('GO-2026-0001')]);
 });
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await fixture.remove();
 });
 
-function run(profile = 'json:raw', by: SignerFixture = party): Promise<ExportReport> {
+function run(profile = 'json:raw', by: SignerFixture = keys): Promise<ExportReport> {
   return exportTo(layout, requestFor(source, { profile }), { signer: by.signer });
 }
 
@@ -133,7 +130,7 @@ test.each(['signatureTag', 'provenanceTag', SIGNATURE, PROVENANCE])('%s is missi
   // A provenance is made of the envelope that is there: one per subject and key.
   if (name === PROVENANCE || name === 'provenanceTag') expect(after[name]).toBe(before[name]);
   expect((await provenanceIn(layout, digest)).statement).toEqual(statement);
-  await expect(verifyArtifact(destinationIn(layout).reference, layout, party.verifier)).resolves.toMatchObject({
+  await expect(verifyArtifact(destinationIn(layout).reference, layout, keys.verifier)).resolves.toMatchObject({
     signatureForms: ['tag', 'bundle'],
     provenanceForms: ['tag', 'bundle'],
   });
@@ -152,7 +149,7 @@ test('another key signs beside the first: what was there stays byte for byte, an
     expect(layers).toHaveLength(2);
     expect(layers[0]).toEqual(readJson(before[name] ?? '').layers[0]);
   }
-  for (const one of [party, second]) {
+  for (const one of [keys, second]) {
     const report = await verifyArtifact(destinationIn(layout).reference, layout, one.verifier);
     expect(report).toMatchObject({ keyid: one.verifier.keyid, otherSigners: 4 });
   }
@@ -162,7 +159,7 @@ test('another key signs beside the first: what was there stays byte for byte, an
 test('several places get the same provenance and signature statement, and each a legacy signature that names it', async () => {
   const places = [layout, await fixture.layout('other')];
   const destinations = places.map((place) => destinationIn(place));
-  const { digest } = await runExport(requestFor(source), { ...runOptions, destinations, signer: party.signer });
+  const { digest } = await runExport(requestFor(source), { ...runOptions, destinations, signer: keys.signer });
   const [a, b] = await Promise.all(places.map((place) => everything(place, digest)));
   for (const name of ['provenanceTag', PROVENANCE, SIGNATURE]) expect(a?.[name]).toBe(b?.[name]);
 });
@@ -178,11 +175,11 @@ test('an unsigned export leaves signatures that are there alone', async () => {
 test('a damaged object of this key is an error, not a reason to sign again', async () => {
   const { digest } = await run();
   const stranger = newSignerFixture();
-  const fake: SignerFixture = { ...stranger, signer: { ...stranger.signer, keyid: party.signer.keyid } };
+  const fake: SignerFixture = { ...stranger, signer: { ...stranger.signer, keyid: keys.signer.keyid } };
   const other = await fixture.layout('other');
   await exportTo(other, requestFor(source), { signer: fake.signer });
   const before = await everything(other, digest);
-  await expect(exportTo(other, requestFor(source), { signer: party.signer })).rejects.toMatchObject({
+  await expect(exportTo(other, requestFor(source), { signer: keys.signer })).rejects.toMatchObject({
     code: 'ERR_EXPORT_SIGNATURE_INVALID',
   });
   expect(await everything(other, digest)).toEqual(before);
@@ -206,19 +203,19 @@ test('an object of this key that lost its blob: the error names the manifest, an
     expect((error as CodedError).hint).toBe(`delete ${named} and run the export again: it creates missing signatures`);
     expect(await layout.delete(manifest)).toBe(true);
     expect((await run()).publications[0]?.signed).toBe('signed');
-    await verifyArtifact(destinationIn(layout).reference, layout, party.verifier);
+    await verifyArtifact(destinationIn(layout).reference, layout, keys.verifier);
   }
 });
 
 test('a provenance of this key that tells of another export is an error', async () => {
   const request = requestFor(source);
-  await forge(fixture, layout, request, party, {
+  await forge(fixture, layout, request, keys, {
     provenance: (provenance) => ({
       ...provenance,
       externalParameters: { ...provenance.externalParameters, tenant: 'other' },
     }),
   });
-  await expect(exportTo(layout, request, { signer: party.signer })).rejects.toMatchObject({
+  await expect(exportTo(layout, request, { signer: keys.signer })).rejects.toMatchObject({
     code: 'ERR_EXPORT_PROVENANCE_MISMATCH',
   });
 });

@@ -1,20 +1,20 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { digestOf } from '#core';
 import { parseProvenance } from '#signing';
 import { collectAttestations } from '../../src/export/attestations.ts';
 import { readJson } from '../core/read-json.ts';
-import { advisory, type ExportFixture, exportTo, newSignerFixture, openFixture, requestFor } from './fixture.ts';
+import { goAdvisory } from '../fixtures/records.ts';
+import { type ExportFixture, exportTo, newSignerFixture, openFixture, requestFor } from './fixture.ts';
 
 let fixture: ExportFixture;
 beforeEach(async () => {
   fixture = await openFixture();
 });
-afterEach(() => fixture.remove());
 
 test('provenance keeps the files of withheld records and of what holds none, without the folders they were in', async () => {
-  const source = await fixture.source([advisory('GO-2026-0001'), { id: 'BAD-1', modified: 'never' }]);
+  const source = await fixture.source([goAdvisory('GO-2026-0001'), { id: 'BAD-1', modified: 'never' }]);
   await mkdir(join(source, 'notes'));
   await writeFile(join(source, 'notes', 'readme.txt'), 'no record');
   const { signer, verifier } = newSignerFixture();

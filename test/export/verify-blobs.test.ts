@@ -6,12 +6,12 @@ import { contentOf, cosignTagOf, fetchBytes, packManifest } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
 import { readJson } from '../core/read-json.ts';
+import { goAdvisory } from '../fixtures/records.ts';
 import {
-  advisory,
   destinationIn,
   type ExportFixture,
   newSignerFixture,
-  openFixture,
+  openVerifyFixture,
   requestFor,
   type SignerFixture,
 } from './fixture.ts';
@@ -19,24 +19,21 @@ import { blobFile, forge, put } from './forge.ts';
 
 let fixture: ExportFixture;
 let layout: Layout;
-let party: SignerFixture;
+let keys: SignerFixture;
 beforeEach(async () => {
-  fixture = await openFixture();
-  layout = await fixture.layout();
-  party = newSignerFixture();
+  ({ fixture, layout, keys } = await openVerifyFixture());
 });
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await fixture.remove();
 });
 
 async function signedBundle(profile = 'json:raw'): Promise<Bundle> {
-  return forge(fixture, layout, requestFor(await fixture.source([advisory('GO-2026-0001')]), { profile }), party);
+  return forge(fixture, layout, requestFor(await fixture.source([goAdvisory('GO-2026-0001')]), { profile }), keys);
 }
 
 async function verify(): Promise<VerifyReport> {
   // A repository of its own, so that nothing is remembered.
-  return verifyArtifact(destinationIn(layout).reference, await fixture.layout(), party.verifier);
+  return verifyArtifact(destinationIn(layout).reference, await fixture.layout(), keys.verifier);
 }
 
 const isManifest = ({ mediaType }: Descriptor) => mediaType === mediaTypes.ociManifest;
@@ -116,7 +113,7 @@ test('a payload that hundreds of signatures of others name is fetched once', asy
   await addSignatures(bundle, new Array<Descriptor>(990).fill(payload));
   const repository = await fixture.layout();
   const fetched = vi.spyOn(repository, 'fetch');
-  const report = await verifyArtifact(destinationIn(layout).reference, repository, party.verifier);
+  const report = await verifyArtifact(destinationIn(layout).reference, repository, keys.verifier);
   expect(report).toMatchObject({ otherSigners: 990, signatureForms: ['tag', 'bundle'] });
   expect(fetched.mock.calls.filter(([{ digest }]) => digest === payload.digest)).toHaveLength(1);
 });
@@ -128,7 +125,7 @@ test('other sizes of a payload that was read are not asked for', async () => {
   await addSignatures(bundle, sizes);
   const repository = await fixture.layout();
   const fetched = vi.spyOn(repository, 'fetch');
-  await verifyArtifact(destinationIn(layout).reference, repository, party.verifier);
+  await verifyArtifact(destinationIn(layout).reference, repository, keys.verifier);
   expect(fetched.mock.calls.filter(([{ digest }]) => digest === payload.digest)).toHaveLength(1);
 });
 
@@ -142,7 +139,7 @@ test('payloads of others are read up to a number of bytes, and those of the key 
   await addSignatures(bundle, announced);
   const repository = await fixture.layout();
   const fetched = vi.spyOn(repository, 'fetch');
-  const report = await verifyArtifact(destinationIn(layout).reference, repository, party.verifier);
+  const report = await verifyArtifact(destinationIn(layout).reference, repository, keys.verifier);
   expect(report).toMatchObject({ otherSigners: 900, signatureForms: ['tag', 'bundle'] });
   const asked = fetched.mock.calls.filter(([{ size }]) => size === 15 * 1024 * 1024);
   expect(asked).toHaveLength(17);
@@ -180,15 +177,15 @@ async function listInIndex({ mediaType, digest, size }: Descriptor): Promise<voi
 test.each(['https://example.org/context', 'https://openvex.dev/ns/v0.2.0'])(
   'an OSV record with the member "@context" of other formats is exported and verified: %s',
   async (context) => {
-    const records = [advisory('GO-2026-0001', { '@context': context }), advisory('GO-2026-0002')];
-    await forge(fixture, layout, requestFor(await fixture.source(records)), party);
+    const records = [goAdvisory('GO-2026-0001', { '@context': context }), goAdvisory('GO-2026-0002')];
+    await forge(fixture, layout, requestFor(await fixture.source(records)), keys);
     expect((await verify()).records).toEqual({ kept: 2, withheld: 0 });
   },
 );
 
 test('an invalid OSV record with a "@context" is refused, not passed over', async () => {
-  const source = await fixture.source([advisory('GO-2026-0001', { '@context': 'x', modified: 'never' })]);
-  await expect(forge(fixture, layout, requestFor(source), party)).rejects.toMatchObject({
+  const source = await fixture.source([goAdvisory('GO-2026-0001', { '@context': 'x', modified: 'never' })]);
+  await expect(forge(fixture, layout, requestFor(source), keys)).rejects.toMatchObject({
     code: 'ERR_EXPORT_RECORD_INVALID',
     message: expect.stringContaining('record GO-2026-0001'),
   });

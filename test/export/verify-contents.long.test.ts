@@ -1,41 +1,30 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, type Digest, mediaTypes } from '#core';
 import { type VerifyReport, verifyArtifact } from '#export';
 import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
-import {
-  advisory,
-  destinationIn,
-  type ExportFixture,
-  newSignerFixture,
-  openFixture,
-  requestFor,
-  type SignerFixture,
-  vexDocument,
-} from './fixture.ts';
+import { goAdvisory, vexDocument } from '../fixtures/records.ts';
+import { destinationIn, type ExportFixture, openVerifyFixture, requestFor, type SignerFixture } from './fixture.ts';
 import { blobFile, type Draft, type FileValue, type Forgery, forge, lose } from './forge.ts';
 
 let fixture: ExportFixture;
 let layout: Layout;
-let party: SignerFixture;
+let keys: SignerFixture;
 beforeEach(async () => {
-  fixture = await openFixture();
-  layout = await fixture.layout();
-  party = newSignerFixture();
+  ({ fixture, layout, keys } = await openVerifyFixture());
 });
-afterEach(() => fixture.remove());
 
 const SHARD = 'data/raw/advisories/474f2d323032362d30303031.jsonl.zst';
-const records = [advisory('GO-2026-0001'), advisory('GO-2026-0002'), vexDocument('https://example.test/vex')];
+const records = [goAdvisory('GO-2026-0001'), goAdvisory('GO-2026-0002'), vexDocument('https://example.test/vex')];
 
 async function forged(profile: string, forgery: Forgery = {}): Promise<Bundle> {
-  return forge(fixture, layout, requestFor(await fixture.source(records), { profile }), party, forgery);
+  return forge(fixture, layout, requestFor(await fixture.source(records), { profile }), keys, forgery);
 }
 
 function verify(): Promise<VerifyReport> {
-  return verifyArtifact(destinationIn(layout).reference, layout, party.verifier);
+  return verifyArtifact(destinationIn(layout).reference, layout, keys.verifier);
 }
 
 function titleOf(layer: Descriptor): string | undefined {
@@ -67,7 +56,7 @@ test.each(['json:raw', 'trivy:db'])(
       profile,
       tenant: 'default',
       asOf: '2026-02-01T00:00:00Z',
-      keyid: party.verifier.keyid,
+      keyid: keys.verifier.keyid,
       records: { kept: profile === 'json:raw' ? 3 : 2, withheld: 0 },
     });
     expect(new Set(report.layers.map((layer) => layer.title))).toEqual(new Set(bundle.layers.map(titleOf)));

@@ -2,34 +2,24 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Instant } from '#core';
 import { type Expectation, verifyArtifact } from '#export';
 import type { Layout } from '#oci/layout';
-import {
-  advisory,
-  destinationIn,
-  type ExportFixture,
-  newSignerFixture,
-  openFixture,
-  requestFor,
-  type SignerFixture,
-} from './fixture.ts';
+import { goAdvisory } from '../fixtures/records.ts';
+import { destinationIn, type ExportFixture, openVerifyFixture, requestFor, type SignerFixture } from './fixture.ts';
 import { forge } from './forge.ts';
 
 let fixture: ExportFixture;
 let layout: Layout;
-let party: SignerFixture;
+let keys: SignerFixture;
 beforeEach(async () => {
-  fixture = await openFixture();
-  layout = await fixture.layout();
-  party = newSignerFixture();
-  const source = await fixture.source([advisory('GO-2026-0001')]);
-  await forge(fixture, layout, requestFor(source, { profile: 'trivy:db', tenant: 'blue' }), party);
+  ({ fixture, layout, keys } = await openVerifyFixture());
+  const source = await fixture.source([goAdvisory('GO-2026-0001')]);
+  await forge(fixture, layout, requestFor(source, { profile: 'trivy:db', tenant: 'blue' }), keys);
 });
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await fixture.remove();
 });
 
 const verify = (expected: Expectation) =>
-  verifyArtifact(destinationIn(layout).reference, layout, party.verifier, { expected });
+  verifyArtifact(destinationIn(layout).reference, layout, keys.verifier, { expected });
 
 const AS_OF = '2026-02-01T00:00:00Z' as Instant;
 

@@ -1,19 +1,12 @@
 import { crc32, deflateRawSync, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { annotationKeys, type Descriptor, type Digest, mediaTypes } from '#core';
 import { type VerifyReport, verifyArtifact } from '#export';
 import type { ManifestParts } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
-import {
-  advisory,
-  destinationIn,
-  type ExportFixture,
-  newSignerFixture,
-  openFixture,
-  requestFor,
-  type SignerFixture,
-} from './fixture.ts';
+import { goAdvisory } from '../fixtures/records.ts';
+import { destinationIn, type ExportFixture, openVerifyFixture, requestFor, type SignerFixture } from './fixture.ts';
 import { type FileValue, type Forgery, forge } from './forge.ts';
 
 /**
@@ -22,24 +15,21 @@ import { type FileValue, type Forgery, forge } from './forge.ts';
  */
 let fixture: ExportFixture;
 let layout: Layout;
-let party: SignerFixture;
+let keys: SignerFixture;
 beforeEach(async () => {
-  fixture = await openFixture();
-  layout = await fixture.layout();
-  party = newSignerFixture();
+  ({ fixture, layout, keys } = await openVerifyFixture());
 });
-afterEach(() => fixture.remove());
 
 const SHARD = 'data/raw/advisories/474f2d323032362d30303031.jsonl.zst';
 const LAYER = 'db.tar.gz';
-const records = [advisory('GO-2026-0001'), advisory('GO-2026-0002')];
+const records = [goAdvisory('GO-2026-0001'), goAdvisory('GO-2026-0002')];
 
 async function forged(profile: string, forgery: Forgery): Promise<Bundle> {
-  return forge(fixture, layout, requestFor(await fixture.source(records), { profile }), party, forgery);
+  return forge(fixture, layout, requestFor(await fixture.source(records), { profile }), keys, forgery);
 }
 
 function verify(): Promise<VerifyReport> {
-  return verifyArtifact(destinationIn(layout).reference, layout, party.verifier);
+  return verifyArtifact(destinationIn(layout).reference, layout, keys.verifier);
 }
 
 async function refuses(profile: string, forgery: Forgery, message: RegExp): Promise<void> {

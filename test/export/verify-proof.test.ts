@@ -19,12 +19,12 @@ import {
 import type { Bundle } from '../../src/export/pack.ts';
 import { pushSignedObject } from '../../src/export/signed/sign.ts';
 import { readJson } from '../core/read-json.ts';
+import { goAdvisory } from '../fixtures/records.ts';
 import {
-  advisory,
   destinationIn,
   type ExportFixture,
   newSignerFixture,
-  openFixture,
+  openVerifyFixture,
   requestFor,
   type SignerFixture,
 } from './fixture.ts';
@@ -32,23 +32,20 @@ import { blobFile, type Forgery, forge, lose, provenanceOf, put, putExportReferr
 
 let fixture: ExportFixture;
 let layout: Layout;
-let party: SignerFixture;
+let keys: SignerFixture;
 beforeEach(async () => {
-  fixture = await openFixture();
-  layout = await fixture.layout();
-  party = newSignerFixture();
+  ({ fixture, layout, keys } = await openVerifyFixture());
 });
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await fixture.remove();
 });
 
 async function forged(forgery: Forgery = {}, profile = 'json:raw'): Promise<Bundle> {
-  const source = await fixture.source([advisory('GO-2026-0001')]);
-  return forge(fixture, layout, requestFor(source, { profile }), party, forgery);
+  const source = await fixture.source([goAdvisory('GO-2026-0001')]);
+  return forge(fixture, layout, requestFor(source, { profile }), keys, forgery);
 }
 
-function verify(by: SignerFixture = party): Promise<VerifyReport> {
+function verify(by: SignerFixture = keys): Promise<VerifyReport> {
   return verifyArtifact(destinationIn(layout).reference, layout, by.verifier);
 }
 
@@ -87,13 +84,13 @@ test('everything is signed by another key, whose signatures are counted', async 
 
 test.each(['tag', 'bundle'] as const)('a provenance alone is no signature (%s)', async (form) => {
   const bundle = await forged({ unsigned: true });
-  await putObject((await provenanceObjects(bundle, party))[form]);
+  await putObject((await provenanceObjects(bundle, keys))[form]);
   await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_SIGNATURE_MISSING' });
 });
 
 test.each(['tag', 'bundle'] as const)('a signature alone is no provenance (%s)', async (form) => {
   const bundle = await forged({ unsigned: true });
-  await putObject((await signatureObjects(bundle, party))[form]);
+  await putObject((await signatureObjects(bundle, keys))[form]);
   await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_PROVENANCE_MISSING' });
 });
 
@@ -106,22 +103,22 @@ test.each([
   'one form of each is enough, and the report says which: signature %s, provenance %s',
   async (one, other) => {
     const bundle = await forged({ unsigned: true });
-    await putObject((await signatureObjects(bundle, party))[one]);
-    await putObject((await provenanceObjects(bundle, party))[other]);
+    await putObject((await signatureObjects(bundle, keys))[one]);
+    await putObject((await provenanceObjects(bundle, keys))[other]);
     await expect(verify()).resolves.toMatchObject({ signatureForms: [one], provenanceForms: [other], otherSigners: 0 });
   },
 );
 
 test('a provenance of another build type is somebody else’s', async () => {
   const bundle = await forged({ unsigned: true });
-  await putObject((await signatureObjects(bundle, party)).tag);
+  await putObject((await signatureObjects(bundle, keys)).tag);
   const statement = provenanceStatement([subjectOf(bundle.artifact.digest)], provenanceOf(bundle.exportManifest));
   const buildDefinition = {
     ...(statement.predicate['buildDefinition'] as object),
     buildType: 'https://example.test/x',
   };
   const predicate = { ...statement.predicate, buildDefinition };
-  const envelope = await signStatement({ ...statement, predicate }, party.signer);
+  const envelope = await signStatement({ ...statement, predicate }, keys.signer);
   await putObject(packAttestationTag(bundle.artifact.digest, envelope, predicateTypes.slsaProvenance));
   await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_PROVENANCE_MISSING' });
 });
@@ -129,7 +126,7 @@ test('a provenance of another build type is somebody else’s', async () => {
 test('a signature of another artifact does not serve, wherever it is put', async () => {
   const bundle = await forged({ unsigned: true });
   const other = `sha256:${'0'.repeat(64)}` as Digest;
-  const { tag, bundle: referrer } = await signatureObjects(bundle, party, other);
+  const { tag, bundle: referrer } = await signatureObjects(bundle, keys, other);
   await putObject({ ...tag, tag: cosignTagOf(bundle.artifact.digest, 'sig') });
   await expect(verify()).rejects.toMatchObject({
     code: 'ERR_EXPORT_SIGNATURE_INVALID',
@@ -162,7 +159,7 @@ test.each<[string, object]>([
 test('of two provenances each must match', async () => {
   const bundle = await forged();
   const { externalParameters } = provenanceOf(bundle.exportManifest);
-  const other = await provenanceObjects(bundle, party, { externalParameters: { ...externalParameters, tenant: 'b' } });
+  const other = await provenanceObjects(bundle, keys, { externalParameters: { ...externalParameters, tenant: 'b' } });
   await putObject(other.bundle);
   await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_PROVENANCE_MISMATCH' });
 });
@@ -170,7 +167,7 @@ test('of two provenances each must match', async () => {
 test('two runs at one time may leave a provenance each', async () => {
   const bundle = await forged();
   const builder = { id: 'https://example.test/second' };
-  await putObject((await provenanceObjects(bundle, party, { builder })).bundle);
+  await putObject((await provenanceObjects(bundle, keys, { builder })).bundle);
   const { builders } = await verify();
   expect([...builders].sort()).toEqual(['https://example.test/builder', 'https://example.test/second']);
 });
@@ -271,11 +268,11 @@ test.each([
 ] as const)('a damaged %s in the %s form is not made good by the sound one beside it', async (what, form) => {
   const bundle = await forged({ unsigned: true });
   const sound = {
-    signature: await signatureObjects(bundle, party),
-    provenance: await provenanceObjects(bundle, party),
+    signature: await signatureObjects(bundle, keys),
+    provenance: await provenanceObjects(bundle, keys),
   };
   const stranger = newSignerFixture();
-  const fake: SignerFixture = { ...stranger, signer: { ...stranger.signer, keyid: party.signer.keyid } };
+  const fake: SignerFixture = { ...stranger, signer: { ...stranger.signer, keyid: keys.signer.keyid } };
   const made = { signature: await signatureObjects(bundle, fake), provenance: await provenanceObjects(bundle, fake) };
   for (const kind of ['signature', 'provenance'] as const) {
     for (const place of ['tag', 'bundle'] as const) {
@@ -290,7 +287,7 @@ test.each([
 
 test('an object that names this key and is lost or damaged is an error', async () => {
   const bundle = await forged({ unsigned: true });
-  const [signature, provenance] = [await signatureObjects(bundle, party), await provenanceObjects(bundle, party)];
+  const [signature, provenance] = [await signatureObjects(bundle, keys), await provenanceObjects(bundle, keys)];
   for (const object of [signature.tag, signature.bundle, provenance.tag, provenance.bundle]) await putObject(object);
   for (const object of [signature.tag, signature.bundle, provenance.tag, provenance.bundle]) {
     const file = blobFile(layout, (object.blobs[0] as SignedObject['manifest']).descriptor);
@@ -310,21 +307,21 @@ test('an object that names this key and is lost or damaged is an error', async (
 test('a tag that is not there, and an index, are no bundle', async () => {
   await forged();
   const reference = { ...destinationIn(layout).reference, tag: '2' };
-  const missing = verifyArtifact(reference, layout, party.verifier);
+  const missing = verifyArtifact(reference, layout, keys.verifier);
   await expect(missing).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
   const { descriptor, bytes } = packIndex({ manifests: [] });
   await layout.push(descriptor, async function* () {
     yield bytes;
   });
   await layout.tag(descriptor, '2');
-  const index = verifyArtifact(reference, layout, party.verifier);
+  const index = verifyArtifact(reference, layout, keys.verifier);
   await expect(index).rejects.toMatchObject({ code: 'ERR_EXPORT_MANIFEST_INVALID' });
 });
 
 test('a signature found under a tag serves only the digest that it signs: an older bundle under a newer tag verifies as what it is', async () => {
   const old = await forged();
-  const source = await fixture.source([advisory('GO-2026-0002')], 'newer');
-  const newer = await forge(fixture, layout, requestFor(source), party);
+  const source = await fixture.source([goAdvisory('GO-2026-0002')], 'newer');
+  const newer = await forge(fixture, layout, requestFor(source), keys);
   expect(newer.artifact.digest).not.toBe(old.artifact.digest);
   await layout.tag(old.artifact, '1');
   await expect(verify()).resolves.toMatchObject({ digest: old.artifact.digest, asOf: old.exportManifest.asOf });
@@ -335,7 +332,7 @@ test('stopped in the middle: the reason, and nothing stays in the folder for tem
   const before = (await readdir(tmpdir())).filter((name) => name.startsWith('export-center-verify-'));
   const stop = new AbortController();
   const onProgress = () => stop.abort(new Error('stop'));
-  const run = verifyArtifact(destinationIn(layout).reference, layout, party.verifier, {
+  const run = verifyArtifact(destinationIn(layout).reference, layout, keys.verifier, {
     signal: stop.signal,
     onProgress,
   });
@@ -347,7 +344,7 @@ test('stopped in the middle: the reason, and nothing stays in the folder for tem
 test('progress counts the bytes of all layers', async () => {
   await forged();
   const seen: unknown[] = [];
-  const report = await verifyArtifact(destinationIn(layout).reference, layout, party.verifier, {
+  const report = await verifyArtifact(destinationIn(layout).reference, layout, keys.verifier, {
     onProgress: (progress) => seen.push(progress),
   });
   const total = report.layers.reduce((sum, layer) => sum + layer.size, 0);

@@ -1,40 +1,30 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { type Descriptor, digestOf, mediaTypes } from '#core';
 import { type VerifyReport, verifyArtifact } from '#export';
 import { packManifest } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import type { Bundle } from '../../src/export/pack.ts';
 import { readJson } from '../core/read-json.ts';
-import {
-  advisory,
-  destinationIn,
-  type ExportFixture,
-  newSignerFixture,
-  openFixture,
-  requestFor,
-  type SignerFixture,
-} from './fixture.ts';
+import { goAdvisory } from '../fixtures/records.ts';
+import { destinationIn, type ExportFixture, openVerifyFixture, requestFor, type SignerFixture } from './fixture.ts';
 import { blobFile, forge, put } from './forge.ts';
 
 /** A layout that others share, who leave in it what no reader understands. */
 let fixture: ExportFixture;
 let layout: Layout;
-let party: SignerFixture;
+let keys: SignerFixture;
 beforeEach(async () => {
-  fixture = await openFixture();
-  layout = await fixture.layout();
-  party = newSignerFixture();
+  ({ fixture, layout, keys } = await openVerifyFixture());
 });
-afterEach(() => fixture.remove());
 
 async function signedBundle(profile = 'trivy:db'): Promise<Bundle> {
-  return forge(fixture, layout, requestFor(await fixture.source([advisory('GO-2026-0001')]), { profile }), party);
+  return forge(fixture, layout, requestFor(await fixture.source([goAdvisory('GO-2026-0001')]), { profile }), keys);
 }
 
 async function verify(): Promise<VerifyReport> {
   // A repository of its own, so that nothing is remembered.
-  return verifyArtifact(destinationIn(layout).reference, await fixture.layout(), party.verifier);
+  return verifyArtifact(destinationIn(layout).reference, await fixture.layout(), keys.verifier);
 }
 
 /** Lists a manifest as another program would that shares the layout. */

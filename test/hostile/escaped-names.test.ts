@@ -1,7 +1,6 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { CanonicalReader, type CodedError, mediaTypes } from '#core';
 import { parseManifest } from '#oci/image';
 import { decodeEnvelope, parseSigstoreBundleManifest, parseStatement } from '#signing';
@@ -21,7 +20,9 @@ import { memberSpans } from '../../src/signing/json-text.ts';
 import { parseSimpleSigning } from '../../src/signing/simple-signing.ts';
 import { parseTagManifest } from '../../src/signing/tag-manifest.ts';
 import { poisonNativeParser } from '../core/read-json.ts';
-import { advisory, exportTo, openFixture, requestFor, vexDocument } from '../export/fixture.ts';
+import { exportTo, openFixture, requestFor } from '../export/fixture.ts';
+import { goAdvisory, vexDocument } from '../fixtures/records.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const descriptor = { mediaType: mediaTypes.ociManifest, digest, size: 3, annotations: { 'a.b': 'c' } };
@@ -51,9 +52,8 @@ const critical = {
 let scratch: string;
 
 beforeAll(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'export-center-names-'));
+  scratch = await makeTempDir();
 });
-afterAll(() => rm(scratch, { recursive: true }));
 
 async function dockerLogins(bytes: Uint8Array): Promise<unknown> {
   await writeFile(join(scratch, 'config.json'), bytes);
@@ -101,7 +101,7 @@ function recordIn(bytes: Uint8Array): unknown {
 
 /** Every reader of JSON from outside, and a document that it takes. */
 const READERS: readonly (readonly [name: string, document: object, read: (bytes: Uint8Array) => unknown])[] = [
-  ['an OSV record', advisory('A-1', { database_specific: { '\\': 0, '"': [1] } }), recordIn],
+  ['an OSV record', goAdvisory('A-1', { database_specific: { '\\': 0, '"': [1] } }), recordIn],
   ['an OpenVEX document', vexDocument('https://example.com/1'), recordIn],
   ['a manifest', manifest, (bytes) => parseManifest(bytes, mediaTypes.ociManifest, 'm')],
   ['an index', index, (bytes) => parseManifest(bytes, mediaTypes.ociIndex, 'm')],
@@ -205,28 +205,23 @@ test('the error body of a registry is shown as it is meant', async () => {
 
 test.each(['json:raw', 'trivy:db'])('%s of records with escaped names has the bytes of those without', async (name) => {
   const fixture = await openFixture();
-  try {
-    const specific = { database_specific: { '\\': 0, '"': { a: 1, '\n': 2 } } };
-    const records = [advisory('GO-2026-0001', specific), advisory('GO-2026-0002', { details: 'a "b": c\\' })];
-    const digests: unknown[] = [];
-    for (const [folder, write] of [
-      ['plain', String],
-      ['escapes', escaped],
-    ] as const) {
-      const source = join(fixture.dir, folder);
-      await mkdir(source);
-      for (const record of records)
-        await writeFile(join(source, `${record['id']}.json`), write(JSON.stringify(record)));
-      const dataSources = [{ prefix: 'GO-', id: 'govulndb', name: 'Go', url: 'https://pkg.go.dev/vuln/' }];
-      const options = name === 'json:raw' ? {} : { dataSources };
-      const report = await exportTo(
-        await fixture.layout(`${folder}-out`),
-        requestFor(source, { profile: name, options }),
-      );
-      digests.push(report.digest);
-    }
-    expect(digests[1]).toEqual(digests[0]);
-  } finally {
-    await fixture.remove();
+  const specific = { database_specific: { '\\': 0, '"': { a: 1, '\n': 2 } } };
+  const records = [goAdvisory('GO-2026-0001', specific), goAdvisory('GO-2026-0002', { details: 'a "b": c\\' })];
+  const digests: unknown[] = [];
+  for (const [folder, write] of [
+    ['plain', String],
+    ['escapes', escaped],
+  ] as const) {
+    const source = join(fixture.dir, folder);
+    await mkdir(source);
+    for (const record of records) await writeFile(join(source, `${record['id']}.json`), write(JSON.stringify(record)));
+    const dataSources = [{ prefix: 'GO-', id: 'govulndb', name: 'Go', url: 'https://pkg.go.dev/vuln/' }];
+    const options = name === 'json:raw' ? {} : { dataSources };
+    const report = await exportTo(
+      await fixture.layout(`${folder}-out`),
+      requestFor(source, { profile: name, options }),
+    );
+    digests.push(report.digest);
   }
+  expect(digests[1]).toEqual(digests[0]);
 });

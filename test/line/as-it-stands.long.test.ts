@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdir, symlink } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readJson } from '../core/read-json.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describePeers, requirePeer, runCommand, runPeer } from '../peers/peers.ts';
 import type { Report } from './cli.ts';
 import { digestsIn, pullLayout, skopeo } from './clients.ts';
@@ -28,7 +28,7 @@ describeRealData([], 'the five commands, as they stand in a checkout', () => {
   let outcome: { readonly code: number; readonly stdout: string; readonly stderr: string };
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'as-it-stands-'));
+    dir = await makeTempDir();
     checkout = join(dir, 'checkout');
     await mkdir(join(checkout, 'bin'), { recursive: true });
     await mkdir(join(dir, 'shared'));
@@ -40,7 +40,6 @@ describeRealData([], 'the five commands, as they stand in a checkout', () => {
   }, 120_000);
   afterAll(async () => {
     if (server !== '') process.kill(Number(server), 'SIGTERM');
-    await rm(dir, { recursive: true, force: true });
   });
 
   /** Runs commands in a shell of its own, whose background jobs outlive it. */

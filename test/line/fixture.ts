@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { exportReport, type Report, sample, succeed } from './cli.ts';
 import { openDockerRegistry, openLayouts, openServe, type Place, type Registry } from './places.ts';
 
@@ -36,7 +36,7 @@ export interface PipelineFixture {
 }
 
 export async function openFixture(): Promise<PipelineFixture> {
-  const dir = await mkdtemp(join(tmpdir(), 'line-'));
+  const dir = await makeTempDir();
   await succeed(['keys', 'generate', '--out', join(dir, 'keys')]);
   await succeed(['keys', 'generate', '--out', join(dir, 'stranger')]);
   const registries = [await openDockerRegistry(), await openServe(join(dir, 'data'))];
@@ -60,7 +60,6 @@ export async function openFixture(): Promise<PipelineFixture> {
     folder: () => mkdtemp(join(dir, 'folder-')),
     close: async () => {
       for (const place of places) await place.close();
-      await rm(dir, { recursive: true, force: true });
     },
   };
 }

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { readJson } from '../core/read-json.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describePeers, requirePeer, runWithoutRoute } from '../peers/peers.ts';
 import { cliMain } from './cli.ts';
 import { cosigns } from './cosign/cosigns.ts';
@@ -43,7 +43,7 @@ interrupt "$third" third
 describePeers(['oras', 'trivy', 'unshare', 'ip', ...cosigns], 'quickstart where no packet can leave', () => {
   let dir: string;
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'quickstart-'));
+    dir = await makeTempDir();
     for (const cosign of cosigns) {
       const tools = join(dir, 'tools', cosign);
       await mkdir(tools, { recursive: true });
@@ -54,7 +54,6 @@ describePeers(['oras', 'trivy', 'unshare', 'ip', ...cosigns], 'quickstart where 
     const { code, stderr } = await runWithoutRoute(['bash', '-euc', script], { cwd: dir, env, timeoutMs: 200_000 });
     if (code !== 0) throw new Error(`the session ended with ${code}:\n${stderr}\n${await text('first.err')}`);
   }, 240_000);
-  afterAll(() => rm(dir, { recursive: true, force: true }));
 
   const text = (name: string): Promise<string> => readFile(join(dir, name), 'utf8').catch(() => '');
   const digests = (printed: string) => printed.match(/^ {2}sha256:[0-9a-f]{64}$/gm);

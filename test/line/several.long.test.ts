@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseReference, type Repository } from '#oci/image';
 import { openRepository } from '#oci/transfer';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { exportReport, runHere, sample, succeed } from './cli.ts';
 import { dockerReferences, provenancesIn } from './cosign/envelopes.ts';
 import { openLayouts, openServe, type Registry } from './places.ts';
@@ -11,13 +10,12 @@ import { openLayouts, openServe, type Registry } from './places.ts';
 let dir: string;
 let registry: Registry;
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'several-'));
+  dir = await makeTempDir();
   registry = await openServe(join(dir, 'data'));
   await succeed(['keys', 'generate', '--out', join(dir, 'keys')]);
 });
 afterAll(async () => {
   await registry.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 const source = ['--profile', 'json:raw', '--source', sample];

@@ -1,9 +1,9 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { findStale, generateAll } from '../../scripts/generate-schemas.ts';
 import { generateSchemaCode } from '../../scripts/schema-code.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 const checkout = join(import.meta.dirname, '../..');
 const TYPES = 'src/export/export-manifest.generated.ts';
@@ -11,12 +11,10 @@ const VALIDATOR = 'src/export/export-manifest.validator.generated.ts';
 let root: string;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'export-center-generated-'));
+  root = await makeTempDir();
   await cp(join(checkout, 'manifests-schema'), join(root, 'manifests-schema'), { recursive: true });
   await cp(join(checkout, 'src'), join(root, 'src'), { recursive: true });
 });
-
-afterEach(() => rm(root, { recursive: true }));
 
 test('what is committed is what the schemas give', async () => {
   expect(await findStale(checkout)).toEqual([]);

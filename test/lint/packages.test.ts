@@ -1,17 +1,15 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { inspectPackages } from '../../scripts/packages.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 let root: string;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'export-center-packages-'));
+  root = await makeTempDir();
   await build('src/core/index.ts', 'src/core/digest.ts', 'src/oci/layout/index.ts', 'src/oci/layout/tar/files.ts');
 });
-
-afterEach(() => rm(root, { recursive: true }));
 
 async function build(...files: string[]): Promise<void> {
   for (const file of files) {

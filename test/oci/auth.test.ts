@@ -1,11 +1,11 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseReference, type Repository } from '#oci/image';
 import { type OpenOptions, openRepository } from '#oci/transfer';
 import { storedCredentials } from '../../src/oci/registry/auth.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, readAll } from './content.ts';
 import { RegistryDouble, send } from './registry-double.ts';
 import { basic, TokenService } from './token-service.ts';
@@ -18,14 +18,13 @@ const opened: Repository[] = [];
 beforeEach(async () => {
   double = await RegistryDouble.start();
   service = await TokenService.start(double);
-  folder = await mkdtemp(join(tmpdir(), 'login-'));
+  folder = await makeTempDir();
 });
 
 afterEach(async () => {
   for (const repository of opened.splice(0)) await repository.close();
   await double.close();
   await service.close();
-  await rm(folder, { recursive: true });
 });
 
 async function open(options: OpenOptions = {}): Promise<Repository> {

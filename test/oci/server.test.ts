@@ -1,13 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { startServer } from '#server';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { repositoryContract } from './contract.ts';
 
 repositoryContract('our client and server', async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'oci-server-'));
+  const dataDir = await makeTempDir();
   const server = await startServer({ dataDir, port: 0 });
   const open = () => openRepository(parseReference(`${server.address}/team/app`), { env: {} });
   const repository = await open();
@@ -17,7 +15,6 @@ repositoryContract('our client and server', async () => {
     dispose: async () => {
       await repository.close();
       await server.close(0);
-      await rm(dataDir, { recursive: true });
     },
   };
 });

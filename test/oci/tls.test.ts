@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseReference, type Repository } from '#oci/image';
 import { type OpenOptions, openRepository } from '#oci/transfer';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describe, noise, pushArtifact, readAll } from './content.ts';
 import { clientIdentity, expiredIdentity, farIdentity, serverIdentity } from './identities.ts';
 import { type DoubleOptions, RegistryDouble, send } from './registry-double.ts';
@@ -13,14 +13,13 @@ let folder: string;
 const opened: Repository[] = [];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'certs-'));
+  folder = await makeTempDir();
   double = await RegistryDouble.start({ tls: serverIdentity });
 });
 
 afterEach(async () => {
   for (const repository of opened.splice(0)) await repository.close();
   await double.close();
-  await rm(folder, { recursive: true });
 });
 
 async function open(options: OpenOptions = {}): Promise<Repository> {

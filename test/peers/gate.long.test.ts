@@ -1,15 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { readJson } from '../core/read-json.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { type RunResult, runCommand, testPeers } from './peers.ts';
 
 let emptyCache: string;
 beforeAll(async () => {
-  emptyCache = await mkdtemp(join(tmpdir(), 'no-peers-'));
+  emptyCache = await makeTempDir();
 });
-afterAll(() => rm(emptyCache, { recursive: true, force: true }));
 
 async function runFixture(env: Record<string, string>): Promise<RunResult & { outcome: unknown }> {
   const script = join(import.meta.dirname, 'gate.process.ts');

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { peerNames, peerPath, peerPin, pins, requirePeer, runCommand, runPeer, testPeers } from './peers.ts';
 
 test('pins.txt holds the names that the tests know, and no other', () => {
@@ -11,12 +11,11 @@ test('pins.txt holds the names that the tests know, and no other', () => {
 describe('peerPath', () => {
   let cache: string;
   beforeEach(async () => {
-    cache = await mkdtemp(join(tmpdir(), 'peers-cache-'));
+    cache = await makeTempDir();
     vi.stubEnv('EXPORT_CENTER_PEERS', cache);
   });
   afterEach(async () => {
     vi.unstubAllEnvs();
-    await rm(cache, { recursive: true, force: true });
   });
 
   async function install(name: string, build: string): Promise<string> {

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { readJson } from '../core/read-json.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { buildReferenceDb, describePeers, registryConfig, requirePeer, runPeer, runWithoutRoute } from './peers.ts';
 
 const goSource = { ecosystem: 'go', id: 'govulndb', name: 'A Go source', url: 'https://go.example/' } as const;
@@ -39,7 +39,7 @@ describePeers(['trivydb-ref', 'bbolt'], 'the reference builder', () => {
   let dir: string;
   let database: string;
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'reference-db-'));
+    dir = await makeTempDir();
     await mkdir(join(dir, 'go'));
     await mkdir(join(dir, 'pip'));
     await writeFile(join(dir, 'go', 'one.json'), JSON.stringify(goRecord));
@@ -49,7 +49,6 @@ describePeers(['trivydb-ref', 'bbolt'], 'the reference builder', () => {
       { ...pipSource, dir: join(dir, 'pip') },
     ]);
   });
-  afterAll(() => rm(dir, { recursive: true, force: true }));
 
   async function bbolt(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await runPeer('bbolt', args);
@@ -99,9 +98,8 @@ describePeers(['trivydb-ref', 'bbolt'], 'the reference builder', () => {
 describePeers(['trivydb-ref', 'docker-registry', 'oras', 'trivy', 'unshare', 'ip'], 'its database', () => {
   let dir: string;
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'reference-scan-'));
+    dir = await makeTempDir();
   });
-  afterAll(() => rm(dir, { recursive: true, force: true }));
 
   const repository = '127.0.0.1:5000/trivy-db:2';
   const layerType = 'application/vnd.aquasec.trivy.db.layer.v1.tar+gzip';

@@ -1,9 +1,10 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import {
   type DockerRegistry,
   describePeers,
@@ -18,9 +19,8 @@ import {
 
 let dir: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'running-'));
+  dir = await makeTempDir();
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 describe('runCommand', () => {
   test('gives exit code, both outputs and the input', async () => {

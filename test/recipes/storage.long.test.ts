@@ -230,7 +230,7 @@ function manifestsOf(rows: Rows, name: string, blobs: BlobStore): ManifestStore 
 const FIXTURE = `
 /** Stores in one SQLite file each. */
 export async function sqliteStorage(): Promise<StorageFixture> {
-  const root = await mkdtemp(join(tmpdir(), 'store-contract-'));
+  const root = await makeTempDir();
   return {
     name: 'sqlite',
     open: async (tenant = 'default') => openSqliteStore(root, tenant),
@@ -244,6 +244,7 @@ const SESSION = `
 import { emptyConfig, emptyDescriptor, packManifest, parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { startServer } from '#server';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 const serve = async (use: (repository: Awaited<ReturnType<typeof openRepository>>) => Promise<void>) => {
   const server = await startServer({ dataDir: 'data.sqlite', port: 0 });

@@ -1,24 +1,22 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { compareNode, parseSums } from '../../scripts/compare-node.ts';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 const archiveName = 'node-v26.10.0-linux-x64.tar.gz';
 let folder: string;
 let binary: string;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'compare-node-'));
+  folder = await makeTempDir();
   binary = join(folder, 'node');
   await writeFile(binary, 'the program');
 });
-
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');

@@ -92,7 +92,10 @@ test('options that do not go together, or name what cannot be used, end with sta
     [['--tls-key', keyFile], /--tls-key requires --tls-cert/],
     [['--tls-cert', certFile, '--tls-key', keyFile], /not a valid certificate with its key/],
     [['--anonymous-read'], /add --htpasswd FILE/],
-    [['--htpasswd', sha1], /users:1: unsupported SHA-1 hash, bcrypt required\nhint: write it again with htpasswd -B/],
+    [
+      ['--htpasswd', sha1],
+      /users:1: unsupported SHA-1 hash, bcrypt required\nhint: set the password again: htpasswd -B/,
+    ],
     [['--behind-proxy'], /refusing to listen behind a reverse proxy without authentication/],
   ];
   for (const [args, message] of cases) {

@@ -1,8 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import { type RunningServer, type ServerOptions, startServer } from '#server';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 /** Servers and folders for a test, ended and removed after it. */
 export interface Serving {
@@ -17,15 +15,10 @@ export function serving(): Serving {
   afterEach(async () => {
     for (const end of ends.splice(0).reverse()) await end();
   });
-  const folder = async (): Promise<string> => {
-    const path = await mkdtemp(join(tmpdir(), 'server-test-'));
-    ends.push(() => rm(path, { recursive: true, force: true }));
-    return path;
-  };
   return {
-    folder,
+    folder: makeTempDir,
     async start(options = {}) {
-      const dataDir = options.dataDir ?? (await folder());
+      const dataDir = options.dataDir ?? (await makeTempDir());
       const faults: unknown[] = [];
       const server = await startServer({ port: 0, report: (error) => faults.push(error), ...options, dataDir });
       ends.push(async () => {

@@ -1,9 +1,9 @@
 import type * as fs from 'node:fs/promises';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { emptyTrustedRoot, encodePublicKey, generateKeyPair, type KeyPair, writeKeyPair } from '#signing';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 /** The file system, which can be told to stop for good at the n-th change, as if the process had been killed there. */
 const disk = vi.hoisted(() => ({ calls: 0, stopAt: Number.POSITIVE_INFINITY, stopped: () => {} }));
@@ -32,13 +32,12 @@ let parent: string;
 let pair: KeyPair;
 
 beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), 'key-files-'));
+  parent = await makeTempDir();
   pair = generateKeyPair();
 });
 
 afterEach(async () => {
   disk.stopAt = Number.POSITIVE_INFINITY;
-  await rm(parent, { recursive: true, force: true });
 });
 
 /** Runs writeKeyPair until it ends, or until the n-th change to the disk. */

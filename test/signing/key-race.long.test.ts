@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { decodePrivateKey, encodePublicKey, generateKeyPair, writeKeyPair } from '#signing';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 const run = promisify(execFile);
 /** Writes a key pair into the folder that is named, and says how it went. */
@@ -18,10 +18,8 @@ const NAMES = ['cosign.key', 'cosign.pub', 'trusted_root.json'];
 let parent: string;
 
 beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), 'key-race-'));
+  parent = await makeTempDir();
 });
-
-afterEach(() => rm(parent, { recursive: true, force: true }));
 
 it.each([true, false])('lets one of several processes win at most, folder there: %s', async (there) => {
   const dir = join(parent, 'keys');

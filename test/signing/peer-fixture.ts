@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Descriptor, digestOf, type Instant, mediaTypes } from '#core';
 import {
@@ -23,6 +21,7 @@ import {
   type Verifier,
   writeKeyPair,
 } from '#signing';
+import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { type DockerRegistry, type RunResult, runPeer, startDockerRegistry } from '../peers/peers.ts';
 import { type PlainRepository, plainRepository } from './plain-registry.ts';
 
@@ -61,7 +60,7 @@ export interface PeerFixture {
 const OFFLINE = { HTTPS_PROXY: 'http://127.0.0.1:9', HTTP_PROXY: 'http://127.0.0.1:9' };
 
 export async function openPeerFixture(): Promise<PeerFixture> {
-  const dir = await mkdtemp(join(tmpdir(), 'signing-peers-'));
+  const dir = await makeTempDir();
   const registry: DockerRegistry = await startDockerRegistry();
   return {
     dir,
@@ -71,7 +70,6 @@ export async function openPeerFixture(): Promise<PeerFixture> {
     cosign: (name, args) => runPeer(name, args, { env: OFFLINE, cwd: dir }),
     close: async () => {
       await registry.stop();
-      await rm(dir, { recursive: true, force: true });
     },
   };
 }

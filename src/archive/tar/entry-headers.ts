@@ -91,7 +91,7 @@ export class EntryHeaders {
     const type = (header.type === '0' || header.type === '7') && path.endsWith('/') ? '5' : header.type;
     // Links and folders have no content, whatever their size field holds.
     const content = type === '0' || type === '7' ? size : 0;
-    if (type === '5' && size !== 0) throw invalid(this.#path, 'a folder with content', path);
+    if (type === '5' && size !== 0) throw invalid(this.#path, 'a directory with content', path);
     this.#begin(path, content);
     return { name: path, size: content, type, mode: header.mode, link };
   }

@@ -56,7 +56,8 @@ export function decodeCentral(bytes: Buffer, archive: string): ZipHeader {
   }
   const sizes = decodeSizes(bytes, CENTRAL_BYTES + nameLength, name, archive);
   const isFolder = name.endsWith('/');
-  if (isFolder ? sizes.size !== 0 : path === '') throw invalid(archive, 'a folder with content, or no name', name);
+  if (isFolder ? sizes.size !== 0 : path === '')
+    throw invalid(archive, 'a directory with content, or an entry without a name', name);
   if (method === methods.stored && sizes.packed !== sizes.size) {
     throw invalid(archive, `stored, yet ${sizes.packed} bytes packed and ${sizes.size} unpacked`, name);
   }

@@ -91,8 +91,8 @@ export class ShardWriter {
 
 /** The set promises the same records each time it is read. */
 export function endsEarly(path: string, missing: number): CodedError {
-  return new CodedError('ERR_EXPORT_INTERNAL', `${path}: ${missing} records fewer than when they were counted`, {
-    hint: 'report this; the temporary folder may have been changed by another program',
+  return new CodedError('ERR_EXPORT_INTERNAL', `${path}: ${missing} records fewer than were counted before`, {
+    hint: 'report this; the temporary directory may have been changed by another program',
     details: { path, missing },
   });
 }

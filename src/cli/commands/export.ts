@@ -80,7 +80,7 @@ function withRequestOptions(command: Command): Command {
     )
     .requiredOption(
       '--source <path>',
-      `folder, archive, file or pulled bundle of ${formatTitles} records (repeatable)`,
+      `directory, archive, file or pulled bundle of ${formatTitles} records (repeatable)`,
       collect,
     )
     .option('--as-of <time>', 'date of the bundle (default: the date of its newest record)', parsing(parseInstant))

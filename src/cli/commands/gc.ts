@@ -73,10 +73,14 @@ async function gc(io: Io, text: string | undefined, options: GcOptions): Promise
   if (output === 'json') await writeText(io.stdout, `${JSON.stringify({ dryRun, places: all })}\n`);
   const skipped = all.flatMap((each) => each.skipped);
   if (skipped.length === 0) return;
-  throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `not collected because of damage: ${skipped.join(', ')}`, {
-    hint: 'run export-center fsck to see what is damaged',
-    details: { skipped },
-  });
+  throw new CodedError(
+    'ERR_EXPORT_CONTENT_MISMATCH',
+    `garbage collection skipped because of damaged manifests: ${skipped.join(', ')}`,
+    {
+      hint: 'run export-center fsck to see what is damaged',
+      details: { skipped },
+    },
+  );
 }
 
 async function collect(place: Place, options: GcOptions, signal: AbortSignal): Promise<Collected> {

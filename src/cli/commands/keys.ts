@@ -9,7 +9,7 @@ import { type CommonOptions, withCommonOptions } from './options.ts';
 export function keysCommand(command: Command, io: Io): void {
   withCommonOptions(command.command('generate'))
     .description('create cosign.key (encrypted), cosign.pub and trusted_root.json; never overwrites')
-    .requiredOption('--out <dir>', 'folder for the three files; created if missing')
+    .requiredOption('--out <dir>', 'directory for the three files; created if missing')
     .addHelpText('after', GENERATE_EXAMPLE)
     .action((options: CommonOptions & { out: string }) => generateKeys(io, options));
   withCommonOptions(command.command('public'))

@@ -16,7 +16,7 @@ interface PullCommandOptions extends CommonOptions, TransportOptions {
 }
 
 const NOTES = `
-Folders that oras push packed are unpacked; links and devices in them are refused.
+Directories that oras push packed are unpacked; links and devices in them are refused.
 
 Example:
   export-center pull 127.0.0.1:8080/security/feed:1 -o feed && (cd feed && sha256sum -c checksums.txt)`;
@@ -25,9 +25,13 @@ Example:
 export function pullCommand(command: Command, io: Io): void {
   command
     .argument('<reference>', 'the artifact, by tag or digest')
-    .requiredOption('-o, --dir <dir>', 'output folder; created if missing')
-    .option('--no-unpack', 'keep folders that oras packed as packed files')
-    .option('--allow-unportable-names', 'accept names that some file systems cannot hold: con, x., A beside a', false)
+    .requiredOption('-o, --dir <dir>', 'output directory; created if missing')
+    .option('--no-unpack', 'do not unpack directories that oras push packed')
+    .option(
+      '--allow-unportable-names',
+      'accept file names that are not portable, such as con, x., or a next to A',
+      false,
+    )
     .addHelpText('after', NOTES);
   withTransportOptions(withCommonOptions(command)).action((text: string, options: PullCommandOptions) => {
     const progress = createProgressLine(io, options.quiet);
@@ -94,7 +98,7 @@ function asText(folder: string, files: readonly PulledFile[]): string {
   const present = files.filter((file) => file.state === 'present').length;
   const folders = files.filter((file) => file.state === 'unpacked').length;
   const notes = [
-    ...(folders === 0 ? [] : [`${plural(folders, 'folder')} unpacked`]),
+    ...(folders === 0 ? [] : [`${plural(folders, 'directory', 'directories')} unpacked`]),
     ...(present === 0 ? [] : [`${present} already present`]),
   ];
   return `${[`${plural(count, 'file')}, ${formatBytes(size)} in ${folder}`, ...notes].join('; ')}\n`;

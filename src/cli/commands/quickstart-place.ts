@@ -55,7 +55,7 @@ async function openKey(pem: string, path: string) {
       'ERR_EXPORT_PASSWORD_WRONG',
       `${path}: the key has a password; quickstart supports only an empty one`,
       {
-        hint: 'specify another folder with --data, or use export and verify with this key',
+        hint: 'specify another directory with --data, or use export and verify with this key',
         cause: error,
       },
     );

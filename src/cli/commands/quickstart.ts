@@ -32,7 +32,7 @@ const ARTIFACTS = [
 /** `quickstart`: the whole line on the shipped sample, then lines to paste. */
 export function quickstartCommand(command: Command, io: Io): void {
   withCommonOptions(command)
-    .option('--data <dir>', 'folder for the key, the registry and the trust files', 'data')
+    .option('--data <dir>', 'directory for the key, the registry and the trust files', 'data')
     .option('--once', 'exit when done, instead of serving until Ctrl-C', false)
     .addHelpText('after', '\nExample:\n  export-center quickstart --data data --once')
     .action((options: QuickstartOptions) => quickstart(io, options));

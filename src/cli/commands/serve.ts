@@ -36,7 +36,7 @@ Examples:
 /** `serve`: the registry over a data folder, until it is told to stop. */
 export function serveCommand(command: Command, io: Io): void {
   command
-    .option('--data <dir>', 'folder of the registry; created if missing', 'data')
+    .option('--data <dir>', 'data directory of the registry; created if missing', 'data')
     .addOption(
       new Option('--listen <host:port>', 'address to listen on; port 0 picks a free one')
         .argParser(parsing(parseListen))

@@ -3,11 +3,11 @@ import { CodedError, isCoded, isSystemError } from '#core';
 import { maxRecordBytes } from './source.ts';
 
 const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
-  ENOENT: ['no such file or folder', 'check the path'],
+  ENOENT: ['no such file or directory', 'check the path'],
   EACCES: ['permission denied', 'make it readable for this user'],
   EPERM: ['permission denied', 'make it readable for this user'],
   ELOOP: ['the path is or contains a symbolic link', 'specify the file itself'],
-  ENOTDIR: ['a part of the path is not a folder', 'check the path'],
+  ENOTDIR: ['a part of the path is not a directory', 'check the path'],
 };
 
 /** A source, or a file in it, that cannot be read; errors that are coded already pass as they are. */
@@ -59,7 +59,7 @@ export function unreadPacking(place: string, { name, command }: Packing): CodedE
 /** A folder with the files of a bundle, which are not those that its checksums.txt lists. */
 export function bundleDamaged(path: string, what: string): CodedError {
   return new CodedError('ERR_EXPORT_DIGEST_MISMATCH', `${path}: ${what}`, {
-    hint: 'pull the bundle again into an empty folder',
+    hint: 'pull the bundle again into an empty directory',
     details: { file: path },
   });
 }

@@ -18,8 +18,8 @@ export async function openSource(path: string): Promise<Source> {
   });
   if (found.isDirectory()) return new FolderSource(path);
   if (!found.isFile()) {
-    throw new CodedError('ERR_EXPORT_SOURCE_UNREADABLE', `${path}: neither a file nor a folder`, {
-      hint: 'write the records to a file or a folder first, and specify that',
+    throw new CodedError('ERR_EXPORT_SOURCE_UNREADABLE', `${path}: neither a file nor a directory`, {
+      hint: 'write the records to a file or a directory first, and specify that',
       details: { source: path },
     });
   }

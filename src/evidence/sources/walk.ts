@@ -15,7 +15,7 @@ export function* walkFolder(root: string, folder = ''): Generator<string | Passe
     const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
     if (entry.isSymbolicLink()) throw linked(root, name);
     if (entry.isFile()) yield name;
-    else if (!entry.isDirectory()) yield { name, reason: 'neither a file nor a folder' };
+    else if (!entry.isDirectory()) yield { name, reason: 'neither a file nor a directory' };
     else if (entry.name === '.git') yield { name, reason: 'version control' };
     else yield* walkFolder(root, name);
   }

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { collectRecords, type RecordSet } from '#evidence';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { type Built, buildAll, check, expectationOf } from './building.ts';
 
 const data = join(import.meta.dirname, '../../../../shared/data');
@@ -18,10 +17,9 @@ describe.runIf(present)('real evidence', () => {
   let workDir: string;
   const days = new Map<string, Built>();
   beforeAll(async () => {
-    workDir = await mkdtemp(join(tmpdir(), 'json-raw-'));
+    workDir = await makeTempDir();
     for (const day of ['08-14', '08-20', '08-22']) days.set(day, await buildAll(await collect(`osv-go-2026-${day}`)));
   });
-  afterAll(() => rm(workDir, { recursive: true, force: true }));
 
   const collect = async (name: string): Promise<RecordSet> =>
     await collectRecords({ sources: [join(data, `${name}.zip`)], selector: {}, withholdInvalid: false, workDir });

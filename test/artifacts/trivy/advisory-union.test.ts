@@ -1,19 +1,16 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { LossCollector } from '../../../src/artifacts/losses.ts';
 import { RowSorter } from '../../../src/artifacts/row-sorter.ts';
 import { uniteAdvisories } from '../../../src/artifacts/trivy/advisory-union.ts';
 import { databaseEntries } from '../../../src/artifacts/trivy/database.ts';
 import { trivyDbLosses } from '../../../src/artifacts/trivy/losses.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'union-'));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
+  folder = await makeTempDir();
 });
 
 async function subfolder(name: string): Promise<string> {

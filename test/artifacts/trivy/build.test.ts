@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { buildTrivyDb, trivyDbAdapter } from '#artifacts';
 import { digestOf, type Instant, type JsonObject, mediaTypes } from '#core';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { recordSetOf, vexDocument } from '../json/record-set.ts';
 import { affected, buildOf, buildSet, lossesOf, osvRecords, rowOf } from './fixture.ts';
 
@@ -296,10 +296,7 @@ describe('surprises', () => {
 describe('files and times', () => {
   let workDir: string;
   beforeEach(async () => {
-    workDir = await mkdtemp(join(tmpdir(), 'trivy-db-work-'));
-  });
-  afterEach(async () => {
-    await rm(workDir, { recursive: true });
+    workDir = await makeTempDir();
   });
   const options = (signal?: AbortSignal) => ({
     asOf: '2026-08-22T00:00:00Z' as Instant,

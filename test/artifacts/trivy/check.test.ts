@@ -1,10 +1,9 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeGzip, encodeTar } from '#archive';
 import { checkTrivyDb } from '#artifacts';
 import type { Instant } from '#core';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { affected, buildOf } from './fixture.ts';
 
 const MTIME = 1_787_356_800;
@@ -14,7 +13,7 @@ let metadata: Buffer;
 let database: Buffer;
 let layer: Buffer;
 beforeEach(async () => {
-  workDir = await mkdtemp(join(tmpdir(), 'trivy-check-'));
+  workDir = await makeTempDir();
   const built = await buildOf([
     {
       id: 'GO-1',
@@ -27,7 +26,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   expect(await readdir(workDir)).toEqual([]);
-  await rm(workDir, { recursive: true });
 });
 
 async function* stream(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { beforeAll, describe, expect, it, test } from 'vitest';
 import { type BuildReport, recordsLeftOut } from '#artifacts';
 import type { JsonObject } from '#core';
 import { collectRecords, type RecordSet } from '#evidence';
 import { canonicalPypiName } from '#versions';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { buildReferenceDb, describePeers, runPeer } from '../../peers/peers.ts';
 import { buildSet, type Dump, dumpDb, lossesOf } from './fixture.ts';
 
@@ -134,7 +134,7 @@ describe.runIf(present)('the same records', () => {
     const severalCves: string[][] = [];
 
     beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'trivy-reference-'));
+      folder = await makeTempDir();
       const zips = ['osv-go-2026-08-22', 'osv-pypi-2024-10-11'].map((name) => join(data, `${name}.zip`));
       for (const [i, zip] of zips.entries()) await layDown(await collect([zip]), join(folder, String(i)));
       const out = join(folder, 'reference');
@@ -148,7 +148,6 @@ describe.runIf(present)('the same records', () => {
       report = built.report;
       await writeFile(join(folder, 'ours.db'), built.members[1]?.bytes ?? '');
     }, 120_000);
-    afterAll(() => rm(folder, { recursive: true, force: true }));
 
     const collect = async (sources: readonly string[]): Promise<RecordSet> =>
       await collectRecords({ sources, selector: {}, withholdInvalid: false, workDir: folder });

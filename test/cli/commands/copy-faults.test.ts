@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { contentOf, packManifest } from '#oci/image';
 import { openLayout } from '#oci/layout';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, pushArtifact, pushBytes } from '../../oci/content.ts';
 import { RegistryDouble, send } from '../../oci/registry-double.ts';
 import { cli } from '../command-line.ts';
@@ -12,7 +12,7 @@ import { cli } from '../command-line.ts';
 let dir: string;
 let artifact: Descriptor;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'copy-faults-'));
+  dir = await makeTempDir();
   const layout = await openLayout(join(dir, 'source'), { create: true });
   artifact = await pushArtifact(layout, 'artifact');
   await layout.tag(artifact, 'v1');
@@ -26,7 +26,6 @@ beforeEach(async () => {
   await layout.tag(descriptor, 'wrong');
   await layout.close();
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const blob = (digest: string) => join(dir, 'source/blobs/sha256', digest.slice(7));
 const copied = (tag: string) => cli('copy', `oci:${dir}/source:${tag}`, `oci:${dir}/copy:1`);

@@ -1,7 +1,6 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { cli } from '../command-line.ts';
 
 const EXPORT = ['--profile', 'json:raw', '--source', 'examples', '--unsigned'];
@@ -25,14 +24,10 @@ const COMMANDS: readonly (readonly [string, (reference: string) => string[]])[] 
 ];
 
 test.each(COMMANDS)('%s refuses the forms of other tools, and makes no folder', async (_, words) => {
-  const dir = await mkdtemp(join(tmpdir(), 'foreign-reference-'));
-  try {
-    for (const reference of [`oci:/${dir}/registry.example.com/team/app:1`, 'docker://h.io/a:1', 'dir:/srv/a']) {
-      const { status, err } = await cli(...words(reference));
-      expect([reference, status, err]).toEqual([reference, 2, expect.stringContaining('hint: ')]);
-    }
-    expect(await readdir(dir)).toEqual([]);
-  } finally {
-    await rm(dir, { recursive: true, force: true });
+  const dir = await makeTempDir();
+  for (const reference of [`oci:/${dir}/registry.example.com/team/app:1`, 'docker://h.io/a:1', 'dir:/srv/a']) {
+    const { status, err } = await cli(...words(reference));
+    expect([reference, status, err]).toEqual([reference, 2, expect.stringContaining('hint: ')]);
   }
+  expect(await readdir(dir)).toEqual([]);
 });

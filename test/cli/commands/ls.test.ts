@@ -1,13 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { parseReference } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { openRepository } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { pushArtifact } from '../../oci/content.ts';
 import { RegistryDouble, send, sendError } from '../../oci/registry-double.ts';
 import { serving } from '../../server/serving.ts';
@@ -20,7 +20,7 @@ let double: RegistryDouble;
 let place: string;
 let artifact: Descriptor;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli-ls-'));
+  dir = await makeTempDir();
   double = await RegistryDouble.start();
   place = `${double.host}/team/app`;
   const repository = await openRepository(parseReference(place));
@@ -30,7 +30,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await double.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 async function makeLayout(): Promise<string> {

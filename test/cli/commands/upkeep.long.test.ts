@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { openLayout } from '#oci/layout';
 import { openStore, openStoreRepository } from '#oci/store';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { noise, pushArtifact, pushBytes } from '../../oci/content.ts';
 import { cli, cliJson } from '../command-line.ts';
 
@@ -21,7 +21,7 @@ let dir: string;
 let place: string;
 let artifact: Descriptor;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cli-upkeep-other-'));
+  dir = await makeTempDir();
   await chmod(dir, 0o755);
   place = `oci:${dir}/layout`;
   const layout = await openLayout(join(dir, 'layout'), { create: true });
@@ -34,7 +34,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await chmod(join(dir, 'layout'), 0o755);
-  await rm(dir, { recursive: true, force: true });
 });
 
 const blobs = () => join(dir, 'layout/blobs/sha256');

@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { instantOf } from '#core';
 import { encodePublicKey } from '#signing';
-import { advisory, type ExportFixture, newSignerFixture, openFixture, requestFor } from '../../export/fixture.ts';
+import { type ExportFixture, newSignerFixture, openFixture, requestFor } from '../../export/fixture.ts';
 import { forge } from '../../export/forge.ts';
+import { goAdvisory } from '../../fixtures/records.ts';
 import { cli } from '../command-line.ts';
 
 let fixture: ExportFixture;
@@ -16,12 +17,11 @@ beforeEach(async () => {
   await writeFile(key, encodePublicKey(party.verifier.publicKey));
   const layout = await fixture.layout();
   const hourAgo = instantOf(new Date(Date.now() - 3_600_000));
-  const source = await fixture.source([advisory('GO-2026-0001')]);
+  const source = await fixture.source([goAdvisory('GO-2026-0001')]);
   await forge(fixture, layout, requestFor(source, { asOf: hourAgo }), party);
   await layout.close();
   line = ['verify', `${layout.name}:1`, '--key', key];
 });
-afterEach(() => fixture.remove());
 
 test.each([
   [['--max-age', '2h'], 0],

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -11,6 +10,7 @@ import { compileGlob } from '#core';
 import { packIndex, packManifest } from '#oci/image';
 import { type Layout, openLayout } from '#oci/layout';
 import { isInRange, parseSemanticVersion, parseSemverRange } from '../../../src/cli/copy/semver-range.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, pushArtifact } from '../../oci/content.ts';
 import { cli, cliJson } from '../command-line.ts';
 
@@ -18,13 +18,12 @@ let dir: string;
 let layout: Layout;
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'selection-'));
+  dir = await makeTempDir();
   layout = await openLayout(join(dir, 'l'), { create: true });
 });
 
 afterEach(async () => {
   await layout.close();
-  await rm(dir, { recursive: true });
 });
 
 const place = (name: string) => `oci:${join(dir, name)}`;

@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseReference, type Repository } from '#oci/image';
 import { openRepository } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { exportCenter, exportReport, type Report, runHere, sample, succeed } from '../cli.ts';
 import type { Profile } from '../fixture.ts';
 import { openPlace, type Place } from '../places.ts';
@@ -21,13 +20,12 @@ export function reuseSuite(name: Place['name'], profile: Profile): void {
     let place: Place;
     let count = 0;
     beforeAll(async () => {
-      dir = await mkdtemp(join(tmpdir(), 'reuse-'));
+      dir = await makeTempDir();
       place = await openPlace(name, dir);
       for (const owner of ['us', 'them']) await succeed(['keys', 'generate', '--out', join(dir, owner)]);
     });
     afterAll(async () => {
       await place.close();
-      await rm(dir, { recursive: true, force: true });
     });
 
     const keyArgs = (owner: string): string[] => ['--key', join(dir, owner, 'cosign.key')];

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describePeers } from '../../peers/peers.ts';
 import type { Finding } from './findings.ts';
 import {
@@ -254,7 +254,7 @@ describePeers(scanPeers, 'trivy with a database of ranges of all shapes', () => 
   let found: readonly Finding[];
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'trivy-ranges-'));
+    dir = await makeTempDir();
     await mkdir(join(dir, 'records'));
     for (const index of cases.keys()) {
       await writeFile(join(dir, 'records', `${index}.json`), JSON.stringify(record(index)));
@@ -268,7 +268,6 @@ describePeers(scanPeers, 'trivy with a database of ranges of all shapes', () => 
     }
     found = (await scanWithoutRoute(dir, [{ name: 'ours', sources: ['records'] }])).get('ours') ?? [];
   }, 300_000);
-  afterAll(() => rm(dir, { recursive: true, force: true }));
 
   test.each(cases.map((each, index) => ({ ...each, index })))('$ecosystem: $what', ({ index, affected, fixed }) => {
     const own = found.filter(({ id }) => id === `ACME-2026-${index}`);

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { buildReferenceDb, runPeer } from '../../peers/peers.ts';
 import { describeRealData, realSource } from '../real-data.ts';
 import { cveIdsOf, explained, fixesAffected, isOfRanges, isPep440, repair } from './explained.ts';
@@ -38,7 +38,7 @@ describeRealData([...scanPeers, 'bbolt'], 'trivy with our database of Go and PyP
   const scan = (name: string): readonly Finding[] => scans.get(name) ?? [];
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'trivy-real-'));
+    dir = await makeTempDir();
     const read = async (ecosystem: Ecosystem): Promise<OsvRecord[]> => {
       const folder = join(dir, ecosystem);
       execFileSync('unzip', ['-q', zips[ecosystem], '-d', folder]);
@@ -63,7 +63,6 @@ describeRealData([...scanPeers, 'bbolt'], 'trivy with our database of Go and PyP
       { name: 'repaired', reference: 'reference-repaired' },
     ]);
   }, 600_000);
-  afterAll(() => rm(dir, { recursive: true, force: true }));
 
   function buildReference(out: string, folder: string): Promise<string> {
     const inputs = ecosystems.map((ecosystem) => ({ ecosystem, ...sources[ecosystem], dir: join(folder, ecosystem) }));

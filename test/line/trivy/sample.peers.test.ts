@@ -1,7 +1,7 @@
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { buildReferenceDb, describePeers } from '../../peers/peers.ts';
 import { sample } from '../cli.ts';
 import { differences, type Finding } from './findings.ts';
@@ -96,7 +96,7 @@ describePeers([...scanPeers], 'trivy with our database of the sample', () => {
     (scans.get(name) ?? []).filter(({ lockFile }) => lockFile.startsWith(`${ecosystem}/`));
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'trivy-sample-'));
+    dir = await makeTempDir();
     const folder = join(sample, 'osv');
     const records = await readRecords(folder);
     for (const { ecosystem, osv, prefix, lock, neighbours } of sides) {
@@ -116,7 +116,6 @@ describePeers([...scanPeers], 'trivy with our database of the sample', () => {
       { name: 'theirs', reference: 'reference' },
     ]);
   }, 300_000);
-  afterAll(() => rm(dir, { recursive: true, force: true }));
 
   test.each(sides)('$osv: the same findings as with the reference of the same records', ({ ecosystem }) => {
     const ours = findings('ours', ecosystem);

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describePeers } from '../../peers/peers.ts';
 import type { Finding } from './findings.ts';
 import { requirementsTxt, writeLockFiles } from './lock-files.ts';
@@ -32,7 +32,7 @@ describePeers(scanPeers, 'trivy with a database of records with slips', () => {
   let found: readonly Finding[];
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'trivy-slips-'));
+    dir = await makeTempDir();
     await mkdir(join(dir, 'records'));
     for (const [index, members] of slips.entries()) {
       await writeFile(join(dir, 'records', `${index}.json`), record(index, members));
@@ -41,7 +41,6 @@ describePeers(scanPeers, 'trivy with a database of records with slips', () => {
     await writeLockFiles(join(dir, 'app'), requirementsTxt, [installed('1.0'), installed('2.0')]);
     found = (await scanWithoutRoute(dir, [{ name: 'ours', sources: ['records'] }])).get('ours') ?? [];
   }, 300_000);
-  afterAll(() => rm(dir, { recursive: true, force: true }));
 
   test('finds every one of them in the versions that it affects, and in no other', () => {
     const shown = found.map(({ name, installed, id, fixed }) => `${name} ${installed} ${id} ${fixed}`);

@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Descriptor, hexOf } from '#core';
 import { contentOf, emptyConfig, emptyDescriptor, packManifest, type Repository } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { discover, type ReferrerTree } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 
 async function push(repository: Repository, artifactType: string, subject?: Descriptor): Promise<Descriptor> {
   await repository.push(emptyDescriptor, contentOf(emptyConfig));
@@ -19,7 +17,7 @@ function shape({ descriptor, found, children }: ReferrerTree): unknown {
 }
 
 test('discover: referrers of referrers and cosign tags, each once, tags last', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'discover-'));
+  const dir = await makeTempDir();
   const repository = await openLayout(dir, { create: true, durable: false });
   try {
     const root = await push(repository, 'test/root');
@@ -38,17 +36,15 @@ test('discover: referrers of referrers and cosign tags, each once, tags last', a
     ]);
   } finally {
     await repository.close();
-    await rm(dir, { recursive: true, force: true });
   }
 });
 
 test('discover: nothing hangs on what nobody refers to', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'discover-'));
+  const dir = await makeTempDir();
   const repository = await openLayout(dir, { create: true, durable: false });
   try {
     expect((await discover(repository, await push(repository, 'test/alone'))).children).toEqual([]);
   } finally {
     await repository.close();
-    await rm(dir, { recursive: true, force: true });
   }
 });

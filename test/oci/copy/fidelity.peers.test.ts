@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseReference, type Repository } from '#oci/image';
 import { copy, listRoots, openRepository, verifyCopy } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describeRealData } from '../../line/real-data.ts';
 import { peerPath, requirePeer, runCommand, startDockerRegistry } from '../../peers/peers.ts';
 
@@ -22,7 +22,7 @@ describeRealData(['docker-registry', 'trivydb-ref', ...Object.values(tools)], 't
   test('is copied whole: straight, and through a layout for each repository', {
     timeout: 300_000,
   }, async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'fidelity-'));
+    const dir = await makeTempDir();
     const [from, to, straight] = await Promise.all([1, 2, 3].map(() => startDockerRegistry({ deletes: true })));
     if (from === undefined || to === undefined || straight === undefined) throw new Error('not started');
     try {
@@ -39,7 +39,6 @@ describeRealData(['docker-registry', 'trivydb-ref', ...Object.values(tools)], 't
         expect(await count('-v', from.host, host)).toMatchObject({ code: 0, stderr: '' });
     } finally {
       for (const registry of [from, to, straight]) await registry.stop();
-      await rm(dir, { recursive: true });
     }
   });
 });

@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { packIndex, parseReference, type Repository } from '#oci/image';
 import { type Layout, openLayout } from '#oci/layout';
 import { type CopyOptions, copy, listRoots, openRepository, verifyContents, verifyCopy } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, pushArtifact } from '../content.ts';
 import { RegistryDouble, sendError } from '../registry-double.ts';
 
@@ -15,7 +15,7 @@ let double: RegistryDouble;
 let target: Repository;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'fidelity-'));
+  root = await makeTempDir();
   source = await openLayout(join(root, 'source'), { create: true });
   double = await RegistryDouble.start();
   target = await openRepository(parseReference(`${double.host}/team/app`), { env: {}, retry: { attempts: 1 } });
@@ -25,7 +25,6 @@ afterEach(async () => {
   await source.close();
   await target.close();
   await double.close();
-  await rm(root, { recursive: true });
 });
 
 const everything = (tags: CopyOptions['tags']): CopyOptions => ({ referrers: true, keepGoing: true, tags });

@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
@@ -7,6 +6,7 @@ import { packManifest, parseManifest, type Repository } from '#oci/image';
 import { checkLayout, openLayout } from '#oci/layout';
 import { checkStore, openStoreRepository } from '#oci/store';
 import { type RunningServer, startServer } from '#server';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 import { openServed } from '../store/upkeep.ts';
 import { type Client, startClient } from './client.ts';
@@ -26,7 +26,7 @@ let place: string;
 const tagged = new Map<string, string>();
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'kill-'));
+  root = await makeTempDir();
   place = join(root, 'source');
   const source = await openLayout(place, { create: true });
   for (let i = 0; i < 3; i++) {
@@ -42,7 +42,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server.close(0);
-  await rm(root, { recursive: true });
 });
 
 async function pushTitled(repository: Repository, seed: string): Promise<Descriptor> {

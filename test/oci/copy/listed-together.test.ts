@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { parseReference, type Repository } from '#oci/image';
 import { type Layout, openLayout } from '#oci/layout';
 import { type CopyReport, copy, openRepository } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { listAll, pushArtifact } from '../content.ts';
 import { RegistryDouble, sendError } from '../registry-double.ts';
 
@@ -17,7 +16,7 @@ let subject: Descriptor;
 let referrers: Descriptor[];
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'listed-together-'));
+  root = await makeTempDir();
   source = await openLayout(join(root, 'source'), { create: true });
   double = await RegistryDouble.start({ referrers: false });
   target = await openRepository(parseReference(`${double.host}/a`), { env: {}, retry: { attempts: 1 } });
@@ -30,7 +29,6 @@ afterEach(async () => {
   await source.close();
   await target.close();
   await double.close();
-  await rm(root, { recursive: true });
 });
 
 const tagOf = ({ digest }: Descriptor) => digest.replace(':', '-');

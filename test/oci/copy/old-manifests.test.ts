@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
@@ -7,6 +6,7 @@ import { type Layout, openLayout } from '#oci/layout';
 import { startServer } from '#server';
 import { cli, cliJson } from '../../cli/command-line.ts';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { pushArtifact, pushBytes } from '../content.ts';
 import { RegistryDouble } from '../registry-double.ts';
 
@@ -18,12 +18,9 @@ let layout: Layout;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'old-manifests-'));
+  dir = await makeTempDir();
   layout = await openLayout(join(dir, 'l'), { create: true });
-  ends.push(
-    () => rm(dir, { recursive: true }),
-    () => layout.close(),
-  );
+  ends.push(() => layout.close());
 });
 
 afterEach(async () => {

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
@@ -8,6 +6,7 @@ import { openRepository } from '#oci/transfer';
 import { type RunningServer, startServer } from '#server';
 import { cli } from '../../cli/command-line.ts';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describePeers, runPeer } from '../../peers/peers.ts';
 import { inPieces, pushBytes } from '../content.ts';
 
@@ -29,7 +28,7 @@ describePeers(['crane', 'oras'], 'copy --platform', () => {
   let source: string;
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'platform-'));
+    dir = await makeTempDir();
     server = await startServer({ dataDir: dir, port: 0 });
     source = `${server.address}/app:1`;
     const repository = await openRepository(parseReference(source), { env: {} });
@@ -46,7 +45,6 @@ describePeers(['crane', 'oras'], 'copy --platform', () => {
   });
   afterAll(async () => {
     await server.close(100);
-    await rm(dir, { recursive: true, force: true });
   });
 
   async function crane(args: readonly string[]): Promise<string> {

@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -8,6 +7,7 @@ import { packManifest, type Repository } from '#oci/image';
 import { checkLayout, openLayout } from '#oci/layout';
 import { checkStore } from '#oci/store';
 import { type RunningServer, startServer } from '#server';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, noise, pushBytes } from '../content.ts';
 import { openServed } from '../store/upkeep.ts';
 import { type Client, startClient } from './client.ts';
@@ -25,7 +25,7 @@ let server: RunningServer;
 let proxy: PacedProxy;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'repeats-'));
+  root = await makeTempDir();
   server = await startServer({ dataDir: join(root, 'data'), port: 0 });
   proxy = await PacedProxy.start(server.port);
 });
@@ -33,7 +33,6 @@ beforeEach(async () => {
 afterEach(async () => {
   proxy.close();
   await server.close(0);
-  await rm(root, { recursive: true });
 });
 
 async function pushLarge(repository: Repository): Promise<void> {

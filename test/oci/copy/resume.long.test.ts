@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { parseReference, type Repository } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { openRepository } from '#oci/transfer';
 import { startServer } from '#server';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, noise, pushArtifact } from '../content.ts';
 import { useFaulty } from '../faults/faulty.ts';
 import { sendError } from '../registry-double.ts';
@@ -19,10 +19,8 @@ const faulty = useFaulty();
 let root: string;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'resume-'));
+  root = await makeTempDir();
 });
-
-afterEach(() => rm(root, { recursive: true }));
 
 /** A run of a client whose user has a home. */
 const open = (options = {}): Promise<Repository> =>

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
@@ -7,6 +5,7 @@ import { packIndex, packManifest, parseReference, type Repository } from '#oci/i
 import { checkLayout, openLayout } from '#oci/layout';
 import { copy, openRepository, verifyContents, verifyCopy } from '#oci/transfer';
 import { startServer } from '#server';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, noise } from '../content.ts';
 import { RegistryDouble } from '../registry-double.ts';
 
@@ -14,8 +13,7 @@ let root: string;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'sha512-'));
-  ends.push(() => rm(root, { recursive: true }));
+  root = await makeTempDir();
 });
 
 afterEach(async () => {

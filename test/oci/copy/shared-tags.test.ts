@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor, JsonObject } from '#core';
@@ -7,6 +5,7 @@ import { fetchBytes, packIndex, packManifest, parseReference, type Repository } 
 import { type Layout, openLayout } from '#oci/layout';
 import { copy, openRepository } from '#oci/transfer';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { inPieces, listAll, pushArtifact, pushBytes } from '../content.ts';
 import { RegistryDouble } from '../registry-double.ts';
 
@@ -19,7 +18,7 @@ let double: RegistryDouble;
 let subject: Descriptor;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'shared-tags-'));
+  root = await makeTempDir();
   source = await openLayout(join(root, 'source'), { create: true });
   double = await RegistryDouble.start();
   subject = await pushArtifact(source, 'subject');
@@ -28,7 +27,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await source.close();
   await double.close();
-  await rm(root, { recursive: true });
 });
 
 const kinds = {

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
@@ -7,6 +5,7 @@ import { packIndex, parseReference } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { type CopyReport, copy, openRepository, verifyContents } from '#oci/transfer';
 import { startServer } from '#server';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, pushArtifact, pushBytes } from '../content.ts';
 import { RegistryDouble, sendError } from '../registry-double.ts';
 
@@ -24,10 +23,9 @@ let index: Descriptor;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'unknownType-'));
+  root = await makeTempDir();
   [source, target] = [await RegistryDouble.start(), await RegistryDouble.start()];
   ends.push(
-    () => rm(root, { recursive: true }),
     () => source.close(),
     () => target.close(),
   );

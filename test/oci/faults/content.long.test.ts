@@ -1,12 +1,12 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, describe as group, test } from 'vitest';
+import { beforeEach, expect, describe as group, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { packIndex, packManifest, parseReference, type Repository } from '#oci/image';
 import { checkLayout, openLayout } from '#oci/layout';
 import { copy, openRepository, pullFiles } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes } from '../content.ts';
 import { RegistryDouble, send } from '../registry-double.ts';
 import { useFaulty, writeEndlessly } from './faulty.ts';
@@ -14,9 +14,8 @@ import { useFaulty, writeEndlessly } from './faulty.ts';
 const faulty = useFaulty();
 let root: string;
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'lies-'));
+  root = await makeTempDir();
 });
-afterEach(() => rm(root, { recursive: true }));
 
 /** How a registry gives `bytes` away. */
 type Give = (response: ServerResponse, bytes: Buffer, type: string) => unknown;

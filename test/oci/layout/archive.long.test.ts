@@ -1,18 +1,18 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { packManifest, parseReference, type Repository } from '#oci/image';
 import { openLayout, openStaging } from '#oci/layout';
 import { copy, openRepository } from '#oci/transfer';
 import { thisOwner } from '../../../src/core/owner.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 import { repositoryContract } from '../contract.ts';
 import { startWriter } from './layout-writer.ts';
 
 repositoryContract('archive', async () => {
-  const root = await mkdtemp(join(tmpdir(), 'archive-'));
+  const root = await makeTempDir();
   const reference = parseReference(`oci-archive:${join(root, 'kit.tar')}`);
   const repository = await openRepository(reference, { create: true });
   return {
@@ -23,7 +23,6 @@ repositoryContract('archive', async () => {
     },
     dispose: async () => {
       await repository.close();
-      await rm(root, { recursive: true });
     },
   };
 });
@@ -31,10 +30,8 @@ repositoryContract('archive', async () => {
 let root: string;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'archive-'));
+  root = await makeTempDir();
 });
-
-afterEach(() => rm(root, { recursive: true }));
 
 function open(create = false, name = 'kit.tar'): Promise<Repository> {
   return openRepository(parseReference(`oci-archive:${join(root, name)}`), { create });

@@ -1,17 +1,15 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describePeers, type RunResult, runPeer } from '../../peers/peers.ts';
 
 let root: string;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'oci-disk-'));
+  root = await makeTempDir();
   await mkdir(join(root, 'disk'));
 });
-
-afterEach(() => rm(root, { recursive: true }));
 
 /** Runs lines of shell in a folder on a file system of its own, where `writer REFERENCE PREFIX COUNT BYTES` writes artifacts. */
 function runOn(mountOptions: string, ...lines: string[]): Promise<RunResult> {

@@ -1,21 +1,20 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { contentOf, packIndex, packManifest } from '#oci/image';
 import { checkLayout, collectLayoutGarbage, type Layout, openLayout } from '#oci/layout';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, listAll, pushBytes } from '../content.ts';
 
 let root: string;
 let layout: Layout;
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'fsck-inline-'));
+  root = await makeTempDir();
   layout = await openLayout(root, { create: true });
 });
 afterEach(async () => {
   await layout.close();
-  await rm(root, { recursive: true });
 });
 
 const find = () => listAll(checkLayout(root));

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
@@ -10,19 +9,19 @@ import { checkLayout, collectLayoutGarbage, type Layout, openLayout } from '#oci
 import { thisOwner } from '../../../src/core/owner.ts';
 import { parseUnknownManifest } from '../../../src/oci/image/manifest.ts';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes } from '../content.ts';
 
 let root: string;
 let layout: Layout;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'upkeep-'));
+  root = await makeTempDir();
   layout = await openLayout(root, { create: true });
 });
 
 afterEach(async () => {
   await layout.close();
-  await rm(root, { recursive: true });
 });
 
 const path = ({ digest }: Descriptor) => join(root, 'blobs', ...digest.split(':'));

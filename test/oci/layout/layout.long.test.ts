@@ -1,21 +1,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { packManifest, parseReference } from '#oci/image';
 import { openLayout, openStaging } from '#oci/layout';
 import { openRepository } from '#oci/transfer';
 import { thisOwner } from '../../../src/core/owner.ts';
 import { withLock } from '../../../src/oci/layout/lock.ts';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, readAll } from '../content.ts';
 import { repositoryContract } from '../contract.ts';
 import { startWriter } from './layout-writer.ts';
 
 repositoryContract('layout', async () => {
-  const root = await mkdtemp(join(tmpdir(), 'layout-'));
+  const root = await makeTempDir();
   const repository = await openLayout(root, { create: true });
   return {
     repository,
@@ -25,7 +25,6 @@ repositoryContract('layout', async () => {
     },
     dispose: async () => {
       await repository.close();
-      await rm(root, { recursive: true });
     },
   };
 });
@@ -33,10 +32,8 @@ repositoryContract('layout', async () => {
 let root: string;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'layout-'));
+  root = await makeTempDir();
 });
-
-afterEach(() => rm(root, { recursive: true }));
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor } from '#core';
@@ -7,6 +6,7 @@ import { packManifest, parseReference, type Repository } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { copy, openRepository } from '#oci/transfer';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { type DockerRegistry, describePeers, type RunResult, runPeer, startDockerRegistry } from '../../peers/peers.ts';
 import { inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
 
@@ -101,13 +101,12 @@ async function readWhole(repository: Repository, image: Descriptor): Promise<voi
 
 describePeers([...TOOLS, 'docker-registry'], 'layouts of other tools', () => {
   beforeAll(async () => {
-    root = await mkdtemp(join(tmpdir(), 'layout-peers-'));
+    root = await makeTempDir();
     registry = await startDockerRegistry({ deletes: true });
   });
 
   afterAll(async () => {
     await registry.stop();
-    await rm(root, { recursive: true });
   });
 
   test.each(TOOLS)('a layout that %s wrote is read, and written on', { timeout: 180_000 }, async (tool) => {

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { renameSync, symlinkSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, rename, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { collectLayoutGarbage, openLayout } from '#oci/layout';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { noise, pushArtifact, pushBytes } from '../content.ts';
 
 let base: string;
@@ -15,7 +15,7 @@ let artifact: Descriptor;
 
 /** A layout, and beside it a victim: another's layout of the same blobs, all old, of which nothing may change. */
 beforeEach(async () => {
-  base = await mkdtemp(join(tmpdir(), 'links-'));
+  base = await makeTempDir();
   [root, victim] = [join(base, 'layout'), join(base, 'victim')];
   const layout = await openLayout(root, { create: true });
   artifact = await pushArtifact(layout, 'v1');
@@ -28,8 +28,6 @@ beforeEach(async () => {
   for (const path of await readdir(victim, { recursive: true })) await utimes(join(victim, path), 1, 1);
   for (const path of await readdir(root, { recursive: true })) await utimes(join(root, path), 1, 1);
 });
-
-afterEach(() => rm(base, { recursive: true }));
 
 const OLD_BLOB = /^blobs\/sha256\/[0-9a-f]+$/;
 

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
@@ -8,6 +7,7 @@ import { openLayout } from '#oci/layout';
 import { applyEdits, type LayoutIndex } from '../../../src/oci/layout/index-file.ts';
 import { cli, cliJson } from '../../cli/command-line.ts';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { listAll, pushArtifact } from '../content.ts';
 
 const HEX = 'ab'.repeat(32);
@@ -17,7 +17,7 @@ let one: Descriptor;
 let two: Descriptor;
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'names-'));
+  dir = await makeTempDir();
   layout = await openLayout(join(dir, 'l'), { create: true });
   [one, two] = [await pushArtifact(layout, 'one'), await pushArtifact(layout, 'two')];
   await layout.flush?.();
@@ -25,7 +25,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await layout.close();
-  await rm(dir, { recursive: true });
 });
 
 /** Gives the two artifacts names as other tools write them. */

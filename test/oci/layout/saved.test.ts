@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -10,6 +9,7 @@ import { type Layout, openLayout } from '#oci/layout';
 import { openRepository } from '#oci/transfer';
 import { cli, cliJson } from '../../cli/command-line.ts';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { inPieces, listAll, noise, pushArtifact, pushBytes } from '../content.ts';
 
 const PAYLOAD = 'application/vnd.dev.cosign.simplesigning.v1+json';
@@ -22,7 +22,7 @@ let image: Descriptor;
 let other: Descriptor;
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'saved-'));
+  dir = await makeTempDir();
   layout = await openLayout(join(dir, 'l'), { create: true });
   [image, other] = [await pushArtifact(layout, 'image'), await pushArtifact(layout, 'other')];
   await layout.flush?.();
@@ -30,7 +30,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await layout.close();
-  await rm(dir, { recursive: true });
 });
 
 /** What cosign keeps under a tag: a manifest whose layers are about a subject. */

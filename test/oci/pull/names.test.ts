@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, digestOf } from '#core';
@@ -7,17 +6,17 @@ import { contentOf, packManifest, type Repository } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { pullFiles } from '#oci/transfer';
 import { cli, cliJson } from '../../cli/command-line.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { pushBytes } from '../content.ts';
 
 let dir: string;
 let repository: Repository;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'pull-names-'));
+  dir = await makeTempDir();
   repository = await openLayout(join(dir, 'layout'), { create: true, durable: false });
 });
 afterEach(async () => {
   await repository.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 async function layer(title: string, content: string): Promise<Descriptor> {

@@ -1,21 +1,20 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { digestOf } from '#core';
 import { cli } from '../../cli/command-line.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describePeers, runPeer } from '../../peers/peers.ts';
 
 let dir: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'pull-oras-'));
+  dir = await makeTempDir();
   await mkdir(join(dir, 'src/cfg/sub/empty'), { recursive: true });
   await writeFile(join(dir, 'src/cfg/a.txt'), 'a');
   await writeFile(join(dir, 'src/cfg/sub/run.sh'), '#!/bin/sh\n');
   await chmod(join(dir, 'src/cfg/sub/run.sh'), 0o755);
   await writeFile(join(dir, 'src/c.txt'), 'c');
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 async function oras(cwd: string, ...args: string[]): Promise<void> {
   const { code, stderr } = await runPeer('oras', args, { cwd: join(dir, cwd) });

@@ -1,11 +1,11 @@
-import { link, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { link, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, CodedError, type Descriptor, digestOf, hexOf, thisOwner } from '#core';
 import { type ByteRange, contentOf, type Repository } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { pullFiles } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 
 const CONTENT = '0123456789';
 
@@ -14,7 +14,7 @@ let out: string;
 let repository: Repository;
 let wanted: Descriptor;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'pull-partial-'));
+  dir = await makeTempDir();
   out = join(dir, 'out');
   repository = await openLayout(join(dir, 'layout'), { create: true, durable: false });
   const bytes = Buffer.from(CONTENT);
@@ -26,7 +26,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await repository.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 type Feed = (range: ByteRange | undefined) => AsyncIterable<Uint8Array>;

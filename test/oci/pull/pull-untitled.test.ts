@@ -1,21 +1,20 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor } from '#core';
 import { packManifest } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { cli, cliJson } from '../../cli/command-line.ts';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { inPieces, noise, pushBytes } from '../content.ts';
 
 let dir: string;
 let out: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'pull-untitled-'));
+  dir = await makeTempDir();
   out = join(dir, 'out');
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
 
 /** An artifact with one titled layer, and some without. */
 async function artifactWith(untitled: number): Promise<string> {

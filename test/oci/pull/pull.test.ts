@@ -1,21 +1,20 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, digestOf, hexOf } from '#core';
 import { type ByteRange, contentOf, type Repository } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { pullFiles } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 
 let dir: string;
 let repository: Repository;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'pull-'));
+  dir = await makeTempDir();
   repository = await openLayout(join(dir, 'layout'), { create: true, durable: false });
 });
 afterEach(async () => {
   await repository.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 async function layer(title: string | undefined, content: string): Promise<Descriptor> {

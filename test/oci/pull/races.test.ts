@@ -1,11 +1,11 @@
-import { link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { link, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, digestOf } from '#core';
 import { contentOf, type Repository } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { pullFiles } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 
 const CONTENT = '0123456789';
 
@@ -15,7 +15,7 @@ let victim: string;
 let repository: Repository;
 let wanted: Descriptor;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'pull-races-'));
+  dir = await makeTempDir();
   out = join(dir, 'out');
   victim = join(dir, 'victim');
   await mkdir(victim);
@@ -27,7 +27,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await repository.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 /** The repository, and somebody who does something in the output folder once half of the layer has come. */

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -7,19 +6,19 @@ import { annotationKeys, type Descriptor, digestOf } from '#core';
 import { contentOf, type Repository } from '#oci/image';
 import { openLayout } from '#oci/layout';
 import { pullFiles } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { type Packed, pushFolder, pushPacked, tarOf } from './packing.ts';
 
 let dir: string;
 let out: string;
 let repository: Repository;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'unpack-'));
+  dir = await makeTempDir();
   out = join(dir, 'out');
   repository = await openLayout(join(dir, 'layout'), { create: true, durable: false });
 });
 afterEach(async () => {
   await repository.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 const CFG: readonly Packed[] = [

@@ -3,10 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Digest } from '#core';
 import { openStore, type StoredRepository } from '#oci/store';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, noise, readAll } from '../content.ts';
-import { streamOf, tempFolders } from './temp.ts';
-
-const tempFolder = tempFolders();
+import { streamOf } from './stream-of.ts';
 
 const bytes = noise(700_000);
 const { digest } = describe(bytes);
@@ -18,7 +17,7 @@ async function push({ uploads }: StoredRepository, content = bytes): Promise<Dig
 }
 
 test('sending: in order, with memory that is used again, and closed when the receiver fails', async () => {
-  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const store = await openStore(await makeTempDir(), { tenant: 'default' });
   const repository = store.repository('a');
   const large = noise(3_000_000);
   const sent = await push(repository, large);
@@ -47,7 +46,7 @@ test('sending: in order, with memory that is used again, and closed when the rec
 });
 
 test('a blob that is being read survives its deletion', async () => {
-  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const store = await openStore(await makeTempDir(), { tenant: 'default' });
   const repository = store.repository('a');
   await push(repository);
   const reading = (await repository.blobs.open(digest))?.read() ?? expect.fail('no blob');
@@ -59,7 +58,7 @@ test('a blob that is being read survives its deletion', async () => {
 });
 
 test('a blob whose bytes are lost is not there, one that shrinks is an error, and a push heals both', async () => {
-  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const store = await openStore(await makeTempDir(), { tenant: 'default' });
   const repository = store.repository('a');
   await push(repository);
   const open = (await repository.blobs.open(digest)) ?? expect.fail('no blob');

@@ -1,17 +1,15 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { openStore, openStoreRepository } from '#oci/store';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { noise, pushBytes } from '../content.ts';
 import { storages } from './contract/storage.ts';
 import { storeContract } from './contract/store.ts';
-import { tempFolders } from './temp.ts';
 
 for (const [name, setUp] of storages) storeContract(name, setUp);
 
-const tempFolder = tempFolders();
-
 test('fetch: a stream that nobody reads, and one that is left, hold no file open', async () => {
-  const root = await tempFolder();
+  const root = await makeTempDir();
   const repository = openStoreRepository(await openStore(root, { tenant: 'default' }), 'a');
   const blob = await pushBytes(repository, noise(1_000_000));
   await repository.fetch(blob);

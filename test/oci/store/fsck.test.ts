@@ -4,14 +4,12 @@ import { expect, test } from 'vitest';
 import { hexOf } from '#core';
 import { checkStore } from '#oci/store';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
-import { tempFolders } from './temp.ts';
 import { faults, openUsedStore } from './upkeep.ts';
 
-const tempFolder = tempFolders();
-
 async function openDamaged() {
-  const used = await openUsedStore(await tempFolder());
+  const used = await openUsedStore(await makeTempDir());
   const { layers } = readJson(Buffer.from(await readAll(await used.a.fetch(used.image))).toString()) as {
     layers: { digest: `sha256:${string}` & typeof used.image.digest }[];
   };

@@ -5,17 +5,16 @@ import type { Descriptor } from '#core';
 import { packIndex } from '#oci/image';
 import { checkStore, collectGarbage, openStoreRepository } from '#oci/store';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, listAll, noise, pushArtifact, pushBytes, readAll } from '../content.ts';
-import { streamOf, tempFolders } from './temp.ts';
+import { streamOf } from './stream-of.ts';
 import { age, faults, openUsedStore } from './upkeep.ts';
-
-const tempFolder = tempFolders();
 
 const HOUR = 3600;
 const nothing = { uploads: 0, manifests: 0, links: 0, blobs: 0, sizeBytes: 0, skipped: [] };
 
 test('what is needed stays, however old; what is not goes when the grace is over', async () => {
-  const { store, a, image } = await openUsedStore(await tempFolder());
+  const { store, a, image } = await openUsedStore(await makeTempDir());
   const leftover = await pushBytes(a, noise(5000));
   await store.repository('a').uploads.append(await store.repository('a').uploads.start(), streamOf(noise(300), 100));
   await store.repository('other').uploads.start();
@@ -36,7 +35,7 @@ test('what is needed stays, however old; what is not goes when the grace is over
 });
 
 test('a blob goes only when no repository has it', async () => {
-  const { store, a } = await openUsedStore(await tempFolder());
+  const { store, a } = await openUsedStore(await makeTempDir());
   const b = openStoreRepository(store, 'b/c');
   await pushArtifact(b, 'shared');
   const shared = await pushBytes(a, Buffer.from('shared'), 'text/plain');
@@ -47,7 +46,7 @@ test('a blob goes only when no repository has it', async () => {
 });
 
 test('deleting and collecting gives the room back', async () => {
-  const { store, a, image } = await openUsedStore(await tempFolder());
+  const { store, a, image } = await openUsedStore(await makeTempDir());
   for await (const referrer of a.referrers(image.digest)) await a.delete(referrer);
   await a.delete(image);
   await age(store, 2 * HOUR);
@@ -58,7 +57,7 @@ test('deleting and collecting gives the room back', async () => {
 });
 
 test('untagged: what tags lead to stays, over indexes and subjects; the rest goes', async () => {
-  const { store, a, image } = await openUsedStore(await tempFolder());
+  const { store, a, image } = await openUsedStore(await makeTempDir());
   const child = await pushArtifact(a, 'child');
   const ofChild = await pushArtifact(a, 'signature of the child', { subject: child });
   const index = packIndex({ manifests: [child] });
@@ -89,7 +88,7 @@ test('untagged: what tags lead to stays, over indexes and subjects; the rest goe
 });
 
 test('what was used within the grace stays, used by whatever means', async () => {
-  const { store, a } = await openUsedStore(await tempFolder());
+  const { store, a } = await openUsedStore(await makeTempDir());
   const blobs = await Promise.all(['head', 'mount', 'push'].map((text) => pushBytes(a, Buffer.from(text))));
   await age(store, 2 * HOUR);
   const [head, mount, push] = blobs as [Descriptor, Descriptor, Descriptor];
@@ -103,7 +102,7 @@ test('what was used within the grace stays, used by whatever means', async () =>
 });
 
 test('a run that was cut short: what it had moved aside goes, or comes back where it was used', async () => {
-  const { store, a } = await openUsedStore(await tempFolder());
+  const { store, a } = await openUsedStore(await makeTempDir());
   const [used, unused] = [await pushBytes(a, noise(10)), await pushBytes(a, noise(20))];
   const { paths } = store.repository('a');
   await age(store, 2 * HOUR);
@@ -116,7 +115,7 @@ test('a run that was cut short: what it had moved aside goes, or comes back wher
 });
 
 test('a repository with a manifest that cannot be read is left alone, the others are not', async () => {
-  const { store, a, image } = await openUsedStore(await tempFolder());
+  const { store, a, image } = await openUsedStore(await makeTempDir());
   const leftover = await pushBytes(a, noise(50));
   await pushBytes(openStoreRepository(store, 'b'), noise(60));
   await writeFile(store.paths.blob(image.digest), 'damaged');
@@ -128,7 +127,7 @@ test('a repository with a manifest that cannot be read is left alone, the others
 });
 
 test('beside pushes that take up old blobs, nothing that was acknowledged loses a part', async () => {
-  const { store, a } = await openUsedStore(await tempFolder());
+  const { store, a } = await openUsedStore(await makeTempDir());
   const texts = Array.from({ length: 12 }, (_, i) => `layer ${i}`);
   for (let round = 0; round < 6; round++) {
     for (const text of texts) await pushBytes(a, Buffer.from(text), 'text/plain');
@@ -156,6 +155,6 @@ test('beside pushes that take up old blobs, nothing that was acknowledged loses 
 });
 
 test('a grace that is too short to be safe is refused', async () => {
-  const { store } = await openUsedStore(await tempFolder());
+  const { store } = await openUsedStore(await makeTempDir());
   await expect(collectGarbage(store, { graceSeconds: 60 })).rejects.toThrow(RangeError);
 });

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { collectGarbage, type DiskStore, openStore, openStoreRepository } from '#oci/store';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { noise, pushArtifact, pushBytes } from '../content.ts';
-import { streamOf, tempFolders } from './temp.ts';
+import { streamOf } from './stream-of.ts';
 
-const tempFolder = tempFolders();
 const refused = expect.objectContaining({ code: 'ERR_EXPORT_NOT_WRITABLE' });
 
 interface LinkFixture {
@@ -23,7 +23,7 @@ interface LinkFixture {
 
 /** A store and another's of the same content, all of it old. */
 async function linkFixture(): Promise<LinkFixture> {
-  const base = await tempFolder();
+  const base = await makeTempDir();
   const store = await openStore(join(base, 'store'), { tenant: 'default' });
   const repository = openStoreRepository(store, 'a');
   const image = await pushArtifact(repository, 'v1');

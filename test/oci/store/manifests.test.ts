@@ -2,16 +2,14 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { mediaTypes } from '#core';
 import { openStore } from '#oci/store';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, noise } from '../content.ts';
 import { manifestOf } from './contract/manifests.ts';
-import { tempFolders } from './temp.ts';
-
-const tempFolder = tempFolders();
 
 const absent = describe(noise(10, 'absent'), mediaTypes.ociManifest);
 
 test('a tag that has gone or moved leaves no file of its own', async () => {
-  const repository = (await openStore(await tempFolder(), { tenant: 'default' })).repository('a/b');
+  const repository = (await openStore(await makeTempDir(), { tenant: 'default' })).repository('a/b');
   const { manifests, tags, paths } = repository;
   const one = await manifests.put(await manifestOf(repository, { annotations: { n: '1' } }), { tags: ['a', 'b', 'c'] });
   await manifests.put(await manifestOf(repository, { annotations: { n: '2' } }), { tags: ['b', 'd'] });
@@ -21,7 +19,7 @@ test('a tag that has gone or moved leaves no file of its own', async () => {
 });
 
 test('names that are none reach no file', async () => {
-  const { tags } = (await openStore(await tempFolder(), { tenant: 'default' })).repository('a');
+  const { tags } = (await openStore(await makeTempDir(), { tenant: 'default' })).repository('a');
   for (const tag of ['..', '.', '-x', 'a/b', '', 'a'.repeat(129), 'a\0', 'é']) {
     await expect(tags.write(tag, absent.digest)).rejects.toMatchObject({ code: 'ERR_EXPORT_REFERENCE_INVALID' });
   }
@@ -31,7 +29,7 @@ test('names that are none reach no file', async () => {
 });
 
 test('damage in the store is told from absence', async () => {
-  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const store = await openStore(await makeTempDir(), { tenant: 'default' });
   const repository = store.repository('a');
   const bytes = await manifestOf(repository);
   const { descriptor } = await repository.manifests.put(bytes, { tags: ['latest'] });
@@ -45,7 +43,7 @@ test('damage in the store is told from absence', async () => {
 });
 
 test('a store of another version is refused, and a read-only one makes nothing', async () => {
-  const root = await tempFolder();
+  const root = await makeTempDir();
   const reader = await openStore(root, { tenant: 'default', readOnly: true });
   expect(await reader.repository('a').tags.list({ limit: 5 })).toEqual({ items: [], more: false });
   expect(await readdir(root)).toEqual([]);

@@ -6,17 +6,15 @@ import { decodeKey, encodeKey } from '../../../src/oci/store/disk/key-name.ts';
 import { KeyedLock } from '../../../src/oci/store/disk/keyed-lock.ts';
 import { SortedDirectory } from '../../../src/oci/store/disk/sorted-directory.ts';
 import { StoreFiles } from '../../../src/oci/store/disk/store-files.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { listAll } from '../content.ts';
-import { tempFolders } from './temp.ts';
-
-const tempFolder = tempFolders();
 
 const key = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,12}$/);
 /** Few letters, so that keys are prefixes of one another and folders split deep. */
 const crowdedKey = fc.stringMatching(/^[aAb]{1,6}$/);
 
 async function openFolder(splitAbove?: number): Promise<{ folder: SortedDirectory; root: string; temp: string }> {
-  const base = await tempFolder();
+  const base = await makeTempDir();
   const [root, temp] = [join(base, 'root'), join(base, 'temp')];
   return { folder: new SortedDirectory(root, new StoreFiles(base, temp), new KeyedLock(), splitAbove), root, temp };
 }

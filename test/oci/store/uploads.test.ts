@@ -2,16 +2,15 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openStore } from '#oci/store';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, noise } from '../content.ts';
-import { streamOf, tempFolders } from './temp.ts';
-
-const tempFolder = tempFolders();
+import { streamOf } from './stream-of.ts';
 
 const bytes = noise(300_000);
 const { digest } = describe(bytes);
 
 test('a wrong digest leaves no file', async () => {
-  const root = await tempFolder();
+  const root = await makeTempDir();
   const { uploads, paths } = (await openStore(root, { tenant: 'default' })).repository('a');
   await expect(uploads.put(digest, streamOf(bytes.subarray(1), 7_000))).rejects.toMatchObject({
     code: 'ERR_EXPORT_DIGEST_MISMATCH',
@@ -21,7 +20,7 @@ test('a wrong digest leaves no file', async () => {
 });
 
 test('uploads of one blob into several repositories at once make one file', async () => {
-  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const store = await openStore(await makeTempDir(), { tenant: 'default' });
   const put = (name: string) => store.repository(name).uploads.put(digest, streamOf(bytes, 7_000));
   await Promise.all(['a', 'b', 'a', 'c', 'b'].map(put));
   expect(Buffer.compare(await readFile(store.paths.blob(digest)), bytes)).toBe(0);

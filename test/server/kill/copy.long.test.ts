@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,6 +6,7 @@ import { parseReference, type Repository } from '#oci/image';
 import { checkStore, openStoreRepository } from '#oci/store';
 import { type CopyReport, copy, openRepository, verifyContents, verifyCopy } from '#oci/transfer';
 import { type RunningServer, startServer } from '#server';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { listAll } from '../../oci/content.ts';
 import { openServed } from '../../oci/store/upkeep.ts';
 import { pushTree } from './artifacts.ts';
@@ -20,7 +19,7 @@ let lasting: RunningServer;
 let tree: Descriptor;
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'kill-copy-'));
+  root = await makeTempDir();
   lasting = await startServer({ dataDir: join(root, 'lasting'), port: 0 });
   mortal = new Mortal(join(root, 'mortal'));
   await mortal.start();
@@ -33,7 +32,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await mortal.kill();
   await lasting.close(0);
-  await rm(root, { recursive: true });
 });
 
 async function open(place: string, attempts: number): Promise<Repository & AsyncDisposable> {

@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { packManifest, parseReference } from '#oci/image';
 import { openRepository, type PulledFile, pullFiles } from '#oci/transfer';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, noise, pushBytes } from '../../oci/content.ts';
 import { rounds as allRounds, Mortal, randomOf, seed } from './mortal.ts';
 
@@ -20,7 +20,7 @@ let mortal: Mortal;
 const layers: Descriptor[] = [];
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'kill-pull-'));
+  root = await makeTempDir();
   mortal = new Mortal(join(root, 'data'));
   await mortal.start();
   const repository = await open(1);
@@ -36,7 +36,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await mortal.kill();
-  await rm(root, { recursive: true });
 });
 
 function open(attempts: number) {

@@ -3,13 +3,11 @@ import { expect, test } from 'vitest';
 import { openStore, openStoreRepository } from '#oci/store';
 import { createApp, singleTenant } from '#server';
 import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { pushArtifact } from '../../oci/content.ts';
-import { tempFolders } from '../../oci/store/temp.ts';
-
-const tempFolder = tempFolders();
 
 test('a manifest that is damaged in the store is not given, and named', async () => {
-  const store = await openStore(await tempFolder(), { tenant: 'default' });
+  const store = await openStore(await makeTempDir(), { tenant: 'default' });
   const repository = openStoreRepository(store, 'a/b');
   const image = await pushArtifact(repository, 'layer');
   await repository.tag(image, 'v1');

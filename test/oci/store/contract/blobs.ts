@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Digest } from '#core';
 import type { StoredRepository } from '#oci/store';
 import { describe, noise, readAll } from '../../content.ts';
-import { streamOf } from '../temp.ts';
+import { streamOf } from '../stream-of.ts';
 import { opening, type StorageFixture } from './storage.ts';
 
 const bytes = noise(700_000);

@@ -3,7 +3,7 @@ import { type Digest, encodeCanonical, type JsonValue, mediaTypes } from '#core'
 import type { StoredRepository } from '#oci/store';
 import { readJson } from '../../../core/read-json.ts';
 import { describe, listAll, noise } from '../../content.ts';
-import { streamOf } from '../temp.ts';
+import { streamOf } from '../stream-of.ts';
 import { opening, type StorageFixture } from './storage.ts';
 
 const absent = describe(noise(10, 'absent'), mediaTypes.ociManifest);

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { openStore, type RegistryStore } from '#oci/store';
 import { MemoryStorage } from '../../../../src/oci/store/memory/store.ts';
+import { makeTempDir } from '../../../fixtures/temp-dir.ts';
 
 /** Registry stores of one implementation, empty at the beginning of each test. */
 export interface StorageFixture {
@@ -22,11 +20,11 @@ export const storages: readonly (readonly [string, () => Promise<StorageFixture>
 
 /** Stores in a folder of their own. */
 export async function diskStorage(): Promise<StorageFixture> {
-  const root = await mkdtemp(join(tmpdir(), 'store-contract-'));
+  const root = await makeTempDir();
   return {
     name: 'disk',
     open: async (tenant = 'default') => await openStore(root, { tenant }),
-    dispose: async () => await rm(root, { recursive: true, force: true }),
+    dispose: async () => undefined,
   };
 }
 

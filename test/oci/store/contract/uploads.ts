@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { describe, noise, readAll } from '../../content.ts';
-import { streamOf } from '../temp.ts';
+import { streamOf } from '../stream-of.ts';
 import { opening, type StorageFixture } from './storage.ts';
 
 const bytes = noise(300_000);
