@@ -9,7 +9,17 @@ export {
   maxManifestBytes,
   usableInlineData,
 } from './content.ts';
-export { cosignTagOf, cosignTagsOf } from './cosign-tags.ts';
+export { cosignTagOf, cosignTagsOf, subjectOfTag } from './cosign-tags.ts';
+export {
+  type GraphExpansion,
+  type GraphLink,
+  type GraphNode,
+  type GraphReason,
+  type GraphVisit,
+  GraphWalk,
+  type NamedContent,
+} from './graph.ts';
+export { cosignTagLink, cosignTagLinks, referrerLinks, rootLink, successorLinks } from './graph-links.ts';
 export {
   artifactTypeOf,
   detectManifestType,

@@ -128,7 +128,7 @@ function checkInlineData(descriptor: Descriptor, name: string, field: string): v
 /** The content that a manifest names and cannot do without, each once; its subject, which it can, is left out. */
 export function successorsOf(manifest: Manifest): Descriptor[] {
   const seen = new Set<string>();
-  return namedBy(manifest).filter(({ digest }) => !seen.has(digest) && seen.add(digest));
+  return mentionsIn(manifest).filter(({ digest }) => !seen.has(digest) && seen.add(digest));
 }
 
 /** The contents of an artifact: layers, or the blobs of an artifact manifest. */
@@ -136,7 +136,8 @@ export function layersOf(manifest: Exclude<Manifest, ImageIndex>): readonly Desc
   return manifest.kind === 'artifact' ? manifest.blobs : manifest.layers;
 }
 
-function namedBy(manifest: Manifest): readonly Descriptor[] {
+/** As successorsOf, and each as often as it is named: other mentions may say another size or carry the content. */
+export function mentionsIn(manifest: Manifest): readonly Descriptor[] {
   if (manifest.kind === 'index') return manifest.manifests;
   return manifest.kind === 'artifact' ? manifest.blobs : [manifest.config, ...manifest.layers];
 }

@@ -12,6 +12,7 @@ import {
   systemClock,
   thisOwner,
 } from '#core';
+import { subjectOfTag } from '#oci/image';
 import { entryNameOf, savedKindOf } from './entry-name.ts';
 import { blobPath, FolderFiles } from './files.ts';
 import { leftovers } from './fsck.ts';
@@ -47,9 +48,6 @@ export interface LayoutGarbageReport {
   /** Manifests that are damaged or under a digest of an unknown kind: what they need is not known, so no blob was touched. */
   readonly unreadable: readonly string[];
 }
-
-/** A tag in which cosign's legacy form, or a list of referrers, belongs to a manifest. */
-const LEGACY_TAG = /^(sha256|sha512)-([0-9a-f]+)(?:\.[a-z]+)?$/;
 
 /**
  * Deletes what nothing needs any more, under the layout's lock, on a full disk too; a dry run takes none. What refers to a manifest that is
@@ -135,18 +133,18 @@ class Collector {
       const held = blobs.get(digest);
       if (held !== undefined && held.mtimeMs >= this.#cutoffMs) return true;
       const { tag } = entryNameOf(entry);
-      const [, algorithm, hex] = LEGACY_TAG.exec(tag ?? '') ?? [];
-      const subject = `${algorithm}:${hex}` as Digest;
+      const subject = tag === undefined ? undefined : subjectOfTag(tag);
+      const isTied = subject !== undefined && blobs.has(subject);
       // What belongs to a manifest that is here lives as long as that: it is no beginning.
-      if (blobs.has(subject)) tied.push([digest, subject]);
+      if (isTied) tied.push([digest, subject]);
       // What was saved beside an image has no tag, and is needed as long as it is listed.
-      return savedKindOf(entry) !== undefined || (tag !== undefined && !blobs.has(subject));
+      return savedKindOf(entry) !== undefined || (tag !== undefined && !isTied);
     });
     return { roots, tied };
   }
 
   /** On a full disk, what the index does not list makes room for the index without what goes. */
-  async #forgetWithRoom(index: LayoutIndex, kept: Set<Digest>, garbage: readonly Digest[]): Promise<void> {
+  async #forgetWithRoom(index: LayoutIndex, kept: ReadonlySet<Digest>, garbage: readonly Digest[]): Promise<void> {
     try {
       await this.#forget(index, kept);
     } catch (error) {
@@ -157,7 +155,7 @@ class Collector {
     }
   }
 
-  async #forget(index: LayoutIndex, kept: Set<Digest>): Promise<void> {
+  async #forget(index: LayoutIndex, kept: ReadonlySet<Digest>): Promise<void> {
     const going = new Set(index.entries.map(digestIn).filter((digest) => digest !== undefined && !kept.has(digest)));
     this.#manifests = going.size;
     if (going.size === 0 || this.#options.dryRun) return;

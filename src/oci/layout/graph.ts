@@ -1,14 +1,21 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, type Digest, fileError, isCoded, isDigest, isManifestType, isSystemError } from '#core';
+import { CodedError, type Digest, fileError, isCoded, isDigest, isSystemError } from '#core';
 import {
   collect,
   detectManifestType,
+  type GraphExpansion,
+  type GraphLink,
+  type GraphNode,
+  type GraphReason,
+  GraphWalk,
   isForeign,
   type Manifest,
   maxManifestBytes,
+  type NamedContent,
   parseHeldManifest,
   parseUnknownManifest,
+  successorLinks,
   usableInlineData,
   verifyBytes,
 } from '#oci/image';
@@ -21,17 +28,20 @@ export interface BlobEntry {
   readonly mtimeMs: number;
 }
 
-/** A content that something names. */
+/** A content that something names, and that may carry it (image-spec v1.1.1 descriptor.md#embedded-content). */
+interface HeldContent extends NamedContent {
+  readonly data?: string | undefined;
+}
+
+/** A content that something names, as a finding tells it. */
 interface Mention {
   readonly digest: Digest;
-  /** Undefined where it does not say. */
-  readonly size: number | undefined;
   /** The manifest that names it; undefined for the index. */
   readonly namedBy: Digest | undefined;
   readonly isManifest: boolean;
-  /** The content, where the one who names it carries it (image-spec v1.1.1 descriptor.md#embedded-content). */
-  readonly inline: Uint8Array | undefined;
 }
+
+type Link = GraphLink<HeldContent>;
 
 /** A manifest, and the one that it belongs to. */
 export type Tie = readonly [digest: Digest, subject: Digest];
@@ -54,7 +64,6 @@ export async function listBlobs(root: string): Promise<{ blobs: Map<Digest, Blob
 
 /** What an index leads to: manifests, what these name, and what refers to any of it, listed or not. */
 export class LayoutGraph {
-  readonly reached = new Set<Digest>();
   /** There, and of another size than it is named with. */
   readonly misnamed: Mention[] = [];
   /** Digests of manifests that are damaged or malformed, or of a kind that is not known: what they need is not known either. */
@@ -62,14 +71,24 @@ export class LayoutGraph {
   /** Of those, the ones that are what their digest says, and are no valid manifests. */
   readonly malformed: Digest[] = [];
   readonly #absent = new Map<Digest, Mention>();
-  readonly #files: FolderFiles;
-  readonly #blobs: ReadonlyMap<Digest, BlobEntry>;
+  readonly #held: HeldBlobs;
   readonly #signal: AbortSignal | undefined;
+  readonly #walk: GraphWalk<undefined, HeldContent>;
+  /** What refers to a manifest, or lives as long as it. */
+  #tiedTo: ReadonlyMap<Digest, readonly Tie[]> = new Map();
 
   constructor(root: string, blobs: ReadonlyMap<Digest, BlobEntry>, signal: AbortSignal | undefined) {
-    this.#files = new FolderFiles(root);
-    this.#blobs = blobs;
+    this.#held = new HeldBlobs(root, blobs);
     this.#signal = signal;
+    const visitor = {
+      expand: (node: GraphNode<HeldContent>) => this.#expand(node),
+      admit: (link: Link, isReached: boolean) => this.#admit(link, isReached),
+    };
+    this.#walk = new GraphWalk(visitor, { signal });
+  }
+
+  get reached(): ReadonlySet<Digest> {
+    return this.#walk.reached;
   }
 
   /** Named and not there, neither as a blob nor inline, each once. */
@@ -83,86 +102,103 @@ export class LayoutGraph {
    * @param tied manifests that live as long as another one
    */
   async follow(entries: LayoutIndex['entries'], tied: readonly Tie[] = []): Promise<void> {
-    const mentions = entries.flatMap((entry): Mention[] => {
+    const roots = entries.flatMap((entry): Link[] => {
       const digest = digestIn(entry);
       const size = typeof entry['size'] === 'number' ? entry['size'] : undefined;
       const data = typeof entry['data'] === 'string' ? entry['data'] : undefined;
-      if (digest !== undefined) return [mention({ digest, size, data }, undefined, true)];
+      if (digest !== undefined) return [linkTo({ digest, size, data }, { kind: 'root' })];
       this.unreadable.push(String(entry['digest']));
       return [];
     });
-    await this.#reach(mentions);
-    const ties = [...tied, ...(await this.#unreachedReferrers())];
-    const tiedTo = Map.groupBy(ties, ([, subject]) => subject);
-    const subjects = [...tiedTo.keys()].filter((subject) => this.reached.has(subject));
-    for (const subject of subjects) {
-      for (const [digest] of tiedTo.get(subject) ?? []) {
-        if (this.reached.has(digest)) continue;
-        // The list grows while it is gone over.
-        for (const each of await this.#reach([mention({ digest }, undefined, true)]))
-          if (tiedTo.has(each)) subjects.push(each);
-      }
+    // What was listed last is told of first.
+    await this.#walk.run(roots.reverse());
+    const ties = [...tied, ...(await this.#held.referrersOutside(this.reached, this.#signal))];
+    this.#tiedTo = Map.groupBy(ties, ([, subject]) => subject);
+    const subjects = [...this.#tiedTo.keys()].filter((subject) => this.reached.has(subject));
+    await this.#walk.run(subjects.flatMap((subject) => this.#tiesOf(subject)));
+  }
+
+  /** Looks at each mention of a content, and says whether it is to be read for what it names. */
+  #admit({ kind, descriptor, reason }: Link, isReached: boolean): boolean {
+    const { digest, size } = descriptor;
+    const isManifest = kind !== 'blob';
+    const mention: Mention = { digest, namedBy: reason.kind === 'child' ? reason.of : undefined, isManifest };
+    const sizeBytes = this.#held.sizeOf(digest);
+    if (sizeBytes !== undefined) {
+      if (size !== undefined && size !== sizeBytes) this.misnamed.push(mention);
+      return !isReached;
     }
+    const isInline = inlineOf(descriptor) !== undefined;
+    // Another mention of it may carry what is not there.
+    if (isReached) return isInline && this.#absent.delete(digest);
+    if (!isInline) this.#absent.set(digest, mention);
+    return true;
   }
 
-  /** @returns what was not reached before */
-  async #reach(mentions: readonly Mention[]): Promise<Digest[]> {
-    const fresh: Digest[] = [];
-    const waiting = [...mentions];
-    for (let mention = waiting.pop(); mention !== undefined; mention = waiting.pop()) {
-      this.#signal?.throwIfAborted();
-      const { digest, isManifest, inline } = mention;
-      const held = this.#blobs.get(digest);
-      if (held !== undefined) this.#compareSize(mention, held);
-      // Another mention of it may carry what is not there.
-      const isFound = inline !== undefined && this.#absent.delete(digest);
-      if (this.reached.has(digest) && !isFound) continue;
-      if (!this.reached.has(digest)) fresh.push(digest);
-      this.reached.add(digest);
-      const isHere = held !== undefined || inline !== undefined;
-      if (!isHere) this.#absent.set(digest, mention);
-      const next = isHere && isManifest ? await this.#mentionsIn(digest, held === undefined ? inline : undefined) : [];
-      for (const each of next) waiting.push(each);
-    }
-    return fresh;
+  async #expand({ kind, descriptor }: GraphNode<HeldContent>): Promise<GraphExpansion<undefined, HeldContent>> {
+    const { digest } = descriptor;
+    const ties = this.#tiesOf(digest);
+    if (kind === 'blob') return { links: ties, value: undefined };
+    const inline = this.#held.has(digest) ? undefined : inlineOf(descriptor);
+    const links = await this.#linksIn(digest, inline);
+    return { links: [...links.toReversed(), ...ties], value: undefined };
   }
 
-  #compareSize(mention: Mention, { sizeBytes }: BlobEntry): void {
-    if (mention.size !== undefined && mention.size !== sizeBytes) this.misnamed.push(mention);
+  #tiesOf(subject: Digest): Link[] {
+    const reason = { kind: 'referrer', of: subject } as const;
+    return (this.#tiedTo.get(subject) ?? []).map(([digest]) => linkTo({ digest }, reason));
   }
 
-  async #mentionsIn(digest: Digest, inline: Uint8Array | undefined): Promise<Mention[]> {
-    const bytes = inline ?? (await this.#read(digest));
+  async #linksIn(digest: Digest, inline: Uint8Array | undefined): Promise<Link[]> {
+    const bytes = inline ?? (await this.#held.read(digest));
     if (bytes === 'damaged') this.unreadable.push(digest);
     if (bytes === undefined || bytes === 'damaged') return [];
     const type = detectManifestType(bytes);
-    if (type === undefined) return this.#mentionsInUnknown(bytes, digest);
+    if (type === undefined) return this.#linksInUnknown(bytes, digest);
     const manifest = parsedOrUndefined(bytes, type, digest);
     if (manifest === undefined) {
       this.unreadable.push(digest);
       this.malformed.push(digest);
-      return this.#mentionsInUnknown(bytes, digest);
+      return this.#linksInUnknown(bytes, digest);
     }
-    if (manifest.kind === 'index') return manifest.manifests.map((child) => mention(child, digest, true));
-    const all = manifest.kind === 'artifact' ? manifest.blobs : [manifest.config, ...manifest.layers];
-    const wanted = all.filter((layer) => !isForeign(layer) || this.#blobs.has(layer.digest));
-    return wanted.map((layer) => mention(layer, digest, isManifestType(layer.mediaType)));
+    const links = successorLinks(digest, manifest);
+    if (manifest.kind === 'index') return links;
+    return links.filter(({ descriptor }) => !isForeign(descriptor) || this.#held.has(descriptor.digest));
   }
 
   /** Of a type that is not supported: what it needs, and whatever else here it mentions. */
-  #mentionsInUnknown(bytes: Uint8Array, digest: Digest): Mention[] {
+  #linksInUnknown(bytes: Uint8Array, of: Digest): Link[] {
     const { needs, mentions } = parseUnknownManifest(bytes) ?? { needs: [], mentions: [] };
-    const held = mentions.filter((each) => this.#blobs.has(each));
-    return [...new Set([...needs, ...held])].map((each) => mention({ digest: each }, digest, true));
+    const held = mentions.filter((each) => this.#held.has(each));
+    return [...new Set([...needs, ...held])].map((digest) => linkTo({ digest }, { kind: 'child', of }));
+  }
+}
+
+/** The blobs of a layout, of which some are manifests. */
+class HeldBlobs {
+  readonly #files: FolderFiles;
+  readonly #blobs: ReadonlyMap<Digest, BlobEntry>;
+
+  constructor(root: string, blobs: ReadonlyMap<Digest, BlobEntry>) {
+    this.#files = new FolderFiles(root);
+    this.#blobs = blobs;
   }
 
-  /** Manifests that nothing led to so far, with their subjects. */
-  async #unreachedReferrers(): Promise<Tie[]> {
+  has(digest: Digest): boolean {
+    return this.#blobs.has(digest);
+  }
+
+  sizeOf(digest: Digest): number | undefined {
+    return this.#blobs.get(digest)?.sizeBytes;
+  }
+
+  /** The manifests outside a set of digests that have a subject. */
+  async referrersOutside(reached: ReadonlySet<Digest>, signal: AbortSignal | undefined): Promise<Tie[]> {
     const found: Tie[] = [];
     for (const digest of this.#blobs.keys()) {
-      this.#signal?.throwIfAborted();
-      if (this.reached.has(digest)) continue;
-      const bytes = await this.#read(digest);
+      signal?.throwIfAborted();
+      if (reached.has(digest)) continue;
+      const bytes = await this.read(digest);
       if (!(bytes instanceof Uint8Array)) continue;
       const type = detectManifestType(bytes);
       const manifest = type === undefined ? undefined : parsedOrUndefined(bytes, type, digest);
@@ -172,9 +208,9 @@ export class LayoutGraph {
     return found;
   }
 
-  /** The bytes of what may be a manifest; undefined for what is too large for one. */
-  async #read(digest: Digest): Promise<Uint8Array | 'damaged' | undefined> {
-    const size = this.#blobs.get(digest)?.sizeBytes ?? 0;
+  /** The bytes of what may be a manifest; undefined for what is too large for one, or not there. */
+  async read(digest: Digest): Promise<Uint8Array | 'damaged' | undefined> {
+    const size = this.sizeOf(digest) ?? 0;
     if (size === 0 || size > maxManifestBytes) return undefined;
     try {
       const bytes = await collect(this.#files.read(blobPath(digest)), maxManifestBytes, digest);
@@ -187,17 +223,14 @@ export class LayoutGraph {
   }
 }
 
-function mention(
-  {
-    digest,
-    size,
-    data,
-  }: { readonly digest: Digest; readonly size?: number | undefined; readonly data?: string | undefined },
-  namedBy: Digest | undefined,
-  isManifest: boolean,
-): Mention {
-  const inline = data === undefined ? undefined : usableInlineData({ mediaType: '', digest, size: size ?? -1, data });
-  return { digest, size, namedBy, isManifest, inline };
+/** A mention of what may be a manifest. */
+function linkTo(descriptor: HeldContent, reason: GraphReason): Link {
+  return { kind: 'unknown', descriptor, reason };
+}
+
+/** The content that a mention carries; undefined where it carries none, or another than it says. */
+function inlineOf({ digest, size, data }: HeldContent): Uint8Array | undefined {
+  return data === undefined ? undefined : usableInlineData({ mediaType: '', digest, size: size ?? -1, data });
 }
 
 /** A manifest of a known type; undefined for a malformed one. */

@@ -1,5 +1,15 @@
 import { type CodedError, type Descriptor, type Digest, isCoded, isManifestType } from '#core';
-import { detectManifestType, parseManifest, parseUnknownManifest, referrerDescriptor } from '#oci/image';
+import {
+  detectManifestType,
+  type GraphLink,
+  type GraphNode,
+  type GraphReason,
+  GraphWalk,
+  type NamedContent,
+  parseManifest,
+  parseUnknownManifest,
+  referrerDescriptor,
+} from '#oci/image';
 import { isSavedImage } from './entry-name.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';
 
@@ -62,20 +72,25 @@ export class ReferrerTable {
 
   async #make(index: LayoutIndex, signal: AbortSignal | undefined): Promise<{ table: Table; isWhole: boolean }> {
     const table = new Map<Digest, Descriptor[]>();
-    const seen = new Set<Digest>();
+    const walk = new GraphWalk({ expand: (node: GraphNode<NamedContent>) => this.#expand(node) }, { signal });
+    const roots = index.entries.flatMap((entry) => {
+      const digest = digestIn(entry);
+      const mediaType = typeof entry['mediaType'] === 'string' ? entry['mediaType'] : undefined;
+      return digest === undefined ? [] : [linkTo({ digest, mediaType }, { kind: 'root' })];
+    });
     let isWhole = true;
-    const queue = index.entries.map((entry) => ({ digest: digestIn(entry), mediaType: entry['mediaType'] }));
-    for (const { digest, mediaType } of queue) {
-      signal?.throwIfAborted();
-      if (digest === undefined || seen.has(digest)) continue;
-      seen.add(digest);
-      const facts = this.#looked.get(digest) ?? (await this.#look(digest, mediaType));
+    for await (const { value: facts } of walk.from(roots)) {
       isWhole &&= facts !== undefined;
-      for (const child of facts?.children ?? []) queue.push({ digest: child, mediaType: undefined });
       if (facts !== undefined) addTo(table, facts);
     }
-    if (index.entries.some(isSavedImage)) await this.#addUnlisted(table, seen, signal);
+    if (index.entries.some(isSavedImage)) await this.#addUnlisted(table, walk.reached, signal);
     return { table, isWhole };
+  }
+
+  async #expand({ descriptor: { digest, mediaType } }: GraphNode<NamedContent>) {
+    const facts = this.#looked.get(digest) ?? (await this.#look(digest, mediaType));
+    const children = facts?.children ?? [];
+    return { links: children.map((child) => linkTo({ digest: child }, { kind: 'child', of: digest })), value: facts };
   }
 
   /** Of what nothing lists, only what is a manifest for certain: any JSON may have a member called subject. */
@@ -92,9 +107,9 @@ export class ReferrerTable {
     }
   }
 
-  async #look(digest: Digest, listedAs: unknown): Promise<ManifestFacts | undefined> {
+  async #look(digest: Digest, listedAs: string | undefined): Promise<ManifestFacts | undefined> {
     const facts = await this.#source.read(digest).then(
-      (bytes) => bytes && this.#factsIn(bytes, digest, typeof listedAs === 'string' ? listedAs : undefined),
+      (bytes) => bytes && this.#factsIn(bytes, digest, listedAs),
       (error: unknown) => this.#factsOfDamaged(error, digest),
     );
     if (facts !== undefined) this.#looked.set(digest, facts);
@@ -125,6 +140,10 @@ export class ReferrerTable {
       return factsOfUnknown(bytes, mediaType, digest);
     }
   }
+}
+
+function linkTo(descriptor: NamedContent, reason: GraphReason): GraphLink<NamedContent> {
+  return { kind: 'unknown', descriptor, reason };
 }
 
 function addTo(table: Map<Digest, Descriptor[]>, { subject, listing }: ManifestFacts): void {

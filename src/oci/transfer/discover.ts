@@ -1,6 +1,14 @@
-import { type Descriptor, type Digest, isManifestType } from '#core';
-import type { OperationOptions, Repository } from '#oci/image';
-import { cosignTagsOf } from '#oci/image';
+import type { Descriptor, Digest } from '#core';
+import {
+  cosignTagLinks,
+  type GraphLink,
+  type GraphNode,
+  GraphWalk,
+  type OperationOptions,
+  type Repository,
+  referrerLinks,
+  rootLink,
+} from '#oci/image';
 
 /** A manifest and what hangs on it. */
 export interface ReferrerTree {
@@ -14,6 +22,8 @@ export interface ReferrerTree {
   readonly children: readonly ReferrerTree[];
 }
 
+type State = ReferrerTree['state'];
+
 /** Referrers of referrers of referrers: nobody goes further, and a chain must end. */
 const MAX_DEPTH = 16;
 
@@ -23,38 +33,41 @@ export async function discover(
   subject: Descriptor,
   options: OperationOptions = {},
 ): Promise<ReferrerTree> {
-  const seen = new Set<Digest>([subject.digest]);
-  const children = await childrenOf(repository, subject, seen, 1, options);
-  return { descriptor: subject, found: 'subject', children };
+  const expand = async (node: GraphNode) => ({
+    links: node.depth === MAX_DEPTH ? [] : await attachedTo(repository, node, options),
+    value: await stateOf(repository, node, options),
+  });
+  const walk = new GraphWalk<State>({ expand }, options);
+  const childrenOf = new Map<Digest, ReferrerTree[]>();
+  for await (const { node, value } of walk.from([rootLink(subject)])) {
+    const { descriptor, reason } = node;
+    const children: ReferrerTree[] = [];
+    childrenOf.set(descriptor.digest, children);
+    if (reason.kind === 'root') continue;
+    const found = reason.kind === 'cosignTag' ? reason.tag : reason.kind;
+    const state = value === undefined ? {} : { state: value };
+    childrenOf.get(reason.of)?.push({ descriptor, found, ...state, children });
+  }
+  return { descriptor: subject, found: 'subject', children: childrenOf.get(subject.digest) ?? [] };
 }
 
-async function childrenOf(
+async function attachedTo(
   repository: Repository,
-  subject: Descriptor,
-  seen: Set<Digest>,
-  depth: number,
+  { kind, descriptor }: GraphNode,
   options: OperationOptions,
-): Promise<ReferrerTree[]> {
-  if (!isManifestType(subject.mediaType)) return [];
-  const found: { descriptor: Descriptor; found: string }[] = [];
-  for await (const descriptor of repository.referrers(subject.digest, options)) {
-    found.push({ descriptor, found: 'referrer' });
-  }
-  found.sort((a, b) => (a.descriptor.digest < b.descriptor.digest ? -1 : 1));
-  for (const tag of cosignTagsOf(subject.digest)) {
-    const descriptor = await repository.resolve(tag, options);
-    if (descriptor !== undefined) found.push({ descriptor, found: tag });
-  }
-  const children: ReferrerTree[] = [];
-  for (const child of found) {
-    if (seen.has(child.descriptor.digest)) continue;
-    seen.add(child.descriptor.digest);
-    // A tag was resolved just now; a list may name what was deleted since.
-    const isMissing = child.found === 'referrer' && !(await repository.exists(child.descriptor, options));
-    const isCut = depth === MAX_DEPTH;
-    const state = isMissing ? 'missing' : isCut ? 'cut' : undefined;
-    const below = isCut ? [] : await childrenOf(repository, child.descriptor, seen, depth + 1, options);
-    children.push({ ...child, ...(state === undefined ? {} : { state }), children: below });
-  }
-  return children;
+): Promise<GraphLink[]> {
+  if (kind === 'unknown') return [];
+  const referrers = await referrerLinks(repository, descriptor.digest, options);
+  referrers.sort((a, b) => (a.descriptor.digest < b.descriptor.digest ? -1 : 1));
+  return [...referrers, ...(await cosignTagLinks(repository, descriptor.digest, options))];
+}
+
+/** A tag was resolved just now; a list may name what was deleted since. */
+async function stateOf(
+  repository: Repository,
+  { descriptor, reason, depth }: GraphNode,
+  options: OperationOptions,
+): Promise<State> {
+  if (reason.kind === 'referrer' && !(await repository.exists(descriptor, options))) return 'missing';
+  return depth === MAX_DEPTH ? 'cut' : undefined;
 }

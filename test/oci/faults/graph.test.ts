@@ -1,7 +1,16 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { packIndex, parseReference, type Repository } from '#oci/image';
-import { type CopyOptions, type CopyReport, copy, discover, openRepository, verifyCopy } from '#oci/transfer';
+import {
+  type CopyOptions,
+  type CopyReport,
+  copy,
+  discover,
+  openRepository,
+  parsePlatform,
+  selectPlatform,
+  verifyCopy,
+} from '#oci/transfer';
 import { CopyLimits } from '../../../src/oci/transfer/copy/rules.ts';
 import { describe, inPieces, noise, pushArtifact } from '../content.ts';
 import { RegistryDouble, send } from '../registry-double.ts';
@@ -45,6 +54,16 @@ test('indexes with two ways to each of the next: each is read once', async () =>
   expect(report.outcomes.size).toBe(2 * 14 + 1 + 2 + 2 + 1);
   expect(faulty.double.count('GET', /manifests\/sha256:/)).toBe(2 * 14 + 1 + 2);
   expect(target.tags.get('t v1')).toBe(root.digest);
+});
+
+test('indexes that name the next one a hundred times are searched for a platform once each', async () => {
+  const repository = await faulty.open();
+  let level = await pushArtifact(repository, 'of no platform');
+  for (let depth = 0; depth < 6; depth++) level = await pushIndex(repository, Array(100).fill(level));
+  faulty.double.seen.length = 0;
+  const choice = selectPlatform(await faulty.open(), level, parsePlatform('linux/amd64'));
+  await expect(choice).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+  expect(faulty.double.count('GET', /manifests\/sha256:/)).toBe(6 + 1);
 });
 
 test('an index that would be larger than a manifest may be is not asked for', async () => {

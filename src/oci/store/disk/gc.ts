@@ -1,7 +1,16 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, type Digest, fileError, systemClock } from '#core';
-import { type Manifest, parseHeldManifest, successorsOf } from '#oci/image';
+import {
+  type GraphLink,
+  GraphWalk,
+  type Manifest,
+  type NamedContent,
+  parseHeldManifest,
+  subjectOfTag,
+  successorLinks,
+  successorsOf,
+} from '#oci/image';
 import { isMissing } from './files.ts';
 import type { DiskRepository, DiskStore } from './store.ts';
 import { digestFiles, listFolder, repositoryNames, TRASH_SUFFIX, trashedFiles } from './walk.ts';
@@ -36,8 +45,6 @@ export interface GarbageReport {
 
 /** More than the minute within which the use of a file does not update its time again. */
 const MIN_GRACE_SECONDS = 120;
-/** A tag of cosign's legacy form: signatures, attestations or SBOMs of a manifest. */
-const LEGACY_TAG = /^(sha256|sha512)-([0-9a-f]+)(?:\.[a-z]+)?$/;
 
 /**
  * Deletes unreferenced content. It may run concurrently with servers and pushes: using a file updates its time, and only
@@ -179,28 +186,30 @@ async function readManifests({ manifests, paths }: DiskRepository): Promise<Map<
 }
 
 /** The manifests that are reachable from tags: tagged ones, their children and their referrers, transitively. */
-async function findReachable({ tags }: DiskRepository, manifests: Map<Digest, Manifest>): Promise<Set<Digest>> {
+async function findReachable({ tags }: DiskRepository, manifests: Map<Digest, Manifest>): Promise<ReadonlySet<Digest>> {
   const referrersOf = new Map<Digest, Digest[]>();
   for (const [digest, { subject }] of manifests) if (subject !== undefined) append(referrersOf, subject.digest, digest);
-  const waiting: Digest[] = [];
+  const roots: GraphLink<NamedContent>[] = [];
   for await (const tag of tags.all()) {
     const digest = await tags.read(tag);
     if (digest === undefined) continue;
-    const [, algorithm, hex] = LEGACY_TAG.exec(tag) ?? [];
-    const subject = `${algorithm}:${hex}` as Digest;
+    const subject = subjectOfTag(tag);
     // A legacy signature is kept as long as the manifest that it signs, if that is in the repository.
-    if (manifests.has(subject)) append(referrersOf, subject, digest);
-    else waiting.push(digest);
+    if (subject !== undefined && manifests.has(subject)) append(referrersOf, subject, digest);
+    else roots.push({ kind: 'manifest', descriptor: { digest }, reason: { kind: 'root' } });
   }
-  const reachable = new Set<Digest>();
-  for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
-    if (reachable.has(digest)) continue;
-    reachable.add(digest);
-    const manifest = manifests.get(digest);
-    const children = manifest === undefined ? [] : successorsOf(manifest).map((child) => child.digest);
-    for (const each of [...children, ...(referrersOf.get(digest) ?? [])]) waiting.push(each);
-  }
-  return reachable;
+  const walk = new GraphWalk<undefined, NamedContent>({
+    expand: ({ descriptor: { digest: of } }) => {
+      const manifest = manifests.get(of);
+      const children = manifest === undefined ? [] : successorLinks(of, manifest);
+      const referrers = (referrersOf.get(of) ?? []).map((digest) => {
+        return { kind: 'manifest', descriptor: { digest }, reason: { kind: 'referrer', of } } as const;
+      });
+      return { links: [...children, ...referrers], value: undefined };
+    },
+  });
+  await walk.run(roots);
+  return walk.reached;
 }
 
 function append(map: Map<Digest, Digest[]>, key: Digest, value: Digest): void {

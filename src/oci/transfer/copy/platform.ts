@@ -1,14 +1,17 @@
-import {
-  CodedError,
-  type Descriptor,
-  isCoded,
-  isManifestType,
-  type JsonObject,
-  mediaTypes,
-  parseJsonObject,
-} from '#core';
+import { CodedError, type Descriptor, type Digest, isCoded, type JsonObject, mediaTypes, parseJsonObject } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
-import { bareDescriptor, fetchBytes, type ImageIndex, parseManifest } from '#oci/image';
+import {
+  bareDescriptor,
+  fetchBytes,
+  type GraphExpansion,
+  type GraphLink,
+  type GraphNode,
+  GraphWalk,
+  type ImageIndex,
+  parseManifest,
+  rootLink,
+  successorLinks,
+} from '#oci/image';
 
 /** What an image runs on (image-spec v1.1.1 image-index.md, `platform`). */
 export interface Platform {
@@ -27,7 +30,9 @@ const ALIASES: Readonly<Record<string, readonly [architecture: string, variant?:
   armel: ['arm', 'v6'],
   i386: ['386'],
 };
+/** Below this no index is looked into. */
 const MAX_DEPTH = 8;
+const LIMITS = { maxNodes: 100_000 };
 
 /**
  * The platform that `OS/ARCH[/VARIANT]` spells.
@@ -65,8 +70,11 @@ export async function selectPlatform(
   options: OperationOptions = {},
 ): Promise<Descriptor> {
   const seen: string[] = [];
-  const found = await search(repository, descriptor, platform, { ...options, seen, depth: 0 });
-  if (found !== undefined) return bareDescriptor(found);
+  const search = { repository, platform, seen, options };
+  const walk = new GraphWalk({ expand: (node: GraphNode) => examine(search, node) }, { ...options, limits: LIMITS });
+  for await (const { value: found } of walk.from([rootLink(descriptor)])) {
+    if (found !== undefined) return bareDescriptor(found);
+  }
   const what = `${repository.name}@${descriptor.digest}: no manifest for ${formatPlatform(platform)}`;
   const there = [...new Set(seen)].slice(0, 20).join(', ');
   throw new CodedError('ERR_EXPORT_NOT_FOUND', what, {
@@ -75,53 +83,49 @@ export async function selectPlatform(
   });
 }
 
-interface Search extends OperationOptions {
+interface Search {
+  readonly repository: Repository;
+  readonly platform: Platform;
   /** The platforms that were found. */
   readonly seen: string[];
-  readonly depth: number;
+  readonly options: OperationOptions;
 }
 
-async function search(
-  repository: Repository,
-  descriptor: Descriptor,
-  platform: Platform,
-  options: Search,
-): Promise<Descriptor | undefined> {
+/** What is chosen of a manifest, and else what is to be looked at in its place. */
+type Examined = GraphExpansion<Descriptor | undefined>;
+
+async function examine(search: Search, node: GraphNode): Promise<Examined> {
+  try {
+    return await examineExisting(search, node);
+  } catch (error) {
+    // An archive of one platform may list manifests that it does not hold.
+    if (node.depth === 0 || !isCoded(error, 'ERR_EXPORT_NOT_FOUND')) throw error;
+    return { links: [], value: undefined };
+  }
+}
+
+async function examineExisting(search: Search, { descriptor, depth }: GraphNode): Promise<Examined> {
+  const { repository, platform, seen, options } = search;
   const name = `${repository.name}: ${descriptor.digest}`;
   const manifest = parseManifest(await fetchBytes(repository, descriptor, options), descriptor.mediaType, name);
-  if (manifest.kind === 'index') return searchIndex(repository, manifest, platform, options);
+  if (manifest.kind === 'index') return examineIndex(search, manifest, descriptor.digest, depth);
   const own = manifest.kind === 'artifact' ? undefined : await platformOfImage(repository, manifest.config, options);
   // What an index lists without saying what it runs on, and does not say itself, is not for a platform.
-  if (own === undefined) return options.depth === 0 ? descriptor : undefined;
-  if (fits(own, platform)) return descriptor;
-  options.seen.push(formatPlatform(own));
-  return undefined;
+  if (own === undefined) return { links: [], value: depth === 0 ? descriptor : undefined };
+  if (fits(own, platform)) return { links: [], value: descriptor };
+  seen.push(formatPlatform(own));
+  return { links: [], value: undefined };
 }
 
-async function searchIndex(
-  repository: Repository,
-  { manifests }: ImageIndex,
-  platform: Platform,
-  options: Search,
-): Promise<Descriptor | undefined> {
-  const unmarked: Descriptor[] = [];
-  for (const child of manifests) {
+function examineIndex({ platform, seen }: Search, index: ImageIndex, digest: Digest, depth: number): Examined {
+  for (const child of index.manifests) {
     const own = platformIn(child.platform as JsonObject | undefined);
-    if (own !== undefined && fits(own, platform)) return child;
-    if (own !== undefined) options.seen.push(formatPlatform(own));
-    else if (child.platform === undefined && isManifestType(child.mediaType)) unmarked.push(child);
+    if (own !== undefined && fits(own, platform)) return { links: [], value: child };
+    if (own !== undefined) seen.push(formatPlatform(own));
   }
-  if (options.depth >= MAX_DEPTH) return undefined;
-  for (const child of unmarked) {
-    const found = await search(repository, child, platform, { ...options, depth: options.depth + 1 }).catch(unlessGone);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-/** An archive of one platform may list manifests that it does not hold. */
-function unlessGone(error: unknown): undefined {
-  if (!isCoded(error, 'ERR_EXPORT_NOT_FOUND')) throw error;
+  const unmarked = ({ kind, descriptor }: GraphLink) => kind !== 'unknown' && descriptor.platform === undefined;
+  const links = depth < MAX_DEPTH ? successorLinks(digest, index).filter(unmarked) : [];
+  return { links, value: undefined };
 }
 
 async function platformOfImage(
