@@ -1,8 +1,8 @@
 import { type Descriptor, type Digest, isCoded } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
 import { bareDescriptor } from '#oci/image';
-import type { CopyReport } from './copy.ts';
 import type { CopyFailure } from './copy-failure.ts';
+import type { CopyReport } from './report.ts';
 import { Semaphore } from './semaphore.ts';
 
 /** How a check is watched. */

@@ -34,25 +34,3 @@ function addOrigin(side: CopySide, { digest, mediaType, size }: Descriptor, erro
     cause: error,
   });
 }
-
-/** How much a copy follows before it takes what it was given for a trap. */
-export class CopyLimits {
-  readonly maxDepth = 16;
-  readonly maxContents = 1_000_000;
-  readonly maxReferrers = 10_000;
-  #contents = 0;
-
-  /** @throws CodedError ERR_EXPORT_TOO_LARGE */
-  count(descriptor: Descriptor, depth: number): void {
-    if (depth > this.maxDepth) throw limitReached(descriptor, this.maxDepth, 'levels of nesting');
-    if (++this.#contents > this.maxContents) throw limitReached(descriptor, this.maxContents, 'contents in this copy');
-  }
-}
-
-/** The error for an artifact that exceeds a limit of a copy. */
-export function limitReached({ digest }: Descriptor, limit: number, what: string): CodedError {
-  return new CodedError('ERR_EXPORT_TOO_LARGE', `${digest}: more than ${limit.toLocaleString('en')} ${what}`, {
-    hint: 'check that this is the artifact you meant; copy its parts one by one',
-    details: { digest },
-  });
-}

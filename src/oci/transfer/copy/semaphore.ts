@@ -12,6 +12,17 @@ export class Semaphore {
   async run<T>(task: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return this.#hold(task);
+  }
+
+  /** As `run`, before all that wait by now. */
+  async runFirst<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.unshift(resolve));
+    return this.#hold(task);
+  }
+
+  async #hold<T>(task: () => Promise<T>): Promise<T> {
     try {
       return await task();
     } finally {

@@ -3,7 +3,6 @@ import type { OperationOptions, Repository } from '#oci/image';
 import {
   bareDescriptor,
   collect,
-  contentOf,
   inlineData,
   maxManifestBytes,
   parseUnknownManifest,
@@ -20,65 +19,64 @@ const MANIFEST_NAME = /[./+](?:manifest|index)(?:[./+]|$)/;
 /** How content of an unknown type was found: as a manifest, or listed by an index, which may list blobs as well. */
 export type UnknownPlace = 'manifest' | 'listed';
 
-/** What became of it: undefined where it is at the target as it was at the source. */
-export type UnknownOutcome = CodedError | undefined;
+/**
+ * What content of a type that is not known here says of itself; undefined for a blob, which an index may list.
+ *
+ * @throws CodedError ERR_EXPORT_UNSUPPORTED for Docker's schema 1, and for what is no object of JSON
+ */
+export function readUnknown(
+  source: Repository,
+  descriptor: Descriptor,
+  place: UnknownPlace,
+  options: OperationOptions,
+): Promise<UnknownManifest | undefined> {
+  return withOrigin('source', descriptor, async () => {
+    if (place === 'listed' && !(await isManifest(source, descriptor, options))) return undefined;
+    if (SCHEMA_1.test(descriptor.mediaType)) throw notWhole(source, descriptor, 'Docker image manifest schema 1');
+    const found = parseUnknownManifest(await read(source, descriptor, options));
+    if (found?.isRead) return found;
+    throw notWhole(source, descriptor, `unsupported manifest type ${quoted(descriptor.mediaType)}`);
+  });
+}
 
 /**
- * Copies content of a type that is not known here. A blob is copied as one. A manifest that names no other content is
- * copied to where the source has it; what names other content cannot be followed.
+ * A manifest that names no other content, its subject aside, can be copied; what others name cannot be followed.
  *
- * @returns the refusal of a target that takes no such manifests and was given a listed one as a blob
- * @throws CodedError ERR_EXPORT_UNSUPPORTED for a manifest that cannot be copied whole
+ * @throws CodedError ERR_EXPORT_UNSUPPORTED
+ */
+export function checkNamesNothing(
+  source: Repository,
+  descriptor: Descriptor,
+  { mentions }: UnknownManifest,
+): Promise<void> {
+  return withOrigin('source', descriptor, () => {
+    if (mentions.length === 0) return;
+    const what = `unsupported manifest type ${quoted(descriptor.mediaType)}, which names ${mentions.length} other contents`;
+    throw notWhole(source, descriptor, what);
+  });
+}
+
+/**
+ * Copies a manifest of an unknown type to where the source has it.
+ *
+ * @returns undefined, or the refusal of a target that takes no such manifests and was given a listed one as a blob
  */
 export async function copyUnknown(
   transfer: Transfer,
   descriptor: Descriptor,
   place: UnknownPlace,
   options: OperationOptions,
-): Promise<UnknownOutcome> {
-  const { source, target } = transfer;
-  if (place === 'listed' && !(await withOrigin('source', descriptor, () => isManifest(source, descriptor, options)))) {
-    await transfer.pushBlob(descriptor);
-    return undefined;
-  }
-  const bytes = await withOrigin('source', descriptor, () => readWhole(source, descriptor, options));
-  const bare = bareDescriptor(descriptor);
-  const push = (asManifest: boolean) => {
-    return withOrigin('target', descriptor, () => target.push(bare, contentOf(bytes), { ...options, asManifest }));
-  };
+): Promise<CodedError | undefined> {
+  const bytes = await withOrigin('source', descriptor, () => read(transfer.source, descriptor, options));
   try {
-    transfer.complete(descriptor, await push(true));
+    await transfer.pushBytes(descriptor, bytes, { asManifest: true });
     return undefined;
   } catch (error) {
     const refused = isCoded(error, 'ERR_EXPORT_REGISTRY_REFUSED', 'ERR_EXPORT_UNSUPPORTED');
     if (!refused || place === 'manifest') throw error;
-    transfer.complete(descriptor, await push(false));
+    await transfer.pushBytes(descriptor, bytes, { asManifest: false });
     return error;
   }
-}
-
-/**
- * What a manifest of an unknown type says of itself.
- *
- * @throws CodedError ERR_EXPORT_UNSUPPORTED for Docker's schema 1, and for what is no object of JSON
- */
-export async function readUnknown(
-  source: Repository,
-  descriptor: Descriptor,
-  options: OperationOptions,
-): Promise<UnknownManifest> {
-  if (SCHEMA_1.test(descriptor.mediaType)) throw notWhole(source, descriptor, 'Docker image manifest schema 1');
-  const found = parseUnknownManifest(await read(source, descriptor, options));
-  if (found?.isRead) return found;
-  throw notWhole(source, descriptor, `unsupported manifest type ${quoted(descriptor.mediaType)}`);
-}
-
-/** The bytes of a manifest that names nothing else, its subject aside. */
-async function readWhole(source: Repository, descriptor: Descriptor, options: OperationOptions): Promise<Uint8Array> {
-  const { mentions } = await readUnknown(source, descriptor, options);
-  if (mentions.length === 0) return read(source, descriptor, options);
-  const what = `unsupported manifest type ${quoted(descriptor.mediaType)}, which names ${mentions.length} other contents`;
-  throw notWhole(source, descriptor, what);
 }
 
 /** Where manifests and blobs lie together, a manifest is what says so itself, or whose type does. */

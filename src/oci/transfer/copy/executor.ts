@@ -1,0 +1,179 @@
+import type { Descriptor, Digest } from '#core';
+import { bareDescriptor } from '#oci/image';
+import { copyFailureOf } from './copy-failure.ts';
+import type { CopyStep, ListedReferrers, PlannedContent } from './planner.ts';
+import { withOrigin } from './rules.ts';
+import type { CopyRun } from './run.ts';
+import { copyUnknown, type UnknownPlace } from './unknown.ts';
+
+/** Whether all of a content is at the target, itself and what it names. */
+export type Completion = { readonly isComplete: true } | { readonly isComplete: false; readonly lacks: Digest };
+
+type ManifestStep = Extract<CopyStep, { readonly action: 'pushManifest' }>;
+
+const COMPLETE: Completion = { isComplete: true };
+/** Bytes of manifests that wait for what they name, beyond which no more is planned while anything is under way. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Carries out a plan as it comes: blobs at once, a manifest as soon as all that it names is at the target, and after its
+ * subject where that is copied too.
+ */
+export class CopyExecutor {
+  readonly #run: CopyRun;
+  /** One for each content, whoever asks for it first: the one who carries it out, or a manifest that names it. */
+  readonly #completions = new Map<Digest, PromiseWithResolvers<Completion>>();
+  readonly #tasks = new Set<Promise<void>>();
+  #heldBytes = 0;
+  #transfers = 0;
+  #wake: () => void = () => undefined;
+
+  constructor(run: CopyRun) {
+    this.#run = run;
+  }
+
+  /**
+   * Carries out a part of a plan, and waits until it is done.
+   *
+   * @throws whatever ends the copy
+   */
+  async execute(plan: AsyncIterable<PlannedContent>): Promise<void> {
+    for await (const planned of plan) {
+      this.#begin(planned);
+      await this.#room();
+    }
+    await Promise.all(this.#tasks);
+    this.#run.signal.throwIfAborted();
+  }
+
+  /** Whether a content is at the target; one that was never planned is. */
+  completionOf(digest: Digest): Promise<Completion> {
+    return this.#completions.get(digest)?.promise ?? Promise.resolve(COMPLETE);
+  }
+
+  /**
+   * Has the target list referrers that were pushed to it, all at once: for each alone, a registry that lists them under
+   * a tag would write its list anew.
+   */
+  async listReferrers({ subject, referrers }: ListedReferrers): Promise<void> {
+    const { target, semaphore, signal, log } = this.#run;
+    const completions = await Promise.all(referrers.map(({ digest }) => this.completionOf(digest)));
+    const copied = referrers.filter((_, i) => completions[i]?.isComplete);
+    try {
+      const list = async () => target.listReferrers?.(subject.digest, { signal });
+      await semaphore.run(() => withOrigin('target', subject, list));
+    } catch (error) {
+      for (const referrer of copied) {
+        log.note(error, { descriptor: bareDescriptor(referrer) });
+        this.#replace(referrer.digest, lacking(referrer));
+      }
+      return;
+    }
+    log.referrers.push(...copied.map((descriptor) => ({ subject: subject.digest, descriptor })));
+  }
+
+  /** Waits for what is under way, after a failure; nobody is told any more that a content is complete. */
+  async end(): Promise<void> {
+    for (const [digest, { resolve }] of this.#completions) resolve({ isComplete: false, lacks: digest });
+    await Promise.all(this.#tasks);
+  }
+
+  #begin({ node: { descriptor, reason }, value: step }: PlannedContent): void {
+    const { resolve } = this.#deferred(descriptor.digest);
+    const heldBytes = step.action === 'pushManifest' ? step.bytes.byteLength : 0;
+    this.#heldBytes += heldBytes;
+    const task = this.#carryOut(descriptor, step, reason.kind === 'child' ? reason.of : undefined).then(
+      (completion) => {
+        resolve(completion);
+        this.#heldBytes -= heldBytes;
+        this.#tasks.delete(task);
+        this.#wake();
+      },
+    );
+    this.#tasks.add(task);
+  }
+
+  /** Never fails: what ends the copy is told to the run. */
+  async #carryOut(descriptor: Descriptor, step: CopyStep, namedBy: Digest | undefined): Promise<Completion> {
+    try {
+      return await this.#push(descriptor, step);
+    } catch (error) {
+      try {
+        this.#run.log.note(error, { descriptor: bareDescriptor(descriptor), namedBy });
+      } catch (fatal) {
+        this.#run.fail(fatal);
+      }
+      return lacking(descriptor);
+    }
+  }
+
+  async #push(descriptor: Descriptor, step: CopyStep): Promise<Completion> {
+    const { transfer } = this.#run;
+    if (step.action === 'none') return lacking(descriptor);
+    if (step.action === 'pushManifest') return this.#pushManifest(descriptor, step);
+    await this.#transferring(() =>
+      step.action === 'pushBlob' ? transfer.pushBlob(descriptor) : this.#pushUnknown(descriptor, step.place),
+    );
+    return COMPLETE;
+  }
+
+  async #pushManifest(
+    descriptor: Descriptor,
+    { bytes, children, subject, options }: ManifestStep,
+  ): Promise<Completion> {
+    const completions = await Promise.all(children.map((digest) => this.#deferred(digest).promise));
+    const incomplete = completions.find(({ isComplete }) => !isComplete);
+    if (incomplete !== undefined && !incomplete.isComplete) {
+      this.#run.log.incomplete.push({ descriptor: bareDescriptor(descriptor), lacks: incomplete.lacks });
+      return incomplete;
+    }
+    // A registry without referrers of its own lists this one when it is pushed: its subject should be there by then.
+    if (subject !== undefined) await this.completionOf(subject);
+    await this.#transferring(() => this.#run.transfer.pushBytes(descriptor, bytes, options));
+    return COMPLETE;
+  }
+
+  async #pushUnknown(descriptor: Descriptor, place: UnknownPlace): Promise<void> {
+    const { transfer, signal, log } = this.#run;
+    const refusal = await copyUnknown(transfer, descriptor, place, { signal });
+    if (refusal === undefined) return;
+    const failure = copyFailureOf(refusal, { descriptor: bareDescriptor(descriptor) });
+    log.failures.refused.push({ ...failure, message: `${failure.message} (as a manifest; it exists as a blob)` });
+  }
+
+  async #transferring(work: () => Promise<void>): Promise<void> {
+    this.#transfers++;
+    try {
+      await this.#run.semaphore.run(work);
+    } finally {
+      this.#transfers--;
+      this.#wake();
+    }
+  }
+
+  /** Waits while too many manifests are held; what is under way makes room, or lets the plan go on. */
+  async #room(): Promise<void> {
+    while (this.#heldBytes > MAX_HELD_BYTES && this.#transfers > 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #deferred(digest: Digest): PromiseWithResolvers<Completion> {
+    const known = this.#completions.get(digest);
+    if (known !== undefined) return known;
+    const deferred = Promise.withResolvers<Completion>();
+    this.#completions.set(digest, deferred);
+    return deferred;
+  }
+
+  #replace(digest: Digest, completion: Completion): void {
+    this.#completions.delete(digest);
+    this.#deferred(digest).resolve(completion);
+  }
+}
+
+function lacking({ digest }: Descriptor): Completion {
+  return { isComplete: false, lacks: digest };
+}
