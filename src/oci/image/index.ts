@@ -77,4 +77,13 @@ export {
   severalRepositories,
   tagOf,
 } from './reference.ts';
-export { keepVerified, sizeMismatch, verifyBytes, verifyRest, verifyStream } from './verify-stream.ts';
+export {
+  hashOutside,
+  isHashedOutside,
+  keepVerified,
+  type OutsideHash,
+  sizeMismatch,
+  verifyBytes,
+  verifyRest,
+  verifyStream,
+} from './verify-stream.ts';

@@ -1,9 +1,10 @@
-import { closeSync, constants, open as openFile, read as readFile } from 'node:fs';
+import { closeSync, constants, open as openFile } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { algorithmOf, CodedError, type Digest, fileError, hexOf, isSystemError } from '#core';
+import { algorithmOf, CodedError, type Digest, type DigestAlgorithm, fileError, hexOf, isSystemError } from '#core';
 import type { ByteRange, ByteStream } from '#oci/image';
+import { type HashedStream, readError, readFileRange } from './file-io/file-read.ts';
 
 /** The files of a layout by their relative paths, wherever they lie: in a folder, in a tar, in one over the other. */
 export interface LayoutFiles {
@@ -13,6 +14,8 @@ export interface LayoutFiles {
   sizeOf(path: string): Promise<number | undefined>;
   /** The bytes of the file or of a closed range of it; `reuseBuffer` as in FetchOptions. Opens it when the first is asked for. */
   read(path: string, range?: ByteRange, reuseBuffer?: boolean): ByteStream;
+  /** A whole large file, read with reused buffers and hashed on another thread; absent where that does not help. */
+  readHashed?(path: string, size: number, algorithm: DigestAlgorithm): Promise<HashedStream>;
   /** The paths below `blobs/`, in no order. */
   blobPaths(): Promise<readonly string[]>;
 }
@@ -22,14 +25,8 @@ export function blobPath(digest: Digest): string {
   return `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
 }
 
-// Without file handles, whose closing alone takes as long as reading a small file: each step on another thread does.
+// Without a file handle, whose closing alone takes as long as reading a small file: each step on another thread does.
 const open = promisify(openFile);
-const read = promisify(readFile);
-
-/** Large enough that the cost of a read does not count, small enough that some can be under way at once. */
-const CHUNK_BYTES = 256 * 1024;
-/** Memory that is used again may be more: each read wakes another thread. */
-const REUSED_BUFFER_BYTES = 1024 * 1024;
 
 /** The files in a folder. */
 export class FolderFiles implements LayoutFiles {
@@ -69,6 +66,12 @@ export class FolderFiles implements LayoutFiles {
     return false;
   }
 
+  async readHashed(path: string, size: number, algorithm: DigestAlgorithm): Promise<HashedStream> {
+    // Most runs move nothing that large.
+    const { readHashedFile } = await import('./file-io/hashed-read.ts');
+    return readHashedFile(join(this.root, path), size, algorithm);
+  }
+
   async *read(path: string, range?: ByteRange, reuseBuffer?: boolean): ByteStream {
     const full = join(this.root, path);
     let file: number | undefined;
@@ -82,54 +85,6 @@ export class FolderFiles implements LayoutFiles {
       if (file !== undefined) closeSync(file);
     }
   }
-}
-
-/**
- * Reads from an open file, one chunk ahead of the reader; `reuseBuffer` as in FetchOptions.
- *
- * @param file its descriptor
- */
-export async function* readFileRange(file: number, range?: ByteRange, reuseBuffer = false): ByteStream {
-  const end = range === undefined ? Number.MAX_SAFE_INTEGER : range.end + 1;
-  let position = range?.start ?? 0;
-  const reused: Buffer[] = [];
-  const readAhead = () => {
-    const length = Math.max(0, Math.min(reuseBuffer ? REUSED_BUFFER_BYTES : CHUNK_BYTES, end - position));
-    // While the reader has one of two, the other is read into.
-    const buffer = (reuseBuffer && reused.length === 2 ? reused.shift() : undefined) ?? Buffer.allocUnsafeSlow(length);
-    if (reuseBuffer) reused.push(buffer);
-    return readChunk(file, buffer.subarray(0, length), position);
-  };
-  let ahead = readAhead();
-  try {
-    for (;;) {
-      const chunk = await ahead;
-      if (chunk.byteLength === 0) return;
-      position += chunk.byteLength;
-      ahead = readAhead();
-      ahead.catch(() => undefined);
-      yield chunk;
-    }
-  } finally {
-    // The file may be closed as soon as this ends.
-    await ahead.catch(() => undefined);
-  }
-}
-
-async function readChunk(file: number, buffer: Uint8Array, position: number): Promise<Uint8Array> {
-  if (buffer.byteLength === 0) return buffer;
-  const { bytesRead } = await read(file, buffer, 0, buffer.byteLength, position);
-  return buffer.subarray(0, bytesRead);
-}
-
-/** As fileError, for what was only to be read: that it may not be says nothing of writing. */
-export function readError(cause: unknown, path: string): CodedError {
-  if (!isSystemError(cause, 'EACCES', 'EPERM')) return fileError(cause, path);
-  return new CodedError('ERR_EXPORT_SOURCE_UNREADABLE', `${path}: permission denied`, {
-    hint: 'make it readable for this user',
-    details: { path, system: cause.code },
-    cause,
-  });
 }
 
 /** The error for a folder or a tar that is no layout. */

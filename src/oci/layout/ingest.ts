@@ -1,6 +1,7 @@
 import { lutimes, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
+  algorithmOf,
   type Descriptor,
   type Digest,
   Digester,
@@ -16,12 +17,15 @@ import type { ByteStream, ContentReader, OperationOptions, PushOptions } from '#
 import {
   artifactTypeOf,
   collect,
+  hashOutside,
+  isHashedOutside,
   maxManifestBytes,
   parseHeldManifest,
   verifyBytes,
   verifyRest,
   verifyStream,
 } from '#oci/image';
+import { threadBytes } from './file-io/file-read.ts';
 import { blobPath } from './files.ts';
 import { indexEntry } from './index-file.ts';
 import { partSuffix, TempFile } from './temp-file.ts';
@@ -58,7 +62,9 @@ export class BlobWriter {
     const temp = this.#temp(descriptor.size >= RESUMABLE_BYTES ? descriptor : undefined);
     await this.#fill(temp, descriptor, options, async () => {
       await temp.open();
-      return verifyStream(descriptor, await content(0, true), 'source');
+      const stream = verifyStream(descriptor, await content(0, true), 'source');
+      if (descriptor.size >= threadBytes) await writeOnThread(temp, descriptor, stream);
+      return stream;
     });
   }
 
@@ -193,6 +199,12 @@ export class BlobWriter {
     await temp.moveTo(path, this.#durable);
     this.#unsynced.add(dirname(path));
   }
+}
+
+/** Has another thread write a file, and hash it unless that happens where it comes from. */
+async function writeOnThread(temp: TempFile, { digest }: Descriptor, stream: ByteStream): Promise<void> {
+  const written = await temp.writeOnThread(isHashedOutside(stream) ? undefined : algorithmOf(digest));
+  if (written !== undefined) hashOutside(stream, { ahead: false, digest: written });
 }
 
 /** Whether a temporary file is of no use to anybody any more. */

@@ -1,4 +1,4 @@
-import { CodedError, compareText, type Descriptor, type Digest, isDigest, type JsonObject } from '#core';
+import { algorithmOf, CodedError, compareText, type Descriptor, type Digest, isDigest, type JsonObject } from '#core';
 import type {
   ByteStream,
   FetchOptions,
@@ -11,6 +11,7 @@ import type {
 import {
   collect,
   detectManifestType,
+  hashOutside,
   inlineData,
   type Manifest,
   maxManifestBytes,
@@ -20,6 +21,7 @@ import {
   verifyStream,
 } from '#oci/image';
 import { EntryNames, isRepositoryOf, type NamedEntry } from './entry-name.ts';
+import { threadBytes } from './file-io/file-read.ts';
 import { blobMissing, blobPath, type LayoutFiles } from './files.ts';
 import { digestIn, type LayoutIndex } from './index-file.ts';
 import { ReferrerTable } from './referrer-table.ts';
@@ -83,6 +85,13 @@ export class LayoutReader {
     if (size !== descriptor.size) throw sizeMismatch(descriptor, this.name, `${size} bytes`);
     if (range !== undefined && (range.start < 0 || range.end < range.start || range.end >= size)) {
       throw new RangeError(`range ${range.start}-${range.end} of ${size} bytes`);
+    }
+    if (range === undefined && reuseBuffer && size >= threadBytes && this.#files.readHashed !== undefined) {
+      const hashed = await this.#files.readHashed(blobPath(descriptor.digest), size, algorithmOf(descriptor.digest));
+      const stoppable = signal === undefined ? hashed.stream : untilAborted(hashed.stream, signal);
+      const checked = verifyStream(descriptor, stoppable, this.name);
+      hashOutside(checked, { digest: hashed.digest, ahead: true });
+      return checked;
     }
     // Told how much there is, the reading takes no more memory than that.
     const wanted = range ?? (size === 0 ? undefined : { start: 0, end: size - 1 });

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { compressionOf, findTarFiles, signatureBytes, type TarPlace, type TarPlacesOptions } from '#archive';
 import { CodedError, fileError, isSystemError, readPart } from '#core';
 import type { ByteRange, ByteStream } from '#oci/image';
-import { type LayoutFiles, readError, readFileRange } from './files.ts';
+import { readError, readFileRange } from './file-io/file-read.ts';
+import type { LayoutFiles } from './files.ts';
 
 /** The files in a tar. Close it when done. */
 export class TarFiles implements LayoutFiles {

@@ -15,6 +15,8 @@ import { promisify } from 'node:util';
 import {
   algorithmOf,
   type Descriptor,
+  type Digest,
+  type DigestAlgorithm,
   Digester,
   type FolderGuard,
   fileError,
@@ -25,7 +27,8 @@ import {
   ownerIn,
   thisOwner,
 } from '#core';
-import { readFileRange } from './files.ts';
+import { openOnThread, readFileRange } from './file-io/file-read.ts';
+import type { ThreadedFile } from './file-io/threaded-file.ts';
 
 /** How a temporary file is called that holds the beginning of a blob whose digest is known, for the next who wants it. */
 export const partSuffix = '.part';
@@ -43,6 +46,8 @@ export class TempFile {
   readonly #part: string | undefined;
   readonly #path: string;
   #file: number | undefined;
+  /** Where it is written on another thread. */
+  #threaded: ThreadedFile | undefined;
   #moved = false;
   #faulty = false;
 
@@ -60,6 +65,18 @@ export class TempFile {
 
   async open(): Promise<void> {
     this.#file = await this.#onDisk(this.#path, () => this.#openNew());
+  }
+
+  /**
+   * Has another thread write what follows, and hash it; before the first byte.
+   *
+   * @param algorithm undefined where somebody else hashes
+   * @returns where the digest of all that was written comes from; undefined where it is written on this thread
+   */
+  async writeOnThread(algorithm: DigestAlgorithm | undefined): Promise<(() => Promise<Digest>) | undefined> {
+    const threaded = await openOnThread(this.#opened(), algorithm);
+    this.#threaded = threaded;
+    return threaded && (() => this.#onDisk(this.#path, () => threaded.digest()));
   }
 
   /**
@@ -90,6 +107,7 @@ export class TempFile {
   async write(chunk: Uint8Array): Promise<void> {
     await this.#onDisk(this.#path, async () => {
       const file = this.#opened();
+      if (this.#threaded !== undefined) return await this.#threaded.write(chunk);
       for (let done = 0; done < chunk.byteLength; ) {
         const left = chunk.byteLength - done;
         if (left <= AT_ONCE_BYTES) done += writeSync(file, chunk, done, left);
@@ -100,8 +118,8 @@ export class TempFile {
 
   async moveTo(path: string, durable: boolean): Promise<void> {
     await this.#onDisk(path, async () => {
-      if (durable) await fsync(this.#opened());
-      this.#close();
+      if (durable) await (this.#threaded?.sync() ?? fsync(this.#opened()));
+      await this.#close();
       await this.#rename(path);
       this.#moved = true;
     });
@@ -111,7 +129,7 @@ export class TempFile {
   async end(useful: boolean): Promise<void> {
     if (this.#moved) return;
     try {
-      this.#close();
+      await this.#close();
     } catch {
       // Who ends it without having moved it knows already that something went wrong.
       this.#faulty = true;
@@ -161,9 +179,11 @@ export class TempFile {
     return this.#file;
   }
 
-  #close(): void {
+  async #close(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
+    // Until it is at rest, its number must not be that of another file.
+    await this.#threaded?.end();
     if (file !== undefined) closeSync(file);
   }
 

@@ -97,12 +97,17 @@ interface Piece {
   readonly buffer?: Uint8Array;
 }
 
+/** Shared memory, which another thread may hash and write. */
+function makeBuffer(): Uint8Array {
+  return Buffer.from(new SharedArrayBuffer(BUFFER_BYTES));
+}
+
 class BulkBody {
   readonly #signals: readonly AbortSignal[];
   readonly #idleMs: number;
   readonly #socket: Socket;
   /** Of these one is always being read into; the reader has one, and the rest wait for it. */
-  readonly #free: Uint8Array[] = Array.from({ length: BUFFERS }, () => Buffer.allocUnsafeSlow(BUFFER_BYTES));
+  readonly #free: Uint8Array[] = Array.from({ length: BUFFERS }, () => makeBuffer());
   readonly #come: Piece[] = [];
   #reusedBuffer: Uint8Array | undefined;
   #paused = false;
@@ -192,7 +197,7 @@ class BulkBody {
   }
 
   #room(): Uint8Array {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    return this.#free.pop() ?? makeBuffer();
   }
 
   #giveBack(buffer: Uint8Array | undefined): void {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { algorithmOf, CodedError, type Descriptor, Digester, hexOf, isAlive, thisOwner } from '#core';
+import { algorithmOf, CodedError, type Descriptor, type Digest, Digester, hexOf, isAlive, thisOwner } from '#core';
+import { openOnThread, type ThreadedFile, threadBytes } from '#oci/layout';
 import { digestOfFile, isOwn } from './existing.ts';
 import type { OutputFolder } from './output-folder.ts';
 
@@ -27,6 +28,10 @@ export class PartialFile {
   readonly #name: string;
   readonly #file: FileHandle;
   readonly #digester: Digester;
+  /** Where another thread writes and hashes it. */
+  #threaded: ThreadedFile | undefined;
+  #size = 0;
+  #digest: Promise<Digest> | undefined;
 
   private constructor(folder: OutputFolder, layer: Descriptor, name: string, file: FileHandle) {
     this.#folder = folder;
@@ -66,12 +71,29 @@ export class PartialFile {
 
   /** Bytes that it holds. */
   get size(): number {
-    return this.#digester.size;
+    return this.#size;
   }
 
+  /** Has another thread write and hash what comes, where the layer is large and none of it is there. */
+  async writeOnThread(): Promise<void> {
+    if (this.#layer.size < threadBytes || this.#size > 0) return;
+    this.#threaded = await openOnThread(this.#file.fd, algorithmOf(this.#layer.digest));
+  }
+
+  /** The chunk may be reused afterwards. */
   async write(chunk: Uint8Array): Promise<void> {
-    await this.#file.writeFile(chunk);
-    this.#digester.update(chunk);
+    if (this.#threaded !== undefined) await this.#threaded.write(chunk);
+    else {
+      await this.#file.writeFile(chunk);
+      this.#digester.update(chunk);
+    }
+    this.#size += chunk.byteLength;
+  }
+
+  /** The digest of what it holds, after which nothing more is written. */
+  digest(): Promise<Digest> {
+    this.#digest ??= this.#threaded?.digest() ?? Promise.resolve(this.#digester.digest());
+    return this.#digest;
   }
 
   /**
@@ -81,7 +103,7 @@ export class PartialFile {
    */
   async check(): Promise<void> {
     const { size, digest: wanted } = this.#layer;
-    const digest = this.#digester.digest();
+    const digest = await this.digest();
     if (this.size === size && digest === wanted && (await this.#file.stat()).size === size) return;
     throw new CodedError(
       'ERR_EXPORT_DIGEST_MISMATCH',
@@ -111,11 +133,11 @@ export class PartialFile {
    */
   async moveTo(name: string, executable = false): Promise<void> {
     if (executable) await this.#file.chmod(0o755);
-    await this.#file.sync();
+    await (this.#threaded?.sync() ?? this.#file.sync());
     await rename(this.#folder.at(this.#name), this.#folder.at(name));
     const own = await this.#file.stat({ bigint: true });
     const found = await lstat(this.#folder.at(name), { bigint: true }).catch(() => undefined);
-    await this.#file.close();
+    await this.#close();
     const isThere = found?.dev === own.dev && found.ino === own.ino;
     // Another pull of the same may have come right after this one.
     if (!isThere && (await digestOfFile(this.#folder, name, this.#layer, { stay: false })) !== this.#layer.digest) {
@@ -130,7 +152,7 @@ export class PartialFile {
 
   /** Ends it without a name: what may be of use is left for the next pull. */
   async end(useful: boolean): Promise<void> {
-    await this.#file.close().catch(() => undefined);
+    await this.#close().catch(() => undefined);
     const found = await lstat(this.#folder.at(this.#name)).catch(() => undefined);
     if (useful && found !== undefined && found.size > 0) {
       const left = this.#folder.at(`.${hexOf(this.#layer.digest)}.partial`);
@@ -140,7 +162,16 @@ export class PartialFile {
   }
 
   async #read(): Promise<void> {
-    for await (const chunk of this.content()) this.#digester.update(chunk);
+    for await (const chunk of this.content()) {
+      this.#digester.update(chunk);
+      this.#size += chunk.byteLength;
+    }
+  }
+
+  /** Until the other thread is done with it, its descriptor must not be that of another file. */
+  async #close(): Promise<void> {
+    await this.#threaded?.end();
+    await this.#file.close();
   }
 }
 

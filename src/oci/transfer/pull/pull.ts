@@ -1,5 +1,6 @@
 import { CodedError, type Descriptor, fileError, isCoded } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
+import { hashOutside } from '#oci/image';
 import { digestOfFile } from './existing.ts';
 import { inFolder, OutputFolder } from './output-folder.ts';
 import { Leftovers, PartialFile } from './partial.ts';
@@ -142,7 +143,11 @@ async function fetchInto(
   try {
     if (partial.size < layer.size) {
       const range = partial.size > 0 ? { start: partial.size, end: layer.size - 1 } : undefined;
-      for await (const chunk of await repository.fetch(layer, { signal, range })) {
+      const stream = await repository.fetch(layer, { signal, range, reuseBuffer: true });
+      await partial.writeOnThread();
+      // It is hashed once, as it is written.
+      if (range === undefined) hashOutside(stream, { ahead: false, digest: () => partial.digest() });
+      for await (const chunk of stream) {
         await partial.write(chunk);
         onBytes?.(chunk.byteLength);
       }
