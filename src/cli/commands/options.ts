@@ -4,10 +4,9 @@ import { isLoopbackHost, isRegistryReference, type Reference } from '#oci/image'
 import type { OpenOptions } from '#oci/transfer';
 import type { OutputFormat } from '../failure.ts';
 import type { Io } from '../io.ts';
-import { readPasswordFromStdin } from '../password.ts';
 import { isPipe } from '../pipe.ts';
 import { createNotes, type ProgressLine } from '../progress.ts';
-import { readTlsFiles, type TlsFiles } from '../tls-files.ts';
+import type { TlsFiles } from '../tls-files.ts';
 
 /** Options that every command with a result has. */
 export interface CommonOptions {
@@ -73,7 +72,9 @@ export async function openOptions(
       hint: 'omit --plain-http: certificates are for https',
     });
   }
-  const files = await readTlsFiles(options);
+  // Most runs name no certificates and no login.
+  const hasFiles = (caCert ?? clientCert ?? options.clientKey) !== undefined;
+  const files = hasFiles ? await (await import('../tls-files.ts')).readTlsFiles(options) : undefined;
   const tls = files === undefined ? undefined : { ...files, onLoopback: isForLoopback(references) };
   const credential = username === undefined ? undefined : await readLogin(io, references, username);
   return {
@@ -121,6 +122,7 @@ async function readLogin(io: Io, references: readonly Reference[], username: str
       hint: 'log in first: docker login HOST, or podman login HOST',
     });
   }
+  const { readPasswordFromStdin } = await import('../password.ts');
   return { kind: 'password', username, password: await readPasswordFromStdin(io) } as const;
 }
 

@@ -9,4 +9,5 @@ export type { CopyOptions } from './copy/run.ts';
 export type { CopyTag, TagConflict } from './copy/tags.ts';
 export { discover, type ReferrerTree } from './discover.ts';
 export { type OpenOptions, openRepository } from './open.ts';
-export { type PulledFile, type PullOptions, pullFiles } from './pull/pull.ts';
+export type { PulledFile, PullOptions } from './pull/pull.ts';
+export { pullFiles } from './pull.ts';
