@@ -20,7 +20,6 @@ import {
   verifyStream,
 } from '#oci/image';
 import { hasBlob, readBlob } from './blob-fetch.ts';
-import { pushBlob } from './blob-push.ts';
 import { FallbackTags } from './fallback-tag.ts';
 import {
   deleteContent,
@@ -32,6 +31,7 @@ import {
   tagManifest,
 } from './manifests.ts';
 import { listTags } from './pages.ts';
+import { pushBlob } from './push/blob-push.ts';
 import { listReferrers, supportsReferrers } from './referrers.ts';
 import type { Remote } from './remote.ts';
 

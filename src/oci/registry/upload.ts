@@ -14,6 +14,9 @@ export interface UploadSession {
   readonly minChunkBytes: number;
 }
 
+/** What a registry answers to the end of an upload. */
+export type UploadAnswer = WireResponse;
+
 /** Opens a session (distribution-spec v1.1.1 spec.md#pushing-a-blob-monolithically). */
 export async function startUpload(remote: Remote, options: OperationOptions): Promise<UploadSession> {
   const response = await post(remote, '', { ...options, retry: true });
@@ -47,7 +50,7 @@ export function finishUpload(
   descriptor: Descriptor,
   content: { readonly sizeBytes: number; readonly body: Uint8Array | (() => Promise<ByteStream>) },
   options: OperationOptions,
-): Promise<WireResponse> {
+): Promise<UploadAnswer> {
   const { href } = session.location;
   // The registry's own query must come back as it was, so nothing parses it.
   const url = new URL(
