@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Digest } from '#core';
-import { RowSorter } from './row-sorter.ts';
+import { decodeKey, encodeKey, readItems, Sorter } from '#sort';
 
 /** Whether a whole record is left out, or a part of a record that is carried otherwise. */
 export type LossScope = 'record' | 'part';
@@ -39,17 +39,17 @@ const MEMORY = 4 * 1024 * 1024;
  */
 export class LossCollector<Reason extends string> {
   readonly #scopes: Readonly<Record<Reason, LossScope>>;
-  readonly #sorter: RowSorter;
+  readonly #sorter: Sorter;
   /** The record that was named last for a reason: parts of one record mostly come one after the other. */
   readonly #last = new Map<Reason, { readonly record: string; readonly pointer: string; parts: number }>();
 
   /**
-   * @param folder an existing folder for this collector alone, whose files are the caller's to remove
+   * @param folder an existing folder, whose files are the caller's to remove
    * @param scopes every reason that there is
    */
   constructor(folder: string, scopes: Readonly<Record<Reason, LossScope>>) {
     this.#scopes = scopes;
-    this.#sorter = new RowSorter(folder, MEMORY);
+    this.#sorter = new Sorter(folder, { memory: MEMORY });
   }
 
   /**
@@ -80,8 +80,8 @@ export class LossCollector<Reason extends string> {
     }
     this.#last.clear();
     const summary = new LossSummary();
-    for await (const rows of this.#sorter.read()) {
-      for (const { key, value } of rows) summary.add(key, Buffer.from(value).toString('utf8'));
+    for await (const rows of readItems(this.#sorter)) {
+      for (const { key, value } of rows) summary.add(key, value.toString('utf8'));
     }
     return summary.finish().map((loss) => ({ ...loss, scope: this.#scopes[loss.reason as Reason] }));
   }
@@ -129,7 +129,7 @@ class LossSummary {
     const [reason = '', record = ''] = key.split('\0');
     if (reason !== this.#group.reason) this.#closeGroup(reason);
     this.#key = key;
-    this.#entry = { record: Buffer.from(record, 'latin1').toString('utf8'), parts: Number(parts), pointer };
+    this.#entry = { record: decodeKey(record), parts: Number(parts), pointer };
   }
 
   finish(): readonly Summary[] {
@@ -168,5 +168,5 @@ function newGroup(reason: string): Group {
 }
 
 function keyOf(reason: string, record: string): string {
-  return `${reason}\0${Buffer.from(record, 'utf8').toString('latin1')}`;
+  return `${reason}\0${encodeKey(record)}`;
 }

@@ -9,6 +9,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from '#core';
+import { Sorter } from '#sort';
 import type { Fault } from './formats/fault.ts';
 import type { RecordFormat } from './formats/format.ts';
 import { formatTitles, recognise } from './formats/recognise.ts';
@@ -17,9 +18,9 @@ import { readTime } from './formats/timestamp.ts';
 import { isObject } from './formats/value.ts';
 import type { IgnoredFile, RecordClass, RecordSet, WithheldFile, WithheldRecord } from './record.ts';
 import { SortedRecordSet } from './record-set.ts';
+import { encodeRow } from './row.ts';
 import { compileSelector, type Judge, verdicts } from './select/compile.ts';
 import type { Selector } from './select/selector.ts';
-import { Sorter } from './sort/sorter.ts';
 import { encodingFault, wrongEncoding } from './sources/encoding.ts';
 import type { Source } from './sources/source.ts';
 import { isOneObjectPerLine } from './sources/split-lines.ts';
@@ -162,8 +163,10 @@ export class RecordCollector {
     const kept = verdict === 'kept' || verdict === 'unscored';
     const key = format.keyOf(found, hex);
     if (kept) this.#noteModified(modified, key);
-    const row = { key, hex, place, verdict: verdicts.indexOf(verdict), format: formats.indexOf(format) };
-    await this.#sorterOf(format).add(row, kept ? json.bytes : NOTHING);
+    const row = encodeRow({ key, hex, place, verdict: verdicts.indexOf(verdict), format: formats.indexOf(format) });
+    const sorter = this.#sorterOf(format);
+    sorter.add(row, kept ? json.bytes : NOTHING);
+    if (sorter.isFull) await sorter.relieve();
   }
 
   #noteModified(modified: string, record: string): void {

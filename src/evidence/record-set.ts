@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { CodedError, compareText, type Digest, type Instant } from '#core';
+import type { Sorter } from '#sort';
 import { formats } from './formats/registry.ts';
 import type {
   ClassSummary,
@@ -11,9 +12,9 @@ import type {
   WithheldFile,
   WithheldRecord,
 } from './record.ts';
+import { RecordRows } from './record-rows.ts';
+import type { Row } from './row.ts';
 import { verdicts } from './select/compile.ts';
-import type { Row } from './sort/row.ts';
-import type { Sorter } from './sort/sorter.ts';
 
 /** Bytes of records in a batch, beyond which a new one begins. What is read of larger ones outlives its use. */
 const BATCH_BYTES = 256 * 1024;
@@ -97,12 +98,12 @@ export class SortedRecordSet implements RecordSet {
   async *batches(recordClass: RecordClass): AsyncIterable<readonly EvidenceRecord[]> {
     const sorter = this.#taken.sorters.get(recordClass);
     if (sorter === undefined) return;
-    const cursor = await sorter.read();
+    const rows = await RecordRows.open(sorter);
     try {
       let batch: EvidenceRecord[] = [];
       let room: Uint8Array = NOTHING;
       let filled = 0;
-      for (let row = cursor.next(); row !== undefined; row = cursor.next()) {
+      for (let row = rows.next(); row !== undefined; row = rows.next()) {
         if (!isKept(row)) continue;
         if (batch.length === BATCH_RECORDS || filled + row.size > room.length) {
           if (batch.length > 0) yield batch;
@@ -111,7 +112,7 @@ export class SortedRecordSet implements RecordSet {
           room = Buffer.allocUnsafeSlow(Math.max(BATCH_BYTES, row.size));
           filled = 0;
         }
-        cursor.read(room, filled);
+        rows.read(room, filled);
         batch.push({
           class: recordClass,
           format: formats[row.format]?.name ?? '',
@@ -123,7 +124,7 @@ export class SortedRecordSet implements RecordSet {
       }
       if (batch.length > 0) yield batch;
     } finally {
-      await cursor.close();
+      await rows.close();
     }
   }
 
@@ -135,9 +136,9 @@ export class SortedRecordSet implements RecordSet {
 async function countClass(sorter: Sorter, tally: Tally): Promise<ClassSummary> {
   const digest = createHash('sha256');
   let [seen, count] = [0, 0];
-  const cursor = await sorter.read();
+  const rows = await RecordRows.open(sorter);
   try {
-    for (let row = cursor.next(); row !== undefined; row = cursor.next()) {
+    for (let row = rows.next(); row !== undefined; row = rows.next()) {
       if (++seen % ROWS_BETWEEN_PAUSES === 0) await setImmediate();
       const verdict = verdicts[row.verdict] as string;
       if (!isKept(row)) {
@@ -149,7 +150,7 @@ async function countClass(sorter: Sorter, tally: Tally): Promise<ClassSummary> {
       digest.update(`${row.key}\0${row.hex}\n`);
     }
   } finally {
-    await cursor.close();
+    await rows.close();
   }
   tally.kept += count;
   return { count, digest: `sha256:${digest.digest('hex')}` as Digest };

@@ -7,8 +7,8 @@ import {
   readTime,
   type WithheldRecord,
 } from '#evidence';
+import type { Sorter } from '#sort';
 import type { BuildOptions } from '../layer.ts';
-import type { RowSorter } from '../row-sorter.ts';
 import { AffectedReader } from './affected.ts';
 import type { DataSources } from './data-sources.ts';
 import { textOf } from './json.ts';
@@ -16,10 +16,10 @@ import type { TrivyDbLoss, TrivyDbLosses } from './losses.ts';
 import { RowMaker } from './rows.ts';
 import { isRejected } from './vulnerability.ts';
 
-/** Of a build, what decides which records and packages have rows. */
 /** The formats of records that this builder reads; others are counted as left out. */
 export const trivyDbFormats: readonly string[] = ['osv'];
 
+/** Of a build, what decides which records and packages have rows. */
 interface IntakeOptions extends BuildOptions {
   /** Which packages of the records are wanted; all where it is absent. */
   readonly wantsPackage?: PackageFilter | undefined;
@@ -41,7 +41,7 @@ export class AdvisoryMapper {
   }
 
   /** Adds the rows of all advisories of a set. @returns how many records have rows */
-  async read(set: RecordSet, rows: RowSorter, advisories: RowSorter): Promise<number> {
+  async read(set: RecordSet, rows: Sorter, advisories: Sorter): Promise<number> {
     const maker = new RowMaker(rows, advisories);
     let records = 0;
     for await (const batch of set.batches('advisories')) {

@@ -1,6 +1,6 @@
 import { parseKnownJson } from '#core';
+import { readItems, type Sorter } from '#sort';
 import { ecosystemOfTrivy } from '../ecosystems.ts';
-import type { RowSorter } from '../row-sorter.ts';
 import { mergeAdvisoryVersions } from './advisory-versions.ts';
 import type { TrivyDbLosses } from './losses.ts';
 import { type Advisory, type AdvisoryRow, decodeAdvisoryRow, encodeAdvisory, rowKey, SEPARATOR } from './rows.ts';
@@ -17,14 +17,14 @@ const MAX_UNION = 8 * 1024 * 1024;
  * @param maxUnion beyond so many characters, what further records say of one package and id is left out
  */
 export async function uniteAdvisories(
-  advisories: RowSorter,
-  rows: RowSorter,
+  advisories: Sorter,
+  rows: Sorter,
   losses: TrivyDbLosses,
   maxUnion: number = MAX_UNION,
 ): Promise<void> {
   const group = new AdvisoryGroup(rows, losses, maxUnion);
-  for await (const batch of advisories.read()) {
-    for (const { key, value } of batch) group.add(key, Buffer.from(value).toString('utf8'));
+  for await (const batch of readItems(advisories)) {
+    for (const { key, value } of batch) group.add(key, value.toString('utf8'));
     await rows.relieve();
     await losses.relieve();
   }
@@ -33,7 +33,7 @@ export async function uniteAdvisories(
 
 /** The advisories of one key, and what becomes of them. */
 class AdvisoryGroup {
-  readonly #rows: RowSorter;
+  readonly #rows: Sorter;
   readonly #losses: TrivyDbLosses;
   readonly #maxUnion: number;
   #key = '';
@@ -41,7 +41,7 @@ class AdvisoryGroup {
   #size = 0;
   #isCut = false;
 
-  constructor(rows: RowSorter, losses: TrivyDbLosses, maxUnion: number) {
+  constructor(rows: Sorter, losses: TrivyDbLosses, maxUnion: number) {
     this.#rows = rows;
     this.#losses = losses;
     this.#maxUnion = maxUnion;

@@ -1,12 +1,12 @@
-import { type FileHandle, mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeGzip, encodeTar } from '#archive';
 import { writeBbolt } from '#bbolt';
 import { CodedError, fileError, mediaTypes } from '#core';
 import type { PackageFilter, RecordSet } from '#evidence';
+import { readItems, Sorter } from '#sort';
 import type { Build, BuildOptions, BuildReport, LayerDraft } from '../layer.ts';
 import { LossCollector } from '../losses.ts';
-import { RowSorter } from '../row-sorter.ts';
 import { AdvisoryMapper } from './advisory-mapper.ts';
 import { uniteAdvisories } from './advisory-union.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
@@ -60,26 +60,20 @@ async function* draftsOf(
     throw fileError(error, options.workDir);
   });
   try {
-    const rows = new RowSorter(folder);
-    const advisories = new RowSorter(await subfolder(folder, 'advisories'));
-    const losses = new LossCollector(await subfolder(folder, 'losses'), trivyDbLosses);
+    const rows = new Sorter(folder);
+    const advisories = new Sorter(folder);
+    const losses = new LossCollector(folder, trivyDbLosses);
     const mapper = new AdvisoryMapper(sources, losses, options);
     const records = await mapper.read(set, rows, advisories);
     await uniteAdvisories(advisories, rows, losses);
     const path = join(folder, layerFiles.database);
-    const { sizeBytes } = await writeBbolt(path, databaseEntries(rows.read(), losses));
+    const { sizeBytes } = await writeBbolt(path, databaseEntries(readItems(rows), losses));
     const chunks = encodeGzip(tarOf(path, sizeBytes, options));
     yield { path: layerPath, mediaType: mediaTypes.trivyDbLayer, records, chunks };
     finish({ withheld: mapper.withheld, losses: await losses.finish() });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function subfolder(folder: string, name: string): Promise<string> {
-  const path = join(folder, name);
-  await mkdir(path);
-  return path;
 }
 
 function tarOf(database: string, size: number, { asOf, validForSeconds }: TrivyDbOptions): AsyncIterable<Uint8Array> {

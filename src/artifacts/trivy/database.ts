@@ -1,6 +1,6 @@
 import type { BboltEntry } from '#bbolt';
 import { compareText, parseKnownJson } from '#core';
-import type { Row } from '../row-run.ts';
+import type { SortedItem } from '#sort';
 import { compareSources } from './data-sources.ts';
 import type { TrivyDbLosses } from './losses.ts';
 import { decodeVulnerabilityRow, rootBuckets, SEPARATOR } from './rows.ts';
@@ -20,7 +20,7 @@ const MAX_VIEWS = 8 * 1024 * 1024;
  * @param maxViews beyond so many bytes, what further records say of one id is left out
  */
 export async function* databaseEntries(
-  rows: AsyncIterable<readonly Row[]>,
+  rows: AsyncIterable<readonly SortedItem[]>,
   losses: TrivyDbLosses,
   maxViews: number = MAX_VIEWS,
 ): AsyncGenerator<readonly BboltEntry[]> {
@@ -52,7 +52,7 @@ class EntryMaker {
     this.#maxViews = maxViews;
   }
 
-  add(row: Row): void {
+  add(row: SortedItem): void {
     if (isVulnerability(row.key)) this.#addView(row);
     else this.#entries.push({ bucket: this.#pathOf(row.key), key: lastName(row.key), value: row.value });
   }
@@ -74,7 +74,7 @@ class EntryMaker {
     if (!this.#hasVulnerabilities) this.#entries.push({ bucket: [Buffer.from(rootBuckets.vulnerability)] });
   }
 
-  #addView(row: Row): void {
+  #addView(row: SortedItem): void {
     const [, id = '', source = ''] = row.key.split(SEPARATOR);
     if (id !== this.#vulnerability) this.#closeVulnerability();
     this.#vulnerability = id;

@@ -1,7 +1,6 @@
 import type { JsonObject } from '#core';
 import { idsOfAdvisory } from '#evidence';
-import type { Row } from '../row-run.ts';
-import type { RowSorter } from '../row-sorter.ts';
+import { encodeKey, type SortedItem, type Sorter } from '#sort';
 import type { AdvisoryVersions } from './advisory-versions.ts';
 import type { AffectedPackage } from './affected.ts';
 import type { DataSource } from './data-sources.ts';
@@ -16,8 +15,7 @@ export const SEPARATOR = '\0';
 
 /** The key of a row, from the names of the buckets that lead to it and its own. */
 export function rowKey(...names: readonly string[]): string {
-  const text = names.join(SEPARATOR);
-  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
+  return encodeKey(names.join(SEPARATOR));
 }
 
 /** What a record says of a package, and whom it has it from. */
@@ -28,12 +26,12 @@ export interface SourcedPackage {
 
 /** Turns records into rows of a database. */
 export class RowMaker {
-  readonly #rows: RowSorter;
-  readonly #advisories: RowSorter;
+  readonly #rows: Sorter;
+  readonly #advisories: Sorter;
   readonly #buckets = new Set<string>();
 
   /** @param advisories where what records say of packages goes, for uniteAdvisories */
-  constructor(rows: RowSorter, advisories: RowSorter) {
+  constructor(rows: Sorter, advisories: Sorter) {
     this.#rows = rows;
     this.#advisories = advisories;
   }
@@ -154,9 +152,9 @@ export function decodeAdvisoryRow(value: string): AdvisoryRow {
 }
 
 /** Reads the value of a row of the bucket `vulnerability`: the record, and what it says of the vulnerability. */
-export function decodeVulnerabilityRow({ value }: Row): { readonly record: string; readonly value: Uint8Array } {
+export function decodeVulnerabilityRow({ value }: SortedItem): { readonly record: string; readonly value: Uint8Array } {
   const end = value.indexOf(0);
-  return { record: Buffer.from(value.subarray(0, end)).toString('utf8'), value: value.subarray(end + 1) };
+  return { record: value.toString('utf8', 0, end), value: value.subarray(end + 1) };
 }
 
 interface RecordIds {
@@ -210,11 +208,4 @@ export function encodeAdvisory({ patched, vulnerable }: AdvisoryVersions, vendor
     VendorIDs: vendorIds.length > 0 ? vendorIds : undefined,
     VulnerableVersions: vulnerable.length > 0 ? vulnerable : undefined,
   });
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) > 0x7f) return false;
-  }
-  return true;
 }

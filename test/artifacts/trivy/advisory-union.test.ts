@@ -1,8 +1,6 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { readItems, Sorter } from '#sort';
 import { LossCollector } from '../../../src/artifacts/losses.ts';
-import { RowSorter } from '../../../src/artifacts/row-sorter.ts';
 import { uniteAdvisories } from '../../../src/artifacts/trivy/advisory-union.ts';
 import { databaseEntries } from '../../../src/artifacts/trivy/database.ts';
 import { trivyDbLosses } from '../../../src/artifacts/trivy/losses.ts';
@@ -13,17 +11,11 @@ beforeEach(async () => {
   folder = await makeTempDir();
 });
 
-async function subfolder(name: string): Promise<string> {
-  const path = join(folder, name);
-  await mkdir(path);
-  return path;
-}
-
-const openLosses = async () => new LossCollector(await subfolder('losses'), trivyDbLosses);
+const openLosses = () => new LossCollector(folder, trivyDbLosses);
 
 test('what is too much for one row is left out and named, with the first of those that stay', async () => {
-  const [advisories, rows] = [new RowSorter(await subfolder('advisories')), new RowSorter(await subfolder('rows'))];
-  const losses = await openLosses();
+  const [advisories, rows] = [new Sorter(folder), new Sorter(folder)];
+  const losses = openLosses();
   const advisory = (record: string, below: string) =>
     `npm::S\0${record}\0${JSON.stringify({ VendorIDs: [record], VulnerableVersions: [`<${below}`] })}`;
   for (const [i, below] of ['1.0.0', '2.0.0', '3.0.0', '4.0.0'].entries()) {
@@ -32,7 +24,7 @@ test('what is too much for one row is left out and named, with the first of thos
   advisories.add('npm\0q\0CVE-1', advisory('A-9', '1.0.0'));
   await uniteAdvisories(advisories, rows, losses, 2 * advisory('A-0', '1.0.0').length);
   const found: [string, string][] = [];
-  for await (const batch of rows.read()) {
+  for await (const batch of readItems(rows)) {
     for (const { key, value } of batch) found.push([key, Buffer.from(value).toString()]);
   }
   expect(found.map(([key]) => key)).toEqual(['npm::S\0p\0CVE-1', 'npm::S\0q\0CVE-1']);
@@ -47,14 +39,14 @@ test('what is too much for one row is left out and named, with the first of thos
 });
 
 test('what is too much for one description is left out and named', async () => {
-  const rows = new RowSorter(await subfolder('rows'));
-  const losses = await openLosses();
+  const rows = new Sorter(folder);
+  const losses = openLosses();
   const view = (title: string) => JSON.stringify({ Title: title, Severity: 'UNKNOWN' });
   for (const record of ['A-0', 'A-1', 'A-2']) {
     rows.add('vulnerability\0CVE-1\0osv', `${record}\0${view(record)}`);
   }
   rows.add('vulnerability\0CVE-2\0osv', `A-3\0${view('A-3')}`);
-  const entries = await Array.fromAsync(databaseEntries(rows.read(), losses, 2 * view('A-0').length));
+  const entries = await Array.fromAsync(databaseEntries(readItems(rows), losses, 2 * view('A-0').length));
   const values = entries.flat().map((entry) => ('value' in entry ? Buffer.from(entry.value).toString() : ''));
   expect(values).toEqual([view('A-1'), view('A-3')]);
   expect(await losses.finish()).toMatchObject([

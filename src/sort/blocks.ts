@@ -15,27 +15,29 @@ export class BlockReader {
     this.#buffer = Buffer.allocUnsafeSlow(blockSize);
   }
 
-  /** The next `size` bytes, which stay the next ones; undefined at the end of the file. Valid until the next call. */
-  peek(size: number): Buffer | undefined {
-    if (this.#end - this.#start < size && !this.#fill(size)) {
-      if (this.#end === this.#start) return undefined;
-      throw new RangeError('the file ends too early');
-    }
-    return this.#buffer.subarray(this.#start, this.#start + size);
+  /** Whether the file has ended. */
+  isAtEnd(): boolean {
+    return this.#start === this.#end && !this.#fill(1);
   }
 
-  /** The next `size` bytes. Valid until the next call. */
-  take(size: number): Buffer {
-    const bytes = this.peek(size);
-    if (bytes === undefined) throw new RangeError('the file ends too early');
+  /** The next four bytes, little-endian. */
+  takeUint32(): number {
+    this.#need(4);
+    this.#start += 4;
+    return this.#buffer.readUInt32LE(this.#start - 4);
+  }
+
+  /** The next `size` bytes, one character each. */
+  takeText(size: number): string {
+    this.#need(size);
     this.#start += size;
-    return bytes;
+    return this.#buffer.toString('latin1', this.#start - size, this.#start);
   }
 
   /** Copies the next `size` bytes to `target` at `offset`. */
   copy(size: number, target: Uint8Array, offset: number): void {
     for (let done = 0; done < size; ) {
-      if (this.#start === this.#end && !this.#fill(1)) throw new RangeError('the file ends too early');
+      if (this.#start === this.#end) this.#need(1);
       const piece = Math.min(size - done, this.#end - this.#start);
       this.#buffer.copy(target, offset + done, this.#start, this.#start + piece);
       this.#start += piece;
@@ -52,6 +54,10 @@ export class BlockReader {
 
   async close(): Promise<void> {
     await this.#file.close();
+  }
+
+  #need(size: number): void {
+    if (this.#end - this.#start < size && !this.#fill(size)) throw new RangeError('the file ends too early');
   }
 
   /** Whether at least `size` bytes are now in the buffer. */
@@ -93,6 +99,16 @@ export class BlockWriter {
   put(source: Buffer, from: number, size: number): void {
     source.copy(this.#buffer, this.#filled, from, from + size);
     this.#filled += size;
+  }
+
+  /** Writes a number as four bytes, little-endian, for which there is room. */
+  putUint32(value: number): void {
+    this.#filled = this.#buffer.writeUInt32LE(value, this.#filled);
+  }
+
+  /** Writes a text of one byte a character, for which there is room. */
+  putText(text: string): void {
+    this.#filled += this.#buffer.write(text, this.#filled, 'latin1');
   }
 
   /** Lets `fill` write a piece for which there is room. */
