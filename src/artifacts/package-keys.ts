@@ -1,5 +1,6 @@
 import { canonicalPypiName } from '#versions';
 
+const SEPARATORS = /[-_.]/;
 /** Separators up to which every spelling is a key. */
 const MAX_FREE = 3;
 /** Separators up to which names are keys whose first separators are dots, as those of namespace packages are. */
@@ -13,6 +14,7 @@ const MAX_NAMESPACES = 10;
  * two throughout.
  */
 export function pypiKeys(name: string): readonly string[] {
+  if (!SEPARATORS.test(name)) return [name.toLowerCase()];
   const parts = canonicalPypiName(name).split('-');
   const written = name.toLowerCase().replaceAll('_', '-');
   return [...new Set([...spellings(parts), written])];

@@ -12,7 +12,7 @@ import {
 import { Sorter } from '#sort';
 import type { Fault } from './formats/fault.ts';
 import type { RecordFormat } from './formats/format.ts';
-import { formatTitles, recognise } from './formats/recognise.ts';
+import { formatTitles, type Recognised, recognise } from './formats/recognise.ts';
 import { formats } from './formats/registry.ts';
 import { readTime } from './formats/timestamp.ts';
 import { isObject } from './formats/value.ts';
@@ -125,7 +125,7 @@ export class RecordCollector {
       const key = format.keyOfInvalid(json.value as JsonObject, hex);
       return this.#refuse(source, text, invalid(text.place, key, fault), key ?? nameOf(text.bytes));
     }
-    await this.#sortIn(format, json, hex, text.place);
+    await this.#sortIn(recognised, json, hex, text.place);
   }
 
   /** JSON that is no record may still be a list of records. */
@@ -149,7 +149,7 @@ export class RecordCollector {
     }
   }
 
-  async #sortIn(format: RecordFormat, json: CanonicalJson, hex: string, place: string): Promise<void> {
+  async #sortIn({ format, departs }: Recognised, json: CanonicalJson, hex: string, place: string): Promise<void> {
     const found = format.schema;
     const modified = format.modifiedOf(found);
     let subject: Subject | undefined;
@@ -163,9 +163,9 @@ export class RecordCollector {
     const kept = verdict === 'kept' || verdict === 'unscored';
     const key = format.keyOf(found, hex);
     if (kept) this.#noteModified(modified, key);
-    const row = encodeRow({ key, hex, place, verdict: verdicts.indexOf(verdict), format: formats.indexOf(format) });
+    const facts = { verdict: verdicts.indexOf(verdict), format: formats.indexOf(format), departs };
     const sorter = this.#sorterOf(format);
-    sorter.add(row, kept ? json.bytes : NOTHING);
+    sorter.add(encodeRow({ key, hex, place, ...facts }), kept ? json.bytes : NOTHING);
     if (sorter.isFull) await sorter.relieve();
   }
 

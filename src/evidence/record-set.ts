@@ -119,6 +119,7 @@ export class SortedRecordSet implements RecordSet {
           key: row.key,
           bytes: room.subarray(filled, filled + row.size),
           digest: `sha256:${row.hex}` as Digest,
+          departs: row.departs,
         });
         filled += row.size;
       }

@@ -14,6 +14,8 @@ export interface EvidenceRecord {
   readonly bytes: Uint8Array;
   /** SHA-256 of `bytes`. */
   readonly digest: Digest;
+  /** Whether members of it depart from its format and were let pass (departuresOfAdvisory). */
+  readonly departs: boolean;
 }
 
 /** A record that was not fit to be exported, and was withheld because the user asked for that. */

@@ -9,6 +9,8 @@ export interface RowFacts {
   readonly verdict: number;
   /** Which of the formats it is of, by place in their list. */
   readonly format: number;
+  /** Whether members of it depart from its format and were let pass. */
+  readonly departs: boolean;
   /** Where it was found, for an error. */
   readonly place: string;
 }
@@ -19,11 +21,12 @@ const SEPARATOR = '\0';
 const HEX = 64;
 
 /**
- * A row as a key to sort by: record key, digest, then verdict, format and place. Neither arrival nor chance decides
+ * A row as a key to sort by: record key, digest, then the facts and the place. Neither arrival nor chance decides
  * which of two rows of one record comes first.
  */
-export function encodeRow({ key, hex, verdict, format, place }: RowFacts): string {
-  return encodeKey(key) + SEPARATOR + hex + String.fromCharCode(verdict, format) + encodeKey(place);
+export function encodeRow({ key, hex, verdict, format, departs, place }: RowFacts): string {
+  const facts = String.fromCharCode(verdict, format, Number(departs));
+  return encodeKey(key) + SEPARATOR + hex + facts + encodeKey(place);
 }
 
 /** A row of which encodeRow made a sort key, read as far as it is asked. */
@@ -56,8 +59,12 @@ export class Row implements RowFacts {
     return this.#sortKey.charCodeAt(this.#hexStart + HEX + 1);
   }
 
+  get departs(): boolean {
+    return this.#sortKey.charCodeAt(this.#hexStart + HEX + 2) !== 0;
+  }
+
   get place(): string {
-    return decodeKey(this.#sortKey.slice(this.#hexStart + HEX + 2));
+    return decodeKey(this.#sortKey.slice(this.#hexStart + HEX + 3));
   }
 
   /** Whether both are of one record key. */

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '#core';
-import { type CvssVersion, ratingOf, scoreOf } from './cvss.ts';
+import { type CvssScore, type CvssVersion, ratingOf, scoreOf } from './cvss.ts';
 import { isObject, itemsOf } from './formats/value.ts';
 import { type Severity, severities } from './subject.ts';
 
@@ -57,7 +57,7 @@ export function severityOfAdvisory(
  */
 export function cvssOfAdvisory(advisory: JsonObject): CvssVectors {
   const own = vectorsByType(advisory);
-  const ofPackages = objectsOf(advisory, 'affected').map(vectorsByType);
+  const ofPackages = objectsOf(advisory, 'affected').filter(hasSeverities).map(vectorsByType);
   const pick = (type: string): ScoredVector | undefined => {
     const found = ofPackages.flatMap((vectors) => vectors.get(type) ?? []);
     return found.length === 0 ? own.get(type) : found.reduce((best, each) => (each.score > best.score ? each : best));
@@ -86,7 +86,8 @@ function readWord(part: JsonObject, member: string): Severity | undefined {
   return isObject(specific) ? severityOfWord(specific['severity']) : undefined;
 }
 
-function prioritiesOf(part: JsonObject): (Severity | undefined)[] {
+function prioritiesOf(part: JsonObject): readonly (Severity | undefined)[] {
+  if (!hasSeverities(part)) return [];
   const entries = objectsOf(part, 'severity').filter(({ type }) => type === 'Ubuntu');
   return entries.map(({ score }) => severityOfWord(score));
 }
@@ -99,17 +100,40 @@ function highest(found: readonly (Severity | undefined)[]): Severity | undefined
   return severities.findLast((severity) => found.includes(severity));
 }
 
-function vectorsByType(part: JsonObject): Map<string, ScoredVector> {
+function hasSeverities(part: JsonObject): boolean {
+  return itemsOf(part, 'severity').length > 0;
+}
+
+const NO_VECTORS: ReadonlyMap<string, ScoredVector> = new Map();
+
+function vectorsByType(part: JsonObject): ReadonlyMap<string, ScoredVector> {
+  if (!hasSeverities(part)) return NO_VECTORS;
   const result = new Map<string, ScoredVector>();
   for (const { type, score } of objectsOf(part, 'severity')) {
     if (typeof type !== 'string' || typeof score !== 'string') continue;
     const vector = score.endsWith('/') ? score.slice(0, -1) : score;
-    const scored = scoreOf(vector);
+    const scored = scoreOnce(vector);
     if (scored === undefined || TYPES[scored.version] !== type) continue;
     const { version, base, environmental } = scored;
     result.set(type, { version, vector, score: version === '2.0' ? base : environmental });
   }
   return result;
+}
+
+/** Scores by vector: published records have some hundreds of vectors. */
+const scores = new Map<string, CvssScore | undefined>();
+const MAX_SCORES = 4096;
+/** No vector is longer with each metric once. */
+const MAX_VECTOR = 512;
+
+function scoreOnce(vector: string): CvssScore | undefined {
+  if (vector.length > MAX_VECTOR) return undefined;
+  const known = scores.get(vector);
+  if (known !== undefined || scores.has(vector)) return known;
+  if (scores.size >= MAX_SCORES) scores.clear();
+  const score = scoreOf(vector);
+  scores.set(vector, score);
+  return score;
 }
 
 function objectsOf(part: JsonObject, member: string): JsonObject[] {

@@ -18,7 +18,7 @@ async function sort(items: readonly Item[], workDir: string, limits: Partial<Sor
   const sorter = new Sorter(workDir, limits);
   for (const { key, record, place } of items) {
     const hex = createHash('sha256').update(record).digest('hex');
-    sorter.add(encodeRow({ key, hex, verdict: 0, format: 1, place }), Buffer.from(record));
+    sorter.add(encodeRow({ key, hex, verdict: 0, format: 1, departs: key === 'a', place }), Buffer.from(record));
     await sorter.relieve();
   }
   return sorter;
@@ -32,7 +32,7 @@ async function readAll(sorter: Sorter): Promise<Item[]> {
       const target = Buffer.alloc(row.size);
       rows.read(target, 0);
       items.push({ key: row.key, record: target.toString(), place: row.place });
-      expect([row.verdict, row.format]).toEqual([0, 1]);
+      expect([row.verdict, row.format, row.departs]).toEqual([0, 1, row.key === 'a']);
       expect(row.hex).toBe(createHash('sha256').update(target).digest('hex'));
     }
   } finally {

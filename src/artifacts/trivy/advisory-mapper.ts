@@ -67,11 +67,12 @@ export class AdvisoryMapper {
   }
 
   /** Adds the rows of one record; false where it has none. One with a range that nobody can compare is withheld. */
-  #take({ key, bytes }: EvidenceRecord, maker: RowMaker): boolean {
+  #take({ key, bytes, departs }: EvidenceRecord, maker: RowMaker): boolean {
     const record = parseKnownJson(bytes) as JsonObject;
     try {
       if (!this.#place(record, bytes.byteLength, maker)) return false;
-      for (const { pointer } of departuresOfAdvisory(bytes)) this.#losses.add('memberInvalid', key, pointer);
+      if (departs)
+        for (const { pointer } of departuresOfAdvisory(bytes)) this.#losses.add('memberInvalid', key, pointer);
       return true;
     } catch (error) {
       // Published databases hold a few, and what trivy itself would do with one is to ignore the advisory in silence.

@@ -3,7 +3,7 @@ import { readItems, type Sorter } from '#sort';
 import { ecosystemOfTrivy } from '../ecosystems.ts';
 import { mergeAdvisoryVersions } from './advisory-versions.ts';
 import type { TrivyDbLosses } from './losses.ts';
-import { type Advisory, type AdvisoryRow, decodeAdvisoryRow, encodeAdvisory, rowKey, SEPARATOR } from './rows.ts';
+import { type Advisory, AdvisoryRow, encodeAdvisory, SEPARATOR } from './rows.ts';
 
 /** In characters. */
 const MAX_UNION = 8 * 1024 * 1024;
@@ -24,20 +24,24 @@ export async function uniteAdvisories(
 ): Promise<void> {
   const group = new AdvisoryGroup(rows, losses, maxUnion);
   for await (const batch of readItems(advisories)) {
-    for (const { key, value } of batch) group.add(key, value.toString('utf8'));
-    await rows.relieve();
+    for (const { key, value } of batch) group.add(key, value);
+    group.keep();
+    if (rows.isFull) await rows.relieve();
     await losses.relieve();
   }
   group.close();
 }
 
-/** The advisories of one key, and what becomes of them. */
+/** What records say of one package and id. */
 class AdvisoryGroup {
   readonly #rows: Sorter;
   readonly #losses: TrivyDbLosses;
   readonly #maxUnion: number;
   #key = '';
   #found: AdvisoryRow[] = [];
+  /** How many of them lie in memory of their own. */
+  #kept = 0;
+  /** Characters of those found, where they are several. */
   #size = 0;
   #isCut = false;
 
@@ -47,33 +51,46 @@ class AdvisoryGroup {
     this.#maxUnion = maxUnion;
   }
 
-  add(key: string, value: string): void {
+  /** @param value valid until `keep` is called */
+  add(key: string, value: Buffer): void {
     if (key !== this.#key) {
       this.close();
       this.#key = key;
     }
-    const row = decodeAdvisoryRow(value);
+    const row = new AdvisoryRow(value);
     const [first] = this.#found;
-    if (first !== undefined && this.#size + value.length > this.#maxUnion) {
-      this.#leave(first.record, row.record);
-      return;
+    // Nearly all are alone, and need not be measured.
+    if (first !== undefined) {
+      if (this.#found.length === 1) this.#size = first.length;
+      if (this.#size + row.length > this.#maxUnion) {
+        this.#leave(first.record, row.record);
+        return;
+      }
+      this.#size += row.length;
     }
     this.#found.push(row);
-    this.#size += value.length;
+  }
+
+  /** Takes a copy of what is still to be written. */
+  keep(): void {
+    for (; this.#kept < this.#found.length; this.#kept++) {
+      this.#found[this.#kept] = (this.#found[this.#kept] as AdvisoryRow).copy();
+    }
   }
 
   /** Writes what the records say together. */
   close(): void {
-    const [first, ...others] = this.#found;
-    if (first !== undefined) {
-      const advisory = others.length === 0 ? first.advisory : this.#unite();
-      const [, name = '', id = ''] = this.#key.split(SEPARATOR);
-      for (const bucket of new Set(this.#found.map((row) => row.bucket))) {
-        this.#rows.add(rowKey(bucket) + SEPARATOR + name + SEPARATOR + id, advisory);
-      }
+    const [first] = this.#found;
+    if (first === undefined) return;
+    // Package and id, behind the ecosystem.
+    const names = this.#key.slice(this.#key.indexOf(SEPARATOR));
+    if (this.#found.length === 1) this.#rows.add(first.bucket + names, first.advisory);
+    else {
+      const advisory = this.#unite();
+      for (const bucket of new Set(this.#found.map((row) => row.bucket))) this.#rows.add(bucket + names, advisory);
     }
     this.#found = [];
-    this.#size = 0;
+    this.#kept = 0;
     this.#isCut = false;
   }
 

@@ -103,11 +103,13 @@ function advisoryRows(
   const rows: { keys: string[]; value: string }[] = [];
   for (const { affected, source } of packages) {
     const bucket = bucketOf(affected, source);
-    const value = encodeAdvisoryRow({ bucket, record, advisory: encodeAdvisory(affected, vendorIds) });
+    const value = bucket + SEPARATOR + record + SEPARATOR + encodeAdvisory(affected, vendorIds);
     const keySize = affected.keys.reduce((longest, key) => Math.max(longest, key.length), 0);
     if (!room.take(affected.keys.length * ids.length, value.length + keySize)) return undefined;
     const { trivy } = affected.ecosystem;
-    rows.push({ keys: affected.keys.flatMap((key) => ids.map((id) => rowKey(trivy, key, id))), value });
+    const keys: string[] = [];
+    for (const key of affected.keys) for (const id of ids) keys.push(rowKey(trivy, key, id));
+    rows.push({ keys, value });
   }
   return rows;
 }
@@ -123,8 +125,12 @@ function vulnerabilityRows(
   const own = textOf(record, 'id');
   const detail = new RecordDetail(record);
   for (const source of new Set(packages.map((each) => each.source.id))) {
+    // Two values at most: all ids that are not the record's own have the same.
+    const encode = (id: string): string => own + SEPARATOR + encodeVulnerability(detail.vulnerability(id, source));
+    let shared: string | undefined;
     for (const id of ids) {
-      const value = own + SEPARATOR + encodeVulnerability(detail.vulnerability(id, source));
+      if (id !== own) shared ??= encode(id);
+      const value = id === own ? encode(id) : (shared as string);
       if (!room.take(1, value.length)) return undefined;
       rows.push({ key: rowKey(rootBuckets.vulnerability, id, source), value });
     }
@@ -132,23 +138,41 @@ function vulnerabilityRows(
   return rows;
 }
 
-/** What a record says of a package, on its way to uniteAdvisories. */
-export interface AdvisoryRow {
-  /** The root bucket of the record's source. */
-  readonly bucket: string;
-  readonly record: string;
+/** What a record says of a package, on its way to uniteAdvisories, as the value of a row: the parts with a NUL between. */
+export class AdvisoryRow {
+  readonly #value: Buffer;
+  readonly #bucketEnd: number;
+  readonly #recordEnd: number;
+
+  constructor(value: Buffer) {
+    this.#value = value;
+    this.#bucketEnd = value.indexOf(0);
+    this.#recordEnd = value.indexOf(0, this.#bucketEnd + 1);
+  }
+
+  /** Characters of the row. */
+  get length(): number {
+    return this.#value.toString('utf8').length;
+  }
+
+  /** The root bucket of the record's source, encoded as keys are. */
+  get bucket(): string {
+    return this.#value.toString('latin1', 0, this.#bucketEnd);
+  }
+
+  get record(): string {
+    return this.#value.toString('utf8', this.#bucketEnd + 1, this.#recordEnd);
+  }
+
   /** As trivy.db holds it. */
-  readonly advisory: string;
-}
+  get advisory(): Buffer {
+    return this.#value.subarray(this.#recordEnd + 1);
+  }
 
-function encodeAdvisoryRow({ bucket, record, advisory }: AdvisoryRow): string {
-  return bucket + SEPARATOR + record + SEPARATOR + advisory;
-}
-
-/** Reads the value of a row of advisories. */
-export function decodeAdvisoryRow(value: string): AdvisoryRow {
-  const [bucket = '', record = ''] = value.split(SEPARATOR, 2);
-  return { bucket, record, advisory: value.slice(bucket.length + record.length + 2 * SEPARATOR.length) };
+  /** The same row in memory of its own. */
+  copy(): AdvisoryRow {
+    return new AdvisoryRow(Buffer.from(this.#value));
+  }
 }
 
 /** Reads the value of a row of the bucket `vulnerability`: the record, and what it says of the vulnerability. */

@@ -12,10 +12,12 @@ export interface Recognised {
   readonly format: RecordFormat;
   /** What is wrong with it, if anything is. */
   readonly fault: Fault | undefined;
+  /** Whether members of it depart from its format and are let pass. */
+  readonly departs: boolean;
 }
 
 const cursor = new Cursor();
-const VALID: readonly Recognised[] = formats.map((format) => ({ format, fault: undefined }));
+const VALID: readonly Recognised[] = formats.map((format) => ({ format, fault: undefined, departs: false }));
 
 /** The titles of all formats, for people: `OSV or OpenVEX`. */
 export const formatTitles: string = formats.map(({ title }) => title).join(' or ');
@@ -24,9 +26,9 @@ export const formatTitles: string = formats.map(({ title }) => title).join(' or 
 export function recognise(json: CanonicalJson): Recognised | undefined {
   // Nearly all records are valid, and are told by that alone: their values need not be made.
   const valid = VALID.find(({ format }) => check(format, json) === undefined);
-  if (valid !== undefined) return valid;
+  if (valid !== undefined) return cursor.departures.length > 0 ? { ...valid, departs: true } : valid;
   const format = looksLike(json.value);
-  return format === undefined ? undefined : { format, fault: check(format, json) };
+  return format === undefined ? undefined : { format, fault: check(format, json), departs: false };
 }
 
 function check({ schema }: RecordFormat, { bytes }: CanonicalJson): Fault | undefined {

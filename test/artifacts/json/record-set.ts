@@ -16,7 +16,8 @@ function recordOf(recordClass: RecordClass, value: JsonObject): EvidenceRecord {
   const bytes = encodeCanonical(value);
   const digest = digestOf(bytes);
   const key = recordClass === 'advisories' ? String(value['id']) : `openvex/${digest.slice('sha256:'.length)}`;
-  return { class: recordClass, format: recordClass === 'advisories' ? 'osv' : 'openvex', key, bytes, digest };
+  const format = recordClass === 'advisories' ? 'osv' : 'openvex';
+  return { class: recordClass, format, key, bytes, digest, departs: false };
 }
 
 /** A record set in memory that hands out batches of these sizes, over and over. */

@@ -7,7 +7,7 @@ import { extract, type Header } from 'tar-stream';
 import { type BuildOptions, type BuildReport, buildTrivyDb, type TrivyDbOptions } from '#artifacts';
 import { BboltFile } from '#bbolt';
 import { digestOf, encodeCanonical, type Instant, type JsonObject } from '#core';
-import type { EvidenceRecord, RecordSet } from '#evidence';
+import { departuresOfAdvisory, type EvidenceRecord, type RecordSet } from '#evidence';
 import { readJson } from '../../core/read-json.ts';
 import { recordSetOf } from '../json/record-set.ts';
 
@@ -39,7 +39,8 @@ export function lossesOf({ losses }: BuildReport): Record<string, string> {
 export function osvRecords(...values: readonly JsonObject[]): EvidenceRecord[] {
   return values.map((value) => {
     const bytes = encodeCanonical({ modified: '2026-01-01T00:00:00Z', ...value });
-    return { class: 'advisories', format: 'osv', key: String(value['id']), bytes, digest: digestOf(bytes) };
+    const departs = departuresOfAdvisory(bytes).length > 0;
+    return { class: 'advisories', format: 'osv', key: String(value['id']), bytes, digest: digestOf(bytes), departs };
   });
 }
 
