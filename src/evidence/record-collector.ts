@@ -3,7 +3,6 @@ import {
   type CanonicalJson,
   CanonicalReader,
   CodedError,
-  compareInstants,
   type Instant,
   isCoded,
   type JsonObject,
@@ -16,8 +15,10 @@ import { formatTitles, type Recognised, recognise } from './formats/recognise.ts
 import { formats } from './formats/registry.ts';
 import { readTime } from './formats/timestamp.ts';
 import { isObject } from './formats/value.ts';
-import type { IgnoredFile, RecordClass, RecordSet, WithheldFile, WithheldRecord } from './record.ts';
-import { SortedRecordSet } from './record-set.ts';
+import { IgnoredFiles } from './ignored-files.ts';
+import { NewestChange } from './newest-change.ts';
+import type { RecordClass, RecordSet } from './record.ts';
+import { sortedRecordSet } from './record-set.ts';
 import { encodeRow } from './row.ts';
 import { compileSelector, type Judge, verdicts } from './select/compile.ts';
 import type { Selector } from './select/selector.ts';
@@ -26,6 +27,7 @@ import type { Source } from './sources/source.ts';
 import { isOneObjectPerLine } from './sources/split-lines.ts';
 import { itemsWithin, linesWithin, type SourceText } from './sources/texts.ts';
 import type { Subject } from './subject.ts';
+import { maxWithheld, WithheldRecords } from './withheld-records.ts';
 import { withhold } from './withhold.ts';
 
 /** How the collector works. */
@@ -37,26 +39,16 @@ export interface IntakeOptions {
 
 const NOTHING = new Uint8Array(0);
 
-/** Withheld records that a bundle can list, and files of them that are kept. */
-const MAX_WITHHELD = 100_000;
-/** Files of each source that are kept of those that hold no records; the others are counted. */
-const MAX_IGNORED = 1000;
-
 /** Takes JSON texts in, one by one, and sorts out what they are. */
 export class RecordCollector {
   readonly #options: IntakeOptions;
   readonly #judge: Judge;
   readonly #reader = new CanonicalReader();
   readonly #sorters = new Map<RecordClass, Sorter>();
-  readonly #withheld = new Map<string, WithheldRecord>();
-  readonly #withheldFiles: WithheldFile[] = [];
-  readonly #ignored: IgnoredFile[] = [];
-  readonly #ignoredOf = new Map<Source, number>();
-  #withheldFilesCount = 0;
-  #newest: Instant | undefined;
-  #newestRecord = '';
-  #records = 0;
-  #bytes = 0;
+  readonly #withheld = new WithheldRecords();
+  readonly #ignored = new IgnoredFiles();
+  readonly #newest = new NewestChange();
+  readonly #read = { records: 0, bytes: 0 };
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -65,30 +57,27 @@ export class RecordCollector {
 
   /** Records met so far, withheld and repeated ones included. */
   get records(): number {
-    return this.#records;
+    return this.#read.records;
   }
 
   /** Bytes of content read so far. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#read.bytes;
   }
 
   /** The first files of a source that were passed over so far, and how many were. */
-  ignoredOf(source: Source): { readonly listed: readonly IgnoredFile[]; readonly count: number } {
-    const count = this.#ignoredOf.get(source) ?? 0;
-    return { listed: count === 0 ? [] : this.#ignored.slice(-Math.min(count, MAX_IGNORED)), count };
+  ignoredOf(source: Source): ReturnType<IgnoredFiles['of']> {
+    return this.#ignored.of(source);
   }
 
   /** Notes something that is no record. */
   ignore(source: Source, name: string, reason: string): void {
-    const count = (this.#ignoredOf.get(source) ?? 0) + 1;
-    this.#ignoredOf.set(source, count);
-    if (count <= MAX_IGNORED) this.#ignored.push({ source: source.path, name, reason });
+    this.#ignored.add(source, name, reason);
   }
 
   /** Reads a text, and keeps, leaves out, withholds or ignores it. */
   async take(source: Source, text: SourceText): Promise<void> {
-    this.#bytes += text.bytes.byteLength;
+    this.#read.bytes += text.bytes.byteLength;
     const json = this.#readJson(source, text);
     if (json !== undefined) await this.#takeJson(source, text, json);
     else for await (const line of linesWithin(text)) await this.take(source, line);
@@ -97,15 +86,11 @@ export class RecordCollector {
   /** Sorts what was taken. After that only `close` of the set may be called. */
   async finish(): Promise<RecordSet> {
     for (const sorter of this.#sorters.values()) await sorter.seal();
-    return SortedRecordSet.create({
+    return sortedRecordSet({
       sorters: this.#sorters,
-      withheld: [...this.#withheld.values()],
-      withheldFiles: this.#withheldFiles,
-      withheldFilesCount: this.#withheldFilesCount,
+      withheld: this.#withheld,
       ignored: this.#ignored,
-      ignoredCount: [...this.#ignoredOf.values()].reduce((sum, count) => sum + count, 0),
       newest: this.#newest,
-      newestRecord: this.#newestRecord,
     });
   }
 
@@ -118,7 +103,7 @@ export class RecordCollector {
     if (json === 'withheld') return;
     const recognised = recognise(json);
     if (recognised === undefined) return await this.#takeUnrecognised(source, text, json.value);
-    this.#records++;
+    this.#read.records++;
     const { format, fault } = recognised;
     const hex = hash('sha256', json.bytes, 'hex');
     if (fault !== undefined) {
@@ -143,7 +128,7 @@ export class RecordCollector {
       return this.#reader.read(text.bytes, text.place, { keepNumbers: true });
     } catch (error) {
       if (!text.isPart && isOneObjectPerLine(text.bytes)) return undefined;
-      this.#records++;
+      this.#read.records++;
       this.#refuse(source, text, error, nameOf(text.bytes));
       return 'withheld';
     }
@@ -162,21 +147,11 @@ export class RecordCollector {
     );
     const kept = verdict === 'kept' || verdict === 'unscored';
     const key = format.keyOf(found, hex);
-    if (kept) this.#noteModified(modified, key);
+    if (kept) this.#newest.note(modified, key);
     const facts = { verdict: verdicts.indexOf(verdict), format: formats.indexOf(format), departs };
     const sorter = this.#sorterOf(format);
     sorter.add(encodeRow({ key, hex, place, ...facts }), kept ? json.bytes : NOTHING);
     if (sorter.isFull) await sorter.relieve();
-  }
-
-  #noteModified(modified: string, record: string): void {
-    // UTC times that are older in their first 19 characters need no closer look.
-    const isPlain = modified.length >= 20 && modified[10] === 'T' && modified.endsWith('Z');
-    if (this.#newest !== undefined && isPlain && modified.slice(0, 19) < this.#newest.slice(0, 19)) return;
-    const instant = readTime(modified) as Instant;
-    const order = this.#newest === undefined ? 1 : compareInstants(instant, this.#newest);
-    if (order > 0 || (order === 0 && record < this.#newestRecord)) this.#newestRecord = record;
-    if (order > 0) this.#newest = instant;
   }
 
   #sorterOf(format: RecordFormat): Sorter {
@@ -191,17 +166,13 @@ export class RecordCollector {
   #refuse(source: Source, text: SourceText, error: unknown, record: string): void {
     if (!this.#options.withholdInvalid || !isCoded(error, 'ERR_EXPORT_JSON_INVALID', 'ERR_EXPORT_RECORD_INVALID'))
       throw error;
-    const withheld = withhold(error, record);
-    this.#withheld.set(JSON.stringify(withheld), withheld);
-    if (this.#withheld.size > MAX_WITHHELD) throw tooManyWithheld(source);
-    if (++this.#withheldFilesCount <= MAX_WITHHELD) {
-      this.#withheldFiles.push({ source: source.path, name: text.name, record });
-    }
+    const file = { source: source.path, name: text.name, record };
+    if (!this.#withheld.add(withhold(error, record), file)) throw tooManyWithheld(source);
   }
 }
 
 function tooManyWithheld({ path }: Source): CodedError {
-  return new CodedError('ERR_EXPORT_TOO_LARGE', `${path}: more than ${MAX_WITHHELD} records are invalid`, {
+  return new CodedError('ERR_EXPORT_TOO_LARGE', `${path}: more than ${maxWithheld} records are invalid`, {
     hint: `check that this is a source of ${formatTitles} records`,
     details: { source: path },
   });

@@ -1,20 +1,15 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { CodedError, compareText, type Digest, type Instant } from '#core';
+import { CodedError, compareText, type Digest } from '#core';
 import type { Sorter } from '#sort';
 import { formats } from './formats/registry.ts';
-import type {
-  ClassSummary,
-  EvidenceRecord,
-  IgnoredFile,
-  RecordClass,
-  RecordSet,
-  WithheldFile,
-  WithheldRecord,
-} from './record.ts';
+import type { IgnoredFiles } from './ignored-files.ts';
+import type { NewestChange } from './newest-change.ts';
+import type { ClassSummary, EvidenceRecord, RecordClass, RecordSet, WithheldRecord } from './record.ts';
 import { RecordRows } from './record-rows.ts';
 import type { Row } from './row.ts';
 import { verdicts } from './select/compile.ts';
+import type { WithheldRecords } from './withheld-records.ts';
 
 /** Bytes of records in a batch, beyond which a new one begins. What is read of larger ones outlives its use. */
 const BATCH_BYTES = 256 * 1024;
@@ -31,14 +26,10 @@ const CLASSES: readonly RecordClass[] = ['advisories', 'vex'];
 /** What the collector hands over. */
 export interface Taken {
   readonly sorters: ReadonlyMap<RecordClass, Sorter>;
-  readonly withheld: readonly WithheldRecord[];
-  readonly withheldFiles: readonly WithheldFile[];
-  readonly withheldFilesCount: number;
-  readonly ignored: readonly IgnoredFile[];
-  readonly ignoredCount: number;
-  /** Newest change among the kept; undefined when nothing was kept. */
-  readonly newest: Instant | undefined;
-  readonly newestRecord: string;
+  readonly withheld: WithheldRecords;
+  readonly ignored: IgnoredFiles;
+  /** Among the kept. */
+  readonly newest: NewestChange;
 }
 
 /** Counts over all classes. */
@@ -49,88 +40,69 @@ interface Tally {
   readonly classes: Partial<Record<RecordClass, ClassSummary>>;
 }
 
-/** The selected records, read from the sorters. */
-export class SortedRecordSet implements RecordSet {
-  readonly kept: number;
-  readonly leftOut: Readonly<Record<string, number>>;
-  readonly unscored: number;
-  readonly withheld: readonly WithheldRecord[];
-  readonly withheldFiles: readonly WithheldFile[];
-  readonly withheldFilesCount: number;
-  readonly ignored: readonly IgnoredFile[];
-  readonly ignoredCount: number;
-  readonly newest: Instant;
-  readonly newestRecord: string;
-  readonly classes: Readonly<Partial<Record<RecordClass, ClassSummary>>>;
-  readonly #taken: Taken;
-
-  private constructor(taken: Taken, tally: Tally, newest: Instant) {
-    this.kept = tally.kept;
-    this.leftOut = tally.leftOut;
-    this.unscored = tally.unscored;
-    this.classes = tally.classes;
-    this.withheld = taken.withheld.toSorted(compareWithheld);
-    this.withheldFiles = taken.withheldFiles;
-    this.withheldFilesCount = taken.withheldFilesCount;
-    this.ignored = taken.ignored;
-    this.ignoredCount = taken.ignoredCount;
-    this.newest = newest;
-    this.newestRecord = taken.newestRecord;
-    this.#taken = taken;
+/**
+ * The selected records, read from the sorters. Goes over all rows once, which finds conflicts, and counts.
+ *
+ * @throws CodedError ERR_EXPORT_RECORD_CONFLICT, ERR_EXPORT_SELECTION_EMPTY
+ */
+export async function sortedRecordSet(taken: Taken): Promise<RecordSet> {
+  const { sorters, withheld, ignored, newest } = taken;
+  const tally: Tally = { kept: 0, unscored: 0, leftOut: {}, classes: {} };
+  for (const recordClass of CLASSES) {
+    const sorter = sorters.get(recordClass);
+    const summary = sorter === undefined ? undefined : await countClass(sorter, tally);
+    if (summary !== undefined && summary.count > 0) tally.classes[recordClass] = summary;
   }
+  if (newest.instant === undefined) throw nothingLeft(tally, withheld.records.length);
+  return {
+    ...tally,
+    withheld: withheld.records.toSorted(compareWithheld),
+    withheldFiles: withheld.files,
+    withheldFilesCount: withheld.filesCount,
+    ignored: ignored.files,
+    ignoredCount: ignored.count,
+    newest: newest.instant,
+    newestRecord: newest.record,
+    batches: (recordClass) => readBatches(recordClass, sorters.get(recordClass)),
+    close: async () => {
+      for (const sorter of sorters.values()) await sorter.close();
+    },
+  };
+}
 
-  /**
-   * Goes over all rows once, which finds conflicts, and counts.
-   *
-   * @throws CodedError ERR_EXPORT_RECORD_CONFLICT, ERR_EXPORT_SELECTION_EMPTY
-   */
-  static async create(taken: Taken): Promise<SortedRecordSet> {
-    const tally: Tally = { kept: 0, unscored: 0, leftOut: {}, classes: {} };
-    for (const recordClass of CLASSES) {
-      const sorter = taken.sorters.get(recordClass);
-      const summary = sorter === undefined ? undefined : await countClass(sorter, tally);
-      if (summary !== undefined && summary.count > 0) tally.classes[recordClass] = summary;
-    }
-    if (taken.newest === undefined) throw nothingLeft(tally, taken.withheld.length);
-    return new SortedRecordSet(taken, tally, taken.newest);
-  }
-
-  async *batches(recordClass: RecordClass): AsyncIterable<readonly EvidenceRecord[]> {
-    const sorter = this.#taken.sorters.get(recordClass);
-    if (sorter === undefined) return;
-    const rows = await RecordRows.open(sorter);
-    try {
-      let batch: EvidenceRecord[] = [];
-      let room: Uint8Array = NOTHING;
-      let filled = 0;
-      for (let row = rows.next(); row !== undefined; row = rows.next()) {
-        if (!isKept(row)) continue;
-        if (batch.length === BATCH_RECORDS || filled + row.size > room.length) {
-          if (batch.length > 0) yield batch;
-          await setImmediate();
-          batch = [];
-          room = Buffer.allocUnsafeSlow(Math.max(BATCH_BYTES, row.size));
-          filled = 0;
-        }
-        rows.read(room, filled);
-        batch.push({
-          class: recordClass,
-          format: formats[row.format]?.name ?? '',
-          key: row.key,
-          bytes: room.subarray(filled, filled + row.size),
-          digest: `sha256:${row.hex}` as Digest,
-          departs: row.departs,
-        });
-        filled += row.size;
+async function* readBatches(
+  recordClass: RecordClass,
+  sorter: Sorter | undefined,
+): AsyncGenerator<readonly EvidenceRecord[], void, void> {
+  if (sorter === undefined) return;
+  const rows = await RecordRows.open(sorter);
+  try {
+    let batch: EvidenceRecord[] = [];
+    let room: Uint8Array = NOTHING;
+    let filled = 0;
+    for (let row = rows.next(); row !== undefined; row = rows.next()) {
+      if (!isKept(row)) continue;
+      if (batch.length === BATCH_RECORDS || filled + row.size > room.length) {
+        if (batch.length > 0) yield batch;
+        await setImmediate();
+        batch = [];
+        room = Buffer.allocUnsafeSlow(Math.max(BATCH_BYTES, row.size));
+        filled = 0;
       }
-      if (batch.length > 0) yield batch;
-    } finally {
-      await rows.close();
+      rows.read(room, filled);
+      batch.push({
+        class: recordClass,
+        format: formats[row.format]?.name ?? '',
+        key: row.key,
+        bytes: room.subarray(filled, filled + row.size),
+        digest: `sha256:${row.hex}` as Digest,
+        departs: row.departs,
+      });
+      filled += row.size;
     }
-  }
-
-  async close(): Promise<void> {
-    for (const sorter of this.#taken.sorters.values()) await sorter.close();
+    if (batch.length > 0) yield batch;
+  } finally {
+    await rows.close();
   }
 }
 

@@ -1,5 +1,6 @@
 import { type BuildReport, recordsLeftOut } from '#artifacts';
 import { CodedError, compareText, encodeCanonical, type JsonObject } from '#core';
+import { maxWithheld } from '#evidence';
 import type { ExportProvenanceParameters } from '#signing';
 import { type Content, checkExportManifest, type ExportManifest } from './export-manifest.generated.ts';
 import { exportManifestPath } from './forms.ts';
@@ -11,9 +12,6 @@ const SCHEMA = 'https://stellaops.io/export-center/schemas/export-manifest/v1';
 const VERSION = '1.0.0';
 /** Of a manifest that lists losses: readers of 1.0.0 do not know the member. */
 const VERSION_WITH_LOSSES = '1.1.0';
-
-/** As the schema has it. */
-const MAX_WITHHELD = 100_000;
 
 /** The manifest of a bundle whose contents are built. Its bytes depend on the plan and the contents alone. */
 export function makeExportManifest(plan: Plan, contents: readonly Content[], report: BuildReport): ExportManifest {
@@ -30,7 +28,7 @@ export function makeExportManifest(plan: Plan, contents: readonly Content[], rep
     inputs: { classes: records.classes, options: { skipInvalid: plan.request.withholdInvalid, ...plan.options } },
   };
   const withheld = [...records.withheld, ...report.withheld].sort((a, b) => compareText(a.record, b.record));
-  if (withheld.length > MAX_WITHHELD) throw tooManyWithheld(profile.name, withheld.length);
+  if (withheld.length > maxWithheld) throw tooManyWithheld(profile.name, withheld.length);
   const leftOut = recordsLeftOut(report.losses);
   const sorted = [...contents].sort((a, b) => compareText(a.path, b.path));
   const manifest = {
@@ -54,7 +52,7 @@ export function makeExportManifest(plan: Plan, contents: readonly Content[], rep
 function tooManyWithheld(profile: string, count: number): CodedError {
   return new CodedError(
     'ERR_EXPORT_TOO_LARGE',
-    `${profile} would withhold ${count} records, more than ${MAX_WITHHELD}`,
+    `${profile} would withhold ${count} records, more than ${maxWithheld}`,
     {
       hint: 'check that the sources are what you meant; a bundle lists no more withheld records',
       details: { profile, count },
