@@ -68,6 +68,17 @@ export class LossCollector<Reason extends string> {
     this.#last.set(reason, { record, pointer, parts: 1 });
   }
 
+  /** Ends the adding and puts all entries into files, for a collector of another thread to adopt. */
+  async files(): Promise<readonly string[]> {
+    this.#addLast();
+    return this.#sorter.files();
+  }
+
+  /** Takes the entries of another collector, which are of other records. Its files must stay until this one has finished. */
+  async adopt(files: readonly string[]): Promise<void> {
+    await this.#sorter.adopt(files);
+  }
+
   /** Writes entries to a file if they have become many. Call it now and then. */
   relieve(): Promise<void> {
     return this.#sorter.relieve();
@@ -75,15 +86,19 @@ export class LossCollector<Reason extends string> {
 
   /** What was left out, in byte order of reason. Nothing may be added any more. */
   async finish(): Promise<readonly Loss[]> {
-    for (const [reason, { record, parts, pointer }] of this.#last) {
-      this.#sorter.add(keyOf(reason, record), `${parts}\0${pointer}`);
-    }
-    this.#last.clear();
+    this.#addLast();
     const summary = new LossSummary();
     for await (const rows of readItems(this.#sorter)) {
       for (const { key, value } of rows) summary.add(key, value.toString('utf8'));
     }
     return summary.finish().map((loss) => ({ ...loss, scope: this.#scopes[loss.reason as Reason] }));
+  }
+
+  #addLast(): void {
+    for (const [reason, { record, parts, pointer }] of this.#last) {
+      this.#sorter.add(keyOf(reason, record), `${parts}\0${pointer}`);
+    }
+    this.#last.clear();
   }
 }
 

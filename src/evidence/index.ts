@@ -8,10 +8,13 @@ export type {
   EvidenceRecord,
   IgnoredFile,
   RecordClass,
+  RecordRange,
   RecordSet,
+  SharedRecords,
   WithheldFile,
   WithheldRecord,
 } from './record.ts';
+export { readSharedRecords } from './record-batches.ts';
 export { compilePackageFilter, type PackageFilter } from './select/compile.ts';
 export { type Clause, clauses, parseSelector, type Selector } from './select/selector.ts';
 export { type CvssVectors, cvssOfAdvisory, severityOfAdvisory } from './severity.ts';

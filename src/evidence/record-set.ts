@@ -2,24 +2,16 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { CodedError, compareText, type Digest } from '#core';
 import type { Sorter } from '#sort';
-import { formats } from './formats/registry.ts';
 import type { IgnoredFiles } from './ignored-files.ts';
 import type { NewestChange } from './newest-change.ts';
-import type { ClassSummary, EvidenceRecord, RecordClass, RecordSet, WithheldRecord } from './record.ts';
+import type { ClassSummary, RecordClass, RecordSet, WithheldRecord } from './record.ts';
+import { isKept, recordBatches } from './record-batches.ts';
 import { RecordRows } from './record-rows.ts';
-import type { Row } from './row.ts';
 import { verdicts } from './select/compile.ts';
 import type { WithheldRecords } from './withheld-records.ts';
 
-/** Bytes of records in a batch, beyond which a new one begins. What is read of larger ones outlives its use. */
-const BATCH_BYTES = 256 * 1024;
-/** Records in a batch at most, for sets of tiny ones. */
-const BATCH_RECORDS = 4096;
-
-/** In a pause timers, signals and other requests get their turn; `batches` pauses after each. */
+/** In a pause timers, signals and other requests get their turn. */
 const ROWS_BETWEEN_PAUSES = 4096;
-
-const NOTHING = new Uint8Array(0);
 
 const CLASSES: readonly RecordClass[] = ['advisories', 'vex'];
 
@@ -63,47 +55,18 @@ export async function sortedRecordSet(taken: Taken): Promise<RecordSet> {
     ignoredCount: ignored.count,
     newest: newest.instant,
     newestRecord: newest.record,
-    batches: (recordClass) => readBatches(recordClass, sorters.get(recordClass)),
+    async *batches(recordClass, range) {
+      const sorter = sorters.get(recordClass);
+      if (sorter !== undefined) yield* recordBatches(sorter, recordClass, range);
+    },
+    share: async (recordClass) => {
+      const files = await sorters.get(recordClass)?.files();
+      return files && { recordClass, files };
+    },
     close: async () => {
       for (const sorter of sorters.values()) await sorter.close();
     },
   };
-}
-
-async function* readBatches(
-  recordClass: RecordClass,
-  sorter: Sorter | undefined,
-): AsyncGenerator<readonly EvidenceRecord[], void, void> {
-  if (sorter === undefined) return;
-  const rows = await RecordRows.open(sorter);
-  try {
-    let batch: EvidenceRecord[] = [];
-    let room: Uint8Array = NOTHING;
-    let filled = 0;
-    for (let row = rows.next(); row !== undefined; row = rows.next()) {
-      if (!isKept(row)) continue;
-      if (batch.length === BATCH_RECORDS || filled + row.size > room.length) {
-        if (batch.length > 0) yield batch;
-        await setImmediate();
-        batch = [];
-        room = Buffer.allocUnsafeSlow(Math.max(BATCH_BYTES, row.size));
-        filled = 0;
-      }
-      rows.read(room, filled);
-      batch.push({
-        class: recordClass,
-        format: formats[row.format]?.name ?? '',
-        key: row.key,
-        bytes: room.subarray(filled, filled + row.size),
-        digest: `sha256:${row.hex}` as Digest,
-        departs: row.departs,
-      });
-      filled += row.size;
-    }
-    if (batch.length > 0) yield batch;
-  } finally {
-    await rows.close();
-  }
 }
 
 async function countClass(sorter: Sorter, tally: Tally): Promise<ClassSummary> {
@@ -127,11 +90,6 @@ async function countClass(sorter: Sorter, tally: Tally): Promise<ClassSummary> {
   }
   tally.kept += count;
   return { count, digest: `sha256:${digest.digest('hex')}` as Digest };
-}
-
-function isKept(row: Row): boolean {
-  const verdict = verdicts[row.verdict];
-  return verdict === 'kept' || verdict === 'unscored';
 }
 
 function compareWithheld(a: WithheldRecord, b: WithheldRecord): number {

@@ -48,6 +48,20 @@ export interface IgnoredFile {
   readonly reason: string;
 }
 
+/** Records of a class by place among those kept: from this one on, and before that one. */
+export interface RecordRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Records in files of a set, which stay until it is closed. Can be sent to another thread, but for `noteRead`. */
+export interface SharedRecords {
+  readonly recordClass: RecordClass;
+  readonly files: readonly string[];
+  /** Is to be told how many records the other thread has read, each time that it has read some. */
+  readonly noteRead?: ((records: number) => void) | undefined;
+}
+
 /**
  * The selected records of all sources, each key once, in byte order of key. Backed by memory while small and by
  * files in a work folder beyond that, so that memory stays flat.
@@ -72,7 +86,12 @@ export interface RecordSet {
   readonly newestRecord: string;
   readonly classes: Readonly<Partial<Record<RecordClass, ClassSummary>>>;
   /** Batches of a quarter of a mebibyte or so, in byte order of key; can be read several times, one after the other. */
-  batches(recordClass: RecordClass): AsyncIterable<readonly EvidenceRecord[]>;
+  batches(recordClass: RecordClass, range?: RecordRange): AsyncIterable<readonly EvidenceRecord[]>;
+  /**
+   * Puts the records of a class into files, for another thread to read with readSharedRecords. Undefined, or absent,
+   * where there are none to share.
+   */
+  share?(recordClass: RecordClass): Promise<SharedRecords | undefined>;
   /** Removes the files. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { EvidenceRecord, RecordClass, RecordSet } from '#evidence';
+import type { RecordSet } from '#evidence';
 import type { ProgressListener } from './progress.ts';
 
 /**
@@ -8,12 +8,19 @@ import type { ProgressListener } from './progress.ts';
  */
 export function trackProgress(set: RecordSet, passes: number, onProgress: ProgressListener): RecordSet {
   let read = 0;
-  const batches = async function* (name: RecordClass): AsyncIterable<readonly EvidenceRecord[]> {
-    for await (const batch of set.batches(name)) {
-      read += batch.length;
-      onProgress({ stage: 'pack', done: Math.floor(read / passes), total: set.kept, unit: 'records' });
+  const noteRead = (records: number): void => {
+    read += records;
+    onProgress({ stage: 'pack', done: Math.floor(read / passes), total: set.kept, unit: 'records' });
+  };
+  const batches: RecordSet['batches'] = async function* (name, range) {
+    for await (const batch of set.batches(name, range)) {
+      noteRead(batch.length);
       yield batch;
     }
   };
-  return { ...set, batches, close: () => set.close() };
+  const share: RecordSet['share'] = async (name) => {
+    const shared = await set.share?.(name);
+    return shared && { ...shared, noteRead };
+  };
+  return { ...set, batches, share, close: () => set.close() };
 }

@@ -16,6 +16,11 @@ export class FileRun implements Run {
     this.#path = path;
   }
 
+  /** Its files, without their endings. */
+  get path(): string {
+    return this.#path;
+  }
+
   async open(): Promise<SortedCursor> {
     const [keys, data] = await openBoth(this.#path, 'r');
     return new FileCursor(new BlockReader(keys, READ_BLOCKS.keys), new BlockReader(data, READ_BLOCKS.data), this.#path);

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError } from '#core';
-import { FileRunWriter } from './file-run.ts';
+import { FileRun, FileRunWriter } from './file-run.ts';
 import { MemoryRun } from './memory-run.ts';
 import { MergeCursor } from './merge.ts';
-import type { Run, SortedCursor } from './run.ts';
+import type { SortedCursor } from './run.ts';
 
 /** How much a sorter may hold, and how many runs it may read at a time. */
 export interface SorterLimits {
@@ -26,7 +26,7 @@ export class Sorter {
   readonly #limits: SorterLimits;
   readonly #memory = new MemoryRun();
   /** In the order in which their items came. */
-  #runs: Run[] = [];
+  #runs: FileRun[] = [];
   #folder: string | undefined;
   #created = 0;
   #sealed: Promise<void> | undefined;
@@ -66,6 +66,30 @@ export class Sorter {
     return this.#sealed;
   }
 
+  /**
+   * Ends the adding and puts all of it into files, for a sorter of another thread to adopt. They stay this one's.
+   *
+   * @returns the runs in order
+   * @throws CodedError as fileError
+   */
+  async files(): Promise<readonly string[]> {
+    await this.seal();
+    if (!this.#memory.isEmpty) await this.#spill();
+    await this.#memory.remove();
+    return this.#runs.map(({ path }) => path);
+  }
+
+  /**
+   * Takes the runs of another sorter, behind all that was added. Their files must stay until this one is read, and are
+   * not removed by it, but for those that have to be merged.
+   *
+   * @throws CodedError as fileError
+   */
+  async adopt(runs: readonly string[]): Promise<void> {
+    if (!this.#memory.isEmpty) await this.#spill();
+    for (const path of runs) this.#runs.push(new FileRun(path));
+  }
+
   /** Reads all items in order, after sealing. Several may read at a time. @throws CodedError as fileError */
   async read(): Promise<SortedCursor> {
     await this.seal();
@@ -95,7 +119,7 @@ export class Sorter {
   /** Merges neighbours, each run at most once and no more of them than it takes. */
   async #mergeOnce(): Promise<void> {
     const { fanIn } = this.#limits;
-    const merged: Run[] = [];
+    const merged: FileRun[] = [];
     let left = this.#runs;
     while (merged.length + left.length > fanIn && left.length > 1) {
       const group = left.slice(0, Math.min(fanIn, merged.length + left.length - fanIn + 1));
@@ -106,7 +130,7 @@ export class Sorter {
     }
   }
 
-  async #merge(runs: readonly Run[]): Promise<Run> {
+  async #merge(runs: readonly FileRun[]): Promise<FileRun> {
     const cursor = await MergeCursor.open(runs);
     try {
       return await this.#write(async (writer) => {
@@ -121,7 +145,7 @@ export class Sorter {
     }
   }
 
-  async #write(fill: (writer: FileRunWriter) => Promise<void>): Promise<Run> {
+  async #write(fill: (writer: FileRunWriter) => Promise<void>): Promise<FileRun> {
     const writer = await FileRunWriter.create(await this.#newPath());
     try {
       await fill(writer);

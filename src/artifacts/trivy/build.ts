@@ -3,16 +3,15 @@ import { join } from 'node:path';
 import { encodeGzip, encodeTar } from '#archive';
 import { writeBbolt } from '#bbolt';
 import { CodedError, fileError, mediaTypes } from '#core';
-import type { PackageFilter, RecordSet } from '#evidence';
-import { readItems, Sorter } from '#sort';
+import type { RecordSet } from '#evidence';
+import { readItems } from '#sort';
 import type { Build, BuildOptions, BuildReport, LayerDraft } from '../layer.ts';
-import { LossCollector } from '../losses.ts';
-import { AdvisoryMapper } from './advisory-mapper.ts';
+import { openTarget, type PackageSelection } from './advisory-mapper.ts';
 import { uniteAdvisories } from './advisory-union.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
 import { databaseEntries } from './database.ts';
 import { encodeMetadata, layerFiles, layerPath, layerTime } from './layer-files.ts';
-import { trivyDbLosses } from './losses.ts';
+import { mapRecords } from './mapping.ts';
 
 /** Goes up when the same records give other bytes. */
 export const trivyDbAdapter = { name: 'trivy-db', version: 2 } as const;
@@ -24,7 +23,9 @@ export interface TrivyDbOptions extends BuildOptions {
   /** Data sources that come before the defaults; of those that fit a record the one with the longest prefix counts. */
   readonly dataSources?: readonly DataSourceRule[] | undefined;
   /** Which packages of the records are wanted; all where it is absent. */
-  readonly wantsPackage?: PackageFilter | undefined;
+  readonly packages?: PackageSelection | undefined;
+  /** Advisories from which on a second thread is used, in place of the default. */
+  readonly threadFrom?: number | undefined;
 }
 
 /**
@@ -37,10 +38,11 @@ export interface TrivyDbOptions extends BuildOptions {
  */
 export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): Build {
   checkTimes(set, options);
-  const sources = new DataSources(options.dataSources);
+  // For what it throws.
+  new DataSources(options.dataSources);
   let finished: BuildReport | undefined;
   return {
-    drafts: draftsOf(set, sources, options, (report) => {
+    drafts: draftsOf(set, options, (report) => {
       finished = report;
     }),
     report: () => {
@@ -52,7 +54,6 @@ export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): Build {
 
 async function* draftsOf(
   set: RecordSet,
-  sources: DataSources,
   options: TrivyDbOptions,
   finish: (report: BuildReport) => void,
 ): AsyncGenerator<LayerDraft> {
@@ -60,17 +61,17 @@ async function* draftsOf(
     throw fileError(error, options.workDir);
   });
   try {
-    const rows = new Sorter(folder);
-    const advisories = new Sorter(folder);
-    const losses = new LossCollector(folder, trivyDbLosses);
-    const mapper = new AdvisoryMapper(sources, losses, options);
-    const records = await mapper.read(set, rows, advisories);
+    const { asOf, dataSources, packages, threadFrom, signal } = options;
+    const target = openTarget(folder);
+    const { rows, advisories, losses } = target;
+    const mapping = { folder, options: { asOf, dataSources, packages }, threadFrom, signal };
+    const { records, withheld } = await mapRecords(set, target, mapping);
     await uniteAdvisories(advisories, rows, losses);
     const path = join(folder, layerFiles.database);
     const { sizeBytes } = await writeBbolt(path, databaseEntries(readItems(rows), losses));
     const chunks = encodeGzip(tarOf(path, sizeBytes, options));
     yield { path: layerPath, mediaType: mediaTypes.trivyDbLayer, records, chunks };
-    finish({ withheld: mapper.withheld, losses: await losses.finish() });
+    finish({ withheld, losses: await losses.finish() });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

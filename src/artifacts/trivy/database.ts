@@ -46,6 +46,7 @@ class EntryMaker {
   #vulnerability = '';
   #bucket: { readonly key: string; readonly path: readonly Uint8Array[] } = { key: '', path: [] };
   #hasVulnerabilities = false;
+  #dataSource = '';
 
   constructor(losses: TrivyDbLosses, maxViews: number) {
     this.#losses = losses;
@@ -54,7 +55,16 @@ class EntryMaker {
 
   add(row: SortedItem): void {
     if (isVulnerability(row.key)) this.#addView(row);
-    else this.#entries.push({ bucket: this.#pathOf(row.key), key: lastName(row.key), value: row.value });
+    else if (!this.#isRepeated(row.key))
+      this.#entries.push({ bucket: this.#pathOf(row.key), key: lastName(row.key), value: row.value });
+  }
+
+  /** Each thread that maps records names the data sources that it has met. */
+  #isRepeated(key: string): boolean {
+    if (!key.startsWith(rootBuckets.dataSource + SEPARATOR)) return false;
+    const isRepeated = key === this.#dataSource;
+    this.#dataSource = key;
+    return isRepeated;
   }
 
   /** What has become of the rows so far; what is still to come of them is kept in memory of its own. */

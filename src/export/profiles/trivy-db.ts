@@ -1,6 +1,5 @@
 import { buildTrivyDb, checkTrivyDb, trivyDbAdapter, trivyDbFormats } from '#artifacts';
 import { CodedError, compareText, type JsonObject, mediaTypes, parseDuration } from '#core';
-import { compilePackageFilter } from '#evidence';
 import { contentsOnlyForm } from '../forms.ts';
 import { defineProfile, type Profile, type ProfileFlag } from './profile.ts';
 import { checkTrivyDbOptions, type DataSource, type TrivyDbOptions } from './trivy-db-options.generated.ts';
@@ -22,7 +21,7 @@ export const trivyDb: Profile = defineProfile<TrivyDbOptions>({
       ...build,
       validForSeconds,
       dataSources,
-      wantsPackage: compilePackageFilter(selector),
+      packages: selector,
     });
   },
   check: ({ asOf }, { validForSeconds }, place) => checkTrivyDb({ asOf, validForSeconds, ...place }),

@@ -150,11 +150,11 @@ describe('what is left out', () => {
       id: 'GHSA-1',
       affected: [
         affected('npm', 'a', upTo('1.0.0')),
-        affected('pypi', 'a', upTo('1')),
+        affected('PyPI', 'a', upTo('1')),
         affected('Debian', 'a', upTo('1')),
       ],
     };
-    const { report, dump } = await buildOf([record], { wantsPackage: ({ ecosystem }) => ecosystem === 'pypi' });
+    const { report, dump } = await buildOf([record], { packages: { ecosystems: ['PyPI'] } });
     expect([...dump.keys()].filter((key) => key.includes('::'))).toEqual([
       'data-source | pip::GitHub Security Advisory pip',
       'pip::GitHub Security Advisory pip | a | GHSA-1',

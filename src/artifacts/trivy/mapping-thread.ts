@@ -1,0 +1,97 @@
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { CodedError, isCoded } from '#core';
+import { type RecordRange, readSharedRecords, type SharedRecords } from '#evidence';
+import { AdvisoryMapper, type Mapped, type MappingOptions, type MappingTarget, openTarget } from './advisory-mapper.ts';
+
+/** What the thread is to do. */
+interface Task {
+  readonly records: SharedRecords;
+  readonly range: RecordRange;
+  /** For its files, which the caller removes. */
+  readonly folder: string;
+  readonly options: MappingOptions;
+}
+
+/** What it has done, and the files in which that is. */
+interface Result {
+  readonly mapped: Mapped;
+  readonly files: Readonly<Record<keyof MappingTarget, readonly string[]>>;
+}
+
+type Failure = Pick<CodedError, 'code' | 'message' | 'hint' | 'details'>;
+
+type Message = { readonly read: number } | { readonly result: Result } | { readonly failure: Failure };
+
+/** This file is its own thread, told apart by this. */
+const ROLE = 'export-center/trivy-db';
+
+if (!isMainThread && workerData?.role === ROLE) await run(workerData.task as Task);
+
+async function run({ records, range, folder, options }: Task): Promise<void> {
+  try {
+    const target = openTarget(folder);
+    const mapped = await new AdvisoryMapper(target, options).read(counted(readSharedRecords(records, folder, range)));
+    const files = {
+      rows: await target.rows.files(),
+      advisories: await target.advisories.files(),
+      losses: await target.losses.files(),
+    };
+    post({ result: { mapped, files } });
+  } catch (error) {
+    if (!isCoded(error)) throw error;
+    const { code, message, hint, details } = error;
+    post({ failure: { code, message, hint, details } });
+  }
+}
+
+async function* counted<T>(batches: AsyncIterable<readonly T[]>): AsyncGenerator<readonly T[]> {
+  for await (const batch of batches) {
+    yield batch;
+    post({ read: batch.length });
+  }
+}
+
+function post(message: Message): void {
+  parentPort?.postMessage(message);
+}
+
+/** Maps a range of records in a thread of its own. */
+export class MappingThread {
+  readonly #worker: Worker;
+  readonly #result = Promise.withResolvers<Result>();
+
+  /** Starts at once. @param task its folder must exist and be this thread's alone */
+  constructor({ records: { noteRead, ...records }, ...task }: Task) {
+    this.#worker = new Worker(new URL(import.meta.url), { workerData: { role: ROLE, task: { ...task, records } } });
+    this.#worker.on('message', (message: Message) => {
+      if ('read' in message) noteRead?.(message.read);
+      else if ('result' in message) this.#result.resolve(message.result);
+      else this.#result.reject(codedErrorOf(message.failure));
+    });
+    this.#worker.on('error', (error) => this.#result.reject(error));
+    this.#worker.on('exit', () => this.#result.reject(new Error('the thread that maps advisories has ended early')));
+    this.#result.promise.catch(() => undefined);
+  }
+
+  /**
+   * Waits for the thread, and adds what it has made behind what is in the target.
+   *
+   * @throws what mapping throws
+   */
+  async addTo({ rows, advisories, losses }: MappingTarget): Promise<Mapped> {
+    const { mapped, files } = await this.#result.promise;
+    await rows.adopt(files.rows);
+    await advisories.adopt(files.advisories);
+    await losses.adopt(files.losses);
+    return mapped;
+  }
+
+  /** Ends the thread, whatever it is doing. */
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
+
+function codedErrorOf({ code, message, hint, details }: Failure): CodedError {
+  return new CodedError(code, message, { details, ...(hint === undefined ? {} : { hint }) });
+}

@@ -1,0 +1,63 @@
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { RecordSet } from '#evidence';
+import { AdvisoryMapper, type Mapped, type MappingOptions, type MappingTarget } from './advisory-mapper.ts';
+import { MappingThread } from './mapping-thread.ts';
+
+/** How the records of a set are mapped. */
+export interface MappingPlan {
+  /** For files of a second thread, which the caller removes. */
+  readonly folder: string;
+  readonly options: MappingOptions;
+  /** Advisories from which on a second thread maps half of them; starting one costs as much as mapping some thousands. */
+  readonly threadFrom?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const THREAD_FROM = 20_000;
+
+/**
+ * Maps all records of a set. A second thread has the second half of the advisories; its rows come behind the others,
+ * so that the result is the same.
+ */
+export async function mapRecords(set: RecordSet, target: MappingTarget, plan: MappingPlan): Promise<Mapped> {
+  const count = set.classes.advisories?.count ?? 0;
+  const half = Math.ceil(count / 2);
+  const thread = await startThread(set, { from: half, to: count }, plan);
+  try {
+    const mapper = new AdvisoryMapper(target, plan.options);
+    const range = { from: 0, to: thread === undefined ? count : half };
+    const first = await mapper.read(set.batches('advisories', range), plan.signal);
+    const second = await thread?.addTo(target);
+    await leaveStatements(set, target, plan.signal);
+    return second === undefined
+      ? first
+      : { records: first.records + second.records, withheld: [...first.withheld, ...second.withheld] };
+  } finally {
+    await thread?.close();
+  }
+}
+
+async function startThread(
+  set: RecordSet,
+  range: { readonly from: number; readonly to: number },
+  { folder, options, threadFrom }: MappingPlan,
+): Promise<MappingThread | undefined> {
+  if (range.to < (threadFrom ?? (availableParallelism() > 1 ? THREAD_FROM : Number.POSITIVE_INFINITY)))
+    return undefined;
+  const records = await set.share?.('advisories');
+  if (records === undefined) return undefined;
+  const own = join(folder, 'thread');
+  await mkdir(own);
+  return new MappingThread({ records, range, folder: own, options });
+}
+
+/** VEX documents have no rows. */
+async function leaveStatements(set: RecordSet, { losses }: MappingTarget, signal?: AbortSignal): Promise<void> {
+  for await (const batch of set.batches('vex')) {
+    signal?.throwIfAborted();
+    for (const { key } of batch) losses.add('vexStatement', key);
+    await losses.relieve();
+  }
+}
