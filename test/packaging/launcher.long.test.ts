@@ -41,7 +41,7 @@ async function launch(path: string, ...args: string[]): Promise<string[]> {
 }
 
 /** Keep memory flat: see docs/PERFORMANCE.md. */
-const flags = ['--max-semi-space-size=4', '--min-semi-space-size=4'];
+const flags = ['--max-semi-space-size=4', '--min-semi-space-size=4', '--no-parallel-scavenge'];
 
 const launcher = (): string => join(checkout, 'bin/export-center');
 
