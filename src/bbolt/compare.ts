@@ -1,6 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { fileError } from '#core';
-import { checkBbolt } from './check.ts';
 import { damaged } from './damage.ts';
 import { PAGE_SIZE } from './format.ts';
 import type { PageSink } from './page-writer.ts';
@@ -8,28 +7,27 @@ import { BboltFile } from './reader.ts';
 import { writePages } from './writer.ts';
 
 /**
- * Proves that a bbolt file is, byte for byte, the one that writeBbolt makes of its entries: whole as checkBbolt says,
- * pages in their one order and filled by the one rule, nothing in unused space, nothing after the last page. Its
- * entries are written anew and compared with the file as they come; nothing is stored.
+ * Proves that a bbolt file is, byte for byte, the one that writeBbolt makes of its entries: keys in order, pages in
+ * their one order and filled by the one rule, nothing in unused space, nothing after the last page. Its entries are
+ * written anew and compared with the file as they come; nothing is stored. A file that passes is whole as checkBbolt
+ * says, since what writeBbolt makes is.
  *
  * @param signal asked at each page
  * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH naming the first fault; as fileError where the file cannot be read
  */
 export async function checkOwnBbolt(path: string, signal?: AbortSignal): Promise<void> {
-  await checkBbolt(path, signal);
   const file = await open(path, 'r').catch((error: unknown) => {
     throw fileError(error, path);
   });
-  const bbolt = await BboltFile.open(path);
   try {
+    await using bbolt = await BboltFile.open(path, { once: true, signal });
     const pages = await writePages(new ComparingSink(file, path, signal), bbolt.batches());
     const { size } = await file.stat();
     if (size !== pages * PAGE_SIZE) throw damaged(path, `${size - pages * PAGE_SIZE} bytes after its last page`);
   } catch (error) {
-    // A key or value beyond the limits: readers take it, the writer does not.
-    throw error instanceof RangeError ? damaged(path, error.message) : error;
+    // A key or value beyond the limits, or keys out of order: readers take it, the writer does not.
+    throw error instanceof RangeError || error instanceof TypeError ? damaged(path, error.message, error) : error;
   } finally {
-    await bbolt.close();
     await file.close();
   }
 }
@@ -39,6 +37,7 @@ class ComparingSink implements PageSink {
   readonly #file: FileHandle;
   readonly #path: string;
   readonly #signal: AbortSignal | undefined;
+  #held = Buffer.alloc(0);
 
   constructor(file: FileHandle, path: string, signal: AbortSignal | undefined) {
     this.#file = file;
@@ -53,7 +52,8 @@ class ComparingSink implements PageSink {
     position: number,
   ): Promise<{ readonly bytesWritten: number }> {
     this.#signal?.throwIfAborted();
-    const held = Buffer.allocUnsafe(length);
+    if (this.#held.length < length) this.#held = Buffer.allocUnsafeSlow(length);
+    const held = this.#held;
     const { bytesRead } = await this.#file.read(held, 0, length, position).catch((error: unknown) => {
       throw fileError(error, this.#path);
     });

@@ -1,4 +1,3 @@
-export { type BboltCensus, checkBbolt } from './check.ts';
 export { checkOwnBbolt } from './compare.ts';
 export { bboltLimits } from './format.ts';
 export { BboltFile } from './reader.ts';

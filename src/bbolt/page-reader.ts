@@ -7,6 +7,14 @@ import { PAGE_SIZE } from './format.ts';
 const WINDOW_SIZE = 64 * PAGE_SIZE;
 const WINDOWS = 32;
 
+/** How pages are read. */
+export interface PageReaderOptions {
+  /** Whether a page that is asked for again is refused: no tree has one twice, and one that has could be endless. */
+  readonly once?: boolean;
+  /** Asked at each page. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Reads pages by number, through a few windows onto the file. */
 export class PageReader {
   readonly path: string;
@@ -14,8 +22,13 @@ export class PageReader {
   readonly #file: FileHandle;
   readonly #sizeBytes: number;
   readonly #windows = new Map<number, Uint8Array>();
+  readonly #signal: AbortSignal | undefined;
+  /** A bit for each page that was read. */
+  readonly #seen: Uint8Array | undefined;
 
-  private constructor(file: FileHandle, path: string, sizeBytes: number, meta: Meta) {
+  private constructor(file: FileHandle, path: string, sizeBytes: number, meta: Meta, options: PageReaderOptions) {
+    this.#signal = options.signal;
+    this.#seen = options.once === true ? new Uint8Array(Math.ceil(meta.highWater / 8)) : undefined;
     this.#file = file;
     this.path = path;
     this.#sizeBytes = sizeBytes;
@@ -23,13 +36,13 @@ export class PageReader {
   }
 
   /** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH for no bbolt file of 4096-byte pages; as fileError */
-  static async open(path: string): Promise<PageReader> {
+  static async open(path: string, options: PageReaderOptions = {}): Promise<PageReader> {
     const file = await open(path, 'r').catch((error: unknown) => {
       throw fileError(error, path);
     });
     try {
       const { size } = await file.stat();
-      return new PageReader(file, path, size, await readMeta(file, path, size));
+      return new PageReader(file, path, size, await readMeta(file, path, size), options);
     } catch (error) {
       await file.close();
       throw fileError(error, path);
@@ -42,10 +55,12 @@ export class PageReader {
 
   /** A page with its overflow pages, and its header. The bytes are shared: do not change them. */
   async page(id: number): Promise<{ readonly header: PageHeader; readonly bytes: Uint8Array }> {
+    this.#signal?.throwIfAborted();
     if (id < 2 || id >= this.meta.highWater) throw this.damaged(`page ${id} is referenced but lies outside the file`);
     const header = this.decode(decodeHeader, await this.#read(id * PAGE_SIZE, PAGE_SIZE), id);
     if (header.id !== id) throw this.damaged(`page ${id} has the id ${header.id}`);
     if (id + header.overflow >= this.meta.highWater) throw this.damaged(`page ${id} reaches beyond the file`);
+    for (let page = id; page <= id + header.overflow; page++) this.#note(page);
     return { header, bytes: await this.#read(id * PAGE_SIZE, (1 + header.overflow) * PAGE_SIZE) };
   }
 
@@ -60,6 +75,13 @@ export class PageReader {
 
   damaged(what: string): Error {
     return damaged(this.path, what);
+  }
+
+  #note(page: number): void {
+    if (this.#seen === undefined) return;
+    const [at, bit] = [page >> 3, 1 << (page & 7)];
+    if (((this.#seen[at] as number) & bit) !== 0) throw this.damaged(`page ${page} is in use twice`);
+    this.#seen[at] = (this.#seen[at] as number) | bit;
   }
 
   async #read(position: number, size: number): Promise<Uint8Array> {

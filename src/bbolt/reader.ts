@@ -1,6 +1,6 @@
 import { type BranchElement, decodeBranch, decodeBucket, decodeLeaf, type LeafElement } from './decode.ts';
 import { PAGE_FLAG } from './format.ts';
-import { PageReader } from './page-reader.ts';
+import { PageReader, type PageReaderOptions } from './page-reader.ts';
 import type { BboltEntry } from './writer.ts';
 
 /** Deeper than any tree of pages or nest of buckets that fits into a file; what exceeds it goes in circles. */
@@ -27,12 +27,16 @@ export class BboltFile {
   }
 
   /** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH for no bbolt file; ERR_EXPORT_NOT_FOUND, ERR_EXPORT_IO … */
-  static async open(path: string): Promise<BboltFile> {
-    return new BboltFile(await PageReader.open(path));
+  static async open(path: string, options?: PageReaderOptions): Promise<BboltFile> {
+    return new BboltFile(await PageReader.open(path, options));
   }
 
   async close(): Promise<void> {
     await this.#pages.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   /**

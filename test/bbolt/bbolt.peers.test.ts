@@ -2,9 +2,10 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { beforeAll, expect, it } from 'vitest';
-import { type BboltEntry, BboltFile, checkBbolt, writeBbolt } from '#bbolt';
+import { type BboltEntry, BboltFile, writeBbolt } from '#bbolt';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describePeers, runPeer } from '../peers/peers.ts';
+import { checkBbolt } from './census.ts';
 import { content, entriesOf } from './entries.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');

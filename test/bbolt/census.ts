@@ -1,9 +1,16 @@
-import { decodeBranch, decodeBucket, decodeFreelist, decodeHeader, decodeLeaf, type LeafElement } from './decode.ts';
-import { PAGE_FLAG } from './format.ts';
-import { PageReader } from './page-reader.ts';
+import {
+  decodeBranch,
+  decodeBucket,
+  decodeFreelist,
+  decodeHeader,
+  decodeLeaf,
+  type LeafElement,
+} from '../../src/bbolt/decode.ts';
+import { PAGE_FLAG } from '../../src/bbolt/format.ts';
+import { PageReader } from '../../src/bbolt/page-reader.ts';
 
 /** What a sound file was found to hold. */
-export interface BboltCensus {
+interface BboltCensus {
   readonly pages: number;
   readonly freePages: number;
   readonly buckets: number;

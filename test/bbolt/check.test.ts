@@ -1,8 +1,9 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type BboltEntry, BboltFile, checkBbolt, writeBbolt } from '#bbolt';
+import { type BboltEntry, BboltFile, checkOwnBbolt, writeBbolt } from '#bbolt';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
+import { checkBbolt } from './census.ts';
 
 const PAGE = 4096;
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
@@ -89,6 +90,9 @@ describe('checkBbolt', () => {
   ])('refuses %s', async (_, change, message) => {
     await expect(checked(change)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
     await expect(checked(change)).rejects.toThrow(message);
+    await expect(checkOwnBbolt(join(folder, 'damaged.db'))).rejects.toMatchObject({
+      code: 'ERR_EXPORT_CONTENT_MISMATCH',
+    });
   });
 
   it('refuses a file cut short, and one too short to have metas', async () => {
@@ -98,6 +102,24 @@ describe('checkBbolt', () => {
       await truncate(path, size);
       await expect(checkBbolt(path)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
     }
+  });
+
+  it.each<[string, (file: Buffer) => void, RegExp]>([
+    ['a meta of another transaction', (file) => file.fill(0, 0, PAGE), /page 0 is not in canonical form/],
+    ['a byte in unused space', (file) => file.writeUInt8(1, lastPage(file) * PAGE + PAGE - 1), /not in canonical form/],
+    ['keys out of order', (file) => file.write('zzz-000', file.indexOf('key-005')), /comes after/],
+    ['a key twice', (file) => file.write('key-004', file.indexOf('key-005')), /duplicate key/],
+    ['a page twice', (file) => file.writeUInt8(3, branchAt(file) + 32 + 8), /page 3 is in use twice/],
+    ['a page that nothing names', orphan, /bytes after its last page|not in canonical form/],
+  ])('takes no file for one of ours with %s', async (_, change, message) => {
+    const path = join(folder, 'other.db');
+    await writeFile(path, sound);
+    await checkOwnBbolt(path);
+    const copy = Buffer.from(sound);
+    change(copy);
+    await writeFile(path, copy);
+    await expect(checkOwnBbolt(path)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
+    await expect(checkOwnBbolt(path)).rejects.toThrow(message);
   });
 
   it('never lets a reader run away or crash on one damaged byte', async () => {
@@ -136,6 +158,7 @@ describe('checkBbolt', () => {
     const running = checkBbolt(join(folder, 'sound.db'), stop.signal);
     stop.abort(new Error('enough'));
     await expect(running).rejects.toThrow('enough');
+    await expect(checkOwnBbolt(join(folder, 'sound.db'), stop.signal)).rejects.toThrow('enough');
   });
 
   it('names a file that is not there', async () => {

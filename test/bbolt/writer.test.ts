@@ -2,8 +2,9 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type BboltEntry, BboltFile, bboltLimits, checkBbolt, writeBbolt } from '#bbolt';
+import { type BboltEntry, BboltFile, bboltLimits, writeBbolt } from '#bbolt';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
+import { checkBbolt } from './census.ts';
 import { type Content, content, entriesOf, textOf } from './entries.ts';
 
 let folder: string;
