@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { peerPath } from '../test/peers/peers.ts';
-import { type Cost, measure, measureAll, median, type Timed } from './measure.ts';
+import { type CommandCost, measure, measureAll, median, type Timed } from './measure.ts';
 import { type RealSource, realSources, writeCopies } from './records.ts';
 
 interface Inputs {
@@ -78,47 +78,63 @@ async function compare({ records, archives, folders }: Inputs, work: string, rou
   ];
   console.log(`trivy:db from ${records} records, ${rounds} pairs after one warm-up of ours`);
   console.log(`load before: ${loadavg()[0]?.toFixed(1)}; above the number of cores, times say little`);
-  console.log('| | ours, s | reference, s | wall ours / reference | ours, MiB | reference, MiB |');
-  console.log('|---|--:|--:|--:|--:|--:|');
-  const pairs: { a: Cost; b: Cost }[] = [];
+  console.log(`| | ${HEADERS.join(' | ')} |`);
+  console.log(`|---|${HEADERS.map(() => '--:|').join('')}`);
+  const pairs: { a: CommandCost; b: CommandCost }[] = [];
   await fresh(work, () => measure(ours));
   for (let round = 1; round <= rounds; round++) {
     const a = await fresh(work, () => measure(ours));
     await rm(out, { recursive: true, force: true });
     const b = await measureAll(theirs);
     pairs.push({ a, b });
-    console.log(row(String(round), a, b, a.wallSeconds / b.wallSeconds));
+    console.log(row(String(round), records, a, b, a.wallSeconds / b.wallSeconds));
   }
-  const middle = (of: (pair: { a: Cost; b: Cost }) => number) => median(pairs.map(of));
-  const a = { wallSeconds: middle((p) => p.a.wallSeconds), peakMiB: middle((p) => p.a.peakMiB) };
-  const b = { wallSeconds: middle((p) => p.b.wallSeconds), peakMiB: middle((p) => p.b.peakMiB) };
-  console.log(
-    row(
-      'median',
-      a,
-      b,
-      middle((p) => p.a.wallSeconds / p.b.wallSeconds),
-    ),
-  );
+  const middle = (of: (pair: { a: CommandCost; b: CommandCost }) => number) => median(pairs.map(of));
+  const medians = (of: (pair: { a: CommandCost; b: CommandCost }) => CommandCost): CommandCost => ({
+    wallSeconds: middle((pair) => of(pair).wallSeconds),
+    cpuSeconds: middle((pair) => of(pair).cpuSeconds),
+    peakMiB: middle((pair) => of(pair).peakMiB),
+  });
+  const [a, b] = [medians((pair) => pair.a), medians((pair) => pair.b)];
+  const ratio = middle((pair) => pair.a.wallSeconds / pair.b.wallSeconds);
+  console.log(row('median', records, a, b, ratio));
 }
 
+const HEADERS = [
+  'ours, wall s',
+  'ours, CPU s',
+  'records/s',
+  'CPU µs/record',
+  'reference, wall s',
+  'reference, CPU s',
+  'wall ours / reference',
+  'ours, MiB',
+  'reference, MiB',
+];
+
 async function pace({ records, archives }: Inputs, work: string, rounds: number): Promise<void> {
-  const costs: Cost[] = [];
+  const costs: CommandCost[] = [];
   for (let round = 0; round < rounds; round++) {
     costs.push(await fresh(work, () => measure(ourExport('json:raw', archives, work))));
   }
   const seconds = median(costs.map((cost) => cost.wallSeconds));
+  const processor = median(costs.map((cost) => cost.cpuSeconds));
   const peak = median(costs.map((cost) => cost.peakMiB));
   const rate = Math.round(records / seconds);
   console.log(
-    `\njson:raw from ${records} records: ${rate} records/s, peak ${peak.toFixed(0)} MiB (medians of ${rounds})`,
+    `\njson:raw from ${records} records: ${rate} records/s, ${processor.toFixed(2)} s of processor time, ` +
+      `peak ${peak.toFixed(0)} MiB (medians of ${rounds})`,
   );
 }
 
-function row(title: string, a: Cost, b: Cost, ratio: number): string {
+function row(title: string, records: number, a: CommandCost, b: CommandCost, ratio: number): string {
   const cells = [
     a.wallSeconds.toFixed(2),
+    a.cpuSeconds.toFixed(2),
+    Math.round(records / a.wallSeconds),
+    Math.round((1e6 * a.cpuSeconds) / records),
     b.wallSeconds.toFixed(2),
+    b.cpuSeconds.toFixed(2),
     ratio.toFixed(3),
     a.peakMiB.toFixed(0),
     b.peakMiB.toFixed(0),
@@ -135,7 +151,7 @@ function ourExport(profile: string, archives: readonly string[], work: string): 
 }
 
 /** Each run writes into an empty place, so that none finds the bytes of the one before. */
-async function fresh(work: string, run: () => Promise<Cost>): Promise<Cost> {
+async function fresh(work: string, run: () => Promise<CommandCost>): Promise<CommandCost> {
   const layout = join(work, 'layout');
   if (existsSync(layout)) await rm(layout, { recursive: true });
   return run();

@@ -9,8 +9,8 @@ import { writePages } from './writer.ts';
 /**
  * Proves that a bbolt file is, byte for byte, the one that writeBbolt makes of its entries: keys in order, pages in
  * their one order and filled by the one rule, nothing in unused space, nothing after the last page. Its entries are
- * written anew and compared with the file as they come; nothing is stored. A file that passes is whole as checkBbolt
- * says, since what writeBbolt makes is.
+ * written anew and compared with the file as they come; nothing is stored. A file that passes is whole,
+ * since what writeBbolt makes is.
  *
  * @param signal asked at each page
  * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH naming the first fault; as fileError where the file cannot be read
