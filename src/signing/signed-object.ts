@@ -1,4 +1,5 @@
-import { type Descriptor, digestOf, mediaTypes } from '#core';
+import { type Descriptor, mediaTypes } from '#core';
+import { describeBytes } from '#oci/image';
 
 /** A blob with its bytes. */
 export interface BlobValue {
@@ -19,7 +20,7 @@ export const keyidAnnotation = 'io.stellaops.export.keyid';
 
 /** The blob that these bytes are. */
 export function blobOf(mediaType: string, bytes: Uint8Array): BlobValue {
-  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength }, bytes };
+  return { descriptor: describeBytes(mediaType, bytes), bytes };
 }
 
 /** The OCI image manifest that this text is. */

@@ -1,9 +1,9 @@
 import { bundleToJSON, toDSSEBundle } from '@sigstore/bundle';
 import { type Descriptor, type Digest, encodeCanonical, type Instant, type JsonValue, mediaTypes } from '#core';
+import { bareDescriptor, emptyConfig, parseManifest } from '#oci/image';
 import type { Envelope } from './dsse.ts';
-import { asObject, asObjects, asString, signatureInvalid } from './faults.ts';
+import { signatureInvalid } from './faults.ts';
 import { blobOf, keyidAnnotation, manifestOf, type SignedObject } from './signed-object.ts';
-import { annotationsFrom, descriptorFrom, parseManifestJson } from './tag-manifest.ts';
 
 const createdAnnotation = 'org.opencontainers.image.created';
 const contentAnnotation = 'dev.sigstore.bundle.content';
@@ -32,7 +32,8 @@ export interface SigstoreBundleOptions {
 }
 
 /**
- * A sigstore bundle v0.3 as a referrer of its subject (cosign BUNDLE_SPEC.md): the form that cosign 3 writes.
+ * A sigstore bundle v0.3 as a referrer of its subject (cosign BUNDLE_SPEC.md): the form that cosign 3 writes, members
+ * in its order, so not by packManifest.
  *
  * @param subject the manifest that the envelope's statement is about: mediaType, digest and size
  */
@@ -42,14 +43,14 @@ export function packSigstoreBundle(
   { predicateType, created }: SigstoreBundleOptions,
 ): SignedObject {
   const layer = blobOf(mediaTypes.sigstoreBundle, encodeSigstoreBundle(envelope));
-  const config = blobOf(mediaTypes.ociEmpty, Buffer.from('{}', 'utf8'));
+  const config = blobOf(mediaTypes.ociEmpty, emptyConfig);
   const manifest = {
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
     artifactType: mediaTypes.sigstoreBundle,
     config: config.descriptor,
     layers: [layer.descriptor],
-    subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
+    subject: bareDescriptor(subject),
     annotations: {
       [contentAnnotation]: 'dsse-envelope',
       [predicateTypeAnnotation]: predicateType,
@@ -76,8 +77,7 @@ export function encodeSigstoreBundle(envelope: Envelope): Uint8Array {
 export interface SigstoreBundleManifest {
   /** The blob to fetch. */
   readonly layer: Descriptor;
-  /** Undefined where the manifest has none. */
-  readonly config: Descriptor | undefined;
+  readonly config: Descriptor;
   readonly subject: Digest | undefined;
   /** The key that the manifest says it is of; only manifests of ours say so. Proves nothing. */
   readonly keyid?: string;
@@ -87,22 +87,26 @@ export interface SigstoreBundleManifest {
 /**
  * What a referrer manifest says, where it is a sigstore bundle; undefined where it is something else.
  *
- * @throws CodedError ERR_EXPORT_MANIFEST_INVALID when it is not strict JSON, ERR_EXPORT_SIGNATURE_INVALID when it
+ * @throws CodedError ERR_EXPORT_MANIFEST_INVALID when it is not a valid manifest, ERR_EXPORT_SIGNATURE_INVALID when it
  *   claims to be a sigstore bundle of the version that we write, or one of ours, and does not hold exactly one
  */
 export function parseSigstoreBundleManifest(bytes: Uint8Array, name: string): SigstoreBundleManifest | undefined {
-  const value = parseManifestJson(bytes, name);
-  const { [keyidAnnotation]: keyid, [predicateTypeAnnotation]: predicateType } = annotationsFrom(value) ?? {};
-  const [layer, ...more] = asObjects(value['layers'])?.map(descriptorFrom) ?? [];
-  if (layer === undefined || more.length > 0 || !layer.mediaType.startsWith(BUNDLE_PREFIX)) {
-    if (keyid === undefined && !isBundleType(asString(value['artifactType']))) return undefined;
+  const manifest = parseManifest(bytes, undefined, name);
+  const { [keyidAnnotation]: keyid, [predicateTypeAnnotation]: predicateType } = manifest.annotations;
+  const [layer, ...more] = manifest.kind === 'manifest' ? manifest.layers : [];
+  if (manifest.kind !== 'manifest' || layer === undefined || more.length > 0 || !isAnyBundle(layer)) {
+    if (keyid === undefined && !isBundleType(manifest.artifactType)) return undefined;
     throw signatureInvalid(name, 'a sigstore bundle manifest without exactly one sigstore bundle');
   }
   return {
     layer,
-    config: descriptorFrom(asObject(value['config'])),
-    subject: descriptorFrom(asObject(value['subject']))?.digest,
+    config: manifest.config,
+    subject: manifest.subject?.digest,
     ...(keyid === undefined ? {} : { keyid }),
     ...(predicateType === undefined ? {} : { predicateType }),
   };
+}
+
+function isAnyBundle({ mediaType }: Descriptor): boolean {
+  return mediaType.startsWith(BUNDLE_PREFIX);
 }

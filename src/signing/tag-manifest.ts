@@ -1,6 +1,5 @@
-import { CodedError, type Descriptor, isDigest, type JsonObject, mediaTypes, parseJsonObject } from '#core';
+import { CodedError, type Descriptor, mediaTypes } from '#core';
 import { parseManifest } from '#oci/image';
-import { asObject, asString } from './faults.ts';
 import { keyidAnnotation } from './signed-object.ts';
 
 /** cosign's own: base64 of the signature over the layer's blob; empty on attestations. */
@@ -54,38 +53,10 @@ function tagLayerFrom(descriptor: Descriptor): TagLayer {
   };
 }
 
-/** parseJsonObject for a manifest. */
-export function parseManifestJson(bytes: Uint8Array, name: string): JsonObject {
-  try {
-    return parseJsonObject(bytes, name);
-  } catch (cause) {
-    throw manifestInvalid(name, `not strict JSON: ${(cause as Error).message}`, cause);
-  }
-}
-
-/** The descriptor in a manifest; undefined for a value that is none. */
-export function descriptorFrom(value: JsonObject | undefined): Descriptor | undefined {
-  const mediaType = asString(value?.['mediaType']);
-  const digest = asString(value?.['digest']) ?? '';
-  const size = value?.['size'];
-  if (mediaType === undefined || !isDigest(digest) || !Number.isSafeInteger(size)) return undefined;
-  const annotations = annotationsFrom(value);
-  const descriptor: Descriptor = { mediaType, digest, size: size as number };
-  return annotations === undefined ? descriptor : { ...descriptor, annotations };
-}
-
-/** The annotations of a descriptor or manifest that are strings, as all have to be. */
-export function annotationsFrom(value: JsonObject | undefined): Readonly<Record<string, string>> | undefined {
-  const entries = Object.entries(asObject(value?.['annotations']) ?? {});
-  const strings = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  return strings.length === 0 ? undefined : Object.fromEntries(strings);
-}
-
 /** The error for a manifest that does not hold what its place promises. */
-export function manifestInvalid(name: string, what: string, cause?: unknown): CodedError {
+export function manifestInvalid(name: string, what: string): CodedError {
   return new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${name}: ${what}`, {
     hint: 'inspect it with an OCI client; if nobody needs it, delete it and export again',
     details: { name },
-    cause,
   });
 }

@@ -76,12 +76,14 @@ describe('a sigstore bundle as referrer', () => {
 });
 
 describe('other referrers', () => {
+  const config = { mediaType: mediaTypes.ociEmpty, digest: digestOf(Buffer.from('{}')), size: 2 };
   const manifest = (change: object) =>
     Buffer.from(
       JSON.stringify({
         schemaVersion: 2,
         mediaType: mediaTypes.ociManifest,
         artifactType: 'application/spdx+json',
+        config,
         layers: [{ mediaType: 'application/spdx+json', digest: digestOf('x'), size: 1 }],
         ...change,
       }),
@@ -91,7 +93,8 @@ describe('other referrers', () => {
   it('are none of our business, even where they hold a bundle among other things', () => {
     expect(parseSigstoreBundleManifest(manifest({}), 'r')).toBeUndefined();
     expect(parseSigstoreBundleManifest(manifest({ layers: [] }), 'r')).toBeUndefined();
-    expect(parseSigstoreBundleManifest(manifest({ layers: undefined, manifests: [] }), 'r')).toBeUndefined();
+    const index = { mediaType: mediaTypes.ociIndex, config: undefined, layers: undefined, manifests: [] };
+    expect(parseSigstoreBundleManifest(manifest(index), 'r')).toBeUndefined();
     const several = manifest({ layers: [bundleLayer, bundleLayer] });
     expect(parseSigstoreBundleManifest(several, 'r')).toBeUndefined();
     const later = manifest({ artifactType: 'application/vnd.dev.sigstore.bundle.v1+json', layers: [] });
@@ -101,6 +104,7 @@ describe('other referrers', () => {
   it('count as sigstore bundles where the one layer is one, as cosign has it', () => {
     expect(parseSigstoreBundleManifest(manifest({ layers: [bundleLayer] }), 'r')).toEqual({
       layer: bundleLayer,
+      config,
       subject: undefined,
     });
   });
@@ -112,9 +116,16 @@ describe('other referrers', () => {
         expect.objectContaining({ code: 'ERR_EXPORT_SIGNATURE_INVALID' }),
       );
     }
-    expect(() => parseSigstoreBundleManifest(Buffer.from('{'), 'r')).toThrow(
-      expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID' }),
-    );
+    const invalid = [
+      Buffer.from('{'),
+      manifest({ layers: [{ ...bundleLayer, size: -1 }] }),
+      manifest({ manifests: [] }),
+    ];
+    for (const bytes of invalid) {
+      expect(() => parseSigstoreBundleManifest(bytes, 'r')).toThrow(
+        expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID' }),
+      );
+    }
   });
 });
 

@@ -254,15 +254,17 @@ describe('ours but broken: the sigstore bundle around the envelope', () => {
       () => '"layers":[{"mediaType":"x"',
       'exactly',
     ],
-    [
-      'a subject that is no descriptor',
-      () => '"subject":{',
-      () => '"subject":{"size":-1},"was":{',
-      'refers to nothing',
-    ],
+    ['no subject', () => '"subject":{', () => '"was":{', 'refers to nothing'],
   ])('refuses a manifest with %s', (_, from, to, what) => {
     const manifest = (bytes: Uint8Array) => damaged(bytes, from(), to());
     expect(() => verifyBundle(signed.bundle, ours, { manifest })).toThrow(broken(what));
+  });
+
+  it('refuses a manifest that is not valid', () => {
+    const manifest = (bytes: Uint8Array) => damaged(bytes, '"subject":{', '"subject":{"size":-1},"was":{');
+    expect(() => verifyBundle(signed.bundle, ours, { manifest })).toThrow(
+      expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID' }),
+    );
   });
 
   it('refuses our name on a version of the format that we do not write', () => {
