@@ -1,10 +1,10 @@
 import type { Writable } from 'node:stream';
-import type { Reference } from '#oci/image';
+import { isRegistryReference, type Reference, schemeOf } from '#oci/image';
 import type { Io } from './io.ts';
 
 /** Whether a reference stands for standard input or output. */
 export function isPipe(reference: Reference): boolean {
-  return reference.kind !== 'registry' && reference.kind !== 'layout' && reference.path === '-';
+  return !isRegistryReference(reference) && schemeOf(reference).path === 'FILE' && reference.path === '-';
 }
 
 /** Where the words about a result go: a tar on standard output is followed by nothing. */

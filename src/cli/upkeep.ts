@@ -2,13 +2,41 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { CodedError, fileError, isSystemError } from '#core';
-import { parseReference } from '#oci/image';
-import { type DiskStore, openStore } from '#oci/store';
+import { isRegistryReference, parseReference, schemeOf } from '#oci/image';
+import { checkLayout, collectLayoutGarbage, type LayoutFinding } from '#oci/layout';
+import { checkStore, collectGarbage, type DiskStore, openStore, type StoreFinding } from '#oci/store';
+
+/** What is wrong in a place. */
+export type Finding = LayoutFinding | StoreFinding;
+
+/** What went of a place. */
+export interface Collected {
+  readonly manifests: number;
+  readonly blobs: number;
+  /** Temporary files, and uploads that nobody ended. */
+  readonly leftovers: number;
+  readonly sizeBytes: number;
+  /** Where nothing was touched: repositories, or a layout's damaged manifests. */
+  readonly skipped: readonly string[];
+}
+
+/** What may go. */
+export interface CollectOptions {
+  readonly graceSeconds: number;
+  readonly untagged: boolean;
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+}
 
 /** Something that fsck and gc look after: a layout, or one tenant's registry store. */
-export type Place =
-  | { readonly kind: 'layout'; readonly name: string; readonly root: string }
-  | { readonly kind: 'store'; readonly name: string; readonly store: DiskStore };
+export interface Place {
+  readonly name: string;
+  check(options: {
+    readonly onBytes: (sizeBytes: number) => void;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<Finding>;
+  collect(options: CollectOptions): Promise<Collected>;
+}
 
 /** Where a command is to look. */
 export interface PlaceOptions {
@@ -40,12 +68,35 @@ export async function openPlaces(text: string | undefined, { data, tenant }: Pla
     throw new CodedError('ERR_EXPORT_USAGE', '--tenant requires --data', { hint: 'omit --tenant for a layout' });
   }
   const reference = parseReference(text ?? '');
-  if (reference.kind !== 'layout' || reference.tag !== undefined || reference.digest !== undefined) {
+  const isFolder = !isRegistryReference(reference) && schemeOf(reference).path === 'DIR';
+  if (!isFolder || reference.tag !== undefined || reference.digest !== undefined) {
     throw new CodedError('ERR_EXPORT_USAGE', `${text}: not a layout`, {
       hint: 'use oci:DIR, without tag or digest; unpack an archive first; a remote registry cannot be checked this way',
     });
   }
-  return [{ kind: 'layout', name: `oci:${reference.path}`, root: reference.path }];
+  return [layoutAt(reference.path)];
+}
+
+function layoutAt(root: string): Place {
+  return {
+    name: `oci:${root}`,
+    check: (options) => checkLayout(root, options),
+    collect: async (options) => {
+      const { unreadable, ...report } = await collectLayoutGarbage(root, options);
+      return { ...report, skipped: unreadable };
+    },
+  };
+}
+
+function storeOf(tenant: string, store: DiskStore): Place {
+  return {
+    name: `store:${tenant}`,
+    check: (options) => checkStore(store, options),
+    collect: async (options) => {
+      const { uploads, manifests, blobs, sizeBytes, skipped } = await collectGarbage(store, options);
+      return { manifests, blobs, leftovers: uploads, sizeBytes, skipped };
+    },
+  };
 }
 
 async function openStores(root: string, tenant: string | undefined): Promise<Place[]> {
@@ -58,9 +109,7 @@ async function openStores(root: string, tenant: string | undefined): Promise<Pla
     });
   }
   return Promise.all(
-    wanted.map(async (name): Promise<Place> => {
-      return { kind: 'store', name: `store:${name}`, store: await openStore(root, { tenant: name, readOnly: true }) };
-    }),
+    wanted.map(async (name) => storeOf(name, await openStore(root, { tenant: name, readOnly: true }))),
   );
 }
 

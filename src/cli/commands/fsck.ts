@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import { CodedError } from '#core';
-import { checkLayout, type LayoutFinding } from '#oci/layout';
-import { checkStore, type StoreFinding } from '#oci/store';
 import { type Io, writeText } from '../io.ts';
 import { plural } from '../numbers.ts';
 import { asRow } from '../one-line.ts';
 import { createProgressLine } from '../progress.ts';
-import { openPlaces, type Place, type PlaceOptions, withPlaceOptions } from '../upkeep.ts';
+import { type Finding, openPlaces, type PlaceOptions, withPlaceOptions } from '../upkeep.ts';
 import { withListOptions } from './options.ts';
 
 interface FsckOptions extends PlaceOptions {
@@ -14,7 +12,7 @@ interface FsckOptions extends PlaceOptions {
   readonly quiet: boolean;
 }
 
-type Finding = { readonly place: string } & (LayoutFinding | StoreFinding);
+type FoundAt = { readonly place: string } & Finding;
 
 /** `fsck`: reads all of a layout or a registry store. */
 export function fsckCommand(command: Command, io: Io): void {
@@ -38,7 +36,7 @@ async function fsck(io: Io, text: string | undefined, options: FsckOptions): Pro
   const places = await openPlaces(text, options);
   const progress = createProgressLine(io, options.quiet);
   const counts = { missing: 0, damaged: 0, unreadable: 0, wrongSize: 0, unreachable: 0, leftover: 0 };
-  const findings: Finding[] = [];
+  const findings: FoundAt[] = [];
   let done = 0;
   const onBytes = (sizeBytes: number) => {
     done += sizeBytes;
@@ -46,7 +44,7 @@ async function fsck(io: Io, text: string | undefined, options: FsckOptions): Pro
   };
   try {
     for (const place of places) {
-      for await (const found of findingsOf(place, { onBytes, signal: io.signal })) {
+      for await (const found of place.check({ onBytes, signal: io.signal })) {
         const finding = { place: place.name, ...found };
         counts[found.kind]++;
         progress.clear();
@@ -86,14 +84,7 @@ function nextStep(counts: Readonly<Record<Finding['kind'], number>>): string {
   return steps.join('; ');
 }
 
-function findingsOf(
-  place: Place,
-  options: { readonly onBytes: (sizeBytes: number) => void; readonly signal: AbortSignal },
-): AsyncIterable<LayoutFinding | StoreFinding> {
-  return place.kind === 'layout' ? checkLayout(place.root, options) : checkStore(place.store, options);
-}
-
-function describe(finding: Finding): string {
+function describe(finding: FoundAt): string {
   const { place, kind, object, name, namedBy } = finding;
   const repository = 'repository' in finding && finding.repository !== undefined ? ` in ${finding.repository}` : '';
   return asRow([

@@ -1,11 +1,9 @@
 import { type Command, Option } from 'commander';
 import { CodedError, parseDuration } from '#core';
-import { collectLayoutGarbage } from '#oci/layout';
-import { collectGarbage } from '#oci/store';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
-import { openPlaces, type Place, type PlaceOptions, withPlaceOptions } from '../upkeep.ts';
+import { type Collected, openPlaces, type PlaceOptions, withPlaceOptions } from '../upkeep.ts';
 import { parsing, withListOptions } from './options.ts';
 
 interface GcOptions extends PlaceOptions {
@@ -16,16 +14,7 @@ interface GcOptions extends PlaceOptions {
 }
 
 /** What went in one place. */
-interface Collected {
-  readonly place: string;
-  readonly manifests: number;
-  readonly blobs: number;
-  /** Temporary files, and uploads that nobody ended. */
-  readonly leftovers: number;
-  readonly sizeBytes: number;
-  /** Where nothing was touched: repositories, or a layout's damaged manifests. */
-  readonly skipped: readonly string[];
-}
+type CollectedPlace = { readonly place: string } & Collected;
 
 /** A store relies on the time of a file, which pushes set once a minute. */
 const LEAST_STORE_GRACE_SECONDS = 120;
@@ -56,16 +45,17 @@ Examples:
 }
 
 async function gc(io: Io, text: string | undefined, options: GcOptions): Promise<void> {
-  const { output, dryRun } = options;
+  const { output, grace: graceSeconds, untagged, dryRun } = options;
+  const how = { graceSeconds, untagged, dryRun, signal: io.signal };
   const places = await openPlaces(text, options);
   if (options.data !== undefined && options.grace < LEAST_STORE_GRACE_SECONDS) {
     throw new CodedError('ERR_EXPORT_USAGE', '--grace must be 2m or more', {
       hint: 'specify 2m or more, which protects pushes in progress',
     });
   }
-  const all: Collected[] = [];
+  const all: CollectedPlace[] = [];
   for (const place of places) {
-    const collected = await collect(place, options, io.signal);
+    const collected = { place: place.name, ...(await place.collect(how)) };
     all.push(collected);
     if (output === 'text') await writeText(io.stdout, describe(collected, dryRun));
     else if (output === 'ndjson') await writeText(io.stdout, `${JSON.stringify({ ...collected, dryRun })}\n`);
@@ -83,18 +73,7 @@ async function gc(io: Io, text: string | undefined, options: GcOptions): Promise
   );
 }
 
-async function collect(place: Place, options: GcOptions, signal: AbortSignal): Promise<Collected> {
-  const { grace: graceSeconds, untagged, dryRun } = options;
-  const how = { graceSeconds, untagged, dryRun, signal };
-  if (place.kind === 'layout') {
-    const { unreadable, ...report } = await collectLayoutGarbage(place.root, how);
-    return { place: place.name, ...report, skipped: unreadable };
-  }
-  const { uploads, manifests, blobs, sizeBytes, skipped } = await collectGarbage(place.store, how);
-  return { place: place.name, manifests, blobs, leftovers: uploads, sizeBytes, skipped };
-}
-
-function describe({ place, manifests, blobs, leftovers, sizeBytes, skipped }: Collected, dryRun: boolean): string {
+function describe({ place, manifests, blobs, leftovers, sizeBytes, skipped }: CollectedPlace, dryRun: boolean): string {
   const verb = dryRun ? 'would delete' : 'deleted';
   const what = [plural(manifests, 'manifest'), plural(blobs, 'blob'), plural(leftovers, 'leftover')].join(', ');
   const lines = [`${place}: ${verb} ${what}, ${formatBytes(sizeBytes)}`];

@@ -1,5 +1,5 @@
 import { CodedError, type Descriptor, isCoded } from '#core';
-import { formatReference, nameOf, type Reference, type Repository } from '#oci/image';
+import { formatReference, isRegistryReference, nameOf, type Reference, type Repository, schemeOf } from '#oci/image';
 import {
   type CopyFailure,
   type CopyReport,
@@ -69,7 +69,8 @@ export async function rootsOf(
 }
 
 async function oneRoot(source: Repository, from: Reference, signal: AbortSignal): Promise<Descriptor> {
-  const name = from.kind === 'docker-archive' ? (from.digest ?? from.tag) : nameOf(from);
+  const isNameOptional = !isRegistryReference(from) && schemeOf(from).isNameOptional;
+  const name = isNameOptional ? (from.digest ?? from.tag) : nameOf(from);
   const descriptor = name === undefined ? await onlyImage(source) : await source.resolve(name, { signal });
   if (descriptor !== undefined) return descriptor;
   throw new CodedError('ERR_EXPORT_NOT_FOUND', `${formatReference(from)}: artifact not found`, {

@@ -74,6 +74,7 @@ export {
   parseReference,
   type Reference,
   type RegistryReference,
+  schemeOf,
   severalRepositories,
   tagOf,
 } from './reference.ts';

@@ -39,18 +39,32 @@ const DIGEST_PART_OF_PATH = /@(sha\d+:[^/@]*)$/;
 const MAX_NAME = 255;
 const MAX_TAG = 128;
 
-/** What a reference to each kind of place on this machine begins with, and what its path names. */
-const LOCAL = {
-  layout: { scheme: 'oci', path: 'DIR' },
-  archive: { scheme: 'oci-archive', path: 'FILE' },
-  'docker-archive': { scheme: 'docker-archive', path: 'FILE' },
-} as const;
+/** What tells the schemes of places on this machine apart. */
+export interface LocalScheme {
+  /** What a reference begins with, before the colon. */
+  readonly scheme: string;
+  /** What its path names; `-` for a file is standard input or output. */
+  readonly path: 'DIR' | 'FILE';
+  /** It mostly holds one artifact, which then needs no name. */
+  readonly isNameOptional: boolean;
+}
 
-type LocalKind = keyof typeof LOCAL;
+const LOCAL: Readonly<Record<LocalKind, LocalScheme>> = {
+  layout: { scheme: 'oci', path: 'DIR', isNameOptional: false },
+  archive: { scheme: 'oci-archive', path: 'FILE', isNameOptional: false },
+  'docker-archive': { scheme: 'docker-archive', path: 'FILE', isNameOptional: true },
+};
+
+type LocalKind = LayoutReference['kind'];
 
 /** Whether a reference names a repository of a registry, not a place on this machine. */
 export function isRegistryReference(reference: Reference): reference is RegistryReference {
   return reference.kind === 'registry';
+}
+
+/** The scheme of a reference to a place on this machine. */
+export function schemeOf({ kind }: LayoutReference): LocalScheme {
+  return LOCAL[kind];
 }
 
 /** Whether `text` can name a repository (distribution-spec v1.1.1 spec.md#pulling-manifests). */
