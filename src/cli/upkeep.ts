@@ -21,7 +21,7 @@ export interface Collected {
 }
 
 /** What may go. */
-export interface CollectOptions {
+interface CollectOptions {
   readonly graceSeconds: number;
   readonly untagged: boolean;
   readonly dryRun: boolean;

@@ -65,7 +65,7 @@ export interface GraphVisitor<T, C extends NamedContent = Descriptor> {
 }
 
 /** How much a walk follows before it takes what it was given for a trap. */
-export interface GraphLimits {
+interface GraphLimits {
   /** Links between a node and the one that the walk began at. */
   readonly maxDepth?: number | undefined;
   /** Nodes of all kinds, each counted once. */
@@ -167,7 +167,8 @@ export class GraphWalk<T, C extends NamedContent = Descriptor> {
   #count({ kind, descriptor, depth }: GraphNode<C>): void {
     const { maxDepth = Infinity, maxNodes = Infinity, maxManifestBytes = Infinity } = this.#options.limits ?? {};
     this.#reached.add(descriptor.digest);
-    if (kind !== 'blob') this.#manifestBytes += descriptor.size ?? 0;
+    // What an index lists under an unknown type may be a blob of any size.
+    if (kind === 'index' || kind === 'manifest') this.#manifestBytes += descriptor.size ?? 0;
     if (depth > maxDepth) throw graphTooLarge(descriptor, maxDepth, 'levels of nesting');
     if (this.#reached.size > maxNodes) throw graphTooLarge(descriptor, maxNodes, 'blobs and manifests');
     if (this.#manifestBytes > maxManifestBytes) {

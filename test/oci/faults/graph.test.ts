@@ -138,6 +138,26 @@ test('referrers that are listed as of each other, and of themselves, end, and ar
   expect(children).toMatchObject([{ descriptor: { digest: signature.digest }, children: [] }]);
 });
 
+test('what one manifest is listed for, and does not refer to, is copied where it belongs', async () => {
+  const repository = await faulty.open();
+  const [a, b] = [await pushArtifact(repository, 'a'), await pushArtifact(repository, 'b')];
+  const signature = await pushArtifact(repository, 'signature of b', { subject: b });
+  const list = await pushIndex(repository, [signature]);
+  const headers = { 'content-type': 'application/vnd.oci.image.index.v1+json' };
+  const lie = JSON.stringify({ schemaVersion: 2, manifests: [signature] });
+  faulty.misbehave('GET', /referrers/, (response) => send(response, 200, headers, lie));
+  const tags = [
+    { tag: 'a', descriptor: a },
+    { tag: 'b', descriptor: b },
+    { tag: 'list', descriptor: list },
+  ];
+  const report = await copy(await faulty.open(), writer, [a, b, list], { referrers: true, tags });
+  expect(report.referrers).toMatchObject([{ subject: b.digest, descriptor: { digest: signature.digest } }]);
+  expect(report.excluded.map(({ descriptor }) => descriptor.digest)).toContain(signature.digest);
+  expect([...target.tags.keys()].sort()).toEqual(['t a', 't b', 't list']);
+  expect(await verifyCopy(writer, report)).toEqual([]);
+});
+
 test.each([
   ['is not there', (_: Descriptor) => describe(noise(1)), 'ERR_EXPORT_NOT_FOUND'],
   ['is shorter', (real: Descriptor) => ({ ...real, size: real.size - 1 }), 'ERR_EXPORT_SIZE_MISMATCH'],

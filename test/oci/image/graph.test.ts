@@ -80,6 +80,14 @@ test.each([
   expect(expanded).toHaveLength(expansions);
 });
 
+test('blobs, and what may be one, do not count as bytes of manifests', async () => {
+  const expand = () => ({ links: [], value: undefined });
+  const walk = new GraphWalk<undefined, NamedContent>({ expand }, { limits: { maxManifestBytes: 100 } });
+  const large = (['blob', 'unknown'] as const).map((kind) => ({ ...root(kind), kind }));
+  await walk.run([...large, root('index')]);
+  expect(walk.reached.size).toBe(3);
+});
+
 test('expands as many at a time as it is told, and reads no further ahead of its consumer', async () => {
   const waiting: (() => void)[] = [];
   const started: Digest[] = [];

@@ -14,6 +14,8 @@ type ManifestStep = Extract<CopyStep, { readonly action: 'pushManifest' }>;
 const COMPLETE: Completion = { isComplete: true };
 /** Bytes of manifests that wait for what they name, beyond which no more is planned while anything is under way. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
+/** Contents that wait for their turn or are under way, beyond which no more is planned. */
+const MAX_TRANSFERS = 10_000;
 
 /**
  * Carries out a plan as it comes: blobs at once, a manifest as soon as all that it names is at the target, and after its
@@ -21,8 +23,9 @@ const MAX_HELD_BYTES = 64 * 1024 * 1024;
  */
 export class CopyExecutor {
   readonly #run: CopyRun;
-  /** One for each content, whoever asks for it first: the one who carries it out, or a manifest that names it. */
-  readonly #completions = new Map<Digest, PromiseWithResolvers<Completion>>();
+  readonly #done = new Map<Digest, Completion>();
+  /** One for each content that is planned or named by what is, and not done. */
+  readonly #pending = new Map<Digest, PromiseWithResolvers<Completion>>();
   readonly #tasks = new Set<Promise<void>>();
   #heldBytes = 0;
   #transfers = 0;
@@ -47,8 +50,8 @@ export class CopyExecutor {
   }
 
   /** Whether a content is at the target; one that was never planned is. */
-  completionOf(digest: Digest): Promise<Completion> {
-    return this.#completions.get(digest)?.promise ?? Promise.resolve(COMPLETE);
+  async completionOf(digest: Digest): Promise<Completion> {
+    return this.#done.get(digest) ?? this.#pending.get(digest)?.promise ?? COMPLETE;
   }
 
   /**
@@ -65,7 +68,7 @@ export class CopyExecutor {
     } catch (error) {
       for (const referrer of copied) {
         log.note(error, { descriptor: bareDescriptor(referrer) });
-        this.#replace(referrer.digest, lacking(referrer));
+        this.#done.set(referrer.digest, lacking(referrer));
       }
       return;
     }
@@ -74,16 +77,18 @@ export class CopyExecutor {
 
   /** Waits for what is under way, after a failure; nobody is told any more that a content is complete. */
   async end(): Promise<void> {
-    for (const [digest, { resolve }] of this.#completions) resolve({ isComplete: false, lacks: digest });
+    for (const [digest, { resolve }] of this.#pending) resolve({ isComplete: false, lacks: digest });
     await Promise.all(this.#tasks);
   }
 
   #begin({ node: { descriptor, reason }, value: step }: PlannedContent): void {
-    const { resolve } = this.#deferred(descriptor.digest);
+    const { resolve } = this.#pendingOf(descriptor.digest);
     const heldBytes = step.action === 'pushManifest' ? step.bytes.byteLength : 0;
     this.#heldBytes += heldBytes;
     const task = this.#carryOut(descriptor, step, reason.kind === 'child' ? reason.of : undefined).then(
       (completion) => {
+        this.#done.set(descriptor.digest, completion);
+        this.#pending.delete(descriptor.digest);
         resolve(completion);
         this.#heldBytes -= heldBytes;
         this.#tasks.delete(task);
@@ -121,7 +126,9 @@ export class CopyExecutor {
     descriptor: Descriptor,
     { bytes, children, subject, options }: ManifestStep,
   ): Promise<Completion> {
-    const completions = await Promise.all(children.map((digest) => this.#deferred(digest).promise));
+    const completions = await Promise.all(
+      children.map((digest) => this.#done.get(digest) ?? this.#pendingOf(digest).promise),
+    );
     const incomplete = completions.find(({ isComplete }) => !isComplete);
     if (incomplete !== undefined && !incomplete.isComplete) {
       this.#run.log.incomplete.push({ descriptor: bareDescriptor(descriptor), lacks: incomplete.lacks });
@@ -151,26 +158,21 @@ export class CopyExecutor {
     }
   }
 
-  /** Waits while too many manifests are held; what is under way makes room, or lets the plan go on. */
+  /** Waits while too much is held; what is under way makes room, or lets the plan go on where it alone can. */
   async #room(): Promise<void> {
-    while (this.#heldBytes > MAX_HELD_BYTES && this.#transfers > 0) {
+    while (this.#transfers > MAX_TRANSFERS || (this.#heldBytes > MAX_HELD_BYTES && this.#transfers > 0)) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
   }
 
-  #deferred(digest: Digest): PromiseWithResolvers<Completion> {
-    const known = this.#completions.get(digest);
+  #pendingOf(digest: Digest): PromiseWithResolvers<Completion> {
+    const known = this.#pending.get(digest);
     if (known !== undefined) return known;
-    const deferred = Promise.withResolvers<Completion>();
-    this.#completions.set(digest, deferred);
-    return deferred;
-  }
-
-  #replace(digest: Digest, completion: Completion): void {
-    this.#completions.delete(digest);
-    this.#deferred(digest).resolve(completion);
+    const pending = Promise.withResolvers<Completion>();
+    this.#pending.set(digest, pending);
+    return pending;
   }
 }
 

@@ -45,7 +45,7 @@ export interface ListedReferrers {
   readonly referrers: readonly Descriptor[];
 }
 
-/** How much a copy follows before it takes what it was given for a trap. */
+/** How much a copy follows before it takes what it was given for a trap. @internal for tests */
 export const copyLimits = {
   maxDepth: 16,
   maxNodes: 1_000_000,
