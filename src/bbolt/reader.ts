@@ -76,7 +76,7 @@ export class BboltFile {
   }
 
   /**
-   * The value of a key in the bucket that the path names; undefined where there is no such bucket or key, or where
+   * The value of a key in the bucket that the path names; undefined if there is no such bucket or key, or where
    * the key names a bucket.
    */
   async get(bucket: readonly Uint8Array[], key: Uint8Array): Promise<Uint8Array | undefined> {

@@ -40,7 +40,7 @@ const MAX_PASSWORD_BYTES = 16 * 1024;
 /**
  * The password of a registry: all of standard input, without the end of its line.
  *
- * @throws CodedError ERR_EXPORT_PASSWORD_MISSING where there is none, ERR_EXPORT_USAGE for one that cannot be sent
+ * @throws CodedError ERR_EXPORT_PASSWORD_MISSING if there is none, ERR_EXPORT_USAGE for one that cannot be sent
  */
 export async function readPasswordFromStdin({ stdin }: Io): Promise<string> {
   let text = '';

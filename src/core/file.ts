@@ -5,7 +5,7 @@ import { CodedError, type ErrorCode, type ErrorFacts } from './errors.ts';
 
 /** How a file is put in place. */
 export interface WriteFileOptions {
-  /** Permission bits of the file; 0o644 unless told. Not narrowed by the umask. */
+  /** Permission bits of the file; default: 0o644. Not narrowed by the umask. */
   readonly mode?: number;
 }
 

@@ -2,7 +2,7 @@ import { scoreV2 } from './cvss/cvss2.ts';
 import { scoreV3 } from './cvss/cvss3.ts';
 import { scoreV4 } from './cvss/cvss4.ts';
 import { type CvssVersion, parseVector } from './cvss/vector.ts';
-import type { Severity } from './subject.ts';
+import type { Severity } from './record-properties.ts';
 
 export { type CvssVersion, parseVector };
 

@@ -15,8 +15,8 @@ export type {
   WithheldRecord,
 } from './record.ts';
 export { readSharedRecords } from './record-batches.ts';
+export { type Severity, severities } from './record-properties.ts';
 export { compilePackageFilter, type PackageFilter } from './select/compile.ts';
 export { type Clause, clauses, parseSelector, type Selector } from './select/selector.ts';
 export { type CvssVectors, cvssOfAdvisory, severityOfAdvisory } from './severity.ts';
-export { type Severity, severities } from './subject.ts';
 export { maxWithheld } from './withheld-records.ts';

@@ -18,6 +18,7 @@ import { isObject } from './formats/value.ts';
 import { IgnoredFiles } from './ignored-files.ts';
 import { NewestChange } from './newest-change.ts';
 import type { RecordClass, RecordSet } from './record.ts';
+import type { RecordProperties } from './record-properties.ts';
 import { sortedRecordSet } from './record-set.ts';
 import { encodeRow } from './row.ts';
 import { compileSelector, type Judge, verdicts } from './select/compile.ts';
@@ -26,7 +27,6 @@ import { encodingFault, wrongEncoding } from './sources/encoding.ts';
 import type { Source } from './sources/source.ts';
 import { isOneObjectPerLine } from './sources/split-lines.ts';
 import { itemsWithin, linesWithin, type SourceText } from './sources/texts.ts';
-import type { Subject } from './subject.ts';
 import { maxWithheld, WithheldRecords } from './withheld-records.ts';
 import { withhold } from './withhold.ts';
 
@@ -70,7 +70,7 @@ export class RecordCollector {
     return this.#ignored.of(source);
   }
 
-  /** Notes something that is no record. */
+  /** Notes something that is not a record. */
   ignore(source: Source, name: string, reason: string): void {
     this.#ignored.add(source, name, reason);
   }
@@ -107,13 +107,13 @@ export class RecordCollector {
     const { format, fault } = recognised;
     const hex = hash('sha256', json.bytes, 'hex');
     if (fault !== undefined) {
-      const key = format.keyOfInvalid(json.value as JsonObject, hex);
+      const key = format.recordKeyOfInvalid(json.value as JsonObject, hex);
       return this.#refuse(source, text, invalid(text.place, key, fault), key ?? nameOf(text.bytes));
     }
     await this.#sortIn(recognised, json, hex, text.place);
   }
 
-  /** JSON that is no record may still be a list of records. */
+  /** JSON that is not a record may still be a list of records. */
   async #takeUnrecognised(source: Source, text: SourceText, value: JsonValue): Promise<void> {
     const isList = isObject(value) && Array.isArray(value['vulns']) && !text.isPart;
     if (!isList) return this.ignore(source, text.name, `JSON, but not ${formatTitles}`);
@@ -137,16 +137,16 @@ export class RecordCollector {
   async #sortIn({ format, departs }: Recognised, json: CanonicalJson, hex: string, place: string): Promise<void> {
     const found = format.schema;
     const modified = format.modifiedOf(found);
-    let subject: Subject | undefined;
+    let properties: RecordProperties | undefined;
     const verdict = this.#judge(
       () => {
-        subject ??= format.subjectOf(json.value as JsonObject);
-        return subject;
+        properties ??= format.propertiesOf(json.value as JsonObject);
+        return properties;
       },
       () => readTime(modified) as Instant,
     );
     const kept = verdict === 'kept' || verdict === 'unscored';
-    const key = format.keyOf(found, hex);
+    const key = format.recordKeyOf(found, hex);
     if (kept) this.#newest.note(modified, key);
     const facts = { verdict: verdicts.indexOf(verdict), format: formats.indexOf(format), departs };
     const sorter = this.#sorterOf(format);

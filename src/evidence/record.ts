@@ -41,7 +41,7 @@ export interface ClassSummary {
   readonly digest: Digest;
 }
 
-/** A file or entry that is no record, with the reason, for the user's eyes only. */
+/** A file or entry that is not a record, with the reason, for the user's eyes only. */
 export interface IgnoredFile {
   readonly source: string;
   readonly name: string;

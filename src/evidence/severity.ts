@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '#core';
 import { type CvssScore, type CvssVersion, ratingOf, scoreOf } from './cvss.ts';
 import { isObject, itemsOf } from './formats/value.ts';
-import { type Severity, severities } from './subject.ts';
+import { type Severity, severities } from './record-properties.ts';
 
 /** A CVSS vector with its score. */
 interface ScoredVector {

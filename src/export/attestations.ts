@@ -87,7 +87,7 @@ class Collector {
   #sortStatement(item: ProvenanceFound): void {
     const { predicateType } = item.statement;
     if (predicateType === predicateTypes.slsaProvenance) this.provenances.push(item);
-    else if (predicateType === predicateTypes.cosignSignature && item.form === 'bundle')
+    else if (predicateType === predicateTypes.cosignSignature && item.form === 'sigstoreBundle')
       this.signatures.push({ form: item.form, digest: item.digest });
   }
 

@@ -9,7 +9,7 @@ export interface ExportRequest {
   readonly sources: readonly string[];
   readonly selector: Selector;
   readonly tenant: string;
-  /** The bundle's one point in time; the newest change among the selected records unless told. */
+  /** The bundle's one point in time; default: the newest change among the selected records. */
   readonly asOf?: Instant | undefined;
   /** Withhold and list what is not fit to be exported, instead of failing. */
   readonly withholdInvalid: boolean;

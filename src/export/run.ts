@@ -33,7 +33,7 @@ interface WatchOptions {
 /** One execution: where to, signed by whom, and what only this run knows. */
 export interface RunOptions extends WatchOptions {
   readonly destinations: readonly Destination[];
-  /** Unsigned where there is none. */
+  /** Unsigned if there is none. */
   readonly signer?: Signer | undefined;
   /** Names this instance of Export Center in provenance, with its way of being trusted. */
   readonly builderId: string;

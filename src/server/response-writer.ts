@@ -4,7 +4,7 @@ import { CodedError } from '#core';
 
 /**
  * Writes the body of a response. Node never calls back for a write to a socket that was just closed, so this listens for
- * the socket's end as well; otherwise the write would wait for ever, with a file open.
+ * the socket's end as well; otherwise the write would wait forever, with a file open.
  */
 export class ResponseWriter {
   readonly #outgoing: ServerResponse;

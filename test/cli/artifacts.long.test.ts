@@ -38,7 +38,10 @@ test('copy: signature, provenance and cosign tags go along, so that the copy ver
   expect(first).toMatchObject({ referrers: [{}, {}], fidelity: { complete: true, excluded: [] } });
   expect(first['bytesSent']).toBeGreaterThan(0);
   const verified = await json('verify', `oci:${dir}/copy:one`, '--key', join(dir, 'keys', 'cosign.pub'));
-  expect(verified).toMatchObject({ signatureForms: ['tag', 'bundle'], provenanceForms: ['tag', 'bundle'] });
+  expect(verified).toMatchObject({
+    signatureForms: ['tag', 'sigstoreBundle'],
+    provenanceForms: ['tag', 'sigstoreBundle'],
+  });
   expect(await json('copy', `${source}:1`, `oci:${dir}/copy:one`)).toMatchObject({ bytesSent: 0, tagged: [] });
 });
 

@@ -50,7 +50,7 @@ test('keys generate, export, verify: each ends well and says so on stdout alone'
 
   const verifying = fakeIo();
   expect(await run(['verify', to, '--key', join(keys, 'cosign.pub'), '--output', 'json'], verifying)).toBe(0);
-  expect(readJson(verifying.out())).toMatchObject({ digest: report.digest, signatureForms: ['tag', 'bundle'] });
+  expect(readJson(verifying.out())).toMatchObject({ digest: report.digest, signatureForms: ['tag', 'sigstoreBundle'] });
   for (const io of [generate, publicKey, exporting, verifying]) expect(io.err()).toBe('');
 });
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { encodeCanonical, type JsonObject, type JsonValue } from '#core';
 import { Cursor } from '../../src/evidence/formats/cursor.ts';
 import type { Fault } from '../../src/evidence/formats/fault.ts';
+import { propertiesOfOpenVex } from '../../src/evidence/formats/openvex-properties.ts';
 import { looksLikeOpenVex, openVexDocument } from '../../src/evidence/formats/openvex-schema.ts';
-import { subjectOfOpenVex } from '../../src/evidence/formats/openvex-subject.ts';
 import { packageOfPurl } from '../../src/versions/purl.ts';
 import { readJson } from '../core/read-json.ts';
 import { vexDocument } from '../fixtures/records.ts';
@@ -131,7 +131,7 @@ describe('openVexDocument', () => {
     expect(check(members)).toBeUndefined();
     expect(cursor.departures.map(({ pointer }) => pointer).sort()).toEqual(pointers);
     const value = readJson(JSON.stringify(vexDocument('x:1', members))) as JsonObject;
-    expect([...subjectOfOpenVex(value).ids(), ...subjectOfOpenVex(value).packages()].length).toBeGreaterThan(1);
+    expect([...propertiesOfOpenVex(value).ids(), ...propertiesOfOpenVex(value).packages()].length).toBeGreaterThan(1);
   });
 
   test('refuses null for both reasons', () => {
@@ -149,11 +149,13 @@ describe('openVexDocument', () => {
   });
 });
 
-describe('a document as a subject', () => {
-  const subject = subjectOfOpenVex(vexDocument('https://example.com/1', { statements: [statement] }) as JsonObject);
+describe('the properties of a document', () => {
+  const properties = propertiesOfOpenVex(
+    vexDocument('https://example.com/1', { statements: [statement] }) as JsonObject,
+  );
 
   test('is known by its own id and by those of its vulnerabilities', () => {
-    expect([...subject.ids()]).toEqual([
+    expect([...properties.ids()]).toEqual([
       'https://example.com/1',
       'CVE-2026-1',
       'https://example.com/CVE-2026-1',
@@ -162,14 +164,14 @@ describe('a document as a subject', () => {
   });
 
   test('is about the products and their parts that have a package URL', () => {
-    expect([...subject.packages()]).toEqual([
+    expect([...properties.packages()]).toEqual([
       { ecosystem: 'Maven', name: 'org.example:app' },
       { ecosystem: 'Go', name: 'example.com/lib' },
     ]);
   });
 
   test('has neither a score nor a withdrawal', () => {
-    expect([subject.severity(), subject.isWithdrawn()]).toEqual([undefined, false]);
+    expect([properties.severity(), properties.isWithdrawn()]).toEqual([undefined, false]);
   });
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Instant, JsonObject } from '#core';
 import { clauses, parseSelector, type Selector } from '#evidence';
 import { compileGlob } from '../../src/core/glob.ts';
-import { subjectOfOsv } from '../../src/evidence/formats/osv-subject.ts';
+import { propertiesOfOsv } from '../../src/evidence/formats/osv-properties.ts';
 import { compileSelector } from '../../src/evidence/select/compile.ts';
 
 describe('parseSelector', () => {
@@ -72,7 +72,7 @@ const record = {
 function judge(selector: object, value: object = record): string {
   const found = value as JsonObject;
   return compileSelector(parseSelector(selector))(
-    () => subjectOfOsv(found),
+    () => propertiesOfOsv(found),
     () => found['modified'] as Instant,
   );
 }

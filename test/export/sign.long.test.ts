@@ -131,8 +131,8 @@ test.each(['signatureTag', 'provenanceTag', SIGNATURE, PROVENANCE])('%s is missi
   if (name === PROVENANCE || name === 'provenanceTag') expect(after[name]).toBe(before[name]);
   expect((await provenanceIn(layout, digest)).statement).toEqual(statement);
   await expect(verifyArtifact(destinationIn(layout).reference, layout, keys.verifier)).resolves.toMatchObject({
-    signatureForms: ['tag', 'bundle'],
-    provenanceForms: ['tag', 'bundle'],
+    signatureForms: ['tag', 'sigstoreBundle'],
+    provenanceForms: ['tag', 'sigstoreBundle'],
   });
 });
 

@@ -114,7 +114,7 @@ test('a payload that hundreds of signatures of others name is fetched once', asy
   const repository = await fixture.layout();
   const fetched = vi.spyOn(repository, 'fetch');
   const report = await verifyArtifact(destinationIn(layout).reference, repository, keys.verifier);
-  expect(report).toMatchObject({ otherSigners: 990, signatureForms: ['tag', 'bundle'] });
+  expect(report).toMatchObject({ otherSigners: 990, signatureForms: ['tag', 'sigstoreBundle'] });
   expect(fetched.mock.calls.filter(([{ digest }]) => digest === payload.digest)).toHaveLength(1);
 });
 
@@ -140,7 +140,7 @@ test('payloads of others are read up to a number of bytes, and those of the key 
   const repository = await fixture.layout();
   const fetched = vi.spyOn(repository, 'fetch');
   const report = await verifyArtifact(destinationIn(layout).reference, repository, keys.verifier);
-  expect(report).toMatchObject({ otherSigners: 900, signatureForms: ['tag', 'bundle'] });
+  expect(report).toMatchObject({ otherSigners: 900, signatureForms: ['tag', 'sigstoreBundle'] });
   const asked = fetched.mock.calls.filter(([{ size }]) => size === 15 * 1024 * 1024);
   expect(asked).toHaveLength(17);
   await expect(

@@ -56,15 +56,18 @@ async function signatureObjects({ artifact }: Bundle, by: SignerFixture, about: 
   const envelope = await signStatement(signatureStatement(about), by.signer);
   const options = { predicateType: predicateTypes.cosignSignature, created: '2026-01-01T00:00:00Z' as never };
   const tag = await packSignatureTag(about, dockerReference, by.signer);
-  return { tag, bundle: packSigstoreBundle(artifact, envelope, options) };
+  return { tag, sigstoreBundle: packSigstoreBundle(artifact, envelope, options) };
 }
 
 async function provenanceObjects({ artifact, exportManifest }: Bundle, by: SignerFixture, change = {}) {
   const statement = provenanceStatement([subjectOf(artifact.digest)], { ...provenanceOf(exportManifest), ...change });
   const envelope = await signStatement(statement, by.signer);
   const predicateType = predicateTypes.slsaProvenance;
-  const bundle = packSigstoreBundle(artifact, envelope, { predicateType, created: '2026-01-01T00:00:00Z' as never });
-  return { tag: packAttestationTag(artifact.digest, envelope, predicateType), bundle };
+  const sigstoreBundle = packSigstoreBundle(artifact, envelope, {
+    predicateType,
+    created: '2026-01-01T00:00:00Z' as never,
+  });
+  return { tag: packAttestationTag(artifact.digest, envelope, predicateType), sigstoreBundle };
 }
 
 test('nothing is signed: the artifact itself is not even read', async () => {
@@ -82,13 +85,13 @@ test('everything is signed by another key, whose signatures are counted', async 
   });
 });
 
-test.each(['tag', 'bundle'] as const)('a provenance alone is no signature (%s)', async (form) => {
+test.each(['tag', 'sigstoreBundle'] as const)('a provenance alone is no signature (%s)', async (form) => {
   const bundle = await forged({ unsigned: true });
   await putObject((await provenanceObjects(bundle, keys))[form]);
   await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_SIGNATURE_MISSING' });
 });
 
-test.each(['tag', 'bundle'] as const)('a signature alone is no provenance (%s)', async (form) => {
+test.each(['tag', 'sigstoreBundle'] as const)('a signature alone is no provenance (%s)', async (form) => {
   const bundle = await forged({ unsigned: true });
   await putObject((await signatureObjects(bundle, keys))[form]);
   await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_PROVENANCE_MISSING' });
@@ -96,9 +99,9 @@ test.each(['tag', 'bundle'] as const)('a signature alone is no provenance (%s)',
 
 test.each([
   ['tag', 'tag'],
-  ['tag', 'bundle'],
-  ['bundle', 'tag'],
-  ['bundle', 'bundle'],
+  ['tag', 'sigstoreBundle'],
+  ['sigstoreBundle', 'tag'],
+  ['sigstoreBundle', 'sigstoreBundle'],
 ] as const)(
   'one form of each is enough, and the report says which: signature %s, provenance %s',
   async (one, other) => {
@@ -126,7 +129,7 @@ test('a provenance of another build type is somebody else’s', async () => {
 test('a signature of another artifact does not serve, wherever it is put', async () => {
   const bundle = await forged({ unsigned: true });
   const other = `sha256:${'0'.repeat(64)}` as Digest;
-  const { tag, bundle: referrer } = await signatureObjects(bundle, keys, other);
+  const { tag, sigstoreBundle: referrer } = await signatureObjects(bundle, keys, other);
   await putObject({ ...tag, tag: cosignTagOf(bundle.artifact.digest, 'sig') });
   await expect(verify()).rejects.toMatchObject({
     code: 'ERR_EXPORT_SIGNATURE_INVALID',
@@ -160,14 +163,14 @@ test('of two provenances each must match', async () => {
   const bundle = await forged();
   const { externalParameters } = provenanceOf(bundle.exportManifest);
   const other = await provenanceObjects(bundle, keys, { externalParameters: { ...externalParameters, tenant: 'b' } });
-  await putObject(other.bundle);
+  await putObject(other.sigstoreBundle);
   await expect(verify()).rejects.toMatchObject({ code: 'ERR_EXPORT_PROVENANCE_MISMATCH' });
 });
 
 test('two runs at one time may leave a provenance each', async () => {
   const bundle = await forged();
   const builder = { id: 'https://example.test/second' };
-  await putObject((await provenanceObjects(bundle, keys, { builder })).bundle);
+  await putObject((await provenanceObjects(bundle, keys, { builder })).sigstoreBundle);
   const { builders } = await verify();
   expect([...builders].sort()).toEqual(['https://example.test/builder', 'https://example.test/second']);
 });
@@ -249,22 +252,25 @@ test('what strangers hang on it is counted and passed over, lost, damaged or hug
     await signatureObjects(bundle, stranger),
     await signatureObjects(bundle, newSignerFixture()),
   ];
-  await putObject(damaged.bundle);
-  await writeFile(blobFile(layout, (damaged.bundle.blobs[0] as SignedObject['manifest']).descriptor), 'damaged');
-  await putObject(gone.bundle);
-  await lose(layout, gone.bundle.manifest.descriptor);
+  await putObject(damaged.sigstoreBundle);
+  await writeFile(
+    blobFile(layout, (damaged.sigstoreBundle.blobs[0] as SignedObject['manifest']).descriptor),
+    'damaged',
+  );
+  await putObject(gone.sigstoreBundle);
+  await lose(layout, gone.sigstoreBundle.manifest.descriptor);
   await expect(verify()).resolves.toMatchObject({
     otherSigners: 4,
-    signatureForms: ['tag', 'bundle'],
-    provenanceForms: ['tag', 'bundle'],
+    signatureForms: ['tag', 'sigstoreBundle'],
+    provenanceForms: ['tag', 'sigstoreBundle'],
   });
 });
 
 test.each([
   ['signature', 'tag'],
-  ['signature', 'bundle'],
+  ['signature', 'sigstoreBundle'],
   ['provenance', 'tag'],
-  ['provenance', 'bundle'],
+  ['provenance', 'sigstoreBundle'],
 ] as const)('a damaged %s in the %s form is not made good by the sound one beside it', async (what, form) => {
   const bundle = await forged({ unsigned: true });
   const sound = {
@@ -275,7 +281,7 @@ test.each([
   const fake: SignerFixture = { ...stranger, signer: { ...stranger.signer, keyid: keys.signer.keyid } };
   const made = { signature: await signatureObjects(bundle, fake), provenance: await provenanceObjects(bundle, fake) };
   for (const kind of ['signature', 'provenance'] as const) {
-    for (const place of ['tag', 'bundle'] as const) {
+    for (const place of ['tag', 'sigstoreBundle'] as const) {
       await putObject((kind === what && place === form ? made : sound)[kind][place]);
     }
   }
@@ -288,8 +294,9 @@ test.each([
 test('an object that names this key and is lost or damaged is an error', async () => {
   const bundle = await forged({ unsigned: true });
   const [signature, provenance] = [await signatureObjects(bundle, keys), await provenanceObjects(bundle, keys)];
-  for (const object of [signature.tag, signature.bundle, provenance.tag, provenance.bundle]) await putObject(object);
-  for (const object of [signature.tag, signature.bundle, provenance.tag, provenance.bundle]) {
+  for (const object of [signature.tag, signature.sigstoreBundle, provenance.tag, provenance.sigstoreBundle])
+    await putObject(object);
+  for (const object of [signature.tag, signature.sigstoreBundle, provenance.tag, provenance.sigstoreBundle]) {
     const file = blobFile(layout, (object.blobs[0] as SignedObject['manifest']).descriptor);
     const bytes = await readFile(file);
     await writeFile(

@@ -10,7 +10,7 @@ import { artifacts, openFixture, type PipelineFixture, registryNames } from './f
 import { objectsOf } from './objects.ts';
 
 const kinds = ['signature', 'provenance'] as const;
-const both = (['tag', 'bundle'] as const).flatMap((form) => kinds.map((kind) => ({ form, kind })));
+const both = (['tag', 'sigstoreBundle'] as const).flatMap((form) => kinds.map((kind) => ({ form, kind })));
 
 describePeers([...cosigns, ...clientNames, 'trivy', 'docker-registry'], 'damage in a registry', () => {
   let fixture: PipelineFixture;

@@ -51,7 +51,7 @@ test('one build to several tags and places: one digest, one provenance, nothing 
   for (const place of places) {
     const { code, stderr } = await runHere(['verify', place, '--key', join(dir, 'keys', 'cosign.pub')]);
     expect({ place, code, stderr }).toEqual({ place, code: 0, stderr: '' });
-    for (const form of ['tag', 'bundle'] as const) {
+    for (const form of ['tag', 'sigstoreBundle'] as const) {
       seen.push(...(await within(place, (repository) => provenancesIn(repository, report.digest, form))));
     }
   }

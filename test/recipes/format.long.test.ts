@@ -19,10 +19,10 @@ export const bulletin: RecordFormat = {
   class: 'advisories',
   schema: new ObjectCheck(members, { required: ['bulletin', 'changed', 'product'] }),
   looksLike: (value) => Object.hasOwn(value, 'bulletin'),
-  keyOf: (found) => found.text('bulletin') as string,
-  keyOfInvalid: ({ bulletin }) => (typeof bulletin === 'string' ? bulletin : undefined),
+  recordKeyOf: (found) => found.text('bulletin') as string,
+  recordKeyOfInvalid: ({ bulletin }) => (typeof bulletin === 'string' ? bulletin : undefined),
   modifiedOf: (found) => found.text('changed') as string,
-  subjectOf: ({ bulletin, product }) => ({
+  propertiesOf: ({ bulletin, product }) => ({
     ids: () => [String(bulletin)],
     packages: () => [{ ecosystem: 'Example', name: String(product) }],
     severity: () => undefined,

@@ -11,7 +11,7 @@ export interface TarEntry {
   readonly size: number;
   /** Chunks of 64 KiB or more may be overwritten once the next but one is asked for; smaller ones must stay. */
   readonly content: Uint8Array | AsyncIterable<Uint8Array>;
-  /** Permission bits; 0o644 unless told. */
+  /** Permission bits; default: 0o644. */
   readonly mode?: number;
 }
 

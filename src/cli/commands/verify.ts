@@ -83,8 +83,8 @@ function expectationOf({ profile, tenant, minAsOf, maxAge }: VerifyCommandOption
   return { profile, tenant, minAsOf: minAsOf !== undefined && compareInstants(minAsOf, oldest) > 0 ? minAsOf : oldest };
 }
 
-/** How cosign's two forms of signatures are called. */
-const FORMS = { tag: 'cosign tag', bundle: 'sigstore bundle' } as const;
+/** The names of cosign's two formats of signatures. */
+const FORMS = { tag: 'cosign tag', sigstoreBundle: 'sigstore bundle' } as const;
 
 /** What has been proven, for a person. */
 function describeProof(report: VerifyReport): string {

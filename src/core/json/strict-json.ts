@@ -5,15 +5,15 @@ import { countMemberNames, parseNative } from './native-json.ts';
 
 /** What a JSON text may cost. */
 export interface JsonLimits {
-  /** How deep arrays and objects may nest; 128 unless told. */
+  /** How deep arrays and objects may nest; default: 128. */
   readonly maxDepth?: number;
-  /** Size of the text in bytes; 16 MiB unless told. */
+  /** Size of the text in bytes; default: 16 MiB. */
   readonly maxBytes?: number;
-  /** Let numbers pass that a double does not hold, as OutOfRangeNumber; they are refused unless told. */
+  /** Let numbers pass that a double does not hold, as OutOfRangeNumber; default: they are refused. */
   readonly keepNumbers?: boolean;
   /**
-   * Whether the exact reader may read what the native one cannot vouch for; true unless told. Without it such a text is
-   * refused at once, also one that is sound and has an escaped member name, and the error does not say where.
+   * Whether the exact reader may read texts that the native one could misread; default: true. Without it such a text is
+   * refused at once, even if it is valid and only has an escaped member name, and the error does not say where.
    */
   readonly mayReadExactly?: boolean;
 }

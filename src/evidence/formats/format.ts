@@ -1,6 +1,6 @@
 import type { JsonObject } from '#core';
 import type { RecordClass } from '../record.ts';
-import type { Subject } from '../subject.ts';
+import type { RecordProperties } from '../record-properties.ts';
 import type { Found, ObjectCheck } from './object-check.ts';
 
 /** All that differs from one format of records to the next. */
@@ -14,11 +14,11 @@ export interface RecordFormat {
   /** Whether an object that is valid in no format means to be of this one. Formats later in the list are asked first. */
   looksLike(value: JsonObject): boolean;
   /** The key of a valid record, from its members and the hex SHA-256 of its canonical bytes. Unique within the class. */
-  keyOf(found: Found, hex: string): string;
+  recordKeyOf(found: Found, hex: string): string;
   /** The same of any object that looks like one; undefined where nothing in it could name it. */
-  keyOfInvalid(value: JsonObject, hex: string): string | undefined;
+  recordKeyOfInvalid(value: JsonObject, hex: string): string | undefined;
   /** When a valid record was last changed, as it says it. */
   modifiedOf(found: Found): string;
   /** What a selector asks of a valid record. */
-  subjectOf(value: JsonObject): Subject;
+  propertiesOf(value: JsonObject): RecordProperties;
 }

@@ -9,7 +9,7 @@ export interface Found {
   hasText(name: string): boolean;
   /** The string that a member holds; undefined where it is not there, or holds something else. */
   text(name: string): string | undefined;
-  /** The name of the first member that is none of those named; undefined where there is none. */
+  /** The name of the first member that is none of those named; undefined if there is none. */
   unknown(): string | undefined;
 }
 

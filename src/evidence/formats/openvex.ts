@@ -1,6 +1,6 @@
 import type { RecordFormat } from './format.ts';
+import { modifiedOfOpenVex, propertiesOfOpenVex } from './openvex-properties.ts';
 import { looksLikeOpenVex, openVexDocument } from './openvex-schema.ts';
-import { modifiedOfOpenVex, subjectOfOpenVex } from './openvex-subject.ts';
 
 /** OpenVEX documents. `@id` is not unique in the wild: 59 documents of one public repository share 8. */
 export const openvex: RecordFormat = {
@@ -9,8 +9,8 @@ export const openvex: RecordFormat = {
   class: 'vex',
   schema: openVexDocument,
   looksLike: looksLikeOpenVex,
-  keyOf: (_found, hex) => `openvex/${hex}`,
-  keyOfInvalid: (_value, hex) => `openvex/${hex}`,
+  recordKeyOf: (_found, hex) => `openvex/${hex}`,
+  recordKeyOfInvalid: (_value, hex) => `openvex/${hex}`,
   modifiedOf: modifiedOfOpenVex,
-  subjectOf: subjectOfOpenVex,
+  propertiesOf: propertiesOfOpenVex,
 };

@@ -1,6 +1,6 @@
 import type { RecordFormat } from './format.ts';
+import { modifiedOfOsv, propertiesOfOsv } from './osv-properties.ts';
 import { looksLikeOsv, osvRecord } from './osv-schema.ts';
-import { modifiedOfOsv, subjectOfOsv } from './osv-subject.ts';
 import { osvIdOf } from './osv-text.ts';
 
 /** Advisories of the Open Source Vulnerability format. */
@@ -10,8 +10,8 @@ export const osv: RecordFormat = {
   class: 'advisories',
   schema: osvRecord,
   looksLike: looksLikeOsv,
-  keyOf: (found) => found.text('id') as string,
-  keyOfInvalid: osvIdOf,
+  recordKeyOf: (found) => found.text('id') as string,
+  recordKeyOfInvalid: osvIdOf,
   modifiedOf: modifiedOfOsv,
-  subjectOf: subjectOfOsv,
+  propertiesOf: propertiesOfOsv,
 };

@@ -49,7 +49,9 @@ function looksLike(value: JsonValue): RecordFormat | undefined {
 export function recordKeyOf(recordClass: RecordClass, json: CanonicalJson, hex: string): string | undefined {
   const { format, fault } = recognise(json) ?? {};
   if (format?.class !== recordClass) return undefined;
-  return fault === undefined ? format.keyOf(format.schema, hex) : format.keyOfInvalid(json.value as JsonObject, hex);
+  return fault === undefined
+    ? format.recordKeyOf(format.schema, hex)
+    : format.recordKeyOfInvalid(json.value as JsonObject, hex);
 }
 
 /** A member of a record that departs from its format, and that readers leave out. */

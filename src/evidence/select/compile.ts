@@ -1,6 +1,6 @@
 import { compareInstants, compileGlob, type Instant } from '#core';
 import { canonicalPypiName } from '#versions';
-import { type AffectedPackage, type Subject, severities } from '../subject.ts';
+import { type AffectedPackage, type RecordProperties, severities } from '../record-properties.ts';
 import { isInEcosystem } from './ecosystems.ts';
 import { type Clause, clauses, type Selector } from './selector.ts';
 
@@ -11,9 +11,9 @@ export type Verdict = Clause | 'kept' | 'unscored';
 export const verdicts: readonly Verdict[] = ['kept', 'unscored', ...clauses];
 
 /** Judges a record, from answers that are worked out only when they are asked for. */
-export type Judge = (subject: () => Subject, modified: () => Instant) => Verdict;
+export type Judge = (properties: () => RecordProperties, modified: () => Instant) => Verdict;
 
-type Refuses = (subject: () => Subject, modified: () => Instant) => boolean;
+type Refuses = (properties: () => RecordProperties, modified: () => Instant) => boolean;
 
 /** Makes a selector into a function of a record alone. */
 export function compileSelector(selector: Selector): Judge {
@@ -22,9 +22,9 @@ export function compileSelector(selector: Selector): Judge {
     return refuses === undefined ? [] : [[clause, refuses]];
   });
   const judgesSeverity = selector.minimumSeverity !== undefined;
-  return (subject, modified) => {
-    for (const [clause, refuses] of refusals) if (refuses(subject, modified)) return clause;
-    return judgesSeverity && subject().severity() === undefined ? 'unscored' : 'kept';
+  return (properties, modified) => {
+    for (const [clause, refuses] of refusals) if (refuses(properties, modified)) return clause;
+    return judgesSeverity && properties().severity() === undefined ? 'unscored' : 'kept';
   };
 }
 
@@ -39,20 +39,20 @@ function compileClause(clause: Clause, selector: Selector): Refuses | undefined 
       return packages && refusePackages(ecosystems, packages.map(compileName));
     case 'withdrawn':
       return withdrawn && withdrawn !== 'include'
-        ? (subject) => subject().isWithdrawn() !== (withdrawn === 'only')
+        ? (properties) => properties().isWithdrawn() !== (withdrawn === 'only')
         : undefined;
     case 'modifiedSince':
-      return modifiedSince && ((_subject, modified) => compareInstants(modified(), modifiedSince) < 0);
+      return modifiedSince && ((_properties, modified) => compareInstants(modified(), modifiedSince) < 0);
     case 'modifiedUntil':
-      return modifiedUntil && ((_subject, modified) => compareInstants(modified(), modifiedUntil) > 0);
+      return modifiedUntil && ((_properties, modified) => compareInstants(modified(), modifiedUntil) > 0);
     case 'minimumSeverity':
       return minimumSeverity && refuseBelow(severities.indexOf(minimumSeverity));
   }
 }
 
 function refuseIds(wanted: ReadonlySet<string>): Refuses {
-  return (subject) => {
-    for (const id of subject().ids()) if (wanted.has(id)) return false;
+  return (properties) => {
+    for (const id of properties().ids()) if (wanted.has(id)) return false;
     return true;
   };
 }
@@ -93,15 +93,15 @@ function refusePackages(
   names: readonly PackageFilter[] | undefined,
 ): Refuses {
   const wants = wantPackages(ecosystems, names);
-  return (subject) => {
-    for (const found of subject().packages()) if (wants(found)) return false;
+  return (properties) => {
+    for (const found of properties().packages()) if (wants(found)) return false;
     return true;
   };
 }
 
 function refuseBelow(minimum: number): Refuses {
-  return (subject) => {
-    const severity = subject().severity();
+  return (properties) => {
+    const severity = properties().severity();
     return severity !== undefined && severities.indexOf(severity) < minimum;
   };
 }

@@ -1,5 +1,5 @@
 import { CodedError, compareText, type Instant, instantFrom } from '#core';
-import type { Severity } from '../subject.ts';
+import type { Severity } from '../record-properties.ts';
 import { spellEcosystem } from './ecosystems.ts';
 
 /**

@@ -69,7 +69,7 @@ export class BundleFiles {
   }
 }
 
-/** The text of a file; undefined where there is none, or a larger one. */
+/** The text of a file; undefined if there is none, or a larger one. */
 function readSmall(path: string): string | undefined {
   try {
     const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -8,7 +8,7 @@ const CHUNK = 256 * 1024;
  * The content of a file in pieces, each with memory of its own: whoever unpacks one still holds it when asking for the
  * next.
  *
- * @param flags how to open it; read only, following links, unless told
+ * @param flags how to open it; default: read-only, following symlinks
  * @throws CodedError ERR_EXPORT_SOURCE_UNREADABLE
  */
 export async function* readChunks(path: string, flags: number = constants.O_RDONLY): AsyncGenerator<Uint8Array> {

@@ -27,7 +27,7 @@ export const trivyDb: Profile = defineProfile<TrivyDbOptions>({
   check: ({ asOf }, { validForSeconds }, place) => checkTrivyDb({ asOf, validForSeconds, ...place }),
 });
 
-/** Data sources are in byte order of prefix, and absent where there are none. */
+/** Data sources are in byte order of prefix, and absent if there are none. */
 function readOptions(given: JsonObject, name: string): TrivyDbOptions {
   const { dataSources = [], ...others } = checkTrivyDbOptions(given, name);
   if (dataSources.length === 0) return others;

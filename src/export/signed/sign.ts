@@ -81,7 +81,7 @@ export class BundleSigner {
     const ours = this.#ourProvenances(found);
     const envelope = ours[0]?.envelope ?? (await this.#provenanceEnvelope());
     const objects: SignedObject[] = [];
-    if (!hasForm(ours, 'bundle')) objects.push(this.#bundled(envelope, predicateTypes.slsaProvenance));
+    if (!hasForm(ours, 'sigstoreBundle')) objects.push(this.#bundled(envelope, predicateTypes.slsaProvenance));
     if (!hasForm(ours, 'tag')) {
       const { digest } = this.#bundle.artifact;
       const existing = await existingManifest(repository, cosignTagOf(digest, 'att'), options);
@@ -96,7 +96,7 @@ export class BundleSigner {
     options: OperationOptions,
   ): Promise<SignedObject[]> {
     const objects: SignedObject[] = [];
-    if (!hasForm(found.signatures, 'bundle')) {
+    if (!hasForm(found.signatures, 'sigstoreBundle')) {
       objects.push(this.#bundled(await this.#signatureEnvelope(), predicateTypes.cosignSignature));
     }
     if (!hasForm(found.signatures, 'tag')) {

@@ -16,8 +16,8 @@ import {
 } from '#signing';
 import { readNamed } from '../named-blob.ts';
 
-/** cosign's two forms of the same thing. */
-export type Form = 'tag' | 'bundle';
+/** cosign's two formats: the tags `.sig` and `.att`, and sigstore bundles as referrers. */
+export type Form = 'tag' | 'sigstoreBundle';
 
 /** Where signed objects are looked for, and by whose key. */
 export interface SearchContext {
@@ -107,7 +107,7 @@ async function sigstoreBundlesOf(context: SearchContext): Promise<SignedCandidat
     const manifest = await readBundleManifest(context, referrer, name);
     if (manifest === undefined) continue;
     found.push({
-      form: 'bundle',
+      form: 'sigstoreBundle',
       digest: referrer.digest,
       payload: manifest.layer,
       config: manifest.config,

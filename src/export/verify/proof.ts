@@ -89,7 +89,7 @@ function textOf(parameters: object): string {
 }
 
 function formsOf(items: readonly { readonly form: Form }[]): Form[] {
-  return (['tag', 'bundle'] as const).filter((form) => items.some((item) => item.form === form));
+  return (['tag', 'sigstoreBundle'] as const).filter((form) => items.some((item) => item.form === form));
 }
 
 function missing(code: ErrorCode, message: string, { digest }: Descriptor): CodedError {

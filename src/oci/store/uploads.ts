@@ -11,9 +11,9 @@ export interface UploadStorage {
   keyOf(id: string): string;
   /** Creates an empty upload. */
   create(id: string): Promise<void>;
-  /** Its size in bytes; undefined where there is no such upload. */
+  /** Its size in bytes; undefined if there is no such upload. */
   size(id: string): Promise<number | undefined>;
-  /** Opens an upload to be written; undefined where there is no such upload. */
+  /** Opens an upload to be written; undefined if there is no such upload. */
   open(id: string): Promise<OpenUpload | undefined>;
   /** Removes an upload. False where there was no such upload. */
   remove(id: string): Promise<boolean>;

@@ -7,7 +7,7 @@ export type Cosign = (typeof cosigns)[number];
 /** Which of cosign's forms each reads, told nothing about forms: 2.5 has no eyes for sigstore bundles. */
 export const readersOf: Readonly<Record<Form, readonly Cosign[]>> = {
   tag: ['cosign25', 'cosign26', 'cosign3'],
-  bundle: ['cosign26', 'cosign3'],
+  sigstoreBundle: ['cosign26', 'cosign3'],
 };
 
 /** Whatever is not on loopback meets a proxy that is not there. */

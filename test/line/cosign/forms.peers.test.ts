@@ -6,7 +6,7 @@ import { artifacts, openFixture, type PipelineFixture, registryNames } from '../
 import { content, cosign, cosigns, readersOf } from './cosigns.ts';
 import { alterPayload, copySigned, type Form, flipSignature, type Kind, type Wanted } from './signed-copy.ts';
 
-const forms = ['tag', 'bundle'] as const;
+const forms = ['tag', 'sigstoreBundle'] as const;
 const kinds = ['signature', 'provenance'] as const;
 const tampers = [
   ['another signature', flipSignature],
@@ -77,8 +77,8 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offlin
     });
 
     test('a provenance alone is no signature to us, though newer cosigns take it for one', async () => {
-      const { reference } = await copyWith([{ form: 'bundle', kind: 'provenance' }]);
-      expect(await content(cosigns, 'signature', reference, fixture)).toEqual(readersOf.bundle);
+      const { reference } = await copyWith([{ form: 'sigstoreBundle', kind: 'provenance' }]);
+      expect(await content(cosigns, 'signature', reference, fixture)).toEqual(readersOf.sigstoreBundle);
       expect(await refusal(reference)).toMatch(/^error ERR_EXPORT_SIGNATURE_MISSING: /);
     });
 
@@ -107,7 +107,7 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offlin
         const { reference, names } = await copyWith(objects.map((each) => (isHit(each) ? { ...each, tamper } : each)));
         // A sigstore bundle hides the tags from newer cosigns, and their verify takes any bundle of the key for a signature.
         const newer = kind === 'signature' || form === 'tag' ? (['cosign26', 'cosign3'] as const) : [];
-        const older = form === 'bundle' ? (['cosign25'] as const) : [];
+        const older = form === 'sigstoreBundle' ? (['cosign25'] as const) : [];
         expect(await content(cosigns, kind, reference, fixture)).toEqual([...older, ...newer]);
         expect(await refusal(reference)).toContain(names[objects.findIndex(isHit)]);
       },

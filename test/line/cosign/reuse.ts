@@ -9,7 +9,7 @@ import { openPlace, type Place } from '../places.ts';
 import { provenancesIn } from './envelopes.ts';
 import { findSigned, listSigned, type Wanted } from './signed-copy.ts';
 
-const forms = ['tag', 'bundle'] as const;
+const forms = ['tag', 'sigstoreBundle'] as const;
 const kinds = ['signature', 'provenance'] as const;
 const objects: readonly Wanted[] = forms.flatMap((form) => kinds.map((kind) => ({ form, kind })));
 
@@ -76,7 +76,7 @@ export function reuseSuite(name: Place['name'], profile: Profile): void {
       await within(reference, async (repository) => {
         const [tag, bundle] = [
           await provenancesIn(repository, first.digest, 'tag'),
-          await provenancesIn(repository, first.digest, 'bundle'),
+          await provenancesIn(repository, first.digest, 'sigstoreBundle'),
         ];
         expect(tag).toHaveLength(1);
         expect(bundle).toEqual(tag);

@@ -17,7 +17,7 @@ const readers = ['cosign26', 'cosign3'] as const;
 const makers = [
   { maker: 'cosign26', form: 'tag' },
   { maker: 'cosign3', form: 'tag' },
-  { maker: 'cosign3', form: 'bundle' },
+  { maker: 'cosign3', form: 'sigstoreBundle' },
 ] as const;
 const PREDICATE = '{"buildDefinition":{"buildType":"x","externalParameters":{}},"runDetails":{"builder":{"id":"x"}}}';
 
@@ -45,7 +45,7 @@ describePeers([...readers, 'docker-registry'], 'layouts of cosign save', () => {
     const digest = await pushImage(reference, name);
     const pinned = `${reference.slice(0, reference.lastIndexOf(':'))}@${digest}`;
     const dir = join(fixture.dir, `saved-${images}`);
-    const formFlag = `--new-bundle-format=${form === 'bundle'}`;
+    const formFlag = `--new-bundle-format=${form === 'sigstoreBundle'}`;
     const signing = ['--yes', `--key=${fixture.key}`, '--tlog-upload=false', '--use-signing-config=false', formFlag];
     await run(maker, ['sign', ...signing, pinned]);
     const predicate = ['--predicate', join(fixture.dir, 'predicate.json'), '--type', 'slsaprovenance1'];

@@ -4,7 +4,7 @@ import { copy, openRepository } from '#oci/transfer';
 import { readJson } from '../../core/read-json.ts';
 
 /** cosign's two forms. */
-export type Form = 'tag' | 'bundle';
+export type Form = 'tag' | 'sigstoreBundle';
 export type Kind = 'signature' | 'provenance';
 
 /** What was signed, and the signature in base64. */
@@ -90,7 +90,7 @@ async function hang(source: Repository, target: Repository, { original, subject,
   text = replaceDescriptor(text, config, newConfig);
   text = replaceDescriptor(text, original, subject);
   const pushed = await push(target, manifest.mediaType, text);
-  if (wanted.form === 'bundle') return pushed.digest;
+  if (wanted.form === 'sigstoreBundle') return pushed.digest;
   const tag = tagOf(subject.digest, wanted.kind);
   await target.tag(pushed, tag);
   return tag;

@@ -1,7 +1,7 @@
 import type { JsonObject } from '#core';
 import { idsOfAdvisory } from '../ids.ts';
+import type { AffectedPackage, RecordProperties } from '../record-properties.ts';
 import { severityOfAdvisory } from '../severity.ts';
-import type { AffectedPackage, Subject } from '../subject.ts';
 import type { Found } from './object-check.ts';
 import { readTime } from './timestamp.ts';
 import { isObject, itemsOf } from './value.ts';
@@ -25,7 +25,7 @@ export function modifiedOfOsv(found: Found): string {
 }
 
 /** What a selector asks of an advisory. */
-export function subjectOfOsv(value: JsonObject): Subject {
+export function propertiesOfOsv(value: JsonObject): RecordProperties {
   return {
     ids: () => idsOfAdvisory(value),
     packages: () => packagesOf(value),

@@ -1,6 +1,6 @@
 import type { JsonObject } from '#core';
 import { packageOfPurl } from '#versions';
-import type { AffectedPackage, Subject } from '../subject.ts';
+import type { AffectedPackage, RecordProperties } from '../record-properties.ts';
 import type { Found } from './object-check.ts';
 import { isObject, itemsOf } from './value.ts';
 
@@ -14,7 +14,7 @@ export function modifiedOfOpenVex(found: Found): string {
  * vulnerabilities and the packages (products and their subcomponents, by package URL) of all its statements.
  * OpenVEX knows neither withdrawal nor scores.
  */
-export function subjectOfOpenVex(value: JsonObject): Subject {
+export function propertiesOfOpenVex(value: JsonObject): RecordProperties {
   return {
     ids: () => idsOf(value),
     packages: () => packagesOf(value),

@@ -6,9 +6,9 @@ export interface AffectedPackage {
   readonly name: string;
 }
 
-/** What a selector may ask of a record, whatever its format. Each answer is worked out when it is asked for. */
-export interface Subject {
-  /** The names a user may know the record by: its id, and its aliases or the vulnerabilities it speaks of. */
+/** The properties of a record that selectors use, in any format. Each is computed when it is called. */
+export interface RecordProperties {
+  /** Its id, aliases, or the ids of its vulnerabilities. */
   ids(): Iterable<string>;
   packages(): Iterable<AffectedPackage>;
   isWithdrawn(): boolean;
