@@ -234,7 +234,6 @@ export async function sqliteStorage(): Promise<StorageFixture> {
   return {
     name: 'sqlite',
     open: async (tenant = 'default') => openSqliteStore(root, tenant),
-    dispose: async () => await rm(root, { recursive: true, force: true }),
   };
 }
 `;
@@ -244,7 +243,6 @@ const SESSION = `
 import { emptyConfig, emptyDescriptor, packManifest, parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { startServer } from '#server';
-import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 const serve = async (use: (repository: Awaited<ReturnType<typeof openRepository>>) => Promise<void>) => {
   const server = await startServer({ dataDir: 'data.sqlite', port: 0 });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach } from 'vitest';
+import { beforeEach } from 'vitest';
 import { type Descriptor, mediaTypes } from '#core';
 import { packManifest } from '#oci/image';
 import type { RegistryStore } from '#oci/store';
@@ -36,16 +36,11 @@ export function serveFrom(setUp: () => Promise<StorageFixture>): void {
 
 /** A registry per test. */
 export function testRegistry(): TestRegistry {
-  let storage: StorageFixture;
   let store: RegistryStore;
   let app: ReturnType<typeof createApp>;
   beforeEach(async () => {
-    storage = await openStorage();
-    store = await storage.open();
+    store = await (await openStorage()).open();
     app = createApp({ storeFor: singleTenant(store) });
-  });
-  afterEach(async () => {
-    await storage.dispose();
   });
   const request = async (path: string, init?: RequestInit): Promise<Response> => await app.request(path, init);
 

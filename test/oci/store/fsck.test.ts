@@ -17,7 +17,7 @@ async function openDamaged() {
   return { ...used, layer: layer?.digest ?? expect.fail('no layer'), paths: used.store.repository('a').paths };
 }
 
-test('a sound store: nothing to say, and every byte was read', async () => {
+test('a valid store: nothing to say, and every byte was read', async () => {
   const { store } = await openDamaged();
   let sizeBytes = 0;
   expect(await listAll(checkStore(store, { onBytes: (size) => (sizeBytes += size) }))).toEqual([]);

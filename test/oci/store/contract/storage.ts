@@ -1,4 +1,4 @@
-import { afterEach, beforeEach } from 'vitest';
+import { beforeEach } from 'vitest';
 import { openStore, type RegistryStore } from '#oci/store';
 import { MemoryStorage } from '../../../../src/oci/store/memory/store.ts';
 import { makeTempDir } from '../../../fixtures/temp-dir.ts';
@@ -8,8 +8,6 @@ export interface StorageFixture {
   readonly name: string;
   /** The store of a tenant, `default` unless told; opened again, as another process would see it. */
   open(tenant?: string): Promise<RegistryStore>;
-  /** Removes all that was stored. */
-  dispose(): Promise<void>;
 }
 
 /** All implementations of RegistryStore. */
@@ -24,7 +22,6 @@ export async function diskStorage(): Promise<StorageFixture> {
   return {
     name: 'disk',
     open: async (tenant = 'default') => await openStore(root, { tenant }),
-    dispose: async () => undefined,
   };
 }
 
@@ -34,7 +31,6 @@ export async function memoryStorage(): Promise<StorageFixture> {
   return {
     name: 'memory',
     open: async (tenant = 'default') => storage.open(tenant),
-    dispose: async () => undefined,
   };
 }
 
@@ -44,6 +40,5 @@ export function opening(setUp: () => Promise<StorageFixture>): StorageFixture['o
   beforeEach(async () => {
     storage = await setUp();
   });
-  afterEach(() => storage.dispose());
   return async (tenant) => await storage.open(tenant);
 }
