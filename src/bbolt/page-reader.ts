@@ -103,7 +103,7 @@ export class PageReader {
   }
 }
 
-/** Of the two metas the sound one, of two sound ones the later. */
+/** Of the two metas the valid one, of two valid ones the later. */
 async function readMeta(file: FileHandle, path: string, sizeBytes: number): Promise<Meta> {
   if (sizeBytes < 2 * PAGE_SIZE) throw damaged(path, `${sizeBytes} bytes are too few for a bbolt file`);
   const front = await readAt(file, 0, 2 * PAGE_SIZE);

@@ -13,7 +13,7 @@ export interface CollectOptions {
   /** Paths of folders, archives or files; at least one. */
   readonly sources: readonly string[];
   readonly selector: Selector;
-  /** Withhold and list records that are not sound, instead of failing at the first. */
+  /** Withhold and list records that are not valid, instead of failing at the first. */
   readonly withholdInvalid: boolean;
   /** An existing folder for temporary files, which `close` of the set removes. Few records need none. */
   readonly workDir: string;

@@ -56,7 +56,7 @@ describe.runIf(python)('the zipfile module of Python', () => {
     ]);
   });
 
-  test('finds our forged archives sound where they are honest, and no others', async () => {
+  test('finds our forged archives valid where they are honest, and no others', async () => {
     const check = async (bytes: Uint8Array) =>
       (await runCommand('python3', ['-c', CHECK, await folder.write(bytes)])).code;
     const entry = { name: 'a.json', content: 'content of a' };

@@ -36,13 +36,13 @@ const record = (id: string) => JSON.stringify(advisory(id));
 const large = JSON.stringify(
   advisory('LARGE-1', { details: Buffer.from(noise(30_000, 'archive')).toString('base64') }),
 );
-const sound: ForgedEntry[] = [
+const valid: ForgedEntry[] = [
   { name: 'a.json', content: record('A-1') },
   { name: 'large.json', content: large },
   { name: 'z.json', content: record('Z-1') },
 ];
-const zip = (...more: ForgedEntry[]) => forgeZip([...sound, ...more]);
-const tar = (...more: ForgedFile[]) => forgeTar([...(sound as ForgedFile[]), ...more]);
+const zip = (...more: ForgedEntry[]) => forgeZip([...valid, ...more]);
+const tar = (...more: ForgedFile[]) => forgeTar([...(valid as ForgedFile[]), ...more]);
 
 function flipped(bytes: Buffer, at: number): Buffer {
   const copy = Buffer.from(bytes);

@@ -6,7 +6,7 @@ import { advisory } from '../fixtures/records.ts';
 import { expectFailure, type Failure } from './failures.ts';
 import { CliFixture, type CommandOptions } from './fixture.ts';
 
-/** A layout with a sound bundle under a tag, which no failure may touch. */
+/** A layout with a valid bundle under a tag, which no failure may touch. */
 export class Standing implements AsyncDisposable {
   readonly fixture: CliFixture;
   readonly layout: string;

@@ -40,7 +40,7 @@ describePeers(['bbolt'], 'the bbolt command', () => {
     return stdout;
   }
 
-  it('finds any content that we write sound, and each value where we put it', async () => {
+  it('finds any content that we write valid, and each value where we put it', async () => {
     await fc.assert(
       fc.asyncProperty(content, async (tree) => {
         const entries = [...entriesOf(tree)];
@@ -70,7 +70,7 @@ describePeers(['bbolt'], 'the bbolt command', () => {
         return { bucket: [bytes('b')], key, value: bytes('v') };
       }),
     ],
-  ])('finds %s sound', async (_, entries) => {
+  ])('finds %s valid', async (_, entries) => {
     expect(await bbolt('check', await written(entries))).toBe('OK\n');
   });
 
@@ -106,7 +106,7 @@ describePeers(['bbolt'], 'the bbolt command', () => {
     await expect(checkBbolt(path)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
   });
 
-  it('writes databases that we read and find sound', async () => {
+  it('writes databases that we read and find valid', async () => {
     const path = join(folder, 'theirs.db');
     await rm(path, { force: true });
     await bbolt(

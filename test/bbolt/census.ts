@@ -9,7 +9,7 @@ import {
 import { PAGE_FLAG } from '../../src/bbolt/format.ts';
 import { PageReader } from '../../src/bbolt/page-reader.ts';
 
-/** What a sound file was found to hold. */
+/** What a valid file was found to hold. */
 interface BboltCensus {
   readonly pages: number;
   readonly freePages: number;

@@ -9,12 +9,12 @@ const PAGE = 4096;
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 
 let folder: string;
-let sound: Buffer;
+let valid: Buffer;
 beforeAll(async () => {
   folder = await makeTempDir();
-  const path = join(folder, 'sound.db');
+  const path = join(folder, 'valid.db');
   await writeBbolt(path, [entries()]);
-  sound = await readFile(path);
+  valid = await readFile(path);
 });
 
 /**
@@ -34,29 +34,29 @@ const lastPage = (file: Buffer): number => file.byteLength / PAGE - 1;
 
 async function checked(change: (file: Buffer) => void): Promise<unknown> {
   const path = join(folder, 'damaged.db');
-  const copy = Buffer.from(sound);
+  const copy = Buffer.from(valid);
   change(copy);
   await writeFile(path, copy);
   return await checkBbolt(path);
 }
 
 describe('checkBbolt', () => {
-  it('counts what a sound file holds', async () => {
-    expect(await checkBbolt(join(folder, 'sound.db'))).toEqual({
-      pages: sound.byteLength / PAGE,
+  it('counts what a valid file holds', async () => {
+    expect(await checkBbolt(join(folder, 'valid.db'))).toEqual({
+      pages: valid.byteLength / PAGE,
       freePages: 0,
       buckets: 2,
       values: 202,
     });
   });
 
-  it('does with one sound meta', async () => {
+  it('does with one valid meta', async () => {
     await checked((file) => file.fill(0, 0, PAGE));
     await checked((file) => file.writeUInt8(file.readUInt8(PAGE + 64) ^ 1, PAGE + 64));
   });
 
   it.each<[string, (file: Buffer) => void, RegExp]>([
-    ['two unsound metas', (file) => file.fill(0xff, 16, 40).fill(0xff, PAGE + 16, PAGE + 40), /neither meta/],
+    ['two invalid metas', (file) => file.fill(0xff, 16, 40).fill(0xff, PAGE + 16, PAGE + 40), /neither meta/],
     ['a page that calls itself another', (file) => file.writeUInt8(9, 3 * PAGE), /page 3 has the id 9/],
     ['a page of no known kind', (file) => file.writeUInt16LE(3, 3 * PAGE + 8), /page 3: flags 3/],
     ['a count beyond the page', (file) => file.writeUInt16LE(60_000, 3 * PAGE + 10), /page 3: 60000 elements/],
@@ -97,8 +97,8 @@ describe('checkBbolt', () => {
 
   it('refuses a file cut short, and one too short to have metas', async () => {
     const path = join(folder, 'short.db');
-    for (const size of [sound.byteLength - 1, sound.byteLength - PAGE, 3 * PAGE, 2 * PAGE, 100, 0]) {
-      await writeFile(path, sound);
+    for (const size of [valid.byteLength - 1, valid.byteLength - PAGE, 3 * PAGE, 2 * PAGE, 100, 0]) {
+      await writeFile(path, valid);
       await truncate(path, size);
       await expect(checkBbolt(path)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
     }
@@ -113,9 +113,9 @@ describe('checkBbolt', () => {
     ['a page that nothing names', orphan, /bytes after its last page|not in canonical form/],
   ])('takes no file for one of ours with %s', async (_, change, message) => {
     const path = join(folder, 'other.db');
-    await writeFile(path, sound);
+    await writeFile(path, valid);
     await checkOwnBbolt(path);
-    const copy = Buffer.from(sound);
+    const copy = Buffer.from(valid);
     change(copy);
     await writeFile(path, copy);
     await expect(checkOwnBbolt(path)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
@@ -124,8 +124,8 @@ describe('checkBbolt', () => {
 
   it('never lets a reader run away or crash on one damaged byte', async () => {
     const path = join(folder, 'byte.db');
-    for (let at = 2 * PAGE; at < sound.byteLength; at += 41) {
-      const copy = Buffer.from(sound);
+    for (let at = 2 * PAGE; at < valid.byteLength; at += 41) {
+      const copy = Buffer.from(valid);
       copy[at] = (copy[at] ?? 0) ^ 0x55;
       await writeFile(path, copy);
       const file = await BboltFile.open(path);
@@ -142,7 +142,7 @@ describe('checkBbolt', () => {
 
   it('refuses elements that share their bytes, of which a page could hold more than can be visited', async () => {
     const path = join(folder, 'shared.db');
-    const copy = Buffer.from(sound);
+    const copy = Buffer.from(valid);
     // 2 to the power of 40 buckets, in less than a page.
     const nested = nest(40);
     nested.copy(copy.fill(0, lastPage(copy) * PAGE + 8), lastPage(copy) * PAGE + 8, 8);
@@ -155,10 +155,10 @@ describe('checkBbolt', () => {
 
   it('stops when it is told to', async () => {
     const stop = new AbortController();
-    const running = checkBbolt(join(folder, 'sound.db'), stop.signal);
+    const running = checkBbolt(join(folder, 'valid.db'), stop.signal);
     stop.abort(new Error('enough'));
     await expect(running).rejects.toThrow('enough');
-    await expect(checkOwnBbolt(join(folder, 'sound.db'), stop.signal)).rejects.toThrow('enough');
+    await expect(checkOwnBbolt(join(folder, 'valid.db'), stop.signal)).rejects.toThrow('enough');
   });
 
   it('names a file that is not there', async () => {

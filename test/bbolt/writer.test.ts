@@ -36,7 +36,7 @@ async function read(path: string): Promise<string[]> {
 }
 
 describe('writeBbolt', () => {
-  it('gives back what went in, in a file that the checker finds sound', async () => {
+  it('gives back what went in, in a file that the checker finds valid', async () => {
     await fc.assert(
       fc.asyncProperty(content, async (tree) => {
         const entries = [...entriesOf(tree)];

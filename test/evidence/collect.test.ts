@@ -173,7 +173,7 @@ describe('collectRecords', () => {
     await set.close();
   });
 
-  test('withholds an unsound record by its id, a VEX document by its key, and one without a usable id by its bytes', async () => {
+  test('withholds an invalid record by its id, a VEX document by its key, and one without a usable id by its bytes', async () => {
     await using fixture = await EvidenceFixture.make();
     const nameless = '{"id":"","modified":"2026-01-01T00:00:00Z"}';
     const vex = vexDocument('https://example.com/1', { version: 0 });

@@ -19,7 +19,7 @@ async function advisories(): Promise<JsonObject[]> {
 }
 
 describe('the sample', () => {
-  test('is sound, whole, and of both formats', async () => {
+  test('is valid, whole, and of both formats', async () => {
     await using fixture = await EvidenceFixture.make();
     const set = await fixture.collect([join(examples, 'evidence')]);
     expect(set).toMatchObject({ kept: 32, withheld: [], ignored: [], newest: '2026-11-24T00:00:00Z' });

@@ -72,14 +72,14 @@ const nulls = [
   'database_specific',
 ];
 
-const sound = { id: 'A-1', modified: '2026-01-01T00:00:00Z' };
+const valid = { id: 'A-1', modified: '2026-01-01T00:00:00Z' };
 
 describe('osvRecord', () => {
   test('takes a record with every member, one with the two it must have, and null where the schema says so', () => {
     expect(checkOsv(full)).toBeUndefined();
     expect(departures()).toEqual([]);
-    expect(checkOsv(sound)).toBeUndefined();
-    expect(checkOsv({ ...sound, aliases: null, severity: null, affected: null, references: null })).toBeUndefined();
+    expect(checkOsv(valid)).toBeUndefined();
+    expect(checkOsv({ ...valid, aliases: null, severity: null, affected: null, references: null })).toBeUndefined();
     expect(departures()).toEqual([]);
   });
 
@@ -90,7 +90,7 @@ describe('osvRecord', () => {
     ['two things in one event', events({ introduced: '0', fixed: '1' })],
     ['both kinds of end in one range', events({ introduced: '0' }, { fixed: '2' }, { last_affected: '1' })],
   ])('accepts %s, which the evaluation algorithm can read', (_what, change) => {
-    expect(checkOsv({ ...sound, ...change } as JsonValue)).toBeUndefined();
+    expect(checkOsv({ ...valid, ...change } as JsonValue)).toBeUndefined();
   });
 
   test.each<[string, string, object]>([
@@ -116,7 +116,7 @@ describe('osvRecord', () => {
     ['an empty text in an event', '/affected/1/ranges/0/events/1/fixed', events({ introduced: '0' }, { fixed: '' })],
     ['a number in an event', '/affected/1/ranges/0/events/1/fixed', events({ introduced: '0' }, { fixed: 1 })],
   ])('refuses %s and points at %j', (_what, pointer, change) => {
-    const value = Array.isArray(change) ? change : { ...sound, ...change };
+    const value = Array.isArray(change) ? change : { ...valid, ...change };
     expect(checkOsv(value as JsonValue)).toMatchObject({ pointer, what: expect.stringMatching(/\S/) });
   });
 
@@ -137,7 +137,7 @@ describe('osvRecord', () => {
     ['a GIT range without a repository', affected({ ranges: [{ type: 'GIT', events: [{ introduced: '0' }] }] })],
     ['a range without a type', affected({ ranges: [{ events: [{ introduced: '0' }] }] })],
   ])('takes %s as it is', (_what, change) => {
-    expect(checkOsv({ ...sound, ...change } as JsonValue)).toBeUndefined();
+    expect(checkOsv({ ...valid, ...change } as JsonValue)).toBeUndefined();
     expect(departures()).toEqual([]);
   });
 
@@ -202,19 +202,19 @@ describe('osvRecord', () => {
     ],
     ['an array for ecosystem_specific', ['/affected/1/ecosystem_specific'], affected({ ecosystem_specific: [] })],
   ])('lets %s pass, and notes where', (_what, pointers, change) => {
-    expect(checkOsv({ ...sound, ...change } as JsonValue)).toBeUndefined();
+    expect(checkOsv({ ...valid, ...change } as JsonValue)).toBeUndefined();
     expect(departures().sort()).toEqual(pointers.toSorted());
   });
 
   test('notes a hundred departures and no more, whatever a record holds', () => {
-    expect(checkOsv({ ...sound, aliases: Array.from({ length: 5000 }, () => 1) })).toBeUndefined();
+    expect(checkOsv({ ...valid, aliases: Array.from({ length: 5000 }, () => 1) })).toBeUndefined();
     expect(departures().length).toBe(100);
-    expect(checkOsv(sound)).toBeUndefined();
+    expect(checkOsv(valid)).toBeUndefined();
     expect(departures()).toEqual([]);
   });
 
   test.each(['id', 'modified'])('refuses a record without %s', (member) => {
-    const { [member as 'id']: _left, ...rest } = sound;
+    const { [member as 'id']: _left, ...rest } = valid;
     expect(checkOsv(rest)).toMatchObject({ pointer: '', what: expect.stringContaining(`"${member}"`) });
   });
 });
@@ -255,7 +255,7 @@ test('whatever is changed in a record, the check ends, at the end or with a plac
 
 describe('looksLikeOsv', () => {
   test.each<[boolean, object]>([
-    [true, sound],
+    [true, valid],
     [true, { id: 5, modified: false }],
     [true, { affected: [], schema_version: '1.0.0' }],
     [false, { id: 'A' }],

@@ -23,7 +23,7 @@ describe.runIf(present)('real evidence', () => {
     ['osv-go-2026-08-22', 4291, '2026-08-18T20:23:02Z'],
     ['osv-pypi-2024-10-03', 2655, undefined],
     ['osv-pypi-2024-10-11', 2661, '2024-10-10T17:22:00.587279Z'],
-  ])('%s: all %i records are sound', async (name, count, newest) => {
+  ])('%s: all %i records are valid', async (name, count, newest) => {
     await using fixture = await EvidenceFixture.make();
     const set = await fixture.collect([source(name)]);
     expect(set).toMatchObject({ kept: count, withheld: [], ignored: [] });

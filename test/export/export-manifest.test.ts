@@ -95,7 +95,7 @@ test('makeExportManifest: what the builder withholds or leaves out is not kept, 
   expect(manifest).toMatchObject({ version: '1.1.0', losses: report.losses });
   expect(records).toEqual({ kept: 7, leftOut: { ecosystems: 3, rejected: 2 }, unscored: 2, withheld: 3 });
   expect(listed.map((entry) => entry.record)).toEqual(['GO-1', 'GO-2', 'sha256:00']);
-  // 10 selected, 3 not, 2 not sound: each is somewhere.
+  // 10 selected, 3 not, 2 not valid: each is somewhere.
   const leftOut = Object.values(records.leftOut).reduce((sum, count) => sum + count, 0);
   expect(records.kept + leftOut + records.withheld).toBe(10 + 3 + 2);
 });

@@ -26,7 +26,7 @@ export interface FileValue {
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 export type Draft = Writable<ExportManifest>;
 
-/** What is done to a sound bundle before it is signed: a signer that was deceived, or that deceives. */
+/** What is done to a valid bundle before it is signed: a signer that was deceived, or that deceives. */
 export interface Forgery {
   /** Changes files; export.json and all that follows from it go along. */
   readonly files?: (files: Map<string, FileValue>) => void;
@@ -47,18 +47,18 @@ export interface Forgery {
   readonly unsigned?: boolean;
 }
 
-/** Builds what a request asks for, forges it, signs it with sound signatures, and tags it `1`. */
+/** Builds what a request asks for, forges it, signs it with valid signatures, and tags it `1`. */
 export async function forge(
   fixture: ExportFixture,
   layout: Layout,
   request: ExportRequest,
-  party: SignerFixture,
+  keys: SignerFixture,
   forgery: Forgery = {},
 ): Promise<Bundle> {
   const built = await buildIn(fixture, layout, request);
   const forged = built.exportReferrer === undefined ? forgeRecords : forgeTrivy;
   const bundle = await forged(layout, built, forgery);
-  if (forgery.unsigned !== true) await sign(layout, bundle, party, forgery);
+  if (forgery.unsigned !== true) await sign(layout, bundle, keys, forgery);
   await layout.tag(bundle.artifact, '1');
   return bundle;
 }
@@ -158,8 +158,8 @@ async function putManifest(layout: Layout, parts: ManifestParts): Promise<Descri
 }
 
 async function sign(layout: Layout, bundle: Bundle, { signer }: SignerFixture, forgery: Forgery): Promise<void> {
-  const sound = provenanceOf(bundle.exportManifest);
-  const provenance = forgery.provenance?.(sound) ?? sound;
+  const valid = provenanceOf(bundle.exportManifest);
+  const provenance = forgery.provenance?.(valid) ?? valid;
   const { exportReferrer, ...alone } = bundle;
   const signed = exportReferrer === undefined || forgery.subjectAlone === true ? alone : bundle;
   const place = { repository: layout, dockerReference: 'registry.example/feed' };

@@ -174,8 +174,8 @@ test('an unsigned export leaves signatures that are there alone', async () => {
 
 test('a damaged object of this key is an error, not a reason to sign again', async () => {
   const { digest } = await run();
-  const stranger = newSignerFixture();
-  const fake: SignerFixture = { ...stranger, signer: { ...stranger.signer, keyid: keys.signer.keyid } };
+  const otherSigner = newSignerFixture();
+  const fake: SignerFixture = { ...otherSigner, signer: { ...otherSigner.signer, keyid: keys.signer.keyid } };
   const other = await fixture.layout('other');
   await exportTo(other, requestFor(source), { signer: fake.signer });
   const before = await everything(other, digest);

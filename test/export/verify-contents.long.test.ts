@@ -46,7 +46,7 @@ const entry = ({ contents }: Draft, path: string) =>
   contents.find((content) => content.path === path) as Draft['contents'][0];
 
 test.each(['json:raw', 'trivy:db'])(
-  '%s: what is sound is accepted, and the report says what was read',
+  '%s: what is valid is accepted, and the report says what was read',
   async (profile) => {
     const bundle = await forged(profile);
     const report = await verify();

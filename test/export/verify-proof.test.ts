@@ -224,12 +224,12 @@ async function exportLayerOf({ exportReferrer }: Bundle): Promise<Descriptor> {
   return manifest.layers[0];
 }
 
-test('what strangers hang on it is counted and passed over, lost, damaged or huge as it may be', async () => {
+test('what other signers attach to it is counted and passed over, lost, damaged or huge as it may be', async () => {
   const bundle = await forged();
-  const stranger = newSignerFixture();
+  const otherSigner = newSignerFixture();
   const existing = async (tag: string) => fetchBytes(layout, (await layout.resolve(tag)) as Descriptor);
   const signatureTag = cosignTagOf(bundle.artifact.digest, 'sig');
-  const signature = await packSignatureTag(bundle.artifact.digest, dockerReference, stranger.signer, {
+  const signature = await packSignatureTag(bundle.artifact.digest, dockerReference, otherSigner.signer, {
     existing: await existing(signatureTag),
   });
   await putObject(signature);
@@ -239,7 +239,7 @@ test('what strangers hang on it is counted and passed over, lost, damaged or hug
       predicateType: 'https://example.test/sbom',
       predicate: { text: 'x'.repeat(13 * 1024 * 1024) },
     },
-    stranger.signer,
+    otherSigner.signer,
   );
   const attestationTag = cosignTagOf(bundle.artifact.digest, 'att');
   const options = { existing: await existing(attestationTag) };
@@ -249,7 +249,7 @@ test('what strangers hang on it is counted and passed over, lost, damaged or hug
   await putObject(lost);
   await lose(layout, (lost.blobs[0] as SignedObject['manifest']).descriptor);
   const [damaged, gone] = [
-    await signatureObjects(bundle, stranger),
+    await signatureObjects(bundle, otherSigner),
     await signatureObjects(bundle, newSignerFixture()),
   ];
   await putObject(damaged.sigstoreBundle);
@@ -271,18 +271,18 @@ test.each([
   ['signature', 'sigstoreBundle'],
   ['provenance', 'tag'],
   ['provenance', 'sigstoreBundle'],
-] as const)('a damaged %s in the %s form is not made good by the sound one beside it', async (what, form) => {
+] as const)('a damaged %s in the %s form is not made good by the valid one beside it', async (what, form) => {
   const bundle = await forged({ unsigned: true });
-  const sound = {
+  const valid = {
     signature: await signatureObjects(bundle, keys),
     provenance: await provenanceObjects(bundle, keys),
   };
-  const stranger = newSignerFixture();
-  const fake: SignerFixture = { ...stranger, signer: { ...stranger.signer, keyid: keys.signer.keyid } };
+  const otherSigner = newSignerFixture();
+  const fake: SignerFixture = { ...otherSigner, signer: { ...otherSigner.signer, keyid: keys.signer.keyid } };
   const made = { signature: await signatureObjects(bundle, fake), provenance: await provenanceObjects(bundle, fake) };
   for (const kind of ['signature', 'provenance'] as const) {
     for (const place of ['tag', 'sigstoreBundle'] as const) {
-      await putObject((kind === what && place === form ? made : sound)[kind][place]);
+      await putObject((kind === what && place === form ? made : valid)[kind][place]);
     }
   }
   await expect(verify()).rejects.toMatchObject({

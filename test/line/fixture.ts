@@ -17,14 +17,14 @@ export type Profile = Artifact['profile'];
 export const registryNames = ['docker-registry', 'serve'] as const;
 type RegistryName = (typeof registryNames)[number];
 
-/** Two empty registries and a folder of layouts, a key, and the key of a stranger. */
+/** Two empty registries and a folder of layouts, a key, and the key of another signer. */
 export interface PipelineFixture {
   readonly dir: string;
   readonly key: string;
   readonly publicKey: string;
   readonly trustedRoot: string;
-  readonly strangerKey: string;
-  readonly strangerPublicKey: string;
+  readonly otherKey: string;
+  readonly otherPublicKey: string;
   readonly layouts: ReturnType<typeof openLayouts>;
   registry(name: RegistryName): Registry;
   place(name: Place['name']): Place;
@@ -48,8 +48,8 @@ export async function openFixture(): Promise<PipelineFixture> {
     key,
     publicKey: join(dir, 'keys', 'cosign.pub'),
     trustedRoot: join(dir, 'keys', 'trusted_root.json'),
-    strangerKey: join(dir, 'stranger', 'cosign.key'),
-    strangerPublicKey: join(dir, 'stranger', 'cosign.pub'),
+    otherKey: join(dir, 'stranger', 'cosign.key'),
+    otherPublicKey: join(dir, 'stranger', 'cosign.pub'),
     layouts,
     registry: (name) => registries[registryNames.indexOf(name)] as Registry,
     place: (name) => places.find((place) => place.name === name) as Place,

@@ -56,7 +56,7 @@ describePeers(['trivydb-ref', 'bbolt'], 'the reference builder', () => {
     return stdout.trim();
   }
 
-  test('files the records under their sources, in a database that bbolt finds sound', async () => {
+  test('files the records under their sources, in a database that bbolt finds valid', async () => {
     expect(await bbolt('check', database)).toBe('OK');
     expect((await bbolt('buckets', database)).split('\n')).toEqual([
       'data-source',

@@ -8,7 +8,7 @@ import { readJson } from '../core/read-json.ts';
 const schemas = join(import.meta.dirname, '../../manifests-schema');
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
-const sound = {
+const valid = {
   schema: 'https://stellaops.io/export-center/schemas/export-manifest/v1',
   version: '1.1.0',
   profile: { kind: 'json', variant: 'raw', name: 'json:raw', revision: 'r1' },
@@ -45,7 +45,7 @@ const sound = {
 
 /** The faults found after one member, named by pointer, was replaced; without a value it is taken away. */
 function faultsWith(pointer: string, value?: unknown): unknown {
-  const copy = structuredClone(sound) as unknown as Record<string, unknown>;
+  const copy = structuredClone(valid) as unknown as Record<string, unknown>;
   const steps = pointer.split('/').slice(1);
   const last = steps.pop() as string;
   let parent = copy;
@@ -62,9 +62,9 @@ function faultsWith(pointer: string, value?: unknown): unknown {
   return [];
 }
 
-test('a sound document passes, and comes back as it was', () => {
-  const bytes = Buffer.from(JSON.stringify(sound));
-  expect(parseExportManifest(bytes, 'export.json')).toEqual(sound);
+test('a valid document passes, and comes back as it was', () => {
+  const bytes = Buffer.from(JSON.stringify(valid));
+  expect(parseExportManifest(bytes, 'export.json')).toEqual(valid);
 });
 
 test.each([
@@ -143,7 +143,7 @@ test.each([
 });
 
 test('every fault is named, not the first alone', () => {
-  const bytes = Buffer.from(JSON.stringify({ ...sound, tenant: 'A', asOf: 'now', 'a/b~c': 1 }));
+  const bytes = Buffer.from(JSON.stringify({ ...valid, tenant: 'A', asOf: 'now', 'a/b~c': 1 }));
   const expected = expect.objectContaining({
     code: 'ERR_EXPORT_SCHEMA',
     message: expect.stringContaining('and 2 more'),
@@ -160,7 +160,7 @@ test('every fault is named, not the first alone', () => {
 
 test('faults are counted out after a hundred, however many there are', () => {
   const content = { path: '..', digest: '', sizeBytes: -1, records: -1, mediaType: '' };
-  const document = { ...sound, contents: Array.from({ length: 5000 }, () => content) } as unknown as JsonObject;
+  const document = { ...valid, contents: Array.from({ length: 5000 }, () => content) } as unknown as JsonObject;
   expect(() => checkExportManifest(document, 'export.json')).toThrow('and 99 more');
 });
 

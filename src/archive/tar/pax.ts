@@ -24,9 +24,9 @@ export function decodePax(bytes: Uint8Array, archive: string): PaxChanges {
     const digits = space < 0 || space - at > 8 ? '' : Buffer.from(bytes.subarray(at, space)).toString('latin1');
     const end = at + Number(digits);
     const equals = bytes.indexOf(0x3d, space);
-    const sound =
+    const valid =
       DECIMAL.test(digits) && end <= bytes.length && bytes[end - 1] === 0x0a && equals > space + 1 && equals < end;
-    if (!sound) throw invalid(archive, 'a damaged extended header');
+    if (!valid) throw invalid(archive, 'a damaged extended header');
     const key = decodeText(bytes.subarray(space + 1, equals), archive);
     const value = bytes.subarray(equals + 1, end - 1);
     if (key === 'path') changes.path = decodeText(value, archive);

@@ -18,7 +18,7 @@ export interface ObjectRules {
   readonly required?: readonly string[];
   /** Whether members that are not named may be there. */
   readonly open?: boolean;
-  /** A check of the whole, once its members are sound. */
+  /** A check of the whole, once its members are valid. */
   readonly whole?: (found: Found) => Fault | undefined;
 }
 

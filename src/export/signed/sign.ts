@@ -55,7 +55,7 @@ export class BundleSigner {
    * Looks for a signature and a provenance of this key, each in both of cosign's forms, and makes what is missing.
    *
    * @param send puts the bytes of an object there and counts them
-   * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID, ERR_EXPORT_PROVENANCE_MISMATCH for unsound objects of this key
+   * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID, ERR_EXPORT_PROVENANCE_MISMATCH for invalid objects of this key
    */
   async sign(
     place: SigningPlace,

@@ -28,7 +28,7 @@ export interface Proof {
 
 /**
  * Demands a signature proper and a provenance of ours, both by the verifier's key; every object of that key must be
- * sound, whichever of them another tool would have been content with.
+ * valid, whichever of them another tool would have been content with.
  *
  * @throws CodedError ERR_EXPORT_SIGNATURE_MISSING, ERR_EXPORT_SIGNATURE_INVALID, ERR_EXPORT_PROVENANCE_MISSING
  */

@@ -10,7 +10,7 @@ const shard = {
   digest: digestOf('shard'),
   sizeBytes: 10,
 };
-const sound = {
+const valid = {
   schema: 'https://stellaops.io/export-center/schemas/export-index/v1',
   version: '1.0.0',
   view: 'raw',
@@ -20,31 +20,31 @@ const sound = {
   shards: [shard],
 };
 
-test('a sound index passes, and comes back as it was', () => {
-  expect(parseExportIndex(Buffer.from(JSON.stringify(sound)), 'index')).toEqual(sound);
+test('a valid index passes, and comes back as it was', () => {
+  expect(parseExportIndex(Buffer.from(JSON.stringify(valid)), 'index')).toEqual(valid);
 });
 
 describe('refuses and points at', () => {
   const cases: readonly [string, JsonValue][] = [
-    ['/extra', { ...sound, extra: 1 }],
-    ['/schema', { ...sound, schema: 'https://example.org/v1' }],
-    ['/version', { ...sound, version: '2.0.0' }],
-    ['/view', { ...sound, view: 'policy' }],
-    ['/class', { ...sound, class: 'sboms' }],
-    ['/k', { ...sound, k: 65 }],
-    ['/records', { ...sound, records: 0 }],
-    ['/shards', { ...sound, shards: [] }],
-    ...Object.keys(sound).map((name): [string, JsonValue] => [`/${name}`, without(sound, name)]),
-    ['/shards/0/extra', { ...sound, shards: [{ ...shard, extra: 1 }] }],
+    ['/extra', { ...valid, extra: 1 }],
+    ['/schema', { ...valid, schema: 'https://example.org/v1' }],
+    ['/version', { ...valid, version: '2.0.0' }],
+    ['/view', { ...valid, view: 'policy' }],
+    ['/class', { ...valid, class: 'sboms' }],
+    ['/k', { ...valid, k: 65 }],
+    ['/records', { ...valid, records: 0 }],
+    ['/shards', { ...valid, shards: [] }],
+    ...Object.keys(valid).map((name): [string, JsonValue] => [`/${name}`, without(valid, name)]),
+    ['/shards/0/extra', { ...valid, shards: [{ ...shard, extra: 1 }] }],
     ...Object.keys(shard).map((name): [string, JsonValue] => [
       `/shards/0/${name}`,
-      { ...sound, shards: [without(shard, name)] },
+      { ...valid, shards: [without(shard, name)] },
     ]),
-    ['/shards/0/path', { ...sound, shards: [{ ...shard, path: 'data/raw/advisories/../474f.jsonl.zst' }] }],
-    ['/shards/0/path', { ...sound, shards: [{ ...shard, path: '/etc/passwd' }] }],
-    ['/shards/0/firstKey', { ...sound, shards: [{ ...shard, firstKey: 'a\nb' }] }],
-    ['/shards/0/digest', { ...sound, shards: [{ ...shard, digest: 'sha256:12' }] }],
-    ['/shards/0/sizeBytes', { ...sound, shards: [{ ...shard, sizeBytes: 1.5 }] }],
+    ['/shards/0/path', { ...valid, shards: [{ ...shard, path: 'data/raw/advisories/../474f.jsonl.zst' }] }],
+    ['/shards/0/path', { ...valid, shards: [{ ...shard, path: '/etc/passwd' }] }],
+    ['/shards/0/firstKey', { ...valid, shards: [{ ...shard, firstKey: 'a\nb' }] }],
+    ['/shards/0/digest', { ...valid, shards: [{ ...shard, digest: 'sha256:12' }] }],
+    ['/shards/0/sizeBytes', { ...valid, shards: [{ ...shard, sizeBytes: 1.5 }] }],
   ];
   test.each(cases)('%s', (pointer, value) => {
     let faults: unknown;

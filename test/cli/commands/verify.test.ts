@@ -12,13 +12,13 @@ let fixture: ExportFixture;
 let line: string[];
 beforeEach(async () => {
   fixture = await openFixture();
-  const party = newSignerFixture();
+  const keys = newSignerFixture();
   const key = join(fixture.dir, 'cosign.pub');
-  await writeFile(key, encodePublicKey(party.verifier.publicKey));
+  await writeFile(key, encodePublicKey(keys.verifier.publicKey));
   const layout = await fixture.layout();
   const hourAgo = instantOf(new Date(Date.now() - 3_600_000));
   const source = await fixture.source([goAdvisory('GO-2026-0001')]);
-  await forge(fixture, layout, requestFor(source, { asOf: hourAgo }), party);
+  await forge(fixture, layout, requestFor(source, { asOf: hourAgo }), keys);
   await layout.close();
   line = ['verify', `${layout.name}:1`, '--key', key];
 });

@@ -30,7 +30,7 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offlin
   const places = artifacts.flatMap((artifact) => registryNames.map((name) => ({ name, ...artifact })));
   describe.each(places)('$profile in $name', ({ profile, repository, tag, name }) => {
     const original = (): string => fixture.registry(name).reference(repository, tag);
-    const stranger = () => ({ ...fixture, publicKey: fixture.strangerPublicKey });
+    const otherSigner = () => ({ ...fixture, publicKey: fixture.otherPublicKey });
     // What is damaged is the same everywhere: each artifact and each registry once.
     const damages = (profile === 'json:raw') === (name === 'docker-registry') ? cases : [];
 
@@ -63,8 +63,8 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offlin
     });
 
     test('all refuse it under another key, and so does export-center verify', async () => {
-      for (const kind of kinds) expect(await content(cosigns, kind, original(), stranger())).toEqual([]);
-      expect(await refusal(original(), fixture.strangerPublicKey)).toMatch(
+      for (const kind of kinds) expect(await content(cosigns, kind, original(), otherSigner())).toEqual([]);
+      expect(await refusal(original(), fixture.otherPublicKey)).toMatch(
         /^error ERR_EXPORT_SIGNATURE_MISSING: .*no signature by this key/,
       );
     });
@@ -91,15 +91,15 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns, by key and offlin
     test.each(damages)('$damage in the $kind, $form form alone: all refuse', async ({ form, kind, tamper }) => {
       const alone = await copyWith([{ form, kind, tamper }]);
       expect(await content(readersOf[form], kind, alone.reference, fixture)).toEqual([]);
-      const sound = kinds.filter((other) => other !== kind).map((other) => ({ form, kind: other }));
-      const damaged = await copyWith([{ form, kind, tamper }, ...sound]);
+      const valid = kinds.filter((other) => other !== kind).map((other) => ({ form, kind: other }));
+      const damaged = await copyWith([{ form, kind, tamper }, ...valid]);
       const words = await refusal(damaged.reference);
       expect(words).toMatch(/^error ERR_EXPORT_SIGNATURE_INVALID: /);
       expect(words).toContain(damaged.names[0]);
     });
 
     test.each(damages)(
-      '$damage in the $kind, $form form, beside the sound form: cosign is content, we are not',
+      '$damage in the $kind, $form form, beside the valid form: cosign is content, we are not',
       async (damage) => {
         const { form, kind, tamper } = damage;
         const objects = forms.flatMap((each) => kinds.map((other) => ({ form: each, kind: other })));

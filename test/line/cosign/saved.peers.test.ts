@@ -65,7 +65,7 @@ describePeers([...readers, 'docker-registry'], 'layouts of cosign save', () => {
 
   async function checkVerifies(repository: string, digest: Digest): Promise<void> {
     expect(await verdicts(repository, digest, fixture.publicKey)).toEqual({ signature: readers, provenance: readers });
-    expect(await verdicts(repository, digest, fixture.strangerPublicKey)).toEqual({ signature: [], provenance: [] });
+    expect(await verdicts(repository, digest, fixture.otherPublicKey)).toEqual({ signature: [], provenance: [] });
   }
 
   const cases = makers.flatMap((each) => registryNames.map((registry) => ({ ...each, registry })));

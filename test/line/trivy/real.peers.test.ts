@@ -69,7 +69,7 @@ describeRealData([...scanPeers, 'bbolt'], 'trivy with our database of Go and PyP
     return buildReferenceDb(join(dir, out), inputs);
   }
 
-  test('bbolt finds every page of what trivy fetched sound', async () => {
+  test('bbolt finds every page of what trivy fetched valid', async () => {
     expect(await runPeer('bbolt', ['check', join(dir, 'ours.db')])).toEqual({ code: 0, stdout: 'OK\n', stderr: '' });
   });
 

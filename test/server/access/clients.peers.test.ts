@@ -216,13 +216,13 @@ describePeers(['oras', 'cosign3', 'crane'], 'signatures of a registry with users
       succeeded(await run('cosign3', ['generate-key-pair']));
       const sign = ['sign', '--yes', '--key=cosign.key', '--use-signing-config=false', '--tlog-upload=false', image];
       const verify = ['verify', '--insecure-ignore-tlog', '--trusted-root=tr.json', '--key=cosign.pub', image];
-      const stranger = { DOCKER_CONFIG: join(here, 'nowhere') };
-      refused(await run('cosign3', sign, { env: stranger }));
+      const anonymous = { DOCKER_CONFIG: join(here, 'nowhere') };
+      refused(await run('cosign3', sign, { env: anonymous }));
       succeeded(await run('cosign3', sign));
       succeeded(await run('cosign3', verify));
-      refused(await run('cosign3', verify, { env: stranger }));
+      refused(await run('cosign3', verify, { env: anonymous }));
       const named = [`--registry-username=${user.username}`, `--registry-password=${user.password}`];
-      succeeded(await run('cosign3', [...verify, ...named], { env: stranger }));
+      succeeded(await run('cosign3', [...verify, ...named], { env: anonymous }));
     },
   );
 });
@@ -252,10 +252,10 @@ describePeers(['oras', 'trivy'], 'a vulnerability database of a registry with us
         const quiet = ['--skip-version-check', '--disable-telemetry', '--no-progress', '--cache-dir', join(here, name)];
         return await run('trivy', ['image', '--download-db-only', ...quiet, '--db-repository', db], { env });
       };
-      const stranger = { DOCKER_CONFIG: join(here, 'nowhere') };
-      refused(await download('a', stranger));
-      refused(await download('b', { ...stranger, TRIVY_USERNAME: user.username, TRIVY_PASSWORD: wrong }));
-      succeeded(await download('c', { ...stranger, TRIVY_USERNAME: user.username, TRIVY_PASSWORD: user.password }));
+      const anonymous = { DOCKER_CONFIG: join(here, 'nowhere') };
+      refused(await download('a', anonymous));
+      refused(await download('b', { ...anonymous, TRIVY_USERNAME: user.username, TRIVY_PASSWORD: wrong }));
+      succeeded(await download('c', { ...anonymous, TRIVY_USERNAME: user.username, TRIVY_PASSWORD: user.password }));
       succeeded(await download('d', {}));
       for (const name of ['c', 'd']) {
         expect(await readFile(join(here, name, 'db', 'trivy.db'), 'utf8')).toBe('not a database yet');
