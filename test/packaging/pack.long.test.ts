@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -77,6 +78,27 @@ test('the entries can be imported, with their types; what is behind them cannot'
   const { stdout } = await run(process.execPath, ['use.mjs'], { cwd: app });
   expect(stdout).toBe('string true true\nERR_PACKAGE_PATH_NOT_EXPORTED\n');
 }, 180_000);
+
+test.skipIf(availableParallelism() < 2)(
+  'a thread that hashes and writes files starts from the JavaScript',
+  async () => {
+    const lines = [
+      "import { closeSync, openSync } from 'node:fs';",
+      "import { openOnThread } from './node_modules/export-center/dist/oci/layout/file-io/file-read.js';",
+      "const file = openSync('written', 'w');",
+      "const threaded = await openOnThread(file, 'sha256');",
+      "await threaded.write(Buffer.from('abc'));",
+      'console.log(await threaded.digest());',
+      'await threaded.end();',
+      'closeSync(file);',
+    ];
+    await writeFile(join(app, 'thread.mjs'), lines.join('\n'));
+    const { stdout } = await run(process.execPath, ['thread.mjs'], { cwd: app });
+    // FIPS 180-2, appendix B.1.
+    expect(stdout).toBe('sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n');
+    expect(await readFile(join(app, 'written'), 'utf8')).toBe('abc');
+  },
+);
 
 test('the example of the library publishes and verifies', async () => {
   const examples = join(app, 'node_modules/export-center/examples');
