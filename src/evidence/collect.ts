@@ -1,10 +1,15 @@
+import { mkdtemp } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { CodedError } from '#core';
+import { CodedError, fileError } from '#core';
+import { CollectThread } from './collect-thread.ts';
 import { formatTitles } from './formats/recognise.ts';
 import type { RecordSet } from './record.ts';
 import { RecordCollector } from './record-collector.ts';
 import type { Selector } from './select/selector.ts';
 import { openSource } from './sources/open.ts';
+import { SourcePart } from './sources/part.ts';
 import type { Source } from './sources/source.ts';
 import { readTexts } from './sources/texts.ts';
 
@@ -18,9 +23,14 @@ export interface CollectOptions {
   /** An existing folder for temporary files, which `close` of the set removes. Few records need none. */
   readonly workDir: string;
   readonly signal?: AbortSignal | undefined;
+  /** Bytes of an archive from which on it is read in two parts, in place of the default. */
+  readonly partsFrom?: number | undefined;
   /** Called now and then: records and bytes of content read so far. */
   readonly onProgress?: ((records: number, bytes: number) => void) | undefined;
 }
+
+/** Some ten thousand records; fewer are read before a thread has started. */
+const PARTS_FROM = 8 * 1024 * 1024;
 
 /** Bytes of content between two pauses, in which timers, signals and other requests get their turn. */
 const PAUSE_EVERY = 2 * 1024 * 1024;
@@ -50,22 +60,54 @@ async function readSource(path: string, collector: RecordCollector, options: Col
   const before = collector.records;
   const source = await openSource(path);
   try {
-    await takeTexts(source, collector, options);
+    if ((source.archiveBytes ?? 0) >= (options.partsFrom ?? PARTS_FROM)) await takeParts(source, collector, options);
+    else await takeTexts(source, source, collector, options);
   } finally {
     await source.close();
   }
   if (collector.records === before) throw sourceEmpty(path, collector.ignoredOf(source));
 }
 
+/**
+ * Reads an archive in two parts, one after the other as far as what is said about files goes: the order of that is the
+ * same on every machine. A second thread reads as much of the second part as it can without saying anything.
+ */
+async function takeParts(source: Source, collector: RecordCollector, options: CollectOptions): Promise<void> {
+  const thread = availableParallelism() > 1 ? await startThread(source, collector, options) : undefined;
+  try {
+    await takeTexts(new SourcePart(source, 0), source, collector, options);
+    const result = await thread?.result();
+    if (result !== undefined) await collector.adopt(result.collected);
+    const from = result === undefined ? 0 : result.stoppedAt;
+    if (from !== undefined) await takeTexts(new SourcePart(source, 1, from), source, collector, options);
+  } finally {
+    await thread?.close();
+  }
+}
+
+async function startThread(
+  { path }: Source,
+  collector: RecordCollector,
+  { selector, workDir: parent }: CollectOptions,
+): Promise<CollectThread> {
+  const workDir = await mkdtemp(join(parent, 'thread-')).catch((error: unknown) => {
+    throw fileError(error, parent);
+  });
+  collector.own(workDir);
+  return new CollectThread({ path, selector, workDir }, (records, bytes) => collector.noteRead(records, bytes));
+}
+
+/** @param owner the source that `source` is, or is a part of */
 async function takeTexts(
   source: Source,
+  owner: Source,
   collector: RecordCollector,
   { signal, onProgress }: CollectOptions,
 ): Promise<void> {
   let pauseAt = collector.bytes + PAUSE_EVERY;
   for await (const text of readTexts(source)) {
-    if ('reason' in text) collector.ignore(source, text.name, text.reason);
-    else await collector.take(source, text);
+    if ('reason' in text) collector.ignore(owner, text.name, text.reason);
+    else await collector.take(owner, text);
     if (collector.bytes < pauseAt) continue;
     pauseAt = collector.bytes + PAUSE_EVERY;
     await setImmediate();

@@ -20,7 +20,11 @@ export class NewestChange {
     // UTC times that are older in their first 19 characters need no closer look.
     const isPlain = modified.length >= 20 && modified[10] === 'T' && modified.endsWith('Z');
     if (this.#instant !== undefined && isPlain && modified.slice(0, 19) < this.#instant.slice(0, 19)) return;
-    const instant = readTime(modified) as Instant;
+    this.noteInstant(readTime(modified) as Instant, record);
+  }
+
+  /** Notes a change that another thread has found. */
+  noteInstant(instant: Instant, record: string): void {
     const order = this.#instant === undefined ? 1 : compareInstants(instant, this.#instant);
     if (order > 0 || (order === 0 && record < this.#record)) this.#record = record;
     if (order > 0) this.#instant = instant;

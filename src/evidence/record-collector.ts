@@ -8,16 +8,15 @@ import {
   type JsonObject,
   type JsonValue,
 } from '#core';
-import { Sorter } from '#sort';
+import { ClassSorters, type SortedFiles } from './class-sorters.ts';
 import type { Fault } from './formats/fault.ts';
-import type { RecordFormat } from './formats/format.ts';
 import { formatTitles, type Recognised, recognise } from './formats/recognise.ts';
 import { formats } from './formats/registry.ts';
 import { readTime } from './formats/timestamp.ts';
 import { isObject } from './formats/value.ts';
 import { IgnoredFiles } from './ignored-files.ts';
 import { NewestChange } from './newest-change.ts';
-import type { RecordClass, RecordSet } from './record.ts';
+import type { RecordSet } from './record.ts';
 import type { RecordProperties } from './record-properties.ts';
 import { sortedRecordSet } from './record-set.ts';
 import { encodeRow } from './row.ts';
@@ -39,12 +38,19 @@ export interface IntakeOptions {
 
 const NOTHING = new Uint8Array(0);
 
+/** What a collector of another thread has taken in. */
+export interface Collected {
+  readonly newest: Instant | undefined;
+  readonly newestRecord: string;
+  readonly files: SortedFiles;
+}
+
 /** Takes JSON texts in, one by one, and sorts out what they are. */
 export class RecordCollector {
   readonly #options: IntakeOptions;
   readonly #judge: Judge;
   readonly #reader = new CanonicalReader();
-  readonly #sorters = new Map<RecordClass, Sorter>();
+  readonly #sorters: ClassSorters;
   readonly #withheld = new WithheldRecords();
   readonly #ignored = new IgnoredFiles();
   readonly #newest = new NewestChange();
@@ -53,6 +59,7 @@ export class RecordCollector {
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#judge = compileSelector(options.selector);
+    this.#sorters = new ClassSorters(options.workDir);
   }
 
   /** Records met so far, withheld and repeated ones included. */
@@ -83,9 +90,31 @@ export class RecordCollector {
     else for await (const line of linesWithin(text)) await this.take(source, line);
   }
 
+  /** Counts records and bytes that another thread has read. */
+  noteRead(records: number, bytes: number): void {
+    this.#read.records += records;
+    this.#read.bytes += bytes;
+  }
+
+  /** Hands over what was taken, all of it records. After that nothing may be called. */
+  async share(): Promise<Collected> {
+    return { newest: this.#newest.instant, newestRecord: this.#newest.record, files: await this.#sorters.files() };
+  }
+
+  /** Takes over a directory, to be removed with the other files. */
+  own(directory: string): void {
+    this.#sorters.own(directory);
+  }
+
+  /** Takes what a collector of another thread has handed over. */
+  async adopt({ newest, newestRecord, files }: Collected): Promise<void> {
+    await this.#sorters.adopt(files);
+    if (newest !== undefined) this.#newest.noteInstant(newest, newestRecord);
+  }
+
   /** Sorts what was taken. After that only `close` of the set may be called. */
   async finish(): Promise<RecordSet> {
-    for (const sorter of this.#sorters.values()) await sorter.seal();
+    await this.#sorters.seal();
     return sortedRecordSet({
       sorters: this.#sorters,
       withheld: this.#withheld,
@@ -96,7 +125,7 @@ export class RecordCollector {
 
   /** Removes the files. */
   async close(): Promise<void> {
-    for (const sorter of this.#sorters.values()) await sorter.close();
+    await this.#sorters.close();
   }
 
   async #takeJson(source: Source, text: SourceText, json: CanonicalJson | 'withheld'): Promise<void> {
@@ -149,18 +178,9 @@ export class RecordCollector {
     const key = format.recordKeyOf(found, hex);
     if (kept) this.#newest.note(modified, key);
     const facts = { verdict: verdicts.indexOf(verdict), format: formats.indexOf(format), departs };
-    const sorter = this.#sorterOf(format);
+    const sorter = this.#sorters.of(format.class);
     sorter.add(encodeRow({ key, hex, place, ...facts }), kept ? json.bytes : NOTHING);
     if (sorter.isFull) await sorter.relieve();
-  }
-
-  #sorterOf(format: RecordFormat): Sorter {
-    let sorter = this.#sorters.get(format.class);
-    if (sorter === undefined) {
-      sorter = new Sorter(this.#options.workDir);
-      this.#sorters.set(format.class, sorter);
-    }
-    return sorter;
   }
 
   #refuse(source: Source, text: SourceText, error: unknown, record: string): void {

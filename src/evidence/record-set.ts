@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { CodedError, compareText, type Digest } from '#core';
 import type { Sorter } from '#sort';
+import type { ClassSorters } from './class-sorters.ts';
 import type { IgnoredFiles } from './ignored-files.ts';
 import type { NewestChange } from './newest-change.ts';
 import type { ClassSummary, RecordClass, RecordSet, WithheldRecord } from './record.ts';
@@ -17,7 +18,7 @@ const CLASSES: readonly RecordClass[] = ['advisories', 'vex'];
 
 /** What the collector hands over. */
 export interface Taken {
-  readonly sorters: ReadonlyMap<RecordClass, Sorter>;
+  readonly sorters: ClassSorters;
   readonly withheld: WithheldRecords;
   readonly ignored: IgnoredFiles;
   /** Among the kept. */
@@ -63,9 +64,7 @@ export async function sortedRecordSet(taken: Taken): Promise<RecordSet> {
       const files = await sorters.get(recordClass)?.files();
       return files && { recordClass, files };
     },
-    close: async () => {
-      for (const sorter of sorters.values()) await sorter.close();
-    },
+    close: () => sorters.close(),
   };
 }
 
