@@ -119,19 +119,6 @@ export function decodeBranch(page: Uint8Array): BranchElement[] {
   });
 }
 
-/** The numbers of the free pages. */
-export function decodeFreelist(page: Uint8Array): number[] {
-  const { flags, count } = decodeHeader(page);
-  if (flags !== PAGE_FLAG.freelist) throw new DecodeError(`flags ${flags} where the free list should be`);
-  const view = viewOf(page);
-  const isLong = count === 0xffff;
-  if (isLong && page.byteLength < HEADER_SIZE + 8) throw new DecodeError('the free list ends within its count');
-  const total = isLong ? pageNumberAt(view, HEADER_SIZE) : count;
-  const start = HEADER_SIZE + (isLong ? 8 : 0);
-  if (start + 8 * total > page.byteLength) throw new DecodeError('the free list reaches beyond its page');
-  return Array.from({ length: total }, (_, i) => pageNumberAt(view, start + 8 * i));
-}
-
 /** Where the content of a bucket is. */
 export function decodeBucket(value: Uint8Array): BucketValue {
   if (value.byteLength < HEADER_SIZE) throw new DecodeError('the value of a bucket ends within its head');

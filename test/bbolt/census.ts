@@ -1,12 +1,12 @@
 import {
+  DecodeError,
   decodeBranch,
   decodeBucket,
-  decodeFreelist,
   decodeHeader,
   decodeLeaf,
   type LeafElement,
 } from '../../src/bbolt/decode.ts';
-import { PAGE_FLAG } from '../../src/bbolt/format.ts';
+import { HEADER_SIZE, PAGE_FLAG } from '../../src/bbolt/format.ts';
 import { PageReader } from '../../src/bbolt/page-reader.ts';
 
 /** What a valid file was found to hold. */
@@ -150,4 +150,17 @@ class Census {
   #isSeen(id: number): boolean {
     return ((this.#seen[id >> 3] ?? 0) & (1 << (id & 7))) !== 0;
   }
+}
+
+/** The numbers of the free pages. */
+function decodeFreelist(page: Uint8Array): number[] {
+  const { flags, count } = decodeHeader(page);
+  if (flags !== PAGE_FLAG.freelist) throw new DecodeError(`flags ${flags} where the free list should be`);
+  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
+  const isLong = count === 0xffff;
+  if (isLong && page.byteLength < HEADER_SIZE + 8) throw new DecodeError('the free list ends within its count');
+  const total = isLong ? Number(view.getBigUint64(HEADER_SIZE, true)) : count;
+  const start = HEADER_SIZE + (isLong ? 8 : 0);
+  if (start + 8 * total > page.byteLength) throw new DecodeError('the free list reaches beyond its page');
+  return Array.from({ length: total }, (_, i) => Number(view.getBigUint64(start + 8 * i, true)));
 }

@@ -14,7 +14,7 @@ export const rootBuckets = { vulnerability: 'vulnerability', dataSource: 'data-s
 export const SEPARATOR = '\0';
 
 /** The key of a row, from the names of the buckets that lead to it and its own. */
-export function rowKey(...names: readonly string[]): string {
+function rowKey(...names: readonly string[]): string {
   return encodeKey(names.join(SEPARATOR));
 }
 
