@@ -17,7 +17,11 @@ beforeEach(async () => {
 });
 
 const SHARD = 'data/raw/advisories/474f2d323032362d30303031.jsonl.zst';
-const records = [goAdvisory('GO-2026-0001'), goAdvisory('GO-2026-0002'), vexDocument('https://example.test/vex')];
+const records = [
+  goAdvisory('GO-2026-0001'),
+  goAdvisory('GO-2026-0002'),
+  vexDocument('https://example.test/vex', { timestamp: '2026-01-15T00:00:00Z' }),
+];
 
 async function forged(profile: string, forgery: Forgery = {}): Promise<Bundle> {
   return forge(fixture, layout, requestFor(await fixture.source(records), { profile }), keys, forgery);
