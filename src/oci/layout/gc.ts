@@ -82,7 +82,6 @@ export async function collectLayoutGarbage(
 
 class Collector {
   readonly #files: FolderFiles;
-  readonly #root: string;
   readonly #guard: FolderGuard;
   readonly #cutoffMs: number;
   readonly #options: LayoutGarbageOptions;
@@ -93,10 +92,13 @@ class Collector {
 
   constructor(files: FolderFiles, guard: FolderGuard, cutoffMs: number, options: LayoutGarbageOptions) {
     this.#files = files;
-    this.#root = files.root;
     this.#guard = guard;
     this.#cutoffMs = cutoffMs;
     this.#options = options;
+  }
+
+  get #root(): string {
+    return this.#files.root;
   }
 
   async run(): Promise<LayoutGarbageReport> {
