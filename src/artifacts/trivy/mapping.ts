@@ -10,24 +10,26 @@ export interface MappingPlan {
   /** For files of a second thread, which the caller removes. */
   readonly folder: string;
   readonly options: MappingOptions;
-  /** Advisories from which on a second thread maps half of them; starting one costs as much as mapping some thousands. */
+  /** Advisories from which on a second thread maps a part of them; starting one costs as much as mapping some thousands. */
   readonly threadFrom?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 const THREAD_FROM = 20_000;
+/** Of the advisories, those that are mapped here: the thread has to start and to pass over these. */
+const OWN_SHARE = 0.55;
 
 /**
- * Maps all records of a set. A second thread has the second half of the advisories; its rows come behind the others,
- * so that the result is the same.
+ * Maps all records of a set. A second thread has the advisories behind a certain place; its rows come behind the
+ * others, so that the result is the same.
  */
 export async function mapRecords(set: RecordSet, target: MappingTarget, plan: MappingPlan): Promise<Mapped> {
   const count = set.classes.advisories?.count ?? 0;
-  const half = Math.ceil(count / 2);
-  const thread = await startThread(set, { from: half, to: count }, plan);
+  const own = Math.ceil(count * OWN_SHARE);
+  const thread = await startThread(set, { from: own, to: count }, plan);
   try {
     const mapper = new AdvisoryMapper(target, plan.options);
-    const range = { from: 0, to: thread === undefined ? count : half };
+    const range = { from: 0, to: thread === undefined ? count : own };
     const first = await mapper.read(set.batches('advisories', range), plan.signal);
     const second = await thread?.addTo(target);
     await leaveStatements(set, target, plan.signal);
@@ -48,9 +50,9 @@ async function startThread(
     return undefined;
   const records = await set.share?.('advisories');
   if (records === undefined) return undefined;
-  const own = join(folder, 'thread');
-  await mkdir(own);
-  return new MappingThread({ records, range, folder: own, options });
+  const threadFolder = join(folder, 'thread');
+  await mkdir(threadFolder);
+  return new MappingThread({ records, range, folder: threadFolder, options });
 }
 
 /** VEX documents have no rows. */
