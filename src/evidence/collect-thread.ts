@@ -67,14 +67,19 @@ function post(message: Message): void {
 export class CollectThread {
   readonly #worker: Worker;
   readonly #result = Promise.withResolvers<Result>();
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = (): void => this.#result.reject(this.#signal?.reason);
 
   /**
    * Starts at once.
    *
    * @param task its folder must exist and be this thread's alone
    * @param noteRead is told of records and bytes each time that it has read some
+   * @param signal ends the wait for the result
    */
-  constructor(task: Task, noteRead: (records: number, bytes: number) => void) {
+  constructor(task: Task, noteRead: (records: number, bytes: number) => void, signal?: AbortSignal) {
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#abort);
     this.#worker = new Worker(new URL(import.meta.url), { workerData: { role: ROLE, task } });
     this.#worker.on('message', (message: Message) => {
       if ('result' in message) this.#result.resolve(message.result);
@@ -91,6 +96,7 @@ export class CollectThread {
 
   /** Ends the thread, whatever it is doing. */
   async close(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#abort);
     await this.#worker.terminate();
   }
 }

@@ -88,13 +88,14 @@ async function takeParts(source: Source, collector: RecordCollector, options: Co
 async function startThread(
   { path }: Source,
   collector: RecordCollector,
-  { selector, workDir: parent }: CollectOptions,
+  { selector, workDir: parent, signal }: CollectOptions,
 ): Promise<CollectThread> {
   const workDir = await mkdtemp(join(parent, 'thread-')).catch((error: unknown) => {
     throw fileError(error, parent);
   });
   collector.own(workDir);
-  return new CollectThread({ path, selector, workDir }, (records, bytes) => collector.noteRead(records, bytes));
+  const noteRead = (records: number, bytes: number): void => collector.noteRead(records, bytes);
+  return new CollectThread({ path, selector, workDir }, noteRead, signal);
 }
 
 /** @param owner the source that `source` is, or is a part of */

@@ -59,9 +59,18 @@ function post(message: Message): void {
 export class MappingThread {
   readonly #worker: Worker;
   readonly #result = Promise.withResolvers<Result>();
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = (): void => this.#result.reject(this.#signal?.reason);
 
-  /** Starts at once. @param task its folder must exist and be this thread's alone */
-  constructor({ records: { noteRead, ...records }, ...task }: Task) {
+  /**
+   * Starts at once.
+   *
+   * @param task its folder must exist and be this thread's alone
+   * @param signal ends the wait for the result
+   */
+  constructor({ records: { noteRead, ...records }, ...task }: Task, signal?: AbortSignal) {
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#abort);
     this.#worker = new Worker(new URL(import.meta.url), { workerData: { role: ROLE, task: { ...task, records } } });
     this.#worker.on('message', (message: Message) => {
       if ('read' in message) noteRead?.(message.read);
@@ -88,6 +97,7 @@ export class MappingThread {
 
   /** Ends the thread, whatever it is doing. */
   async close(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#abort);
     await this.#worker.terminate();
   }
 }

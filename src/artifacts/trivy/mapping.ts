@@ -44,7 +44,7 @@ export async function mapRecords(set: RecordSet, target: MappingTarget, plan: Ma
 async function startThread(
   set: RecordSet,
   range: { readonly from: number; readonly to: number },
-  { folder, options, threadFrom }: MappingPlan,
+  { folder, options, threadFrom, signal }: MappingPlan,
 ): Promise<MappingThread | undefined> {
   if (range.to < (threadFrom ?? (availableParallelism() > 1 ? THREAD_FROM : Number.POSITIVE_INFINITY)))
     return undefined;
@@ -52,7 +52,7 @@ async function startThread(
   if (records === undefined) return undefined;
   const threadFolder = join(folder, 'thread');
   await mkdir(threadFolder);
-  return new MappingThread({ records, range, folder: threadFolder, options });
+  return new MappingThread({ records, range, folder: threadFolder, options }, signal);
 }
 
 /** VEX documents have no rows. */

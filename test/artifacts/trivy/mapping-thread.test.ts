@@ -68,6 +68,20 @@ test('both threads keep to the packages of a selector and to data sources', asyn
   expect(alone.count).toBeGreaterThan(0);
 });
 
+test('a build that is stopped waits for no thread', async () => {
+  const set = await records();
+  const stop = new AbortController();
+  const batches: RecordSet['batches'] = async function* () {
+    // Nothing is left to be done here once the other one has begun.
+    setImmediate(() => stop.abort(new Error('enough')));
+  };
+  const share: RecordSet['share'] = (name) => set.share?.(name) ?? Promise.resolve(undefined);
+  const stopped: RecordSet = { ...set, classes: set.classes, batches, share };
+  await expect(buildSet(stopped, { workDir, threadFrom: 1, signal: stop.signal })).rejects.toThrow('enough');
+  expect(await readdir(workDir)).toEqual([]);
+  await set.close();
+});
+
 test('a failure of the second thread is the failure of the build', async () => {
   const set = await records();
   const share: RecordSet['share'] = async (name) => ({ recordClass: name, files: [join(workDir, 'missing')] });
