@@ -8,6 +8,7 @@ const STEPS: readonly (readonly [name: string, command: string])[] = [
   ['dead code', 'knip'],
   ['dead code but for tests', 'knip --production'],
   ['sizes and shape of packages', 'node scripts/packages.ts'],
+  ['classes have at most eight fields', 'node scripts/classes.ts'],
   ['regular expressions are linear', 'node scripts/regexes.ts'],
   ['generated files', 'node scripts/generate-schemas.ts --check'],
 ];

@@ -37,12 +37,8 @@ export async function* databaseEntries(
 /** Turns rows into entries; those of one vulnerability together. */
 class EntryMaker {
   readonly #losses: TrivyDbLosses;
-  readonly #maxViews: number;
+  readonly #views: VulnerabilityViews;
   #entries: BboltEntry[] = [];
-  #views: SourceView[] = [];
-  #viewBytes = 0;
-  /** How many of the views lie in memory of their own. */
-  #copied = 0;
   #vulnerability = '';
   #bucket: { readonly key: string; readonly path: readonly Uint8Array[] } = { key: '', path: [] };
   #hasVulnerabilities = false;
@@ -50,7 +46,7 @@ class EntryMaker {
 
   constructor(losses: TrivyDbLosses, maxViews: number) {
     this.#losses = losses;
-    this.#maxViews = maxViews;
+    this.#views = new VulnerabilityViews(maxViews);
   }
 
   add(row: SortedItem): void {
@@ -71,10 +67,7 @@ class EntryMaker {
   take(): readonly BboltEntry[] {
     const entries = this.#entries;
     this.#entries = [];
-    for (; this.#copied < this.#views.length; this.#copied++) {
-      const { source, value } = this.#views[this.#copied] as SourceView;
-      this.#views[this.#copied] = { source, value: new Uint8Array(value) };
-    }
+    this.#views.copy();
     return entries;
   }
 
@@ -89,23 +82,16 @@ class EntryMaker {
     if (id !== this.#vulnerability) this.#closeVulnerability();
     this.#vulnerability = id;
     const { record, value } = decodeVulnerabilityRow(row);
-    if (this.#views.length > 0 && this.#viewBytes + value.byteLength > this.#maxViews) {
-      this.#losses.add('descriptionTooLarge', record);
-      return;
-    }
-    this.#views.push({ source, value });
-    this.#viewBytes += value.byteLength;
+    if (!this.#views.add({ source, value })) this.#losses.add('descriptionTooLarge', record);
   }
 
   #closeVulnerability(): void {
-    const [first, ...others] = this.#views;
+    const views = this.#views.take();
+    const [first, ...others] = views;
     if (first === undefined) return;
-    const value = others.length === 0 ? first.value : merged(this.#views);
+    const value = others.length === 0 ? first.value : merged(views);
     const path = this.#pathOf(`${rootBuckets.vulnerability}${SEPARATOR}`);
     this.#entries.push({ bucket: path, key: Buffer.from(this.#vulnerability, 'latin1'), value });
-    this.#views = [];
-    this.#viewBytes = 0;
-    this.#copied = 0;
     this.#hasVulnerabilities = true;
   }
 
@@ -123,6 +109,45 @@ class EntryMaker {
 interface SourceView {
   readonly source: string;
   readonly value: Uint8Array;
+}
+
+/** What records say of one vulnerability, in at most so many bytes. */
+class VulnerabilityViews {
+  readonly #maxBytes: number;
+  #views: SourceView[] = [];
+  #bytes = 0;
+  /** How many of the views lie in memory of their own. */
+  #copied = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** False where there is no room for it; the first one is always taken. */
+  add(view: SourceView): boolean {
+    const bytes = this.#bytes + view.value.byteLength;
+    if (this.#views.length > 0 && bytes > this.#maxBytes) return false;
+    this.#views.push(view);
+    this.#bytes = bytes;
+    return true;
+  }
+
+  /** Copies what was added, whose memory is about to be used again. */
+  copy(): void {
+    for (; this.#copied < this.#views.length; this.#copied++) {
+      const { source, value } = this.#views[this.#copied] as SourceView;
+      this.#views[this.#copied] = { source, value: new Uint8Array(value) };
+    }
+  }
+
+  /** Gives all, and begins with the next vulnerability. */
+  take(): readonly SourceView[] {
+    const views = this.#views;
+    this.#views = [];
+    this.#bytes = 0;
+    this.#copied = 0;
+    return views;
+  }
 }
 
 /** What all sources say, each once, in the order in which trivy-db asks them. */

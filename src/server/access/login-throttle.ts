@@ -1,47 +1,13 @@
-import { performance } from 'node:perf_hooks';
 import { HttpProblem } from '../problem.ts';
-
-/** How failed logins slow down further ones. */
-export interface ThrottleLimits {
-  /** This many failures of one user from one address cause no delay. */
-  readonly free: number;
-  /** The delay between further checks of that user from that address; it doubles with each failure. */
-  readonly firstDelayMs: number;
-  readonly maxDelayMs: number;
-  /** The minimum delay between any two checks of throttled logins. */
-  readonly sharedDelayMs: number;
-  /** Failures are forgotten after this time without another one. */
-  readonly forgottenAfterMs: number;
-  /** This many failing user names from one address cause no delay; above, all its failed logins share one delay. */
-  readonly freeNames: number;
-  /** The delay of a refusal to an address with many failing user names. */
-  readonly refusedAfterMs: number;
-  /** How many pairs of address and user, and how many addresses, are kept; the least recently used is evicted. */
-  readonly queues: number;
-  /** How many logins may wait: of one user from one address, and in total. */
-  readonly waitingPerQueue: number;
-  readonly waiting: number;
-}
-
-const LIMITS: ThrottleLimits = {
-  free: 5,
-  firstDelayMs: 100,
-  maxDelayMs: 2000,
-  sharedDelayMs: 50,
-  forgottenAfterMs: 600_000,
-  freeNames: 20,
-  refusedAfterMs: 1000,
-  queues: 10_000,
-  waitingPerQueue: 64,
-  waiting: 1000,
-};
-
-/** The origin of a login: a user name and a client address. */
-export interface LoginSource {
-  readonly address: string;
-  /** The user name, or a substitute for it. */
-  readonly user: string;
-}
+import {
+  type Address,
+  isSlowed,
+  type Job,
+  LoginHistory,
+  type LoginQueue,
+  type LoginSource,
+  type ThrottleLimits,
+} from './login-history.ts';
 
 /** Properties of a login that are known before it is checked. */
 export interface LoginTraits {
@@ -57,33 +23,6 @@ export interface LoginOutcome {
   readonly failures: number;
 }
 
-/** The failures of one user from one address, and the logins that wait for a check. */
-interface LoginQueue {
-  address: Address;
-  readonly free: number;
-  failures: number;
-  failedAt: number;
-  /** The earliest start of the next check. */
-  nextAt: number;
-  readonly waiting: Job[];
-}
-
-class Address {
-  /** Its queues with waiting logins, in the order of their turns. */
-  readonly busy = new Set<LoginQueue>();
-  /** Counts the failing user names; once there are many, all logins of the address wait here. */
-  readonly names: LoginQueue;
-
-  constructor(freeNames: number) {
-    this.names = newQueue(this, freeNames);
-  }
-}
-
-interface Job {
-  run(): void;
-  refuse(reason: unknown): void;
-}
-
 /**
  * Checks passwords one at a time, round robin over addresses and, within an address, over users. Failures delay the next
  * check of the same user from the same address, but refuse nothing. Once many user names have failed from an address, all
@@ -91,12 +30,8 @@ interface Job {
  * of the address with the most of them is refused.
  */
 export class LoginThrottle {
-  readonly #limits: ThrottleLimits;
-  readonly #now: () => number;
-  /** Both are in LRU order. */
-  readonly #queues = new Map<string, LoginQueue>();
-  readonly #addresses = new Map<string, Address>();
-  /** The addresses with waiting logins, in round-robin order; a new one is added at the end. */
+  readonly #history: LoginHistory;
+  /** The addresses with waiting logins, in the order of their turns. */
   readonly #busy = new Set<Address>();
   #waiting = 0;
   #checking = false;
@@ -104,19 +39,18 @@ export class LoginThrottle {
   #timer: NodeJS.Timeout | undefined;
 
   /** @param now a monotonic clock, in milliseconds */
-  constructor(limits: Partial<ThrottleLimits> = {}, now: () => number = () => performance.now()) {
-    this.#limits = { ...LIMITS, ...limits };
-    this.#now = now;
+  constructor(limits?: Partial<ThrottleLimits>, now?: () => number) {
+    this.#history = new LoginHistory(limits, now);
   }
 
   /** How many failures cause no delay. */
   get free(): number {
-    return this.#limits.free;
+    return this.#history.limits.free;
   }
 
   /** How many pairs of address and user are kept. */
   get size(): number {
-    return this.#queues.size;
+    return this.#history.size;
   }
 
   /** How many logins wait for a check. */
@@ -132,17 +66,17 @@ export class LoginThrottle {
    * @throws the reason of the signal if the client disconnects while its login waits
    */
   async check(source: LoginSource, check: () => Promise<boolean>, traits: LoginTraits = {}): Promise<LoginOutcome> {
-    const address = this.#addressOf(source.address);
-    if (this.#hasManyNames(address)) return await this.#checkAmongMany(source, check, traits);
-    const queue = this.#queueOf(source);
+    const address = this.#history.addressOf(source.address);
+    if (this.#history.hasManyNames(address)) return await this.#checkAmongMany(source, check, traits);
+    const queue = this.#history.queueOf(source);
     const outcome = await this.#checkIn(queue, check, traits.signal);
-    if (!outcome.matches && outcome.failures === 1) this.#fail(address.names);
+    if (!outcome.matches && outcome.failures === 1) this.#history.fail(address.names);
     return outcome;
   }
 
   /** Counts a failure that needs no check, when its turn comes. @returns the number of recent failures */
   async fail(source: LoginSource, signal?: AbortSignal): Promise<number> {
-    return (await this.#checkIn(this.#queueOf(source), async () => false, signal)).failures;
+    return (await this.#checkIn(this.#history.queueOf(source), async () => false, signal)).failures;
   }
 
   /**
@@ -163,8 +97,8 @@ export class LoginThrottle {
       if (matches || isLast) done.abort();
       return matches;
     };
-    const slow = this.#checkIn(this.#addressOf(source.address).names, () => inTurn(true), either);
-    const soon = isUser ? this.#checkIn(this.#queueOf(source), () => inTurn(false), either) : undefined;
+    const slow = this.#checkIn(this.#history.addressOf(source.address).names, () => inTurn(true), either);
+    const soon = isUser ? this.#checkIn(this.#history.queueOf(source), () => inTurn(false), either) : undefined;
     const found = soon?.then(
       (outcome) => (outcome.matches ? resolve(outcome) : undefined),
       () => undefined,
@@ -172,7 +106,7 @@ export class LoginThrottle {
     slow.then(resolve, async (cause) => {
       if (done.signal.aborted) await found;
       else if (cause instanceof HttpProblem) {
-        await new Promise((elapsed) => setTimeout(elapsed, this.#limits.refusedAfterMs));
+        await new Promise((elapsed) => setTimeout(elapsed, this.#history.limits.refusedAfterMs));
         await found;
       }
       reject(cause);
@@ -184,7 +118,7 @@ export class LoginThrottle {
     await this.#turn(queue, signal);
     try {
       const matches = await check();
-      if (!matches) this.#fail(queue);
+      if (!matches) this.#history.fail(queue);
       return { matches, failures: queue.failures };
     } finally {
       this.#checking = false;
@@ -192,50 +126,11 @@ export class LoginThrottle {
     }
   }
 
-  /** User names that wait for their first check count as failed, so that concurrent logins cannot evade the limit. */
-  #hasManyNames({ names, busy }: Address): boolean {
-    let count = names.failures;
-    for (const { failures } of busy) if (failures === 0) count++;
-    return count >= names.free;
-  }
-
-  #addressOf(name: string): Address {
-    const address = this.#addresses.get(name) ?? new Address(this.#limits.freeNames);
-    remember(this.#addresses, name, address, this.#limits.queues, ({ busy }) => busy.size === 0);
-    this.#forget(address.names);
-    return address;
-  }
-
-  #queueOf({ address, user }: LoginSource): LoginQueue {
-    const key = JSON.stringify([address, user]);
-    const its = this.#addressOf(address);
-    const queue = this.#queues.get(key) ?? newQueue(its, this.#limits.free);
-    // The address may have been evicted in between, but not the queue.
-    queue.address = its;
-    remember(this.#queues, key, queue, this.#limits.queues, ({ waiting }) => waiting.length === 0);
-    this.#forget(queue);
-    return queue;
-  }
-
-  #forget(queue: LoginQueue): void {
-    if (queue.waiting.length > 0 || this.#now() - queue.failedAt <= this.#limits.forgottenAfterMs) return;
-    queue.failures = 0;
-    queue.nextAt = 0;
-  }
-
-  #fail(queue: LoginQueue): void {
-    const { firstDelayMs, maxDelayMs } = this.#limits;
-    const now = this.#now();
-    queue.failures++;
-    queue.failedAt = now;
-    if (isSlowed(queue)) queue.nextAt = now + Math.min(maxDelayMs, firstDelayMs * 2 ** (queue.failures - queue.free));
-  }
-
   /** Resolves when the check of the caller may begin. */
   async #turn(queue: LoginQueue, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    if (queue.waiting.length >= this.#limits.waitingPerQueue) this.#refuse(queue, queue.waiting[0], tooMany());
-    else if (this.#waiting >= this.#limits.waiting) this.#evictOldest(queue.address);
+    if (queue.waiting.length >= this.#history.limits.waitingPerQueue) this.#refuse(queue, queue.waiting[0], tooMany());
+    else if (this.#waiting >= this.#history.limits.waiting) this.#evictOldest(queue.address);
     const turn = Promise.withResolvers<void>();
     const job: Job = { run: turn.resolve, refuse: turn.reject };
     const drop = () => this.#refuse(queue, job, signal?.reason);
@@ -281,7 +176,7 @@ export class LoginThrottle {
   #runNext(): void {
     if (this.#checking) return;
     clearTimeout(this.#timer);
-    const now = this.#now();
+    const now = this.#history.now();
     const queues = [...this.#busy].flatMap(({ busy }) => [...busy]);
     const queue = queues.find((waiting) => this.#readyAt(waiting) <= now);
     if (queue === undefined) {
@@ -299,30 +194,12 @@ export class LoginThrottle {
     moveToEnd(this.#busy, queue.address);
     this.#leaveIfIdle(queue);
     this.#checking = true;
-    if (isSlowed(queue)) this.#sharedNextAt = now + this.#limits.sharedDelayMs;
+    if (isSlowed(queue)) this.#sharedNextAt = now + this.#history.limits.sharedDelayMs;
     job?.run();
   }
 
   #readyAt(queue: LoginQueue): number {
     return isSlowed(queue) ? Math.max(queue.nextAt, this.#sharedNextAt) : 0;
-  }
-}
-
-function newQueue(address: Address, free: number): LoginQueue {
-  return { address, free, failures: 0, failedAt: 0, nextAt: 0, waiting: [] };
-}
-
-function isSlowed({ failures, free }: LoginQueue): boolean {
-  return failures >= free;
-}
-
-/** Marks an entry as most recently used, and evicts the least recently used ones above the limit. */
-function remember<T>(map: Map<string, T>, key: string, value: T, max: number, mayEvict: (value: T) => boolean): void {
-  map.delete(key);
-  map.set(key, value);
-  for (const [oldest, entry] of map) {
-    if (map.size <= max) break;
-    if (oldest !== key && mayEvict(entry)) map.delete(oldest);
   }
 }
 

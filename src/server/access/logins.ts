@@ -1,15 +1,16 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import { HttpProblem } from '../problem.ts';
 import { BcryptThread } from './bcrypt-thread.ts';
+import { CheckedCredentials } from './checked-credentials.ts';
 import type { Credentials } from './credentials.ts';
 import { costOf } from './htpasswd.ts';
 import { HtpasswdFile } from './htpasswd-file.ts';
-import { type LoginSource, LoginThrottle } from './login-throttle.ts';
+import type { LoginSource } from './login-history.ts';
+import { LoginThrottle } from './login-throttle.ts';
 import { LruSet } from './lru-set.ts';
 import { SharedCheck } from './shared-check.ts';
 
-/** How many results of each kind are cached. */
-const MAX_REMEMBERED = 1000;
+/** How many addresses are noticed once. */
+const MAX_NOTICED = 1000;
 /** Stands for the user of a malformed header. User names cannot contain a colon. */
 const NO_USER = ':';
 
@@ -26,11 +27,8 @@ export class Logins {
   readonly #notice: (text: string) => void;
   readonly #throttle: LoginThrottle;
   readonly #thread = new BcryptThread();
-  readonly #secret = randomBytes(32);
-  /** Fingerprints of checked credentials, which change with the user's hash, so that they need no second bcrypt check. */
-  readonly #right = new LruSet(MAX_REMEMBERED);
-  readonly #wrong = new LruSet(MAX_REMEMBERED);
-  readonly #noticed = new LruSet(MAX_REMEMBERED);
+  readonly #checked = new CheckedCredentials();
+  readonly #noticed = new LruSet(MAX_NOTICED);
   readonly #running = new Map<string, SharedCheck>();
 
   private constructor(file: HtpasswdFile, { notice = () => undefined, throttle = new LoginThrottle() }: LoginOptions) {
@@ -55,16 +53,17 @@ export class Logins {
    */
   async verify(address: string, credentials: Credentials, signal?: AbortSignal): Promise<boolean> {
     const hashes = await this.#hashesOf(credentials.user);
-    const fingerprint = this.#fingerprint(credentials, hashes.known);
-    if (this.#right.has(fingerprint)) return true;
+    const fingerprint = this.#checked.fingerprint(credentials, hashes.known);
+    const known = this.#checked.outcomeOf(fingerprint);
+    if (known === true) return true;
     // In a separate queue: a client that keeps sending an old password must not delay others with the right one.
-    if (this.#wrong.has(fingerprint)) return await this.#refuse({ address, user: fingerprint }, signal);
+    if (known === false) return await this.#refuse({ address, user: fingerprint }, signal);
     // Concurrent requests of one client with the same credentials share one check.
     const key = `${address} ${fingerprint}`;
     const running =
       this.#running.get(key) ?? this.#start(key, { address, user: credentials.user }, credentials, hashes);
     const matches = await running.join(signal);
-    (matches ? this.#right : this.#wrong).add(fingerprint);
+    this.#checked.note(fingerprint, matches);
     return matches;
   }
 
@@ -127,12 +126,6 @@ export class Logins {
         },
       );
     }
-  }
-
-  /** An HMAC of the credentials and the user's hash, from which neither can be recovered. */
-  #fingerprint({ user, password }: Credentials, hash: string | undefined): string {
-    const text = JSON.stringify([user, password, hash ?? null]);
-    return createHmac('sha256', this.#secret).update(text).digest('base64');
   }
 }
 

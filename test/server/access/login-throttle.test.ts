@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { networkOf } from '../../../src/server/access/client-address.ts';
-import { LoginThrottle, type ThrottleLimits } from '../../../src/server/access/login-throttle.ts';
+import type { ThrottleLimits } from '../../../src/server/access/login-history.ts';
+import { LoginThrottle } from '../../../src/server/access/login-throttle.ts';
 
 const limits: ThrottleLimits = {
   free: 3,
