@@ -74,7 +74,7 @@ async function leftovers(prefix: string): Promise<string[]> {
   const running = pids.find((pid) => pid !== process.pid && isRunning(pid));
   if (running === undefined) return pids.map((pid) => `${prefix}${pid}`);
   throw new CodedError('ERR_EXPORT_LOCKED', `${prefix}${running}: process ${running} is writing keys here`, {
-    hint: 'wait until it ends; if that process is another program, delete the folder',
+    hint: 'wait until it ends; if that process is another program, delete the directory',
     details: { path: `${prefix}${running}`, pid: running },
   });
 }
@@ -100,7 +100,7 @@ async function refuseExisting({ privateKey, publicKey, trustedRoot }: KeyFiles):
 
 function keyExists(paths: readonly string[]): CodedError {
   return new CodedError('ERR_EXPORT_KEY_EXISTS', `${paths.join(', ')}: already exists, and is not overwritten`, {
-    hint: 'use the existing key, or specify another folder with --out',
+    hint: 'use the existing key, or specify another directory with --out',
     details: { paths },
   });
 }

@@ -72,7 +72,7 @@ test('keys are never overwritten, and what is there stays', async () => {
   await expectFailure(standing.fixture, outcome, {
     code: 'ERR_EXPORT_KEY_EXISTS',
     says: /cosign\.key/,
-    hint: /another folder/,
+    hint: /another directory/,
   });
   expect(await stateOf(keys)).toBe(before);
 });

@@ -18,12 +18,12 @@ const TRANSPORTS: Readonly<Record<string, string>> = {
 const REGISTRY = 'HOST[:PORT]/REPO:TAG for a registry';
 /** URLs, by their scheme. */
 const URLS: Readonly<Record<string, string>> = {
-  oci: `write ${REGISTRY}, oci:DIR:TAG for a folder`,
+  oci: `write ${REGISTRY}, oci:DIR:TAG for a directory`,
   'oci-archive': 'write oci-archive:FILE:TAG',
   ocidir: 'write oci:DIR:TAG',
   ocifile: 'write oci:DIR:TAG',
   'oci-layout': 'write oci:DIR:TAG',
-  file: 'write oci:DIR:TAG for a folder, oci-archive:FILE:TAG for a tar',
+  file: 'write oci:DIR:TAG for a directory, oci-archive:FILE:TAG for a tar',
   http: `write ${REGISTRY}, and add --plain-http`,
 };
 

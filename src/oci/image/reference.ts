@@ -211,7 +211,7 @@ function parseRegistry(text: string): RegistryReference {
   const slash = before.indexOf('/');
   const registry = slash === -1 ? '' : before.slice(0, slash);
   if (!looksLikeHost(registry)) {
-    throw invalid(text, 'registry host missing', 'write it as HOST[:PORT]/REPO:TAG, or oci:DIR:TAG for a folder');
+    throw invalid(text, 'registry host missing', 'write it as HOST[:PORT]/REPO:TAG, or oci:DIR:TAG for a directory');
   }
   if (!isRegistryHost(registry)) {
     throw invalid(text, `${JSON.stringify(registry)} is not a valid host`, 'write it as HOST[:PORT]/REPO:TAG');

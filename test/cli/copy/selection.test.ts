@@ -237,7 +237,7 @@ test('archives of something else, or packed one folder too high, say what they a
   await pack('high.tar', '-C', dir, 'l');
   await pack('old.tar', '-C', dir, 'repositories');
   expect((await cli('copy', `oci-archive:${dir}/high.tar:1`, place('out:1'))).err).toMatch(
-    /the layout is in the folder "l" of the tar\nhint: pack the content of that folder/,
+    /the layout is in the directory "l" of the tar\nhint: pack the content of that directory/,
   );
   expect((await cli('copy', `docker-archive:${dir}/old.tar`, place('out:1'))).err).toMatch(
     /a tar without manifest.json\nhint: .*docker save/,

@@ -97,8 +97,8 @@ export async function notLayout(tar: TarFiles, name: string): Promise<CodedError
   const below = [...tar.paths()].find((path) => path.endsWith(`/${layoutMarker.path}`));
   if (below === undefined) return layoutInvalid(name, 'a tar, but not of an OCI layout');
   const folder = JSON.stringify(below.slice(0, -layoutMarker.path.length - 1).slice(0, 200));
-  const what = `the layout is in the folder ${folder} of the tar`;
-  return because(what, 'pack the content of that folder instead: tar -C FOLDER -cf FILE .');
+  const what = `the layout is in the directory ${folder} of the tar`;
+  return because(what, 'pack the content of that directory instead: tar -C DIR -cf FILE .');
 }
 
 /**

@@ -88,8 +88,8 @@ export class OutputFolder implements AsyncDisposable {
     const own = await this.#handle.stat({ bigint: true });
     const found = await lstat(this.#parent.at(this.#name), { bigint: true }).catch(() => undefined);
     if (found?.dev === own.dev && found.ino === own.ino) return;
-    throw new CodedError('ERR_EXPORT_IO', `${this.path}: the folder was moved or replaced during the pull`, {
-      hint: 'pull into a folder that nobody else may write to',
+    throw new CodedError('ERR_EXPORT_IO', `${this.path}: the directory was moved or replaced during the pull`, {
+      hint: 'pull into a directory that nobody else may write to',
       details: { path: this.path },
     });
   }
@@ -100,8 +100,8 @@ export class OutputFolder implements AsyncDisposable {
 }
 
 function inTheWay(path: string): CodedError {
-  return new CodedError('ERR_EXPORT_IO', `${path}: a link or file exists where a folder is needed`, {
-    hint: 'remove it, or pull into an empty folder',
+  return new CodedError('ERR_EXPORT_IO', `${path}: a link or file exists where a directory is needed`, {
+    hint: 'remove it, or pull into an empty directory',
     details: { path },
   });
 }

@@ -143,7 +143,7 @@ export class PartialFile {
     if (!isThere && (await digestOfFile(this.#folder, name, this.#layer, { stay: false })) !== this.#layer.digest) {
       const path = join(this.#folder.path, name);
       throw new CodedError('ERR_EXPORT_IO', `${path}: another process replaced the file during the pull`, {
-        hint: 'pull into a folder that nobody else may write to',
+        hint: 'pull into a directory that nobody else may write to',
         details: { path },
       });
     }

@@ -82,7 +82,7 @@ export class Places {
     this.#fold(place);
     this.#places.set(place.path, place);
     if (this.#places.size > MAX_PLACES) {
-      throw refusal(place, place.path, `is one of more than ${MAX_PLACES} files and folders`, CLASH_HINT);
+      throw refusal(place, place.path, `is one of more than ${MAX_PLACES} files and directories`, CLASH_HINT);
     }
   }
 

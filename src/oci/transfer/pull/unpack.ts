@@ -131,7 +131,7 @@ function mismatch(layer: Descriptor, what: string): CodedError {
 function withHint(error: unknown): never {
   if (!(error instanceof CodedError) || error.code === 'ERR_EXPORT_MANIFEST_INVALID') throw error;
   throw new CodedError(error.code, error.message, {
-    hint: 'pack the folder again, or keep the packed file with --no-unpack',
+    hint: 'pack the directory again, or keep the packed file with --no-unpack',
     details: error.details,
     cause: error,
   });
