@@ -1,6 +1,6 @@
 import { CodedError, type JsonObject, type JsonValue, parseJsonObject } from '#core';
 
-/** The error for a signature, an envelope or a statement of ours that is not sound. */
+/** The error for a signature, an envelope or a statement of ours that is invalid. */
 export function signatureInvalid(name: string, what: string, cause?: unknown): CodedError {
   return new CodedError('ERR_EXPORT_SIGNATURE_INVALID', `${name}: ${what}`, {
     hint: 'do not use the content; find out who damaged it; to sign again, delete this object and export again',
@@ -9,7 +9,7 @@ export function signatureInvalid(name: string, what: string, cause?: unknown): C
   });
 }
 
-/** parseJsonObject for what has to be sound: a text that is not strict JSON fails verification. */
+/** parseJsonObject for what has to be valid: a text that is not strict JSON fails verification. */
 export function parseSignedJson(bytes: Uint8Array, name: string): JsonObject {
   try {
     return parseJsonObject(bytes, name);

@@ -96,7 +96,7 @@ function sshString(value: string | Uint8Array): Uint8Array {
   return Buffer.concat([length, bytes]);
 }
 
-/** The error for a key file that is not usable; the caller vouches that `what` holds no secret. */
+/** The error for a key file that is not usable; the caller ensures that `what` holds no secret. */
 export function keyInvalid(name: string, what: string, hint: string, cause?: unknown): CodedError {
   return new CodedError('ERR_EXPORT_KEY_INVALID', `${name}: ${what}`, { hint, details: { name }, cause });
 }

@@ -17,7 +17,7 @@ import {
 
 /** What the tag form needs beside the signature itself. */
 export interface TagOptions {
-  /** The manifest that the tag leads to now. Strangers' layers in it are kept, byte for byte; ours are replaced. */
+  /** The manifest that the tag leads to now. Other signers' layers in it are kept, byte for byte; ours are replaced. */
   readonly existing?: Uint8Array | undefined;
 }
 
@@ -87,7 +87,7 @@ function packTag(tag: string, { blob, annotations, replaces }: NewLayer, { exist
   return { manifest: manifestOf(text), blobs: [blob, config], tag };
 }
 
-/** A stranger's layer, and how it is written. */
+/** Another signer's layer, and how it is written. */
 interface KeptLayer {
   readonly layer: TagLayer;
   readonly text: string;

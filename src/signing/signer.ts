@@ -17,7 +17,7 @@ export interface Verifier {
   readonly publicKey: KeyObject;
   /** Whether `name`, a keyid or a hint that an object carries, is a name of this key. Proves nothing. */
   isNamedBy(name: string | undefined): boolean;
-  /** Whether this key made `signature` (ASN.1 DER) over `message`. Only to tell our objects from strangers'. */
+  /** Whether this key made `signature` (ASN.1 DER) over `message`. Only to tell our objects from those of other signers. */
   hasSigned(message: Uint8Array, signature: Uint8Array): boolean;
 }
 

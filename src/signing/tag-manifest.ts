@@ -10,7 +10,7 @@ export const predicateTypeAnnotation = 'predicateType';
 /** cosign reads no more layers than this under one tag. */
 export const MAX_LAYERS = 1000;
 
-/** A layer of a `.sig` or `.att` manifest: one signature or attestation, of ours or a stranger's. */
+/** A layer of a `.sig` or `.att` manifest: one signature or attestation, of ours or another signer's. */
 export interface TagLayer {
   readonly descriptor: Descriptor;
   /** The key that the layer says it is of; only layers of ours say so. Proves nothing. */

@@ -25,12 +25,12 @@ export interface VerifyContext {
 
 /**
  * Verifies a signature in the legacy form. The signature of this key over this subject is returned; undefined says
- * that it is a stranger's.
+ * that it is another signer's.
  *
  * A layer is ours if the key signed it, or if its annotation names the key; the payload itself names none.
  *
  * @param payload the layer's blob, checked against its digest
- * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is ours, but not sound
+ * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is ours, but invalid
  */
 export function verifySignatureLayer(
   layer: TagLayer,
@@ -39,7 +39,7 @@ export function verifySignatureLayer(
 ): SimpleSigning | undefined {
   const signature = base64From(layer.signature ?? '');
   const signed = signature !== undefined && verifier.hasSigned(payload, signature);
-  if (!signed) return strangers(verifier.isNamedBy(layer.keyid), name);
+  if (!signed) return notOurs(verifier.isNamedBy(layer.keyid), name);
   if (layer.descriptor.mediaType !== mediaTypes.cosignSimpleSigning) {
     throw signatureInvalid(name, `a signature of type ${layer.descriptor.mediaType}`);
   }
@@ -49,10 +49,10 @@ export function verifySignatureLayer(
 }
 
 /**
- * Verifies an attestation in the legacy form; undefined says that it is a stranger's.
+ * Verifies an attestation in the legacy form; undefined says that it is another signer's.
  *
  * @param blob the layer's blob, checked against its digest
- * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is ours but not sound
+ * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is ours but invalid
  */
 export function verifyAttestationLayer(
   layer: TagLayer,
@@ -60,17 +60,17 @@ export function verifyAttestationLayer(
   context: VerifyContext,
 ): VerifiedStatement | undefined {
   const namesUs = context.verifier.isNamedBy(layer.keyid);
-  if (layer.descriptor.mediaType !== mediaTypes.dsseEnvelope) return strangers(namesUs, context.name);
+  if (layer.descriptor.mediaType !== mediaTypes.dsseEnvelope) return notOurs(namesUs, context.name);
   const value = jsonOrStrangers(blob, namesUs, context.name);
   return value && verifyEnvelope(value, layer, undefined, context);
 }
 
 /**
- * Verifies a sigstore bundle; undefined says that it is a stranger's. Transparency log entries and timestamps in it
+ * Verifies a sigstore bundle; undefined says that it is another signer's. Transparency log entries and timestamps in it
  * are not looked at: who holds the public key needs none.
  *
  * @param blob the manifest's layer, checked against its digest
- * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is ours but not sound
+ * @throws CodedError ERR_EXPORT_SIGNATURE_INVALID when it is ours but invalid
  */
 export function verifySigstoreBundle(
   manifest: SigstoreBundleManifest,
@@ -79,12 +79,12 @@ export function verifySigstoreBundle(
 ): VerifiedStatement | undefined {
   const { verifier, name, subject } = context;
   const namesUs = verifier.isNamedBy(manifest.keyid);
-  if (!isBundleType(manifest.layer.mediaType)) return strangers(namesUs, name);
+  if (!isBundleType(manifest.layer.mediaType)) return notOurs(namesUs, name);
   const value = jsonOrStrangers(blob, namesUs, name);
   if (value === undefined) return undefined;
   const hint = asString(asObject(asObject(value['verificationMaterial'])?.['publicKey'])?.['hint']);
   const envelope = asObject(value['dsseEnvelope']);
-  if (envelope === undefined) return strangers(namesUs || verifier.isNamedBy(hint), name);
+  if (envelope === undefined) return notOurs(namesUs || verifier.isNamedBy(hint), name);
   const verified = verifyEnvelope(envelope, manifest, hint, context);
   if (verified === undefined) return undefined;
   checkBundleForm(value, verified.envelope.keyid, name);
@@ -113,7 +113,7 @@ interface Labels {
 }
 
 /**
- * The statement in an envelope of ours; undefined for a stranger's. A name of our key in any place makes it ours,
+ * The statement in an envelope of ours; undefined for another signer's. A name of our key in any place makes it ours,
  * whatever the signature says.
  *
  * @param hint the name of the key in the sigstore bundle around the envelope
@@ -126,7 +126,7 @@ function verifyEnvelope(
 ): VerifiedStatement | undefined {
   const namesUs = [labels.keyid, hint, ...claimedKeyids(value)].some((text) => verifier.isNamedBy(text));
   const envelope = envelopeOrStrangers(value, namesUs, name);
-  if (envelope === undefined || !isSignedBy(envelope, verifier)) return strangers(namesUs, name);
+  if (envelope === undefined || !isSignedBy(envelope, verifier)) return notOurs(namesUs, name);
   if (envelope.keyid !== '' && envelope.keyid !== verifier.keyid) {
     throw signatureInvalid(name, `keyid ${JSON.stringify(envelope.keyid)} is not the fingerprint of the key`);
   }
@@ -149,7 +149,7 @@ function checkPredicateType(
   throw signatureInvalid(name, `annotated as ${predicateType ?? 'no predicate type'}, but its statement is ${signed}`);
 }
 
-/** A text that is not strict JSON is a stranger's, unless it is labelled with our key. */
+/** A text that is not strict JSON is another signer's, unless it is labelled with our key. */
 function jsonOrStrangers(bytes: Uint8Array, namesUs: boolean, name: string): JsonObject | undefined {
   try {
     return parseSignedJson(bytes, name);
@@ -159,7 +159,7 @@ function jsonOrStrangers(bytes: Uint8Array, namesUs: boolean, name: string): Jso
   }
 }
 
-/** An envelope that cannot be decoded is a stranger's, who may follow other rules, unless it names our key. */
+/** An envelope that cannot be decoded is another signer's, who may follow other rules, unless it names our key. */
 function envelopeOrStrangers(value: JsonObject, namesUs: boolean, name: string): Envelope | undefined {
   try {
     return envelopeFrom(value, name);
@@ -170,7 +170,7 @@ function envelopeOrStrangers(value: JsonObject, namesUs: boolean, name: string):
 }
 
 /** undefined for an object that does not name our key; an error for one that does, and is not signed by it. */
-function strangers(namesUs: boolean, name: string): undefined {
+function notOurs(namesUs: boolean, name: string): undefined {
   if (namesUs) throw signatureInvalid(name, 'it names this key, but the key did not sign it');
   return undefined;
 }

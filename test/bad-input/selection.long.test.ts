@@ -85,7 +85,7 @@ function affecting(name: string, events: readonly object[], type = 'ECOSYSTEM'):
 test('a range that no client could parse is withheld and listed in trivy:db, with and without --withhold-invalid', async () => {
   const { fixture } = standing;
   const folder = await fixture.folder({
-    'sound.json': advisory('SOUND-1', affecting('thing', [{ introduced: '0' }, { fixed: '1.0' }])),
+    'valid.json': advisory('SOUND-1', affecting('thing', [{ introduced: '0' }, { fixed: '1.0' }])),
     'range.json': advisory('RANGE-1', affecting('thing', [{ introduced: '0' }, { fixed: 'when it is done' }])),
   });
   const digests = [];

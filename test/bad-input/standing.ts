@@ -19,7 +19,7 @@ export class Standing implements AsyncDisposable {
   static async open(): Promise<Standing> {
     const fixture = await CliFixture.open();
     const layout = join(fixture.path, 'standing');
-    const source = await fixture.folder({ 'sound.json': advisory('SOUND-1') });
+    const source = await fixture.folder({ 'valid.json': advisory('SOUND-1') });
     const args = ['--profile', 'json:raw', '--source', source, '--to', `oci:${layout}:good`, '--unsigned'];
     const { exit, stderr } = await fixture.run(['export', ...args]);
     if (exit !== 0) throw new Error(`export ended with ${exit}:\n${stderr}`);

@@ -20,8 +20,8 @@ function affecting(version: string): object {
 
 /** Valid records, one of them with a number that no double holds, and every kind of invalid one. */
 const records: Files = {
-  'sound-1.json': advisory('SOUND-1', affecting('1.0')),
-  'sound-2.json': advisory('SOUND-2', affecting('2.0')),
+  'valid-1.json': advisory('SOUND-1', affecting('1.0')),
+  'valid-2.json': advisory('SOUND-2', affecting('2.0')),
   'typed.json': advisory('TYPED-1', { affected: 'x' }),
   'again.json': '{"id":"AGAIN-1","modified":"2026-01-01T00:00:00Z","id":"AGAIN-2"}',
   'range.json': advisory('RANGE-1', affecting('not a version at all')),

@@ -12,7 +12,7 @@ import { readDockerConfigs } from '../../src/oci/registry/auth/docker-config.ts'
 import { requestToken } from '../../src/oci/registry/auth/token.ts';
 import { refusal } from '../../src/oci/registry/faults.ts';
 import type { WireResponse } from '../../src/oci/registry/http/message.ts';
-import type { RegistryRequest, Session } from '../../src/oci/registry/http/session.ts';
+import type { RegistryClient, RegistryRequest } from '../../src/oci/registry/http/registry-client.ts';
 import { readPages } from '../../src/oci/registry/pages.ts';
 import { openStore } from '../../src/oci/store/disk/store.ts';
 import { parseExportProvenanceParameters } from '../../src/signing/export-provenance-parameters.generated.ts';
@@ -78,9 +78,9 @@ function answer(status: number, bytes: Uint8Array): WireResponse {
 async function pageOf(bytes: Uint8Array): Promise<unknown> {
   const pages: unknown[] = [];
   const read = async () => ({ response: answer(200, bytes), bytes });
-  const session = { origin: new URL('http://127.0.0.1'), read } as unknown as Session;
+  const client = { origin: new URL('http://127.0.0.1'), read } as unknown as RegistryClient;
   await readPages(
-    session,
+    client,
     {} as RegistryRequest,
     () => true,
     (fields) => pages.push(fields),

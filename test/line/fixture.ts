@@ -38,7 +38,7 @@ export interface PipelineFixture {
 export async function openFixture(): Promise<PipelineFixture> {
   const dir = await makeTempDir();
   await succeed(['keys', 'generate', '--out', join(dir, 'keys')]);
-  await succeed(['keys', 'generate', '--out', join(dir, 'stranger')]);
+  await succeed(['keys', 'generate', '--out', join(dir, 'otherSigner')]);
   const registries = [await openDockerRegistry(), await openServe(join(dir, 'data'))];
   const layouts = openLayouts(dir);
   const places: readonly Place[] = [...registries, layouts];
@@ -48,8 +48,8 @@ export async function openFixture(): Promise<PipelineFixture> {
     key,
     publicKey: join(dir, 'keys', 'cosign.pub'),
     trustedRoot: join(dir, 'keys', 'trusted_root.json'),
-    otherKey: join(dir, 'stranger', 'cosign.key'),
-    otherPublicKey: join(dir, 'stranger', 'cosign.pub'),
+    otherKey: join(dir, 'otherSigner', 'cosign.key'),
+    otherPublicKey: join(dir, 'otherSigner', 'cosign.pub'),
     layouts,
     registry: (name) => registries[registryNames.indexOf(name)] as Registry,
     place: (name) => places.find((place) => place.name === name) as Place,

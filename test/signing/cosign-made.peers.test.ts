@@ -54,7 +54,7 @@ async function countersign(cosign: Cosign, { files }: Owner, { reference }: Unsi
   expect([signed.code, attested.code], signed.stderr + attested.stderr).toEqual([0, 0]);
 }
 
-/** Whatever hangs on a manifest in any form, judged: how many of each are ours and good, how many a stranger's. */
+/** Whatever hangs on a manifest in any form, judged: how many of each are ours and good, how many another signer's. */
 async function judge(target: Unsigned, { verifier }: Owner) {
   const context: VerifyContext = contextOf(verifier, target.descriptor.digest);
   const { signatures, attestations } = await existingTags(target);
@@ -152,7 +152,7 @@ describePeers([...cosigns, 'docker-registry'], 'keys and objects, to and fro wit
       expect((await verify('blob')).code).not.toBe(0);
     });
 
-    it('signs with our key what we take for ours, and with another what we take for a stranger’s', async () => {
+    it('signs with our key what we take for ours, and with another what we take for another signer’s', async () => {
       const target = await fixture.publish(`made/by-us/${cosign}`);
       await countersign(cosign, fixture.us, target);
       const own = await judge(target, fixture.us);
@@ -161,18 +161,18 @@ describePeers([...cosigns, 'docker-registry'], 'keys and objects, to and fro wit
       for (const verified of own.statements) {
         expect(verified && parseProvenance(verified.statement, 'p')).toBeUndefined();
       }
-      expect(await judge(target, fixture.stranger)).toMatchObject({ ours: 0, all: 2 });
+      expect(await judge(target, fixture.otherSigner)).toMatchObject({ ours: 0, all: 2 });
     });
 
     it('adds to what we published, and we to what it published', async () => {
       for (const first of ['us', 'cosign'] as const) {
         const target = await fixture.publish(`made/${first}-first/${cosign}`);
-        if (first === 'cosign') await countersign(cosign, fixture.stranger, target);
+        if (first === 'cosign') await countersign(cosign, fixture.otherSigner, target);
         const forms = await makeForms(target, fixture.us, {}, await existingTags(target));
         for (const object of Object.values(forms)) await target.repository.push(object);
-        if (first === 'us') await countersign(cosign, fixture.stranger, target);
+        if (first === 'us') await countersign(cosign, fixture.otherSigner, target);
         expect(await judge(target, fixture.us)).toMatchObject({ ours: 4, all: 6 });
-        expect(await judge(target, fixture.stranger)).toMatchObject({ ours: 2, all: 6 });
+        expect(await judge(target, fixture.otherSigner)).toMatchObject({ ours: 2, all: 6 });
         const verified = await fixture.cosign(cosign, ['verify', ...keyFlags(fixture.us), target.reference]);
         expect(verified).toMatchObject({ code: 0 });
       }

@@ -76,9 +76,9 @@ const tamperings: readonly [string, () => Promise<Tampering>][] = [
   ],
   [
     'a signature by another key',
-    async () => ({ signer: (s) => ({ ...s, sign: (m) => fixture.stranger.signer.sign(m) }) }),
+    async () => ({ signer: (s) => ({ ...s, sign: (m) => fixture.otherSigner.signer.sign(m) }) }),
   ],
-  ['a sound signature of another manifest', async () => ({ about: await fixture.publish(`about/${++count}`) })],
+  ['a valid signature of another manifest', async () => ({ about: await fixture.publish(`about/${++count}`) })],
 ];
 
 describePeers([...cosigns, 'docker-registry'], 'three cosigns', () => {
@@ -100,22 +100,22 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns', () => {
 
     it('refuses them under another key', async () => {
       const { target } = await publishSigned(['legacy', 'bundle'], fixture.us);
-      expect((await verify(cosign, target, fixture.stranger)).code).not.toBe(0);
-      expect((await verifyAttestations(cosign, target, fixture.stranger)).code).not.toBe(0);
+      expect((await verify(cosign, target, fixture.otherSigner)).code).not.toBe(0);
+      expect((await verifyAttestations(cosign, target, fixture.otherSigner)).code).not.toBe(0);
     });
 
-    it('accepts ours beside those of a stranger, and the stranger under its own key', async () => {
-      const { target } = await publishSigned(['legacy', 'bundle'], fixture.stranger);
+    it('accepts ours beside those of another signer, and the other signer under its own key', async () => {
+      const { target } = await publishSigned(['legacy', 'bundle'], fixture.otherSigner);
       const merged = await makeForms(target, fixture.us, {}, await existingTags(target));
       for (const object of pick(merged, ['legacy', 'bundle'])) await target.repository.push(object);
-      for (const owner of [fixture.us, fixture.stranger]) {
+      for (const owner of [fixture.us, fixture.otherSigner]) {
         expect(await verify(cosign, target, owner)).toMatchObject({ code: 0 });
         expect(await verifyAttestations(cosign, target, owner)).toMatchObject({ code: 0 });
       }
     });
   });
 
-  it('is content with the sound form where both are there and the other is damaged; we are not', async () => {
+  it('is content with the valid form where both are there and the other is damaged; we are not', async () => {
     const blind: Record<Form, readonly Cosign[]> = { legacy: ['cosign26', 'cosign3'], bundle: ['cosign25'] };
     const [, damage] = tamperings[0] ?? [];
     for (const form of ['legacy', 'bundle'] as const) {
@@ -134,7 +134,7 @@ describePeers([...cosigns, 'docker-registry'], 'three cosigns', () => {
   });
 
   describe.each(readers)('$cosign, where only the form $form is there', ({ cosign, form, verifies, flags }) => {
-    it('accepts what is sound', async () => {
+    it('accepts what is valid', async () => {
       const { target } = await publishSigned([form], fixture.us);
       if (verifies) expect(await verify(cosign, target, fixture.us)).toMatchObject({ code: 0 });
       expect(await verifyAttestations(cosign, target, fixture.us, flags)).toMatchObject({ code: 0 });

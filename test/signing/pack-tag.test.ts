@@ -18,7 +18,7 @@ const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 const manifestInvalid = expect.objectContaining({ code: 'ERR_EXPORT_MANIFEST_INVALID' });
 
 /** A manifest as cosign writes one: Go escapes `<` and `>`, and a certificate in an annotation has line ends. */
-function strangersManifest(layers = 1): Uint8Array {
+function otherSignersManifest(layers = 1): Uint8Array {
   const layer = (i: number) =>
     `{"mediaType":"${mediaTypes.cosignSimpleSigning}","size":233,"digest":"${digestOf(`payload ${i}`)}",` +
     `"annotations":{"dev.cosignproject.cosign/signature":"MEQC","note":"\\u003cb\\u003e","chain":"A\\nB\\n"}}`;
@@ -100,8 +100,8 @@ describe('the legacy form', () => {
 });
 
 describe('merging with what is there', () => {
-  it("keeps strangers' layers and everything else byte for byte, and appends ours", async () => {
-    const existing = strangersManifest(2);
+  it("keeps other signers' layers and everything else byte for byte, and appends ours", async () => {
+    const existing = otherSignersManifest(2);
     const object = await packSignatureTag(subject.digest, dockerReference, us.signer, { existing });
     const merged = text(object.manifest.bytes);
     const layersThere = /"layers":\[(.*)\],"annotations":\{"kept"/.exec(text(existing))?.[1] ?? '';
@@ -117,14 +117,14 @@ describe('merging with what is there', () => {
   });
 
   it('takes over a manifest that is spread over lines', async () => {
-    const existing = Buffer.from(JSON.stringify(readJson(text(strangersManifest())), null, 3));
+    const existing = Buffer.from(JSON.stringify(readJson(text(otherSignersManifest())), null, 3));
     const object = await packSignatureTag(subject.digest, dockerReference, us.signer, { existing });
     expect(parseTagManifest(object.manifest.bytes, 't').layers).toHaveLength(2);
     expect(readJson(text(object.manifest.bytes)).annotations).toEqual({ kept: 'yes' });
   });
 
-  it('puts our new layer in the place of our old one, sound or not, so that the next run repairs', async () => {
-    const existing = strangersManifest();
+  it('puts our new layer in the place of our old one, valid or not, so that the next run repairs', async () => {
+    const existing = otherSignersManifest();
     const first = await packSignatureTag(subject.digest, dockerReference, us.signer, { existing });
     const broken = damaged(first.manifest.bytes, /(cosign\/signature":")M(?!EQC",)/, '$1N');
     const second = await packSignatureTag(subject.digest, dockerReference, us.signer, { existing: broken });
@@ -156,14 +156,14 @@ describe('merging with what is there', () => {
 
   it.each([
     ['no JSON', Buffer.from('x')],
-    ['an index', damaged(strangersManifest(), mediaTypes.ociManifest, mediaTypes.ociIndex)],
+    ['an index', damaged(otherSignersManifest(), mediaTypes.ociManifest, mediaTypes.ociIndex)],
     [
       'a layer that is no descriptor',
-      damaged(strangersManifest(), '"size":233,"digest":"sha256:', '"digest":"sha256:'),
+      damaged(otherSignersManifest(), '"size":233,"digest":"sha256:', '"digest":"sha256:'),
     ],
-    ['a config of another type', damaged(strangersManifest(), mediaTypes.ociConfig, 'application/x')],
-    ['1,000 layers, which cosign would not read with one more', strangersManifest(1000)],
-    ['1,001 layers', strangersManifest(1001)],
+    ['a config of another type', damaged(otherSignersManifest(), mediaTypes.ociConfig, 'application/x')],
+    ['1,000 layers, which cosign would not read with one more', otherSignersManifest(1000)],
+    ['1,001 layers', otherSignersManifest(1001)],
   ])('refuses to merge with %s', async (_, existing) => {
     const attempt = packSignatureTag(subject.digest, dockerReference, us.signer, { existing });
     await expect(attempt).rejects.toThrow(manifestInvalid);

@@ -48,7 +48,7 @@ export interface Unsigned {
 export interface PeerFixture {
   readonly dir: string;
   readonly us: Owner;
-  readonly stranger: Owner;
+  readonly otherSigner: Owner;
   /** Pushes a manifest of its own into a repository of its own. */
   publish(name: string): Promise<Unsigned>;
   /** Runs a cosign that can reach nothing but loopback. */
@@ -65,7 +65,7 @@ export async function openPeerFixture(): Promise<PeerFixture> {
   return {
     dir,
     us: await newOwner(join(dir, 'us')),
-    stranger: await newOwner(join(dir, 'stranger')),
+    otherSigner: await newOwner(join(dir, 'otherSigner')),
     publish: (name) => publish(registry.host, name),
     cosign: (name, args) => runPeer(name, args, { env: OFFLINE, cwd: dir }),
     close: async () => {

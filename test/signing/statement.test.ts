@@ -5,7 +5,7 @@ import { readJson } from '../core/read-json.ts';
 
 const manifest = digestOf('a manifest');
 const bytesOf = (value: unknown) => Buffer.from(JSON.stringify(value));
-const sound = {
+const valid = {
   _type: 'https://in-toto.io/Statement/v1',
   subject: [{ name: 'x', digest: { sha256: manifest.slice(7) } }],
   predicateType: 'https://example.org/predicate/v1',
@@ -31,7 +31,7 @@ describe('statements', () => {
   it('reads what it wrote, and the v0.1 that older cosigns write', () => {
     const statement = makeStatement([subjectOf(manifest, 'n')], 'p', { a: [1, { b: null }] });
     expect(parseStatement(encodeStatement(statement), 's')).toEqual(statement);
-    const old = { ...sound, _type: 'https://in-toto.io/Statement/v0.1' };
+    const old = { ...valid, _type: 'https://in-toto.io/Statement/v0.1' };
     expect(parseStatement(bytesOf(old), 's')._type).toBe(old._type);
   });
 
@@ -46,27 +46,27 @@ describe('statements', () => {
     ['one good subject and one that is not hex', [subjectOf(manifest), { digest: { x: 'not hex' } }]],
   ])('neither makes nor accepts a statement about %s', (_, subject) => {
     expect(() => makeStatement(subject as never, 'p', {})).toThrow(RangeError);
-    const parse = () => parseStatement(bytesOf({ ...sound, subject }), 's');
+    const parse = () => parseStatement(bytesOf({ ...valid, subject }), 's');
     expect(parse).toThrow(expect.objectContaining({ code: 'ERR_EXPORT_SIGNATURE_INVALID' }));
   });
 
   it.each([
-    ['an unknown member', { ...sound, extra: 1 }],
-    ['another _type', { ...sound, _type: 'https://in-toto.io/Statement/v2' }],
-    ['no predicateType', { ...sound, predicateType: undefined }],
-    ['a predicate that is no object', { ...sound, predicate: [] }],
-    ['no predicate', { ...sound, predicate: undefined }],
-    ['an unknown member of a subject', { ...sound, subject: [{ ...sound.subject[0], size: 1 }] }],
-    ['a subject name that is no string', { ...sound, subject: [{ ...sound.subject[0], name: 1 }] }],
-    ['a subject that is no object', { ...sound, subject: ['x'] }],
-    ['an array at the top', [sound]],
+    ['an unknown member', { ...valid, extra: 1 }],
+    ['another _type', { ...valid, _type: 'https://in-toto.io/Statement/v2' }],
+    ['no predicateType', { ...valid, predicateType: undefined }],
+    ['a predicate that is no object', { ...valid, predicate: [] }],
+    ['no predicate', { ...valid, predicate: undefined }],
+    ['an unknown member of a subject', { ...valid, subject: [{ ...valid.subject[0], size: 1 }] }],
+    ['a subject name that is no string', { ...valid, subject: [{ ...valid.subject[0], name: 1 }] }],
+    ['a subject that is no object', { ...valid, subject: ['x'] }],
+    ['an array at the top', [valid]],
   ])('refuses %s', (_, value) => {
     const parse = () => parseStatement(bytesOf(value), 's');
     expect(parse).toThrow(expect.objectContaining({ code: 'ERR_EXPORT_SIGNATURE_INVALID' }));
   });
 
   it('refuses a duplicate member, which two readers would understand differently', () => {
-    const text = JSON.stringify(sound).replace('{"_type"', '{"predicateType":"https://other","_type"');
+    const text = JSON.stringify(valid).replace('{"_type"', '{"predicateType":"https://other","_type"');
     try {
       parseStatement(Buffer.from(text), 'the payload');
       expect.unreachable();

@@ -16,16 +16,16 @@ import {
 } from './fixture.ts';
 
 const us = newSignerFixture();
-const stranger = newSignerFixture();
+const otherSigner = newSignerFixture();
 const ours = contextOf(us.verifier);
-const theirs = contextOf(stranger.verifier);
+const theirs = contextOf(otherSigner.verifier);
 const other = digestOf('another manifest');
 let signed: Awaited<ReturnType<typeof signSubject>>;
 let foreign: typeof signed;
 
 beforeAll(async () => {
   signed = await signSubject(us.signer);
-  foreign = await signSubject(stranger.signer);
+  foreign = await signSubject(otherSigner.signer);
 });
 
 const broken = (what: string) =>
@@ -61,7 +61,7 @@ describe('ours and good', () => {
   });
 });
 
-describe("a stranger's", () => {
+describe("another signer's", () => {
   it('is undefined in every form', () => {
     expect(verifyTag(foreign.tag, ours)).toBeUndefined();
     expect(verifyAttestation(foreign.attestation, ours)).toBeUndefined();

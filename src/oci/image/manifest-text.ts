@@ -8,7 +8,7 @@ const HOLD_DESCRIPTORS = ['config', 'layers', 'manifests', 'blobs', 'subject'];
 
 /** Values that a manifest may be made of, by the marks before them: what 10,000 entries with five annotations need. */
 const MOST_VALUES = 240_000;
-/** Fewer where each token is looked at: numbers are written with fractions, or the native reader cannot vouch for the text. */
+/** Fewer where each token is looked at: numbers are written with fractions, or the native reader cannot guarantee the text. */
 const MOST_VALUES_READ_SLOWLY = 30_000;
 /** Escapes in all strings, where each is looked at. */
 const MOST_ESCAPES_READ_SLOWLY = 10_000;

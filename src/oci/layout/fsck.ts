@@ -41,7 +41,7 @@ export async function* checkLayout(root: string, options: LayoutCheckOptions = {
   await checkIsLayout(files);
   const { index, fault } = await readIndex(files);
   if (fault !== undefined) yield { kind: fault, object: 'file', name: indexPath };
-  const { blobs, strangers } = await listBlobs(root);
+  const { blobs, others } = await listBlobs(root);
   const faulty = new Set<Digest>();
   for (const digest of blobs.keys()) {
     const kind = await faultOf(files, digest, options);
@@ -57,7 +57,7 @@ export async function* checkLayout(root: string, options: LayoutCheckOptions = {
     if (graph.reached.has(digest) || faulty.has(digest)) continue;
     yield { kind: 'unreachable', object: 'blob', name: digest };
   }
-  for (const name of [...strangers, ...(await leftovers(root))]) yield { kind: 'leftover', object: 'file', name };
+  for (const name of [...others, ...(await leftovers(root))]) yield { kind: 'leftover', object: 'file', name };
 }
 
 /** What is malformed, named and not there, or named with another size than it has. */

@@ -47,19 +47,19 @@ type Link = GraphLink<HeldContent>;
 export type Tie = readonly [digest: Digest, subject: Digest];
 
 /** The files below `blobs/`: those that are named by a digest, and the paths of the others. */
-export async function listBlobs(root: string): Promise<{ blobs: Map<Digest, BlobEntry>; strangers: string[] }> {
+export async function listBlobs(root: string): Promise<{ blobs: Map<Digest, BlobEntry>; others: string[] }> {
   const blobs = new Map<Digest, BlobEntry>();
-  const strangers: string[] = [];
+  const others: string[] = [];
   for (const algorithm of await namesIn(join(root, 'blobs'))) {
     for (const name of await namesIn(join(root, 'blobs', algorithm))) {
       const path = `blobs/${algorithm}/${name}`;
       const found = await stat(join(root, path)).catch(() => undefined);
       const digest = `${algorithm}:${name}`;
       if (isDigest(digest) && found?.isFile()) blobs.set(digest, { sizeBytes: found.size, mtimeMs: found.mtimeMs });
-      else if (found !== undefined) strangers.push(path);
+      else if (found !== undefined) others.push(path);
     }
   }
-  return { blobs, strangers };
+  return { blobs, others };
 }
 
 /** What an index leads to: manifests, what these name, and what refers to any of it, listed or not. */

@@ -147,7 +147,7 @@ export class BlobWriter {
     return new TempFile(this.#guard, join(this.#root, tempFolder), descriptor);
   }
 
-  /** Goes on with what another left of the content; false where there is nothing, or nothing sound. */
+  /** Goes on with what another left of the content; false where there is nothing, or nothing valid. */
   async #resume(descriptor: Descriptor, content: ContentReader, options: PushOptions): Promise<boolean> {
     const temp = this.#temp(descriptor);
     const held = await temp.resume(descriptor);
@@ -176,7 +176,7 @@ export class BlobWriter {
     open: () => Promise<ByteStream>,
     held?: Digester,
   ): Promise<void> {
-    let sound = true;
+    let isIntact = true;
     try {
       const stream = await open();
       const checked = held === undefined ? stream : verifyRest(descriptor, held, stream, 'source');
@@ -187,10 +187,10 @@ export class BlobWriter {
       }
       await this.#place(temp, descriptor.digest);
     } catch (error) {
-      sound = !isCoded(error, 'ERR_EXPORT_DIGEST_MISMATCH', 'ERR_EXPORT_SIZE_MISMATCH');
+      isIntact = !isCoded(error, 'ERR_EXPORT_DIGEST_MISMATCH', 'ERR_EXPORT_SIZE_MISMATCH');
       throw error;
     } finally {
-      await temp.end(sound);
+      await temp.end(isIntact);
     }
   }
 

@@ -175,10 +175,10 @@ async function checkVacant(files: FolderFiles, create: boolean): Promise<void> {
   } catch (error) {
     if (!isSystemError(error, 'ENOENT')) throw fileError(error, root);
   }
-  const strangers = names.filter((name) => !name.startsWith('.'));
+  const others = names.filter((name) => !name.startsWith('.'));
   // Another process may have made it a layout since this one looked.
-  if (strangers.length > 0 && (await isLayout(files, root))) return;
-  if (strangers.length > 0) throw layoutInvalid(root, `not an OCI layout, and not empty: it contains ${strangers[0]}`);
+  if (others.length > 0 && (await isLayout(files, root))) return;
+  if (others.length > 0) throw layoutInvalid(root, `not an OCI layout, and not empty: it contains ${others[0]}`);
   if (!create) {
     throw new CodedError('ERR_EXPORT_NOT_FOUND', `${root}: not an OCI layout`, {
       hint: 'check the path; a layout holds a file oci-layout',

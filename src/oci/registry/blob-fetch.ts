@@ -53,7 +53,7 @@ async function openBlob(
   options: FetchOptions,
 ): Promise<ByteStream> {
   const partial = !whole || rest.start > 0;
-  const response = await remote.session.send({
+  const response = await remote.client.send({
     method: 'GET',
     url: remote.url(`blobs/${descriptor.digest}`),
     scopes: remote.toRead,
@@ -104,7 +104,7 @@ async function* cut(body: ByteStream, { start, end }: ByteRange): ByteStream {
 
 /** Whether a registry has a blob, by HEAD. */
 export async function hasBlob(remote: Remote, descriptor: Descriptor, options: OperationOptions): Promise<boolean> {
-  const response = await remote.session.send({
+  const response = await remote.client.send({
     method: 'HEAD',
     url: remote.url(`blobs/${descriptor.digest}`),
     scopes: remote.toRead,

@@ -13,7 +13,7 @@ import { detectManifestType, maxManifestBytes, parseUnknownManifest, verifyBytes
 import { checkLength, checkStored, contentMissing } from './blob-fetch.ts';
 import { protocolError, refusal } from './faults.ts';
 import type { WireResponse } from './http/message.ts';
-import type { ReadAnswer } from './http/session.ts';
+import type { ReadAnswer } from './http/registry-client.ts';
 import type { Remote } from './remote.ts';
 
 /** The types that can be followed first; whatever else there is, so that it can be said what it is. */
@@ -100,7 +100,7 @@ export async function putManifest(
   bytes: Uint8Array,
   options: OperationOptions,
 ): Promise<WireResponse> {
-  const response = await remote.session.send({
+  const response = await remote.client.send({
     method: 'PUT',
     url: remote.url(`manifests/${name}`),
     scopes: remote.toWrite,
@@ -133,7 +133,7 @@ export async function pushManifest(
 
 /** Deletes a manifest or a blob; false when it was not there. */
 export async function deleteContent(remote: Remote, path: string, options: OperationOptions): Promise<boolean> {
-  const response = await remote.session.send({
+  const response = await remote.client.send({
     method: 'DELETE',
     url: remote.url(path),
     scopes: remote.toDelete,
@@ -188,7 +188,7 @@ function tooLarge(remote: Remote, { digest, size }: Descriptor): CodedError {
 }
 
 function head(remote: Remote, name: string, options: OperationOptions, type?: string): Promise<WireResponse> {
-  return remote.session.send({ method: 'HEAD', ...request(remote, name, options, type) });
+  return remote.client.send({ method: 'HEAD', ...request(remote, name, options, type) });
 }
 
 function read(
@@ -198,7 +198,7 @@ function read(
   options: OperationOptions,
   type?: string,
 ): Promise<ReadAnswer> {
-  return remote.session.read({ method: 'GET', ...request(remote, name, options, type) }, maxBytes);
+  return remote.client.read({ method: 'GET', ...request(remote, name, options, type) }, maxBytes);
 }
 
 function request(remote: Remote, name: string, { signal }: OperationOptions, type = ACCEPT) {

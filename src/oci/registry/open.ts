@@ -4,7 +4,7 @@ import { isDockerHub, isLoopbackHost, type RegistryReference } from '#oci/image'
 import { type Credential, type CredentialSource, fixedCredential, storedCredentials } from './auth.ts';
 import type { RetryOptions } from './http/backoff.ts';
 import type { Lookup } from './http/pinned-lookup.ts';
-import { Session, type WarningHook } from './http/session.ts';
+import { RegistryClient, type WarningHook } from './http/registry-client.ts';
 import { meansTls, type TlsOptions } from './http/tls.ts';
 import { RegistryRepository } from './registry.ts';
 import { Remote } from './remote.ts';
@@ -41,22 +41,25 @@ export function openRegistry(reference: RegistryReference, options: RegistryOpti
   const source: CredentialSource =
     options.credential === undefined ? storedCredentials({ env }) : fixedCredential(registry, options.credential);
   const plain = options.plainHttp ?? (isLoopbackHost(registry) && !meansTls(registry, options.tls ?? {}));
-  const session = new Session(new URL(`${plain ? 'http' : 'https'}://${hub ? 'registry-1.docker.io' : registry}`), {
-    wire: {
-      env,
-      tls: options.tls,
-      connections: options.connections,
-      idleTimeoutMs: options.idleTimeoutMs,
-      lookup: options.lookup,
-      userAgent: 'export-center',
+  const client = new RegistryClient(
+    new URL(`${plain ? 'http' : 'https'}://${hub ? 'registry-1.docker.io' : registry}`),
+    {
+      wire: {
+        env,
+        tls: options.tls,
+        connections: options.connections,
+        idleTimeoutMs: options.idleTimeoutMs,
+        lookup: options.lookup,
+        userAgent: 'export-center',
+      },
+      retry: options.retry ?? {},
+      onWarning: options.onWarning,
+      credential: () => source(registry, repository),
     },
-    retry: options.retry ?? {},
-    onWarning: options.onWarning,
-    credential: () => source(registry, repository),
-  });
+  );
   const name = `${registry}/${reference.repository}`;
-  const remote = new Remote(session, name, repository, options.writes ?? false, stateFolderIn(env));
-  return new RegistryRepository(remote, () => session.close());
+  const remote = new Remote(client, name, repository, options.writes ?? false, stateFolderIn(env));
+  return new RegistryRepository(remote, () => client.close());
 }
 
 /** Where this user's programs keep what outlives a run (XDG Base Directory Specification); nowhere without a home. */

@@ -4,7 +4,7 @@ import { isTag } from '#oci/image';
 import { protocolError, refusal } from './faults.ts';
 import { nextLink } from './headers.ts';
 import type { WireResponse } from './http/message.ts';
-import type { RegistryRequest, Session } from './http/session.ts';
+import type { RegistryClient, RegistryRequest } from './http/registry-client.ts';
 import { redactUrl, resolveLocation } from './origin.ts';
 import type { Remote } from './remote.ts';
 
@@ -35,7 +35,7 @@ const MAX_BARREN_PAGES = 20;
  * @returns the first answer where that is not a 200 of the right type, its body unread; undefined when all was read
  */
 export async function readPages(
-  session: Session,
+  client: RegistryClient,
   first: RegistryRequest,
   isPage: (response: WireResponse) => boolean,
   take: (fields: JsonObject, response: WireResponse) => number,
@@ -45,7 +45,7 @@ export async function readPages(
   let barren = 0;
   const meter = new ListingMeter(bounds);
   for (let request = first; ; ) {
-    const { response, bytes } = await session.read(request, meter.pageBytes);
+    const { response, bytes } = await client.read(request, meter.pageBytes);
     if (response.status !== 200 || !isPage(response)) {
       if (request === first) return response;
       throw await refusal(response, 'GET');
@@ -59,8 +59,8 @@ export async function readPages(
     if (link === undefined) return undefined;
     // Links are kept, to notice circles.
     meter.addPage(link.length, response);
-    const url = resolveLocation(link, response.url, { what: 'next page', registry: session.origin, liftScheme: true });
-    if (url.origin !== session.origin.origin) throw protocolError(response.url, `its next page is on ${url.origin}`);
+    const url = resolveLocation(link, response.url, { what: 'next page', registry: client.origin, liftScheme: true });
+    if (url.origin !== client.origin.origin) throw protocolError(response.url, `its next page is on ${url.origin}`);
     if (seen.has(url.href) || seen.size >= MAX_PAGES || barren >= MAX_BARREN_PAGES) {
       throw protocolError(response.url, `its pages do not end (${seen.size} read)`);
     }
@@ -129,7 +129,7 @@ export async function listTags(remote: Remote, options: TagListOptions): Promise
     scopes: remote.toRead,
     signal: options.signal,
   } as const;
-  const other = await readPages(remote.session, request, () => true, take);
+  const other = await readPages(remote.client, request, () => true, take);
   if (other?.status === 404) throw await notFound(remote, other, options);
   if (other !== undefined) throw await refusal(other, 'GET');
   for (const name of [...invalid].sort(compareText)) options.onInvalid?.(name);
@@ -149,8 +149,8 @@ function tagsIn(fields: JsonObject, response: WireResponse): readonly unknown[] 
 async function notFound(remote: Remote, response: WireResponse, { signal }: OperationOptions): Promise<CodedError> {
   const cause = await refusal(response, 'GET');
   if (cause.details['registryCode'] === undefined) {
-    const url = new URL('/v2/', remote.session.origin);
-    const ping = await remote.session.send({ method: 'GET', url, scopes: remote.toRead, signal });
+    const url = new URL('/v2/', remote.client.origin);
+    const ping = await remote.client.send({ method: 'GET', url, scopes: remote.toRead, signal });
     await ping.drop();
     if (ping.status !== 200 && ping.status !== 401 && ping.status !== 403) {
       return protocolError(url, `answered ${ping.status}, so this is not a registry`, { cause });

@@ -12,7 +12,7 @@ import { parseDescriptor, parseManifest, referrerDescriptor } from '#oci/image';
 import { readFallback } from './fallback-tag.ts';
 import { protocolError, refusal } from './faults.ts';
 import type { WireResponse } from './http/message.ts';
-import type { RegistryRequest } from './http/session.ts';
+import type { RegistryRequest } from './http/registry-client.ts';
 import { getManifest } from './manifests.ts';
 import { type ListingBounds, readPages } from './pages.ts';
 import type { Remote } from './remote.ts';
@@ -30,7 +30,7 @@ const NOT_TO_BE_READ: readonly ErrorCode[] = [
 
 const OTHER_DIGEST = /^(?!sha256:|sha512:)[a-z0-9]+(?:[+._-][a-z0-9]+){0,15}:[A-Za-z0-9=_-]+$/;
 
-/** An entry has a few hundred bytes; strangers may add as many as they like. */
+/** An entry has a few hundred bytes; other users may add as many as they like. */
 const BOUNDS: ListingBounds = { what: 'referrers', maxItems: 10_000, maxBytes: 32 * 1024 * 1024 };
 
 /**
@@ -114,7 +114,7 @@ async function askOnce(
     signal: options.signal,
   };
   try {
-    return (await readPages(remote.session, request, mayBeIndex, take, BOUNDS)) ?? 'listed';
+    return (await readPages(remote.client, request, mayBeIndex, take, BOUNDS)) ?? 'listed';
   } catch (error) {
     if (!isCoded(error, 'ERR_EXPORT_REGISTRY_PROTOCOL') || remote.listsReferrers !== undefined) throw error;
     remote.listsReferrers = false;

@@ -50,7 +50,7 @@ export class RegistryRepository implements Repository {
   /** @param onClose ends what this repository alone uses */
   constructor(remote: Remote, onClose: () => Promise<void>) {
     this.name = remote.name;
-    this.mountable = { origin: remote.session.origin.origin, repository: remote.repository };
+    this.mountable = { origin: remote.client.origin.origin, repository: remote.repository };
     this.#remote = remote;
     this.#fallback = new FallbackTags(remote);
     this.#onClose = onClose;

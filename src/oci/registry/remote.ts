@@ -1,10 +1,10 @@
 import type { Digest } from '#core';
 import { repositoryScope, type Scopes } from './auth.ts';
-import type { Session } from './http/session.ts';
+import type { RegistryClient } from './http/registry-client.ts';
 
 /** One repository of a registry as the parts of the client share it. */
 export class Remote {
-  readonly session: Session;
+  readonly client: RegistryClient;
   /** What it is called in messages. */
   readonly name: string;
   /** Its name in the registry's API. */
@@ -21,8 +21,8 @@ export class Remote {
   #writes: boolean;
 
   /** @param writes ask for the right to write from the start */
-  constructor(session: Session, name: string, repository: string, writes: boolean, stateFolder?: string) {
-    this.session = session;
+  constructor(client: RegistryClient, name: string, repository: string, writes: boolean, stateFolder?: string) {
+    this.client = client;
     this.stateFolder = stateFolder;
     this.name = name;
     this.repository = repository;
@@ -31,7 +31,7 @@ export class Remote {
 
   /** A URL below this repository. */
   url(path: string): URL {
-    return new URL(`/v2/${this.repository}/${path}`, this.session.origin);
+    return new URL(`/v2/${this.repository}/${path}`, this.client.origin);
   }
 
   /** Says that there will be writing: from now on a token to write is asked for and serves for reading too. */

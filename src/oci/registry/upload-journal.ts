@@ -25,7 +25,7 @@ export class UploadJournal {
     this.#folder = remote.stateFolder ?? '';
     // Below the user's own folder for state: what is there may be a link of anybody who may write to it.
     this.#guard = new FolderGuard(join(this.#folder, '..', '..'));
-    const key = hash('sha256', `${remote.session.origin.origin}\n${remote.repository}\n${digest}`);
+    const key = hash('sha256', `${remote.client.origin.origin}\n${remote.repository}\n${digest}`);
     this.#path = remote.stateFolder === undefined ? undefined : join(this.#folder, `${key}.json`);
   }
 
@@ -39,8 +39,8 @@ export class UploadJournal {
       if (typeof owner !== 'string' || typeof location !== 'string' || typeof minChunkBytes !== 'number')
         return undefined;
       if (owner !== thisOwner() && isAlive(owner) !== false) return undefined;
-      const rules = { what: 'upload location', registry: this.#remote.session.origin, liftScheme: true };
-      return { location: resolveLocation(location, this.#remote.session.origin, rules), minChunkBytes };
+      const rules = { what: 'upload location', registry: this.#remote.client.origin, liftScheme: true };
+      return { location: resolveLocation(location, this.#remote.client.origin, rules), minChunkBytes };
     } catch {
       // None, or none of use: the upload begins anew.
       return undefined;

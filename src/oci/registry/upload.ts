@@ -56,7 +56,7 @@ export function finishUpload(
   const url = new URL(
     `${href}${session.location.search === '' ? '?' : '&'}digest=${encodeURIComponent(descriptor.digest)}`,
   );
-  return remote.session.send({
+  return remote.client.send({
     method: 'PUT',
     url,
     scopes: remote.toWrite,
@@ -79,7 +79,7 @@ export async function sendChunk(
   chunk: Uint8Array,
   options: OperationOptions,
 ): Promise<{ session: UploadSession; received: number | undefined }> {
-  const response = await remote.session.send({
+  const response = await remote.client.send({
     method: 'PATCH',
     url: session.location,
     scopes: remote.toWrite,
@@ -105,7 +105,7 @@ export async function askUpload(
 ): Promise<{ session: UploadSession; received: number } | undefined> {
   const { signal } = options;
   const scopes = remote.toWrite;
-  const response = await remote.session.send({ method: 'GET', url: session.location, scopes, signal, retry: true });
+  const response = await remote.client.send({ method: 'GET', url: session.location, scopes, signal, retry: true });
   const received = parseUploadRange(response.header('range'));
   if (response.status !== 204 || received === undefined) {
     await response.drop();
@@ -118,7 +118,7 @@ export async function askUpload(
 export async function cancelUpload(remote: Remote, session: UploadSession): Promise<void> {
   const signal = AbortSignal.timeout(2000);
   const scopes = remote.toWrite;
-  await remote.session
+  await remote.client
     .send({ method: 'DELETE', url: session.location, scopes, signal, retry: false })
     .then((response) => response.drop())
     .catch(() => undefined);
@@ -131,7 +131,7 @@ function post(
   from?: string,
 ): Promise<WireResponse> {
   const scopes = from === undefined ? remote.toWrite : mergeScopes(remote.toWrite, repositoryScope(from, 'pull'));
-  return remote.session.send({
+  return remote.client.send({
     method: 'POST',
     url: remote.url(`blobs/uploads/${query}`),
     scopes,
@@ -149,7 +149,7 @@ async function sessionIn(remote: Remote, response: WireResponse, before?: Upload
     if (before !== undefined) return before;
     throw protocolError(response.url, `answered ${response.status} without a Location to upload to`);
   }
-  const rules = { what: 'upload location', registry: remote.session.origin, liftScheme: true };
+  const rules = { what: 'upload location', registry: remote.client.origin, liftScheme: true };
   return {
     location: resolveLocation(location, response.url, rules),
     minChunkBytes: Number.isSafeInteger(least) && least > 0 ? least : 0,

@@ -176,7 +176,7 @@ describe.runIf(present)('the same records', () => {
       });
     const both = <T>(key: string): [T, T] => [ours, theirs].map((dump) => readJson(dump.get(key) ?? '')) as [T, T];
 
-    it('make a database that bbolt finds sound', async () => {
+    it('make a database that bbolt finds valid', async () => {
       expect(await runPeer('bbolt', ['check', join(folder, 'ours.db')])).toMatchObject({ code: 0, stdout: 'OK\n' });
     });
 

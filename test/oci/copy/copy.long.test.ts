@@ -211,17 +211,17 @@ test('copy: layers that may not be distributed stay out and are listed', async (
 test('copy: referrers that are none are left out and listed', async () => {
   const from = await open('from');
   const manifest = await pushArtifact(from, 'subject');
-  const stranger = await pushArtifact(from, 'stranger');
+  const unrelated = await pushArtifact(from, 'unrelated');
   double.fault = (_, response, path) => {
     if (!path.includes(`/from/referrers/${manifest.digest}`)) return false;
-    const body = JSON.stringify({ schemaVersion: 2, manifests: [{ ...stranger, artifactType: 'x/lie' }] });
+    const body = JSON.stringify({ schemaVersion: 2, manifests: [{ ...unrelated, artifactType: 'x/lie' }] });
     response.setHeader('content-type', 'application/vnd.oci.image.index.v1+json');
     response.end(body);
     return true;
   };
   const report = await copy(from, target, [manifest], { referrers: true });
-  expect(report.excluded.map(({ descriptor }) => descriptor.digest)).toEqual([stranger.digest]);
-  expect(await target.exists(stranger)).toBe(false);
+  expect(report.excluded.map(({ descriptor }) => descriptor.digest)).toEqual([unrelated.digest]);
+  expect(await target.exists(unrelated)).toBe(false);
   await from.close();
 });
 

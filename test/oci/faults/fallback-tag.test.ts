@@ -34,7 +34,7 @@ test('fallback tag: writers, one who deletes, and one who knows of nobody', asyn
   const doomed = await pushArtifact(setup, 'doomed', { subject: root });
   const tag = `a ${root.digest.replace(':', '-')}`;
   const before = faulty.double.tags.get(tag) ?? '';
-  // A stranger writes the list as it was before, once, over what others have written.
+  // Another program writes the list as it was before, once, over what others have written.
   let writes = 0;
   faulty.double.fault = async (request, _, path) => {
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));

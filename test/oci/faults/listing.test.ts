@@ -198,11 +198,11 @@ test('referrers: entries of the fallback tag that others wrote badly are read fr
   const repository = await faulty.open();
   const root = await pushArtifact(repository, 'x');
   const one = await pushArtifact(repository, 'one', { subject: root, artifactType: 'x/one', annotations: { a: 'b' } });
-  const stranger = await pushArtifact(repository, 'stranger');
+  const unrelated = await pushArtifact(repository, 'unrelated');
   const gone = describe(noise(77), root.mediaType);
   const entries = [
     { ...one, artifactType: 'application/vnd.oci.empty.v1+json' },
-    { mediaType: stranger.mediaType, digest: stranger.digest, size: stranger.size },
+    { mediaType: unrelated.mediaType, digest: unrelated.digest, size: unrelated.size },
     gone,
   ].map(({ mediaType, digest, size, ...rest }) => ({ mediaType, digest, size, ...rest }));
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX['content-type'], manifests: entries }));

@@ -127,7 +127,7 @@ test.each([
   expect(read(Array.from(Buffer.from(text, 'latin1'), (byte) => Uint8Array.of(byte)))).toBe('other');
 });
 
-/** Pieces of heads, sound and hostile, in any order. */
+/** Pieces of heads, valid and hostile, in any order. */
 const part = fc.oneof(
   { weight: 3, arbitrary: field.map((line) => `${line}\r\n`) },
   {

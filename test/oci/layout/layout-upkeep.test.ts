@@ -53,7 +53,7 @@ async function tagged(name: string, parts: Parameters<typeof pushArtifact>[2] = 
   return artifact;
 }
 
-test('fsck: nothing to say of a sound layout', async () => {
+test('fsck: nothing to say of a valid layout', async () => {
   const artifact = await tagged('v1');
   await pushArtifact(layout, 'referrer', { subject: artifact });
   const index = packIndex({ manifests: [artifact] });

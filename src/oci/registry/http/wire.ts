@@ -160,7 +160,7 @@ export class Wire {
     const noProxy = env['no_proxy'] ?? env['NO_PROXY'] ?? '';
     if (isLoopbackHost(url.hostname) || httpProxy + httpsProxy === '') return new Agent(options);
     const { timeout, lookup, ...tls } = options.connect;
-    // The same authorities vouch for what lies behind a tunnel.
+    // The same authorities are trusted for the host behind a tunnel.
     return proxyAgent({ ...options, requestTls: { timeout, lookup, ...tls }, httpProxy, httpsProxy, noProxy });
   }
 

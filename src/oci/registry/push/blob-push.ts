@@ -27,7 +27,7 @@ export async function pushBlob(
   try {
     const attempts = new Attempts(push, new BlobSource(descriptor, content, options.onBytes), upload);
     await attempts.begin();
-    await remote.session.retry(() => attempts.next(), options.signal);
+    await remote.client.retry(() => attempts.next(), options.signal);
     return 'uploaded';
   } catch (error) {
     // What broke off goes on in another run; what was refused begins anew.

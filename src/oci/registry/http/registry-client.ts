@@ -8,8 +8,8 @@ import { Backoff, type RetryOptions } from './backoff.ts';
 import type { WireRequest, WireResponse } from './message.ts';
 import { Wire, type WireOptions } from './wire.ts';
 
-/** What a session with a registry needs. */
-export interface SessionOptions {
+/** What a client of a registry needs. */
+export interface RegistryClientOptions {
   readonly wire: WireOptions;
   readonly retry: RetryOptions;
   readonly credential: () => Promise<Credential | undefined>;
@@ -61,17 +61,17 @@ const MAX_WARNINGS = 20;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 /** Talks to one registry: logs in, follows redirects, tries again; a credential never leaves the registry's origin. */
-export class Session {
+export class RegistryClient {
   /** Scheme, host and port of the registry. */
   readonly origin: URL;
   readonly #wire: Wire;
-  readonly #options: SessionOptions;
+  readonly #options: RegistryClientOptions;
   readonly #authenticator: Authenticator;
   readonly #backoffs = new Map<string, Backoff>();
   /** What each host wants its users to know. */
   readonly #warnings = new Map<string, Set<string>>();
 
-  constructor(origin: URL, options: SessionOptions) {
+  constructor(origin: URL, options: RegistryClientOptions) {
     this.origin = origin;
     this.#options = options;
     this.#wire = new Wire(origin, options.wire);
