@@ -1,4 +1,4 @@
-import { Command, Help } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import type { Io } from './io.ts';
 import { packageVersion } from './version.ts';
 
@@ -15,6 +15,14 @@ Examples:
 
 Exit status: 0 done, 1 failure, 2 usage or bad input, 3 verification failed, 4 not allowed,
 5 incomplete, run again to resume, 75 try again later, 130 interrupted.`;
+
+/** What the help of each command that takes references says of them. */
+const REFERENCES = `
+References:
+  HOST[:PORT]/REPO[:TAG|@DIGEST]         a repository in a registry; docker.io/library/alpine:3.22
+  oci:DIR[:[HOST/]REPO][:TAG|@DIGEST]    an OCI layout in a directory
+  oci-archive:FILE[:…]                   an OCI layout in a tar; oci-archive:- is a pipe
+  docker-archive:FILE[:REPO:TAG]         a tar of docker save, for reading`;
 
 /** A command as the list of all shows it, and what makes it whole: most runs need one. */
 interface Entry {
@@ -125,7 +133,10 @@ export async function createProgram(io: Io, words?: readonly string[]): Promise<
   for (const { usage, summary, load } of entries) {
     const [name = ''] = usage.split(' ');
     const command = new Command(name).description(summary);
-    if (words === undefined || words.includes(name)) (await load())(command, io);
+    if (words === undefined || words.includes(name)) {
+      (await load())(command, io);
+      if (/<(?:reference|repository|source)>/.test(usage)) command.addHelpText('after', REFERENCES);
+    }
     program.addCommand(command);
   }
   bind(program, io);
@@ -138,9 +149,16 @@ function usageOf(command: Command): string {
   return entry?.usage ?? new Help().subcommandTerm(command);
 }
 
+/** The description of an option; one that must be given says so. */
+function describeOption(option: Option): string {
+  const text = new Help().optionDescription(option);
+  return option.mandatory && option.defaultValue === undefined ? `${text} (required)` : text;
+}
+
 /** Commands throw instead of ending the process, and write to the streams of their world. */
 function bind(command: Command, io: Io): void {
   command.exitOverride();
+  command.configureHelp({ ...command.configureHelp(), optionDescription: describeOption });
   command.configureOutput({
     writeOut: (text) => io.stdout.write(text),
     // The message comes once, from reportFailure.

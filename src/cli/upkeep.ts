@@ -59,7 +59,7 @@ export function withPlaceOptions(command: Command): Command {
  */
 export async function openPlaces(text: string | undefined, { data, tenant }: PlaceOptions): Promise<Place[]> {
   if ((text === undefined) === (data === undefined)) {
-    throw new CodedError('ERR_EXPORT_USAGE', 'specify PLACE or --data', {
+    throw new CodedError('ERR_EXPORT_USAGE', 'either a layout or --data is required, not both', {
       hint: 'use oci:DIR for a layout, or --data DIR',
     });
   }

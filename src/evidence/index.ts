@@ -1,6 +1,6 @@
 export { type CollectOptions, collectRecords } from './collect.ts';
 export { describeSource, type SourceDescription } from './describe.ts';
-export { type Departure, departuresOfAdvisory, formatTitles, recordKeyOf } from './formats/recognise.ts';
+export { type Departure, departuresOfAdvisory, formatTitles, recordKeyOf, titlesOf } from './formats/recognise.ts';
 export { readTime } from './formats/timestamp.ts';
 export { idsOfAdvisory } from './ids.ts';
 export type {
@@ -17,6 +17,6 @@ export type {
 export { readSharedRecords } from './record-batches.ts';
 export { type Severity, severities } from './record-properties.ts';
 export { compilePackageFilter, type PackageFilter } from './select/compile.ts';
-export { type Clause, clauses, parseSelector, type Selector } from './select/selector.ts';
+export { type Clause, clauses, describeLeftOut, parseSelector, type Selector } from './select/selector.ts';
 export { type CvssVectors, cvssOfAdvisory, severityOfAdvisory } from './severity.ts';
 export { maxWithheld } from './withheld-records.ts';

@@ -9,6 +9,7 @@ import type { ClassSummary, RecordClass, RecordSet, WithheldRecord } from './rec
 import { isKept, recordBatches } from './record-batches.ts';
 import { RecordRows } from './record-rows.ts';
 import { verdicts } from './select/compile.ts';
+import { describeLeftOut } from './select/selector.ts';
 import type { WithheldRecords } from './withheld-records.ts';
 
 /** In a pause timers, signals and other requests get their turn. */
@@ -96,7 +97,7 @@ function compareWithheld(a: WithheldRecord, b: WithheldRecord): number {
 }
 
 function nothingLeft({ leftOut }: Tally, withheld: number): CodedError {
-  const reasons = Object.entries(leftOut).map(([clause, count]) => `${count} by ${clause}`);
+  const reasons = describeLeftOut(leftOut);
   if (withheld > 0) reasons.push(`${withheld} invalid and withheld`);
   return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no records left to export: ${reasons.join(', ')}`, {
     hint: 'widen the selector, or check the sources',

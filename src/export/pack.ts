@@ -1,5 +1,6 @@
 import type { Build, LayerDraft } from '#artifacts';
 import { CodedError, type Descriptor, digestOf, mediaTypes } from '#core';
+import { describeLeftOut, titlesOf } from '#evidence';
 import { contentOf, type OperationOptions, type PackedManifest, type Repository } from '#oci/image';
 import type { Content, ExportManifest } from './export-manifest.generated.ts';
 import { encodeExportManifest, makeExportManifest } from './export-manifest.ts';
@@ -83,10 +84,10 @@ async function stageManifest(staging: Staging, { descriptor, bytes }: PackedMani
 
 /** A database without records would pass for good news. */
 function nothingToPublish({ records }: ExportManifest, profile: Profile): CodedError {
-  const reasons = Object.entries(records.leftOut).map(([reason, count]) => `${count} by ${reason}`);
+  const reasons = describeLeftOut(records.leftOut);
   if (records.withheld > 0) reasons.push(`${records.withheld} invalid and withheld`);
   return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no records left for ${profile.name}: ${reasons.join(', ')}`, {
-    hint: `widen the selector, or add sources with ${profile.formats?.join(' or ') ?? 'other'} records`,
+    hint: `widen the selector, or add sources with ${titlesOf(profile.formats)} records`,
     details: { profile: profile.name, leftOut: records.leftOut, withheld: records.withheld },
   });
 }

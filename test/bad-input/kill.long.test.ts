@@ -45,7 +45,7 @@ async function readBundle(reference: string): Promise<string | undefined> {
   try {
     return (await prove(reference, publicKey)).digest;
   } catch (error) {
-    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND') && /artifact not found|not an OCI layout/.test(error.message))
+    if (isCoded(error, 'ERR_EXPORT_NOT_FOUND') && /artifact not found|no OCI layout there/.test(error.message))
       return undefined;
     throw error;
   }

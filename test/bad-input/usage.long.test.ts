@@ -68,7 +68,7 @@ test.each([
   [
     'neither --key nor --unsigned',
     ['export', ...good.slice(0, -1), '--to', 'oci:x:1'],
-    /specify --key or --unsigned/,
+    /--key or --unsigned is required/,
     /--unsigned/,
   ],
   ['a time that is none', ['export', ...good, '--to', 'oci:x:1', '--as-of', 'yesterday'], /"yesterday"/, /--help/],

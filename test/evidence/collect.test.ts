@@ -325,7 +325,7 @@ describe('collectRecords', () => {
       code: 'ERR_EXPORT_SELECTION_EMPTY',
       details: { leftOut: { ids: 2 } },
     });
-    await expect(refused).rejects.toThrow('2 by ids');
+    await expect(refused).rejects.toThrow('2 by --id');
   });
 
   test('counts what is left out by the first clause that refuses, once for a record that came twice', async () => {

@@ -236,7 +236,7 @@ function rangeInvalid(record: string, version: string, pointer: string, ecosyste
     'ERR_EXPORT_RANGE_INVALID',
     `${record}: ${shown} at ${pointer} is not a version that Trivy can compare for ${ecosystem}`,
     {
-      hint: 'correct the record, or withhold such records with --withhold-invalid: trivy would ignore the whole advisory',
+      hint: 'correct the record: trivy would ignore the whole advisory',
       details: { record, pointer, version, ecosystem },
     },
   );

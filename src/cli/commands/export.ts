@@ -41,9 +41,9 @@ const BUILDER_ID = 'https://stellaops.io/export-center/builder/command-line/v1';
 
 /** `export`: builds, signs and publishes. */
 export function exportCommand(command: Command, io: Io): void {
-  withRequestOptions(command)
+  withTransportOptions(withRequestOptions(command))
     .requiredOption('--to <reference>', 'where to publish, with a tag (repeatable)', collect)
-    .option('--key <file>', 'private key to sign with (cosign.key)')
+    .option('--key <file>', 'private key to sign with (cosign.key); this or --unsigned is required')
     .option('--unsigned', 'publish without signature and provenance', false)
     .option(
       '--signed-as <host/repo>',
@@ -55,7 +55,7 @@ export function exportCommand(command: Command, io: Io): void {
     .action((options: ExportOptions) => publish(io, options));
 }
 
-/** `plan`: builds the same, shows it, publishes nothing. */
+/** `plan`: builds the same, shows it, and publishes nothing; it opens no registry. */
 export function planCommand(command: Command, io: Io): void {
   withRequestOptions(command)
     .option('--to <reference>', 'where export would publish (repeatable)', collect)
@@ -87,7 +87,7 @@ function withRequestOptions(command: Command): Command {
     .option('--tenant <name>', 'tenant that the evidence belongs to', parsing(parseTenant), 'default')
     .option('--withhold-invalid', 'withhold invalid records and list them in the bundle, instead of failing', false)
     .addOption(new Option('--skip-invalid', 'former name of --withhold-invalid').hideHelp());
-  return withTransportOptions(withCommonOptions(withSelectorOptions(withProfileOptions(command))));
+  return withCommonOptions(withSelectorOptions(withProfileOptions(command)));
 }
 
 async function publish(io: Io, options: ExportOptions): Promise<void> {
@@ -162,7 +162,7 @@ function parseBuilderId(text: string): string {
 }
 
 function signOrNot(both: boolean): CodedError {
-  const what = both ? "--key can't be used with --unsigned" : 'specify --key or --unsigned';
+  const what = both ? "--key can't be used with --unsigned" : '--key or --unsigned is required';
   return new CodedError('ERR_EXPORT_USAGE', what, {
     hint: 'use --key FILE to sign, or --unsigned to publish without a signature',
   });

@@ -17,13 +17,15 @@ export interface CommonOptions {
 /** Adds `--output` and `--quiet`. */
 export function withCommonOptions(command: Command): Command {
   return command
-    .addOption(new Option('--output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .addOption(
+      new Option('--output <format>', 'format of the result on stdout').choices(['text', 'json']).default('text'),
+    )
     .option('--quiet', 'do not write progress and notes to stderr', false);
 }
 
 /** Adds `--output` for commands whose result is a list, which may be long. */
 export function withListOptions(command: Command): Command {
-  const output = new Option('--output <format>', 'output format').choices(['text', 'json', 'ndjson']);
+  const output = new Option('--output <format>', 'format of the result on stdout').choices(['text', 'json', 'ndjson']);
   return command.addOption(output.default('text'));
 }
 

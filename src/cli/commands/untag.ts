@@ -69,10 +69,14 @@ async function remove(
 ): Promise<Removed> {
   const descriptor = await repository.resolve(tag, { signal });
   if (expected !== undefined && descriptor !== undefined && descriptor.digest !== expected) {
-    throw new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${reference}: the tag points at ${descriptor.digest}`, {
-      hint: 'check what it points at now, then specify that digest or omit it',
-      details: { tag, digest: descriptor.digest },
-    });
+    throw new CodedError(
+      'ERR_EXPORT_EXPECTATION_MISMATCH',
+      `${reference}: the tag points at ${descriptor.digest}, not at ${expected}`,
+      {
+        hint: 'check what it points at now, then specify that digest or omit it',
+        details: { tag, digest: descriptor.digest },
+      },
+    );
   }
   // A tag that leads to nothing is one all the same.
   if (!(await repository.untag(tag, { signal }))) {

@@ -83,9 +83,13 @@ async function onlyImage(source: Repository): Promise<Descriptor | undefined> {
   const found: Descriptor[] = [];
   for await (const descriptor of source.manifests?.() ?? []) found.push(descriptor);
   if (found.length < 2) return found[0];
-  throw new CodedError('ERR_EXPORT_REFERENCE_INVALID', `${source.name}: ${found.length} images`, {
-    hint: `specify one: ${source.name}:REPOSITORY:TAG (export-center ls lists them) or ${source.name}@DIGEST (ls --untagged lists them)`,
-  });
+  throw new CodedError(
+    'ERR_EXPORT_REFERENCE_INVALID',
+    `${source.name}: contains ${found.length} images, and the reference names none`,
+    {
+      hint: `specify one: ${source.name}:REPOSITORY:TAG (export-center ls lists them) or ${source.name}@DIGEST (ls --untagged lists them)`,
+    },
+  );
 }
 
 async function allRoots(

@@ -20,7 +20,13 @@ const cursor = new Cursor();
 const VALID: readonly Recognised[] = formats.map((format) => ({ format, fault: undefined, departs: false }));
 
 /** The titles of all formats, for people: `OSV or OpenVEX`. */
-export const formatTitles: string = formats.map(({ title }) => title).join(' or ');
+export const formatTitles: string = titlesOf();
+
+/** The titles of these formats, or of all, for people. */
+export function titlesOf(names?: readonly string[]): string {
+  const wanted = formats.filter(({ name }) => names === undefined || names.includes(name));
+  return wanted.map(({ title }) => title).join(' or ');
+}
 
 /** The format that a JSON text means to be of, valid or not; undefined where it looks like none. */
 export function recognise(json: CanonicalJson): Recognised | undefined {

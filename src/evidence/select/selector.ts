@@ -37,6 +37,21 @@ export const clauses = [
 /** One clause of a selector. */
 export type Clause = (typeof clauses)[number];
 
+const OPTIONS: Readonly<Record<Clause, string>> = {
+  ids: '--id',
+  ecosystems: '--ecosystem',
+  packages: '--package',
+  withdrawn: '--withdrawn',
+  modifiedSince: '--modified-since',
+  modifiedUntil: '--modified-until',
+  minimumSeverity: '--min-severity',
+};
+
+/** What records are left out for, in words: how many by each clause, named as its option, or by each other reason. */
+export function describeLeftOut(leftOut: Readonly<Record<string, number>>): string[] {
+  return Object.entries(leftOut).map(([reason, count]) => `${count} by ${OPTIONS[reason as Clause] ?? reason}`);
+}
+
 const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;
 const WITHDRAWN = ['include', 'exclude', 'only'] as const;
 const MAX_ITEMS = 10_000;

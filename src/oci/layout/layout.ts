@@ -180,7 +180,7 @@ async function checkVacant(files: FolderFiles, create: boolean): Promise<void> {
   if (others.length > 0 && (await isLayout(files, root))) return;
   if (others.length > 0) throw layoutInvalid(root, `not an OCI layout, and not empty: it contains ${others[0]}`);
   if (!create) {
-    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${root}: not an OCI layout`, {
+    throw new CodedError('ERR_EXPORT_NOT_FOUND', `${root}: no OCI layout there`, {
       hint: 'check the path; a layout holds a file oci-layout',
       details: { path: root },
     });

@@ -62,7 +62,7 @@ export function verifyStored(descriptor: Descriptor, bytes: Uint8Array): Uint8Ar
     return bytes;
   } catch (cause) {
     throw new CodedError('ERR_EXPORT_STORE_INVALID', `${descriptor.digest}: damaged in the store`, {
-      hint: 'push the manifest again, and run fsck on the store',
+      hint: 'push the manifest again, and run export-center fsck --data DIR',
       details: { digest: descriptor.digest },
       cause,
     });

@@ -101,7 +101,7 @@ export class BlobFile implements StoredBlob {
       throw fileError(error, this.#path);
     }
     throw new CodedError('ERR_EXPORT_STORE_INVALID', `${this.#path}: truncated while it was read`, {
-      hint: 'run fsck on the store',
+      hint: 'run export-center fsck --data DIR',
     });
   }
 }

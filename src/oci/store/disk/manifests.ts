@@ -36,7 +36,7 @@ export class Manifests implements ManifestStore {
     const { mediaType, size } = parseJsonObject(bytes, link);
     if (typeof mediaType !== 'string' || typeof size !== 'number') {
       throw new CodedError('ERR_EXPORT_STORE_INVALID', `${link}: media type or size missing`, {
-        hint: 'run fsck on the store, then push the manifest again',
+        hint: 'run export-center fsck --data DIR, then push the manifest again',
       });
     }
     return (await sizeOf(this.#tenant.blob(digest))) === size ? { mediaType, digest, size } : undefined;

@@ -87,7 +87,7 @@ export class Referrers implements ReferrerStore {
       return parseDescriptor(parseJson(bytes, name), name, '');
     } catch (cause) {
       throw new CodedError('ERR_EXPORT_STORE_INVALID', `${name}: not a descriptor`, {
-        hint: 'run fsck on the store, then push the manifest again',
+        hint: 'run export-center fsck --data DIR, then push the manifest again',
         cause,
       });
     }

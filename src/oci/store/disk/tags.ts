@@ -32,7 +32,7 @@ export class Tags implements TagStore {
     const digest = Buffer.from(bytes).toString('utf8').trimEnd();
     if (isDigest(digest)) return digest;
     throw new CodedError('ERR_EXPORT_STORE_INVALID', `${this.#paths.tags}: the file of tag ${tag} has no digest`, {
-      hint: 'run fsck on the store, then push the tag again',
+      hint: 'run export-center fsck --data DIR, then push the tag again',
       details: { tag },
     });
   }
