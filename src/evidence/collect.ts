@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { CodedError, fileError } from '#core';
-import { CollectThread } from './collect-thread.ts';
+import { CollectThread, type PartResult } from './collect-thread.ts';
 import { formatTitles } from './formats/recognise.ts';
 import type { RecordSet } from './record.ts';
 import { RecordCollector } from './record-collector.ts';
@@ -11,7 +11,7 @@ import type { Selector } from './select/selector.ts';
 import { openSource } from './sources/open.ts';
 import { SourcePart } from './sources/part.ts';
 import type { Source } from './sources/source.ts';
-import { readTexts } from './sources/texts.ts';
+import { checkUnpacked, readTexts, type UnpackedCount } from './sources/texts.ts';
 
 /** What to collect, and how. */
 export interface CollectOptions {
@@ -74,28 +74,35 @@ async function readSource(path: string, collector: RecordCollector, options: Col
  */
 async function takeParts(source: Source, collector: RecordCollector, options: CollectOptions): Promise<void> {
   const thread = availableParallelism() > 1 ? await startThread(source, collector, options) : undefined;
+  const unpacked: UnpackedCount = { bytes: 0 };
+  let result: PartResult | undefined;
   try {
-    await takeTexts(new SourcePart(source, 0), source, collector, options);
-    const result = await thread?.result();
-    if (result !== undefined) await collector.adopt(result.collected);
-    const from = result === undefined ? 0 : result.stoppedAt;
-    if (from !== undefined) await takeTexts(new SourcePart(source, 1, from), source, collector, options);
+    await takeTexts(new SourcePart(source, 0), source, collector, options, unpacked);
+    result = await thread?.result();
   } finally {
     await thread?.close();
   }
+  if (result !== undefined) {
+    await collector.adopt(result.collected);
+    unpacked.bytes += result.unpackedBytes;
+    checkUnpacked(source, unpacked);
+  }
+  const from = result === undefined ? 0 : result.stoppedAt;
+  if (from !== undefined) await takeTexts(new SourcePart(source, 1, from), source, collector, options, unpacked);
 }
 
+/** @returns undefined where the system gives no more threads */
 async function startThread(
   { path }: Source,
   collector: RecordCollector,
   { selector, workDir: parent, signal }: CollectOptions,
-): Promise<CollectThread> {
+): Promise<CollectThread | undefined> {
   const workDir = await mkdtemp(join(parent, 'thread-')).catch((error: unknown) => {
     throw fileError(error, parent);
   });
   collector.own(workDir);
   const noteRead = (records: number, bytes: number): void => collector.noteRead(records, bytes);
-  return new CollectThread({ path, selector, workDir }, noteRead, signal);
+  return CollectThread.start({ path, selector, workDir }, noteRead, signal);
 }
 
 /** @param owner the source that `source` is, or is a part of */
@@ -104,9 +111,10 @@ async function takeTexts(
   owner: Source,
   collector: RecordCollector,
   { signal, onProgress }: CollectOptions,
+  unpacked?: UnpackedCount,
 ): Promise<void> {
   let pauseAt = collector.bytes + PAUSE_EVERY;
-  for await (const text of readTexts(source)) {
+  for await (const text of readTexts(source, unpacked)) {
     if ('reason' in text) collector.ignore(owner, text.name, text.reason);
     else await collector.take(owner, text);
     if (collector.bytes < pauseAt) continue;

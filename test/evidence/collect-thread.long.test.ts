@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { CollectOptions, RecordClass, RecordSet } from '#evidence';
 import { type ForgedEntry, forgeZip } from '../archive/zip-forge.ts';
@@ -85,5 +86,61 @@ test('a conflict between the two is found, and damage in the second part is name
     code: 'ERR_EXPORT_ARCHIVE_INVALID',
     message: expect.stringContaining(nameOf(5000)),
   });
+  expect(await fixture.leftovers()).toEqual([]);
+});
+
+test('records that a thread alone has read count, also where it stops after them', async () => {
+  await using fixture = await EvidenceFixture.make();
+  const record = '{"id":"A-1","modified":"2026-01-01T00:00:00Z"}';
+  const names = Array.from({ length: 4100 }, (_, n) => `${n}.json`);
+  const other = '{"some":"JSON"}';
+  const forged = names.map((name, n) => ({ name, content: n === 4096 ? record : other, stored: true }));
+  const archive = await fixture.file('few.zip', forgeZip(forged));
+  const alone = await collected(fixture, archive, {});
+  expect(await collected(fixture, archive, parts)).toEqual(alone);
+  expect(alone.kept).toBe(1);
+});
+
+test('progress counts a file that both threads read once', async () => {
+  await using fixture = await EvidenceFixture.make();
+  const record = (n: number) => `{"id":"A-${n}","modified":"2026-01-01T00:00:00Z"}`;
+  const list = `[${record(9001)},${record(9002)},{"not":"one"},${record(9003)}]`;
+  const names = Array.from({ length: 4100 }, (_, n) => `${n}.json`);
+  const forged = names.map((name, n) => ({ name, content: n === 4098 ? list : record(n), stored: true }));
+  const archive = await fixture.file('list.zip', forgeZip(forged));
+  const told = async (options: Partial<CollectOptions>) => {
+    let last: unknown;
+    const onProgress = (...counts: number[]) => {
+      last = counts;
+    };
+    await collected(fixture, archive, { ...options, onProgress });
+    return last;
+  };
+  expect(await told(parts)).toEqual(await told({}));
+});
+
+test('what both threads unpack counts against one limit', async () => {
+  await using fixture = await EvidenceFixture.make();
+  const packed = (id: string) =>
+    gzipSync(`{"id":"${id}","modified":"2026-01-01T00:00:00Z"}${' '.repeat(15 * 1024 * 1024)}`);
+  const forged = Array.from({ length: 4110 }, (_, n) => {
+    const isPacked = n < 5 || (n >= 4096 && n < 4101);
+    return isPacked
+      ? { name: `${n}.json.gz`, content: packed(`A-${n}`), stored: true }
+      : { name: `${n}.txt`, content: '', stored: true };
+  });
+  const failure = { code: 'ERR_EXPORT_ARCHIVE_LIMIT', message: expect.stringContaining('more than 200 times') };
+  const archive = await fixture.file('packed.zip', forgeZip(forged));
+  await expect(collected(fixture, archive, {})).rejects.toMatchObject(failure);
+  await expect(collected(fixture, archive, parts)).rejects.toMatchObject(failure);
+
+  const records = forged.map((entry, n) =>
+    entry.content === ''
+      ? { ...entry, name: `${n}.json`, content: `{"id":"B-${n}","modified":"2026-01-01T00:00:00Z"}` }
+      : entry,
+  );
+  const other = await fixture.file('records.zip', forgeZip(records.filter((_, n) => n < 4096 || n % 2 === 0)));
+  const alone = await collected(fixture, other, {});
+  expect(await collected(fixture, other, parts)).toEqual(alone);
   expect(await fixture.leftovers()).toEqual([]);
 });

@@ -11,13 +11,18 @@ export class SourcePart implements Source {
   readonly #source: Source;
   readonly #part: 0 | 1;
   readonly #from: number;
+  readonly #onFile: () => void;
   #current = 0;
 
-  /** @param from the first file, by place in the source, that is wanted */
-  constructor(source: Source, part: 0 | 1, from = 0) {
+  /**
+   * @param from the first file, by place in the source, that is wanted
+   * @param onFile called before each file, when all of the one before it has been read
+   */
+  constructor(source: Source, part: 0 | 1, from = 0, onFile: () => void = () => undefined) {
     this.#source = source;
     this.#part = part;
     this.#from = from;
+    this.#onFile = onFile;
     this.path = source.path;
     this.isFile = source.isFile;
     if (source.archiveBytes !== undefined) this.archiveBytes = source.archiveBytes;
@@ -37,6 +42,7 @@ export class SourcePart implements Source {
       }
       index++;
       if (index < this.#from || Math.floor(index / BLOCK) % 2 !== this.#part) continue;
+      this.#onFile();
       this.#current = index;
       yield file;
     }

@@ -20,6 +20,11 @@ export interface SourceText {
   readonly isPart: boolean;
 }
 
+/** Bytes that the packed files of a source have unpacked to; several readers of parts of one source share it. */
+export interface UnpackedCount {
+  bytes: number;
+}
+
 const OPEN_BRACE = 0x7b;
 const SPACE = 0x20;
 
@@ -27,10 +32,14 @@ const SPACE = 0x20;
  * The JSON texts of a source, with what is passed over. The form of a file is told by its content where it can be:
  * one text, a list of them, packed or not; lines are told by their name.
  *
+ * @param unpacked what was unpacked of the source before, which counts against its limits, and grows
  * @throws CodedError ERR_EXPORT_RECORD_TOO_LARGE, ERR_EXPORT_JSON_INVALID for a list that is none, and what unpacking throws
  */
-export async function* readTexts(source: Source): AsyncGenerator<SourceText | PassedOver> {
-  const reader = new TextReader(source);
+export async function* readTexts(
+  source: Source,
+  unpacked: UnpackedCount = { bytes: 0 },
+): AsyncGenerator<SourceText | PassedOver> {
+  const reader = new TextReader(source, unpacked);
   for await (const file of source.files()) {
     if ('reason' in file) yield file;
     else if (file.size <= maxRecordBytes) {
@@ -42,6 +51,15 @@ export async function* readTexts(source: Source): AsyncGenerator<SourceText | Pa
     } else if (file.chunks !== undefined) yield* reader.texts(file, file.chunks());
     else yield reader.unread(file);
   }
+}
+
+/**
+ * Holds what all readers of an archive have unpacked together to the limits of one.
+ *
+ * @throws CodedError ERR_EXPORT_ARCHIVE_LIMIT
+ */
+export function checkUnpacked({ path, archiveBytes = 0 }: Source, unpacked: UnpackedCount): void {
+  new Budget(path, defaultLimits).checkTotal(archiveBytes, unpacked.bytes);
 }
 
 /** The items of the list in a text that is known to be JSON; none where it has no list called `vulns`. */
@@ -74,12 +92,13 @@ type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 class TextReader {
   readonly #source: Source;
   readonly #budget: Budget;
-  /** Bytes of packed files so far, and what they came to. */
+  readonly #unpacked: UnpackedCount;
+  /** Bytes of packed files so far. */
   #packed = 0;
-  #unpacked = 0;
 
-  constructor(source: Source) {
+  constructor(source: Source, unpacked: UnpackedCount) {
     this.#source = source;
+    this.#unpacked = unpacked;
     this.#budget = new Budget(source.path, defaultLimits);
   }
 
@@ -148,8 +167,8 @@ class TextReader {
     const limits = file.isListed ? { maxRatio: Number.MAX_SAFE_INTEGER } : {};
     this.#packed += file.size;
     for await (const chunk of decode(chunks, this.#placeOf(file), limits)) {
-      this.#unpacked += chunk.length;
-      if (!file.isListed) this.#budget.checkTotal(this.#source.archiveBytes ?? this.#packed, this.#unpacked);
+      this.#unpacked.bytes += chunk.length;
+      if (!file.isListed) this.#budget.checkTotal(this.#source.archiveBytes ?? this.#packed, this.#unpacked.bytes);
       yield chunk;
     }
   }
