@@ -58,37 +58,53 @@ function post(message: Message): void {
 /** Maps a range of records in a thread of its own. */
 export class MappingThread {
   readonly #worker: Worker;
-  readonly #result = Promise.withResolvers<Result>();
+  readonly #result = Promise.withResolvers<Result | undefined>();
   readonly #signal: AbortSignal | undefined;
   readonly #abort = (): void => this.#result.reject(this.#signal?.reason);
+
+  private constructor(worker: Worker, signal: AbortSignal | undefined) {
+    this.#worker = worker;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#abort);
+    this.#result.promise.catch(() => undefined);
+  }
 
   /**
    * Starts at once.
    *
    * @param task its folder must exist and be this thread's alone
    * @param signal ends the wait for the result
+   * @returns undefined where the system gives no more threads
    */
-  constructor({ records: { noteRead, ...records }, ...task }: Task, signal?: AbortSignal) {
-    this.#signal = signal;
-    signal?.addEventListener('abort', this.#abort);
-    this.#worker = new Worker(new URL(import.meta.url), { workerData: { role: ROLE, task: { ...task, records } } });
-    this.#worker.on('message', (message: Message) => {
+  static start({ records: { noteRead, ...records }, ...task }: Task, signal?: AbortSignal): MappingThread | undefined {
+    let worker: Worker;
+    try {
+      worker = new Worker(new URL(import.meta.url), { workerData: { role: ROLE, task: { ...task, records } } });
+    } catch {
+      return undefined;
+    }
+    const thread = new MappingThread(worker, signal);
+    worker.on('message', (message: Message) => {
       if ('read' in message) noteRead?.(message.read);
-      else if ('result' in message) this.#result.resolve(message.result);
-      else this.#result.reject(codedErrorOf(message.failure));
+      else if ('result' in message) thread.#result.resolve(message.result);
+      else thread.#result.reject(codedErrorOf(message.failure));
     });
-    this.#worker.on('error', (error) => this.#result.reject(error));
-    this.#worker.on('exit', () => this.#result.reject(new Error('the thread that maps advisories has ended early')));
-    this.#result.promise.catch(() => undefined);
+    // For want of memory, say; whoever does its work instead says what is the matter.
+    worker.on('error', () => thread.#result.resolve(undefined));
+    worker.on('exit', () => thread.#result.resolve(undefined));
+    return thread;
   }
 
   /**
    * Waits for the thread, and adds what it has made behind what is in the target.
    *
+   * @returns undefined where it failed, and nothing was added
    * @throws what mapping throws
    */
-  async addTo({ rows, advisories, losses }: MappingTarget): Promise<Mapped> {
-    const { mapped, files } = await this.#result.promise;
+  async addTo({ rows, advisories, losses }: MappingTarget): Promise<Mapped | undefined> {
+    const result = await this.#result.promise;
+    if (result === undefined) return undefined;
+    const { mapped, files } = result;
     await rows.adopt(files.rows);
     await advisories.adopt(files.advisories);
     await losses.adopt(files.losses);

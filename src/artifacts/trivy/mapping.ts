@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { fileError } from '#core';
 import type { RecordSet } from '#evidence';
 import { AdvisoryMapper, type Mapped, type MappingOptions, type MappingTarget } from './advisory-mapper.ts';
 import { MappingThread } from './mapping-thread.ts';
@@ -31,7 +32,7 @@ export async function mapRecords(set: RecordSet, target: MappingTarget, plan: Ma
     const mapper = new AdvisoryMapper(target, plan.options);
     const range = { from: 0, to: thread === undefined ? count : own };
     const first = await mapper.read(set.batches('advisories', range), plan.signal);
-    const second = await thread?.addTo(target);
+    const second = thread && ((await thread.addTo(target)) ?? (await mapRest(set, mapper, range.to, plan.signal)));
     await leaveStatements(set, target, plan.signal);
     return second === undefined
       ? first
@@ -39,6 +40,13 @@ export async function mapRecords(set: RecordSet, target: MappingTarget, plan: Ma
   } finally {
     await thread?.close();
   }
+}
+
+/** What a thread should have mapped. The mapper gives all records that it has withheld so far each time. */
+async function mapRest(set: RecordSet, mapper: AdvisoryMapper, from: number, signal?: AbortSignal): Promise<Mapped> {
+  const to = set.classes.advisories?.count ?? 0;
+  const { records } = await mapper.read(set.batches('advisories', { from, to }), signal);
+  return { records, withheld: [] };
 }
 
 async function startThread(
@@ -51,8 +59,10 @@ async function startThread(
   const records = await set.share?.('advisories');
   if (records === undefined) return undefined;
   const threadFolder = join(folder, 'thread');
-  await mkdir(threadFolder);
-  return new MappingThread({ records, range, folder: threadFolder, options }, signal);
+  await mkdir(threadFolder).catch((error: unknown) => {
+    throw fileError(error, threadFolder);
+  });
+  return MappingThread.start({ records, range, folder: threadFolder, options }, signal);
 }
 
 /** VEX documents have no rows. */

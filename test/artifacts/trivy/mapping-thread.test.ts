@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TrivyDbOptions } from '#artifacts';
-import { collectRecords, type RecordSet } from '#evidence';
+import type { RecordSet } from '#evidence';
 import { EvidenceFixture } from '../../evidence/fixture.ts';
-import { affected, buildSet } from './fixture.ts';
+import { buildSet } from './fixture.ts';
+import { buildTwoHalves, recordsOfTwoHalves } from './two-halves.ts';
 
 let fixture: EvidenceFixture;
 let workDir: string;
@@ -18,35 +19,8 @@ afterEach(async () => {
   await rm(workDir, { recursive: true });
 });
 
-/** Records of which those of both halves meet in packages, ids, data sources and reasons to be left out. */
-async function records(): Promise<RecordSet> {
-  const files = Array.from({ length: 60 }, (_, n) => ({
-    id: `${n % 2 === 0 ? 'GHSA' : 'PYSEC'}-${String((n * 37) % 60).padStart(2, '0')}`,
-    modified: '2026-01-01T00:00:00Z',
-    aliases: [`CVE-2026-${1000 + (n % 7)}`, ...(n % 9 === 0 ? ['CVE- not a key'] : [])],
-    details: `what ${n} says, with <ümlaut>`,
-    severity:
-      n % 5 === 0 ? 'none of that' : [{ type: 'CVSS_V3', score: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H' }],
-    affected: [
-      affected('PyPI', `p-${n % 3}`, [{ introduced: '0' }, { fixed: `${1 + n}.0` }]),
-      ...(n % 4 === 0 ? [affected('Debian', 'x', [{ introduced: '0' }])] : []),
-      ...(n % 13 === 0 ? [affected('PyPI', 'odd', [{ introduced: '0' }, { fixed: 'no version' }])] : []),
-    ],
-    ...(n % 11 === 0 ? { withdrawn: '2026-02-01T00:00:00Z' } : {}),
-  }));
-  const folder = await fixture.folder(Object.fromEntries(files.map((record) => [`${record.id}.json`, record])));
-  return collectRecords({ sources: [folder], selector: {}, withholdInvalid: true, workDir: fixture.temp });
-}
-
-async function built(options: Partial<TrivyDbOptions>) {
-  const set = await records();
-  try {
-    const { layer, report, records: count } = await buildSet(set, { workDir, ...options });
-    return { layer: layer.toString('base64'), report, count };
-  } finally {
-    await set.close();
-  }
-}
+const records = () => recordsOfTwoHalves(fixture);
+const built = (options: Partial<TrivyDbOptions>) => buildTwoHalves(fixture, { workDir, ...options });
 
 test('a second thread changes nothing of a database or its report', async () => {
   const alone = await built({});

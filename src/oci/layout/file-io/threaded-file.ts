@@ -13,17 +13,19 @@ const BATCHES = 2;
 const threads: FileThread[] = [];
 let idle: NodeJS.Timeout | undefined;
 
-/** The thread with the fewest files; undefined on a machine with one core. */
+/** The thread with the fewest files; undefined on a machine with one core, or where the system gives no more threads. */
 function leastBusy(): FileThread | undefined {
   if (MAX_THREADS < 2) return undefined;
-  for (const [at, thread] of threads.entries()) if (thread.ended) threads.splice(at, 1);
-  const free = threads.find(({ jobs }) => jobs === 0);
-  if (free !== undefined || threads.length === MAX_THREADS) {
-    return free ?? threads.reduce((a, b) => (b.jobs < a.jobs ? b : a));
+  threads.splice(0, threads.length, ...threads.filter(({ ended }) => !ended));
+  const [least] = threads.toSorted((a, b) => a.jobs - b.jobs);
+  if (threads.length === MAX_THREADS || least?.jobs === 0) return least;
+  try {
+    const started = new FileThread();
+    threads.push(started);
+    return started;
+  } catch {
+    return least;
   }
-  const started = new FileThread();
-  threads.push(started);
-  return started;
 }
 
 function endIdle(): void {
