@@ -41,6 +41,7 @@ test.each([
   ['a pax header', [forgePax({ mtime: '1', path: `é=${LONG}` })], `é=${LONG}`],
   ['a global header before a pax header', [forgePax({ comment: 'c' }, 'g'), forgePax({ path: 'b' })], 'b'],
   ['a long name and a pax header', [member('L', 'l', 'no'), forgePax({ path: 'yes' })], 'yes'],
+  ['a pax header and a long name', [forgePax({ path: 'yes' }), member('L', 'l', 'no')], 'yes'],
 ])('reads %s', async (_what, extended, name) => {
   expect(await index(...extended, member('0', 'short', '12345'), member('0', 'other', ''))).toEqual([
     [name, 5],

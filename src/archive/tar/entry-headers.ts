@@ -42,7 +42,8 @@ export class EntryHeaders {
    * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID
    */
   async next(): Promise<TarHeader | undefined> {
-    let changes: PaxChanges = {};
+    let pax: PaxChanges = {};
+    let gnu: PaxChanges = {};
     let changed = false;
     for (let count = 0; count <= MAX_EXTENSIONS_IN_A_ROW; count++) {
       await this.#skipRest();
@@ -54,11 +55,12 @@ export class EntryHeaders {
       }
       const header = decodeHeader(block, this.#path);
       this.#begin(header.name, header.size);
-      if (header.type === 'x') changes = { ...changes, ...decodePax(await this.#extension(header), this.#path) };
-      else if (header.type === 'L') changes = { ...changes, path: await this.#longName(header) };
-      else if (header.type === 'K') changes = { ...changes, link: await this.#longName(header) };
+      if (header.type === 'x') pax = { ...pax, ...decodePax(await this.#extension(header), this.#path) };
+      else if (header.type === 'L') gnu = { ...gnu, path: await this.#longName(header) };
+      else if (header.type === 'K') gnu = { ...gnu, link: await this.#longName(header) };
       else if (header.type === 'g') await this.#globalHeader(header);
-      else return this.#resolve(header, changes);
+      // As GNU tar has it: pax goes before a long name, whatever their order.
+      else return this.#resolve(header, { ...gnu, ...pax });
       changed ||= header.type !== 'g';
     }
     throw invalid(this.#path, `more than ${MAX_EXTENSIONS_IN_A_ROW} extended headers before one entry`, this.#current);
