@@ -27,6 +27,14 @@ export interface GraphLink<C extends NamedContent = Descriptor> {
   readonly reason: GraphReason;
 }
 
+/** What tells a node from others: content that is named as a blob and as what may be a manifest is two of them. */
+export type GraphNodeKey = Digest | `blob ${Digest}`;
+
+/** The key of the node that a link leads to. */
+export function nodeKey({ kind, descriptor }: Pick<GraphLink<NamedContent>, 'kind' | 'descriptor'>): GraphNodeKey {
+  return kind === 'blob' ? `blob ${descriptor.digest}` : descriptor.digest;
+}
+
 /** A node, by the link that it was reached by first. */
 export interface GraphNode<C extends NamedContent = Descriptor> extends GraphLink<C> {
   /** Links between this node and the ones that the walk began at. */
@@ -59,6 +67,7 @@ export interface GraphVisitor<T, C extends NamedContent = Descriptor> {
   /**
    * Told of each link in the order in which it is followed, also of those to nodes that were reached before.
    *
+   * @param isReached as a blob for the link to a blob, else as what may be a manifest
    * @returns whether the node is expanded; unless told, where it was not reached before
    */
   admit?(link: GraphLink<C>, isReached: boolean): boolean;
@@ -68,7 +77,7 @@ export interface GraphVisitor<T, C extends NamedContent = Descriptor> {
 interface GraphLimits {
   /** Links between a node and the one that the walk began at. */
   readonly maxDepth?: number | undefined;
-  /** Nodes of all kinds, each counted once. */
+  /** Contents of all kinds, each counted once. */
   readonly maxNodes?: number | undefined;
   /** Of the manifests and indexes that are expanded, in bytes. */
   readonly maxManifestBytes?: number | undefined;
@@ -84,7 +93,8 @@ export interface GraphWalkOptions {
 
 /**
  * Follows a graph of content, depth first, each node once. Content addresses cannot form a circle, but lists of
- * referrers and tags can, and an index can name another a thousand times: a node is known by its digest alone.
+ * referrers and tags can, and an index can name another a thousand times: a node is known by its digest. What is a layer
+ * of one artifact can be the manifest of another, and is then a node in each role: a blob leads to nothing.
  *
  * Nothing is held but the digests that were reached, and the links that wait. It reads ahead of whoever iterates by
  * `concurrency` nodes at most.
@@ -93,6 +103,10 @@ export class GraphWalk<T, C extends NamedContent = Descriptor> {
   readonly #visitor: GraphVisitor<T, C>;
   readonly #options: GraphWalkOptions;
   readonly #reached = new Set<Digest>();
+  /** Of these, what may be manifests. */
+  readonly #manifests = new Set<Digest>();
+  /** Of these in turn, what was reached as a blob too. */
+  readonly #inBothRoles = new Set<Digest>();
   #manifestBytes = 0;
 
   constructor(visitor: GraphVisitor<T, C>, options: GraphWalkOptions = {}) {
@@ -107,7 +121,7 @@ export class GraphWalk<T, C extends NamedContent = Descriptor> {
 
   /** Lets a node be reached once more, where the link to it proved to be wrong. */
   forget(digest: Digest): void {
-    this.#reached.delete(digest);
+    for (const digests of [this.#reached, this.#manifests, this.#inBothRoles]) digests.delete(digest);
   }
 
   /**
@@ -155,8 +169,7 @@ export class GraphWalk<T, C extends NamedContent = Descriptor> {
   /** The next node that is to be expanded. */
   #next(waiting: GraphNode<C>[]): GraphNode<C> | undefined {
     for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-      const { digest } = node.descriptor;
-      const isReached = this.#reached.has(digest);
+      const isReached = this.#isReached(node);
       const isAdmitted = this.#visitor.admit?.(node, isReached) ?? !isReached;
       if (!isReached) this.#count(node);
       if (isAdmitted) return node;
@@ -164,9 +177,16 @@ export class GraphWalk<T, C extends NamedContent = Descriptor> {
     return undefined;
   }
 
+  #isReached({ kind, descriptor: { digest } }: GraphNode<C>): boolean {
+    if (kind !== 'blob') return this.#manifests.has(digest);
+    return this.#reached.has(digest) && (!this.#manifests.has(digest) || this.#inBothRoles.has(digest));
+  }
+
   #count({ kind, descriptor, depth }: GraphNode<C>): void {
     const { maxDepth = Infinity, maxNodes = Infinity, maxManifestBytes = Infinity } = this.#options.limits ?? {};
+    if (this.#reached.has(descriptor.digest)) this.#inBothRoles.add(descriptor.digest);
     this.#reached.add(descriptor.digest);
+    if (kind !== 'blob') this.#manifests.add(descriptor.digest);
     // What an index lists under an unknown type may be a blob of any size.
     if (kind === 'index' || kind === 'manifest') this.#manifestBytes += descriptor.size ?? 0;
     if (depth > maxDepth) throw graphTooLarge(descriptor, maxDepth, 'levels of nesting');

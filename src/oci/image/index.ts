@@ -14,10 +14,12 @@ export {
   type GraphExpansion,
   type GraphLink,
   type GraphNode,
+  type GraphNodeKey,
   type GraphReason,
   type GraphVisit,
   GraphWalk,
   type NamedContent,
+  nodeKey,
 } from './graph.ts';
 export { cosignTagLink, cosignTagLinks, referrerLinks, rootLink, successorLinks } from './graph-links.ts';
 export {

@@ -130,7 +130,7 @@ export class LayoutGraph {
     }
     const isInline = inlineOf(descriptor) !== undefined;
     // Another mention of it may carry what is not there.
-    if (isReached) return isInline && this.#absent.delete(digest);
+    if (this.reached.has(digest)) return isInline && (this.#absent.delete(digest) || !isReached);
     if (!isInline) this.#absent.set(digest, mention);
     return true;
   }

@@ -82,7 +82,7 @@ test.each([
 
 test('blobs, and what may be one, do not count as bytes of manifests', async () => {
   const expand = () => ({ links: [], value: undefined });
-  const walk = new GraphWalk<undefined, NamedContent>({ expand }, { limits: { maxManifestBytes: 100 } });
+  const walk = new GraphWalk<undefined, NamedContent>({ expand }, { limits: { maxManifestBytes: 200 } });
   const large = (['blob', 'unknown'] as const).map((kind) => ({ ...root(kind), kind }));
   await walk.run([...large, root('index')]);
   expect(walk.reached.size).toBe(3);
@@ -158,6 +158,25 @@ test('a visitor sees every link, may look at a node again, and may forget one', 
   walk.forget(digest('a'));
   await walk.run([root('a')]);
   expect(values).toHaveLength(3);
+});
+
+test('what is a layer of one artifact and the manifest of another is a node in each role, in any order', async () => {
+  const asLayer = { ...child('artifact', 'image'), kind: 'blob' } as const;
+  for (const links of [
+    [asLayer, root('image'), asLayer, root('image')],
+    [root('image'), asLayer, root('image'), asLayer],
+  ]) {
+    const expand = ({ kind }: GraphNode<NamedContent>) => ({
+      links: kind === 'blob' ? [] : [{ ...child('image', 'layer'), kind: 'blob' } as const],
+      value: kind,
+    });
+    const walk = new GraphWalk<string, NamedContent>({ expand }, { limits: { maxNodes: 2, maxManifestBytes: 200 } });
+    const seen = await listAll(walk.from(links));
+    expect(seen.map(({ value }) => value).sort()).toEqual(['blob', 'blob', 'index']);
+    expect([...walk.reached].sort()).toEqual([digest('image'), digest('layer')].sort());
+    walk.forget(digest('image'));
+    expect(await listAll(walk.from(links))).toHaveLength(2);
+  }
 });
 
 let dir: string;

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
-import { packIndex } from '#oci/image';
+import { packIndex, packManifest } from '#oci/image';
 import { checkLayout, collectLayoutGarbage, type Layout, openLayout } from '#oci/layout';
 import { thisOwner } from '../../../src/core/owner.ts';
 import { parseUnknownManifest } from '../../../src/oci/image/manifest.ts';
@@ -172,6 +172,27 @@ test('gc: takes what nothing names, after the grace', async () => {
   expect([await has(stray), await has(young), await has(artifact)]).toEqual([false, true, true]);
   expect((await readdir(root)).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
 });
+
+test.each(['before', 'after'])(
+  'gc: keeps what a manifest needs that is a layer of an artifact listed %s it',
+  async (order) => {
+    const image = await pushArtifact(layout, 'image');
+    const holder = packManifest({
+      artifactType: 'application/vnd.example.copy',
+      config: await pushBytes(layout, Buffer.from('{}'), 'application/vnd.oci.empty.v1+json'),
+      layers: [{ ...image, mediaType: 'application/json' }],
+    });
+    await layout.push(holder.descriptor, inPieces(holder.bytes, 100));
+    const both = [holder.descriptor, image];
+    await layout.flush();
+    const manifests = order === 'before' ? both : both.reverse();
+    await writeFile(join(root, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
+    await age(2);
+    expect(await find()).toEqual([]);
+    expect(await collectLayoutGarbage(root)).toMatchObject({ blobs: 0, unreadable: [] });
+    expect(await has(text('image'))).toBe(true);
+  },
+);
 
 test('gc: what was pushed again counts as used', async () => {
   const stray = await pushBytes(layout, noise(1000));

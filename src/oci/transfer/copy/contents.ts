@@ -1,5 +1,5 @@
-import type { Descriptor, Digest } from '#core';
-import { bareDescriptor, type PushOutcome } from '#oci/image';
+import { type Descriptor, type Digest, isManifestType } from '#core';
+import { bareDescriptor, type GraphNodeKey, nodeKey, type PushOutcome } from '#oci/image';
 
 /** How far a copy has come, in bytes of content. */
 export interface CopyProgress {
@@ -19,10 +19,10 @@ export type OnCopyProgress = (sentBytes: number, progress: CopyProgress) => void
 /** The contents of a copy: which were found, how much of them was sent, and what became of each. */
 export class CopiedContents {
   readonly #onProgress: OnCopyProgress | undefined;
-  readonly #known = new Map<Digest, Descriptor>();
-  readonly #outcomes = new Map<Digest, PushOutcome>();
+  readonly #known = new Map<GraphNodeKey, Descriptor>();
+  readonly #outcomes = new Map<GraphNodeKey, PushOutcome>();
   /** Bytes sent of each content that is under way. */
-  readonly #moving = new Map<Digest, number>();
+  readonly #moving = new Map<GraphNodeKey, number>();
   #bytesSent = 0;
   #knownBytes = 0;
   #completedBytes = 0;
@@ -39,42 +39,45 @@ export class CopiedContents {
   /** What became of each content, in the order in which it was found. */
   outcomes(): Map<Digest, PushOutcome> {
     const found = new Map<Digest, PushOutcome>();
-    for (const digest of this.#known.keys()) {
-      const outcome = this.#outcomes.get(digest);
-      if (outcome !== undefined) found.set(digest, outcome);
+    for (const [key, { digest }] of this.#known) {
+      const outcome = this.#outcomes.get(key);
+      if (outcome !== undefined && found.get(digest) !== 'uploaded') found.set(digest, outcome);
     }
     return found;
   }
 
   /** The descriptors of all that is at the target. */
   completed(): Descriptor[] {
-    return [...this.#known.values()].filter(({ digest }) => this.#outcomes.has(digest));
+    return [...this.#known].filter(([key]) => this.#outcomes.has(key)).map(([, descriptor]) => descriptor);
   }
 
   /** Notes a content, so that progress counts with it. */
   find(descriptor: Descriptor): void {
-    if (this.#known.has(descriptor.digest)) return;
-    this.#known.set(descriptor.digest, bareDescriptor(descriptor));
+    const key = keyOf(descriptor);
+    if (this.#known.has(key)) return;
+    this.#known.set(key, bareDescriptor(descriptor));
     this.#knownBytes += descriptor.size;
   }
 
   /** Notes that some more bytes of a content were sent. */
-  move({ digest, size }: Descriptor, sentBytes: number): void {
+  move(descriptor: Descriptor, sentBytes: number): void {
+    const key = keyOf(descriptor);
     // What is sent again after a failure brings it no further.
-    this.#moving.set(digest, Math.min((this.#moving.get(digest) ?? 0) + sentBytes, size));
+    this.#moving.set(key, Math.min((this.#moving.get(key) ?? 0) + sentBytes, descriptor.size));
     this.#tell(sentBytes);
   }
 
   /** Notes that a content is under way no more. */
-  stop({ digest }: Descriptor): void {
-    this.#moving.delete(digest);
+  stop(descriptor: Descriptor): void {
+    this.#moving.delete(keyOf(descriptor));
   }
 
   /** Notes that a content is at the target. */
   complete(descriptor: Descriptor, outcome: PushOutcome): void {
     this.find(descriptor);
-    if (!this.#outcomes.has(descriptor.digest)) this.#completedBytes += descriptor.size;
-    this.#outcomes.set(descriptor.digest, outcome);
+    const key = keyOf(descriptor);
+    if (!this.#outcomes.has(key)) this.#completedBytes += descriptor.size;
+    this.#outcomes.set(key, outcome);
     if (outcome === 'uploaded') this.#bytesSent += descriptor.size;
     this.#tell(0);
   }
@@ -87,4 +90,9 @@ export class CopiedContents {
       underWay: this.#moving.size,
     });
   }
+}
+
+/** A manifest that is a layer of another artifact too is copied in each role. */
+function keyOf(descriptor: Descriptor): GraphNodeKey {
+  return nodeKey({ kind: isManifestType(descriptor.mediaType) ? 'manifest' : 'blob', descriptor });
 }

@@ -1,5 +1,5 @@
 import type { Descriptor, Digest } from '#core';
-import { bareDescriptor } from '#oci/image';
+import { bareDescriptor, type GraphNodeKey, nodeKey } from '#oci/image';
 import { copyFailureOf } from './copy-failure.ts';
 import type { CopyStep, ListedReferrers, PlannedContent } from './planner.ts';
 import { withOrigin } from './rules.ts';
@@ -23,9 +23,9 @@ const MAX_TRANSFERS = 10_000;
  */
 export class CopyExecutor {
   readonly #run: CopyRun;
-  readonly #done = new Map<Digest, Completion>();
+  readonly #done = new Map<GraphNodeKey, Completion>();
   /** One for each content that is planned or named by what is, and not done. */
-  readonly #pending = new Map<Digest, PromiseWithResolvers<Completion>>();
+  readonly #pending = new Map<GraphNodeKey, PromiseWithResolvers<Completion>>();
   readonly #tasks = new Set<Promise<void>>();
   #heldBytes = 0;
   #transfers = 0;
@@ -49,7 +49,7 @@ export class CopyExecutor {
     this.#run.signal.throwIfAborted();
   }
 
-  /** Whether a content is at the target; one that was never planned is. */
+  /** Whether a manifest is at the target; one that was never planned is. */
   async completionOf(digest: Digest): Promise<Completion> {
     return this.#done.get(digest) ?? this.#pending.get(digest)?.promise ?? COMPLETE;
   }
@@ -77,18 +77,20 @@ export class CopyExecutor {
 
   /** Waits for what is under way, after a failure; nobody is told any more that a content is complete. */
   async end(): Promise<void> {
-    for (const [digest, { resolve }] of this.#pending) resolve({ isComplete: false, lacks: digest });
+    for (const [key, { resolve }] of this.#pending) resolve({ isComplete: false, lacks: digestIn(key) });
     await Promise.all(this.#tasks);
   }
 
-  #begin({ node: { descriptor, reason }, value: step }: PlannedContent): void {
-    const { resolve } = this.#pendingOf(descriptor.digest);
+  #begin({ node, value: step }: PlannedContent): void {
+    const { descriptor, reason } = node;
+    const key = nodeKey(node);
+    const { resolve } = this.#pendingOf(key);
     const heldBytes = step.action === 'pushManifest' ? step.bytes.byteLength : 0;
     this.#heldBytes += heldBytes;
     const task = this.#carryOut(descriptor, step, reason.kind === 'child' ? reason.of : undefined).then(
       (completion) => {
-        this.#done.set(descriptor.digest, completion);
-        this.#pending.delete(descriptor.digest);
+        this.#done.set(key, completion);
+        this.#pending.delete(key);
         resolve(completion);
         this.#heldBytes -= heldBytes;
         this.#tasks.delete(task);
@@ -126,9 +128,7 @@ export class CopyExecutor {
     descriptor: Descriptor,
     { bytes, children, subject, options }: ManifestStep,
   ): Promise<Completion> {
-    const completions = await Promise.all(
-      children.map((digest) => this.#done.get(digest) ?? this.#pendingOf(digest).promise),
-    );
+    const completions = await Promise.all(children.map((key) => this.#done.get(key) ?? this.#pendingOf(key).promise));
     const incomplete = completions.find(({ isComplete }) => !isComplete);
     if (incomplete !== undefined && !incomplete.isComplete) {
       this.#run.log.incomplete.push({ descriptor: bareDescriptor(descriptor), lacks: incomplete.lacks });
@@ -167,13 +167,17 @@ export class CopyExecutor {
     }
   }
 
-  #pendingOf(digest: Digest): PromiseWithResolvers<Completion> {
-    const known = this.#pending.get(digest);
+  #pendingOf(key: GraphNodeKey): PromiseWithResolvers<Completion> {
+    const known = this.#pending.get(key);
     if (known !== undefined) return known;
     const pending = Promise.withResolvers<Completion>();
-    this.#pending.set(digest, pending);
+    this.#pending.set(key, pending);
     return pending;
   }
+}
+
+function digestIn(key: GraphNodeKey): Digest {
+  return key.replace(/^blob /, '') as Digest;
 }
 
 function lacking({ digest }: Descriptor): Completion {

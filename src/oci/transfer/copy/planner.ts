@@ -6,10 +6,12 @@ import {
   type GraphExpansion,
   type GraphLink,
   type GraphNode,
+  type GraphNodeKey,
   type GraphVisit,
   GraphWalk,
   isForeign,
   type Manifest,
+  nodeKey,
   type PushOptions,
   referrerLinks,
   successorLinks,
@@ -27,7 +29,7 @@ export type CopyStep =
       readonly action: 'pushManifest';
       readonly bytes: Uint8Array;
       /** What has to be at the target before. */
-      readonly children: readonly Digest[];
+      readonly children: readonly GraphNodeKey[];
       readonly subject: Digest | undefined;
       readonly options: PushOptions;
     }
@@ -141,7 +143,7 @@ export class CopyPlanner {
     for (const link of links) this.#run.contents.find(link.descriptor);
     const needed = found === true ? [] : links;
     const unlisted = reason.kind === 'referrer' && this.#run.target.listReferrers !== undefined;
-    const children = needed.map((link) => link.descriptor.digest);
+    const children = needed.map(nodeKey);
     const subject = manifest.subject?.digest;
     return {
       links: needed,
@@ -168,8 +170,8 @@ export class CopyPlanner {
 
   /** Each once, without what its publisher keeps at a place of his own. */
   #distributable(links: readonly GraphLink[]): GraphLink[] {
-    const unique = new Map(links.toReversed().map((link) => [link.descriptor.digest, link]));
-    const first = links.filter((link) => unique.get(link.descriptor.digest) === link);
+    const unique = new Map(links.toReversed().map((link) => [nodeKey(link), link]));
+    const first = links.filter((link) => unique.get(nodeKey(link)) === link);
     const { excluded } = this.#run.log;
     const reason = 'not distributable (foreign layer): stays at its URL';
     for (const { descriptor } of first) if (isForeign(descriptor)) excluded.push({ descriptor, reason });
