@@ -37,6 +37,7 @@ export { canonicalText, encodeCanonical, type JsonObject, type JsonValue } from 
 export { decodeJsonString } from './json/json-string.ts';
 export { parseKnownJson } from './json/native-json.ts';
 export { type JsonLimits, parseJson, parseJsonObject } from './json/strict-json.ts';
+export { withLock } from './lock.ts';
 export { annotationKeys, isArtifactManifestType, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
 export { compareText } from './order.ts';
 export { isAlive, ownerIn, thisOwner } from './owner.ts';

@@ -11,6 +11,7 @@ import {
   type JsonObject,
   systemClock,
   thisOwner,
+  withLock,
 } from '#core';
 import { subjectOfTag } from '#oci/image';
 import { entryNameOf, savedKindOf } from './entry-name.ts';
@@ -22,7 +23,6 @@ import { checkHasIndex, IndexSource, indexPath } from './index-source.ts';
 import { BlobWriter, goneSuffix, tempFolder } from './ingest.ts';
 import { checkIsLayout } from './layout.ts';
 import { refuseLinks } from './links.ts';
-import { withLock } from './lock.ts';
 
 /** What may go. */
 export interface LayoutGarbageOptions {

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
-import type { FolderGuard } from '#core';
+import { type FolderGuard, withLock } from '#core';
 import type { OperationOptions } from '#oci/image';
 import type { FolderFiles } from './files.ts';
 import { applyEdits, emptyIndex, encodeLayoutIndex, type IndexEdit, type LayoutIndex } from './index-file.ts';
 import { IndexSource, indexPath, isLayout, layoutMarker } from './index-source.ts';
 import { type BlobWriter, tempFolder } from './ingest.ts';
 import { refuseLinks } from './links.ts';
-import { withLock } from './lock.ts';
 
 /** What the files of a layout beside its blobs are written with. */
 export interface LayoutFolderParts {

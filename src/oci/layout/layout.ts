@@ -1,6 +1,15 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, type Descriptor, FolderGuard, fileError, isManifestType, isSystemError, makeFolder } from '#core';
+import {
+  CodedError,
+  type Descriptor,
+  FolderGuard,
+  fileError,
+  isManifestType,
+  isSystemError,
+  makeFolder,
+  withLock,
+} from '#core';
 import type {
   ByteStream,
   ContentReader,

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { decompressed } from '#archive';
-import { CodedError, type Descriptor, isCoded, isManifestType } from '#core';
+import { CodedError, type Descriptor, isCoded, isManifestType, withLock } from '#core';
 import type { ContentReader, OperationOptions, PushOptions, PushOutcome, Repository, TagOptions } from '#oci/image';
 import { contentOf, isTag } from '#oci/image';
 import { blobMissing, layoutInvalid } from '../files.ts';
@@ -9,7 +9,6 @@ import { applyEdits, encodeLayoutIndex, type IndexEdit, indexEntry, tagEdit } fr
 import { checkHasIndex, IndexSource, isLayout, layoutMarker } from '../index-source.ts';
 import { readManifestEntry } from '../ingest.ts';
 import type { LayoutOptions } from '../layout.ts';
-import { withLock } from '../lock.ts';
 import { PendingIndex } from '../pending-index.ts';
 import { LayoutReader, ReadOnlyRepository, ReadRepository, readOnly } from '../reader.ts';
 import { isCompressedFile, noFile, TarFiles } from '../tar-files.ts';

@@ -2,18 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, open, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import {
-  CodedError,
-  FolderGuard,
-  fileError,
-  isAlive,
-  isCoded,
-  isSystemError,
-  linkRefused,
-  pause,
-  readPart,
-  thisOwner,
-} from '#core';
+import { CodedError, isCoded } from './errors.ts';
+import { fileError, isSystemError, readPart } from './file.ts';
+import { FolderGuard, linkRefused } from './folder-guard.ts';
+import { isAlive, thisOwner } from './owner.ts';
+import { pause } from './pause.ts';
 
 /** How long to wait for a lock. */
 export interface LockOptions {
