@@ -1,15 +1,42 @@
 import type { KeyObject } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { CodedError, fileError, isSystemError } from '#core';
-import { createSigner, createVerifier, decodePrivateKey, parsePublicKey, type Signer, type Verifier } from '#signing';
+import {
+  createSigner,
+  createVerifier,
+  decodePkcs8Key,
+  decodePrivateKey,
+  isPlainPkcs8,
+  type KeyKind,
+  parsePublicKey,
+  type Signer,
+  tufKeyKinds,
+  type Verifier,
+} from '#signing';
 import type { Io } from './io.ts';
 import { readPassword } from './password.ts';
 
 /** Reads and decrypts a cosign.key; asks for the password where the environment has none. */
-export async function loadPrivateKey(io: Io, path: string): Promise<KeyObject> {
-  const pem = await readKeyFile(path);
+export async function loadPrivateKey(io: Io, path: string, kinds?: readonly KeyKind[]): Promise<KeyObject> {
+  return openPrivateKey(io, await readKeyFile(path), path, kinds);
+}
+
+async function openPrivateKey(io: Io, pem: string, path: string, kinds?: readonly KeyKind[]): Promise<KeyObject> {
   const password = await readPassword(io, `Password for ${path}: `);
-  return decodePrivateKey(pem, password, path);
+  return decodePrivateKey(pem, password, path, kinds);
+}
+
+/** The signer behind a key of a TUF role: a cosign.key, or PKCS#8 PEM without a password; Ed25519 or P-256. */
+export async function loadTufSigner(io: Io, path: string): Promise<Signer> {
+  const pem = await readKeyFile(path);
+  return createSigner(
+    isPlainPkcs8(pem) ? decodePkcs8Key(pem, path, tufKeyKinds) : await openPrivateKey(io, pem, path, tufKeyKinds),
+  );
+}
+
+/** The public key of a TUF role: SubjectPublicKeyInfo PEM, Ed25519 or P-256. */
+export async function loadTufPublicKey(path: string): Promise<KeyObject> {
+  return parsePublicKey(await readKeyFile(path), path, tufKeyKinds);
 }
 
 /** The signer behind a cosign.key. */

@@ -11,9 +11,18 @@ export {
   keyFilesIn,
   writeKeyPair,
 } from './key-files.ts';
-export { encodePublicKey, generateKeyPair, type KeyPair, keyidOf, parsePublicKey } from './keys.ts';
+export {
+  encodePublicKey,
+  generateKeyPair,
+  type KeyKind,
+  type KeyPair,
+  keyidOf,
+  kindOf,
+  parsePublicKey,
+  tufKeyKinds,
+} from './keys.ts';
 export { packAttestationTag, packSignatureTag, type TagOptions } from './pack-tag.ts';
-export { decodePrivateKey, encodePrivateKey } from './private-key.ts';
+export { decodePkcs8Key, decodePrivateKey, encodePrivateKey, isPlainPkcs8 } from './private-key.ts';
 export {
   exportBuildType,
   type Provenance,

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { CodedError, type JsonObject, type JsonValue, parseJsonObject } from '#core';
 import { base64From, encodeBase64 } from './base64.ts';
-import { keyInvalid, requireP256 } from './keys.ts';
+import { type KeyKind, keyInvalid, requireKind, tufKeyKinds } from './keys.ts';
 
 const LABEL = 'ENCRYPTED SIGSTORE PRIVATE KEY';
 const LABELS_READ: readonly string[] = [LABEL, 'ENCRYPTED COSIGN PRIVATE KEY'];
@@ -28,7 +28,7 @@ const scryptAsync = promisify<string, Uint8Array, number, object, Buffer>(scrypt
  * seals the PKCS#8 DER with it. Salt and nonce are random. The password may be empty.
  */
 export async function encodePrivateKey(key: KeyObject, password: string): Promise<string> {
-  const plain = requireP256(key, 'the private key').export({ format: 'der', type: 'pkcs8' });
+  const plain = requireKind(key, 'the private key', tufKeyKinds).export({ format: 'der', type: 'pkcs8' });
   const salt = randomBytes(SALT_BYTES);
   const nonce = randomBytes(NONCE_BYTES);
   const sealingKey = await deriveKey(password, salt, COST);
@@ -49,17 +49,23 @@ export async function encodePrivateKey(key: KeyObject, password: string): Promis
  * The private key in cosign's encrypted PEM, written by us or by cosign.
  *
  * @param name what the file is called in an error
+ * @param kinds the kinds that are accepted, P-256 alone unless told
  * @throws CodedError ERR_EXPORT_PASSWORD_WRONG where the box does not open (a damaged ciphertext looks the same),
- *   ERR_EXPORT_KEY_INVALID for a broken file, other scrypt parameters, and keys that are not ECDSA P-256
+ *   ERR_EXPORT_KEY_INVALID for a broken file, other scrypt parameters, and keys of other kinds
  */
-export async function decodePrivateKey(pem: string, password: string, name: string): Promise<KeyObject> {
+export async function decodePrivateKey(
+  pem: string,
+  password: string,
+  name: string,
+  kinds: readonly KeyKind[] = ['p256'],
+): Promise<KeyObject> {
   const sealed = parseSealed(decodePem(pem, name), name);
   const sealingKey = await deriveKey(password, sealed.salt, sealed.cost);
   let plain: Uint8Array | undefined;
   try {
     plain = open(sealed, sealingKey);
     if (plain === undefined) throw passwordWrong(name);
-    return requireP256(privateKeyFrom(plain, name), name);
+    return requireKind(privateKeyFrom(plain, name), name, kinds);
   } finally {
     sealingKey.fill(0);
     plain?.fill(0);
@@ -95,6 +101,28 @@ function passwordWrong(name: string): CodedError {
     hint: 'set COSIGN_PASSWORD to the password that the key was created with; if it is right, the file is damaged',
     details: { name },
   });
+}
+
+/** Whether a PEM text holds a PKCS#8 key without a password (RFC 5958), which `decodePkcs8Key` reads. */
+export function isPlainPkcs8(pem: string): boolean {
+  return pem.trimStart().startsWith('-----BEGIN PRIVATE KEY-----');
+}
+
+/**
+ * The private key in PKCS#8 PEM without a password.
+ *
+ * @param name what the file is called in an error
+ * @throws CodedError ERR_EXPORT_KEY_INVALID for a broken file, and for keys of other kinds
+ */
+export function decodePkcs8Key(pem: string, name: string, kinds: readonly KeyKind[]): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    // The error of OpenSSL is dropped: it may quote the file.
+    throw keyInvalid(name, 'the PRIVATE KEY in it cannot be decoded', BROKEN);
+  }
+  return requireKind(key, name, kinds);
 }
 
 const BROKEN = 'restore the file from a copy; a key that is lost cannot be recovered';

@@ -1,13 +1,16 @@
 import { sign as cryptoSign, type KeyObject } from 'node:crypto';
 import { crypto as sigstoreCrypto } from '@sigstore/core';
-import { cosignHintOf, keyidOf, publicHalf, requireP256 } from './keys.ts';
+import { cosignHintOf, keyidOf, kindOf, publicHalf, requireKind, tufKeyKinds } from './keys.ts';
 
 /** Makes signatures with one private key, wherever that key lies. */
 export interface Signer {
   /** What envelopes call the key: keyidOf its public half. */
   readonly keyid: string;
   readonly publicKey: KeyObject;
-  /** ECDSA P-256 over SHA-256 of `message`, ASN.1 DER. Random: two calls give two signatures. */
+  /**
+   * Over `message`: ECDSA P-256 with SHA-256 in ASN.1 DER, which is random, so that two calls give two signatures; or
+   * Ed25519 (RFC 8032), which is not.
+   */
   sign(message: Uint8Array): Promise<Uint8Array>;
 }
 
@@ -24,15 +27,16 @@ export interface Verifier {
 /**
  * A signer that holds the private key in this process.
  *
- * @throws CodedError ERR_EXPORT_KEY_INVALID when it is not ECDSA P-256
+ * @throws CodedError ERR_EXPORT_KEY_INVALID when it is neither ECDSA P-256 nor Ed25519
  */
 export function createSigner(privateKey: KeyObject): Signer {
   if (privateKey.type !== 'private') throw new TypeError(`expected a private key, got a ${privateKey.type} one`);
-  const publicKey = publicHalf(requireP256(privateKey, 'the private key'));
+  const publicKey = publicHalf(requireKind(privateKey, 'the private key', tufKeyKinds));
+  const algorithm = kindOf(privateKey) === 'ed25519' ? null : 'sha256';
   return {
     keyid: keyidOf(publicKey),
     publicKey,
-    sign: async (message) => new Uint8Array(cryptoSign('sha256', message, { key: privateKey, dsaEncoding: 'der' })),
+    sign: async (message) => new Uint8Array(cryptoSign(algorithm, message, { key: privateKey, dsaEncoding: 'der' })),
   };
 }
 
@@ -43,6 +47,7 @@ export function createSigner(privateKey: KeyObject): Signer {
  */
 export function createVerifier(publicKey: KeyObject): Verifier {
   if (publicKey.type !== 'public') throw new TypeError(`expected a public key, got a ${publicKey.type} one`);
+  requireKind(publicKey, 'the public key', ['p256']);
   const names = [keyidOf(publicKey), cosignHintOf(publicKey)];
   return {
     keyid: names[0] as string,

@@ -8,7 +8,6 @@ import {
   isManifestType,
   isSystemError,
   makeFolder,
-  withLock,
 } from '#core';
 import type {
   ByteStream,
