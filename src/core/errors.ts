@@ -30,6 +30,8 @@ const CODES = {
   ERR_EXPORT_KEY_EXISTS: EXIT.input,
   ERR_EXPORT_PASSWORD_MISSING: EXIT.input,
   ERR_EXPORT_PASSWORD_WRONG: EXIT.input,
+  ERR_EXPORT_TUF_STATE: EXIT.input,
+  ERR_EXPORT_TUF_FULL: EXIT.input,
   // The machine or the other side cannot do it.
   ERR_EXPORT_NOT_FOUND: EXIT.failure,
   ERR_EXPORT_DISK_FULL: EXIT.failure,
@@ -45,6 +47,7 @@ const CODES = {
   ERR_EXPORT_REGISTRY_PROTOCOL: EXIT.failure,
   ERR_EXPORT_UNSUPPORTED: EXIT.failure,
   ERR_EXPORT_TAG_CONFLICT: EXIT.failure,
+  ERR_EXPORT_TUF_EXPIRING: EXIT.failure,
   ERR_EXPORT_INTERNAL: EXIT.failure,
   // Bytes are not what was promised.
   ERR_EXPORT_DIGEST_MISMATCH: EXIT.verification,
@@ -56,6 +59,11 @@ const CODES = {
   ERR_EXPORT_PROVENANCE_MISMATCH: EXIT.verification,
   ERR_EXPORT_CONTENT_MISMATCH: EXIT.verification,
   ERR_EXPORT_EXPECTATION_MISMATCH: EXIT.verification,
+  ERR_EXPORT_TUF_INVALID: EXIT.verification,
+  ERR_EXPORT_TUF_MISMATCH: EXIT.verification,
+  ERR_EXPORT_TUF_ROLLBACK: EXIT.verification,
+  ERR_EXPORT_TUF_EXPIRED: EXIT.verification,
+  ERR_EXPORT_TUF_CLOCK: EXIT.verification,
   // Who may.
   ERR_EXPORT_UNAUTHORIZED: EXIT.auth,
   ERR_EXPORT_FORBIDDEN: EXIT.auth,

@@ -1,0 +1,71 @@
+import { metadataRefused } from '../faults.ts';
+import type { Envelope } from '../metadata/envelope.ts';
+import { maxRootBytes, parseRoot, type Root } from '../metadata/root.ts';
+import { requireCurrent, requireThreshold } from '../metadata/verify.ts';
+import { type ClientContext, readLocal } from './context.ts';
+
+/** As python-tuf, go-tuf and tuf-js. */
+const MAX_ROTATIONS = 256;
+
+/**
+ * The newest root to which a chain leads from the trusted one, each signed by the keys of the one before and by its own
+ * (specification §5.3). Roots of the state count like those of the source, so that no source can hide one.
+ *
+ * @throws CodedError ERR_EXPORT_TUF_INVALID, ERR_EXPORT_SIGNATURE_INVALID, ERR_EXPORT_TUF_ROLLBACK for another version
+ *   than the next, ERR_EXPORT_TUF_EXPIRED
+ */
+export async function trustRoot(context: ClientContext, trusted: Uint8Array): Promise<Envelope<Root>> {
+  let root = parseRoot(trusted, 'the trusted root');
+  requireThreshold(root, root.signed.roles.root, 'the trusted root');
+  for (let i = 0; ; i++) {
+    const next = await nextRoot(context, root);
+    if (next === undefined) break;
+    if (i === MAX_ROTATIONS) throw tooMany(next);
+    root = next;
+  }
+  requireCurrent(root, context.at);
+  await writeChanged(context, 'root', root.bytes);
+  return root;
+}
+
+async function nextRoot(context: ClientContext, root: Envelope<Root>): Promise<Envelope<Root> | undefined> {
+  const version = root.signed.version + 1;
+  const document = `${version}.root`;
+  const verify = (bytes: Uint8Array, name: string) => verifySuccessor(root, bytes, name);
+  const local = await readLocal(context, document, verify);
+  if (local !== undefined) return local;
+  const bytes = await context.source.read('metadata', `${document}.json`, maxRootBytes);
+  if (bytes === undefined) return undefined;
+  const next = verify(bytes, `${document}.json`);
+  await context.state.write(document, bytes);
+  return next;
+}
+
+/**
+ * A root that may follow another one.
+ *
+ * @throws CodedError ERR_EXPORT_TUF_INVALID, ERR_EXPORT_SIGNATURE_INVALID, ERR_EXPORT_TUF_ROLLBACK
+ */
+export function verifySuccessor(root: Envelope<Root>, bytes: Uint8Array, name: string): Envelope<Root> {
+  const next = parseRoot(bytes, name);
+  requireThreshold(next, root.signed.roles.root, `root ${root.signed.version}`);
+  requireThreshold(next, next.signed.roles.root, 'it');
+  const want = root.signed.version + 1;
+  if (next.signed.version === want) return next;
+  throw metadataRefused('ERR_EXPORT_TUF_ROLLBACK', name, `version ${next.signed.version}, but ${want} comes next`);
+}
+
+async function writeChanged({ state }: ClientContext, document: string, bytes: Uint8Array): Promise<void> {
+  const have = await state.read(document).catch(() => undefined);
+  if (have === undefined || !Buffer.from(have).equals(bytes)) await state.write(document, bytes);
+}
+
+function tooMany({ name }: Envelope<Root>) {
+  const hint = 'start from a newer root that you trust';
+  return metadataRefused(
+    'ERR_EXPORT_TUF_INVALID',
+    name,
+    `more than ${MAX_ROTATIONS} roots after the trusted one`,
+    hint,
+  );
+}
