@@ -83,12 +83,12 @@ const entries: readonly Entry[] = [
   {
     usage: 'tag [options] <reference> <tags...>',
     summary: 'add tags to an artifact; existing tags are moved',
-    load: async () => (await import('./commands/tag.ts')).tagCommand,
+    load: async () => (await import('./commands/tags.ts')).tagCommand,
   },
   {
     usage: 'untag [options] <reference> [tags...]',
     summary: 'remove tags, keep the manifest and its other tags',
-    load: async () => (await import('./commands/untag.ts')).untagCommand,
+    load: async () => (await import('./commands/tags.ts')).untagCommand,
   },
   {
     usage: 'delete [options] <reference>',
@@ -109,6 +109,11 @@ const entries: readonly Entry[] = [
     usage: 'keys',
     summary: 'create and read signing keys in cosign’s format',
     load: async () => (await import('./commands/keys.ts')).keysCommand,
+  },
+  {
+    usage: 'tuf',
+    summary: 'run a TUF repository: create it, sign its roots, add targets, refresh and check it, fetch from it',
+    load: async () => (await import('./commands/tuf.ts')).tufCommand,
   },
   {
     usage: 'serve [options]',

@@ -5,6 +5,8 @@ import { instantOf, systemClock } from '#core';
 import { refreshRepository } from '../../src/tuf/client/refresh.ts';
 import type { TufSource } from '../../src/tuf/client/source.ts';
 import { directoryState } from '../../src/tuf/client/state.ts';
+import type { FoundTarget } from '../../src/tuf/client/trusted.ts';
+import { requireFile } from '../../src/tuf/metadata/verify.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -51,7 +53,17 @@ async function download(): Promise<void> {
   for (const name of values['target-name']) {
     const found = await repository.find(name);
     if (found === undefined) throw new Error(`${name}: no role lists it`);
-    await writeFile(join(values['target-dir'], encodeURIComponent(name)), await repository.download(found));
+    const path = join(values['target-dir'], encodeURIComponent(name));
+    if (!(await isDownloaded(path, found))) await writeFile(path, await repository.download(found));
+  }
+}
+
+async function isDownloaded(path: string, found: FoundTarget): Promise<boolean> {
+  try {
+    requireFile(await readFile(path), found, path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

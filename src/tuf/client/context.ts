@@ -1,7 +1,6 @@
 import { addSeconds, compareInstants, type Instant, isCoded } from '#core';
 import { metadataInvalid } from '../faults.ts';
-import type { Envelope, Signed } from '../metadata/envelope.ts';
-import { requireCurrent } from '../metadata/verify.ts';
+import { type Envelope, requireCurrent, type Signed } from '../metadata.ts';
 import type { TufSource } from './source.ts';
 import type { ClientState } from './state.ts';
 

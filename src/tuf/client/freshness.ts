@@ -1,16 +1,17 @@
 import { CodedError } from '#core';
 import { metadataRefused } from '../faults.ts';
-import type { Envelope } from '../metadata/envelope.ts';
 import {
+  type Envelope,
   maxSnapshotBytes,
   maxTimestampBytes,
   parseSnapshot,
   parseTimestamp,
+  type Root,
+  requireFile,
+  requireThreshold,
   type Snapshot,
   type Timestamp,
-} from '../metadata/listing.ts';
-import type { Root } from '../metadata/root.ts';
-import { requireFile, requireThreshold } from '../metadata/verify.ts';
+} from '../metadata.ts';
 import { bytesToRead, type ClientContext, readLocal, requireTimely } from './context.ts';
 
 /**

@@ -1,7 +1,5 @@
 import { metadataRefused } from '../faults.ts';
-import type { Envelope } from '../metadata/envelope.ts';
-import { maxRootBytes, parseRoot, type Root } from '../metadata/root.ts';
-import { requireCurrent, requireThreshold } from '../metadata/verify.ts';
+import { type Envelope, maxRootBytes, parseRoot, type Root, requireCurrent, requireThreshold } from '../metadata.ts';
 import { type ClientContext, readLocal } from './context.ts';
 
 /** As python-tuf, go-tuf and tuf-js. */
@@ -23,8 +21,9 @@ export async function trustRoot(context: ClientContext, trusted: Uint8Array): Pr
     if (i === MAX_ROTATIONS) throw tooMany(next);
     root = next;
   }
-  requireCurrent(root, context.at);
+  // Written also when it has expired (specification §5.3.8): an older one must not come back.
   await writeChanged(context, 'root', root.bytes);
+  requireCurrent(root, context.at);
   return root;
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Instant, instantFrom, withLock, writeFileDurable } from '#core';
 import { readBounded } from '../files.ts';
-import { maxTargetsBytes } from '../metadata/targets.ts';
+import { maxTargetsBytes } from '../metadata.ts';
 
 /**
  * What a client remembers between two runs. It is not trusted: each document is verified again before it is used, and

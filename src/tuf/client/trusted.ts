@@ -1,10 +1,17 @@
 import { CodedError } from '#core';
-import type { Envelope } from '../metadata/envelope.ts';
-import type { Snapshot } from '../metadata/listing.ts';
-import type { RoleKeys } from '../metadata/roles.ts';
-import type { Root } from '../metadata/root.ts';
-import { maxTargetsBytes, parseTargets, type TargetFacts, type Targets } from '../metadata/targets.ts';
-import { requireCurrent, requireFile, requireThreshold } from '../metadata/verify.ts';
+import {
+  type Envelope,
+  maxTargetsBytes,
+  parseTargets,
+  type RoleKeys,
+  type Root,
+  requireCurrent,
+  requireFile,
+  requireThreshold,
+  type Snapshot,
+  type TargetFacts,
+  type Targets,
+} from '../metadata.ts';
 import { bytesToRead, type ClientContext, readLocal, type WaivedExpiry } from './context.ts';
 import { absent, requireVersion } from './freshness.ts';
 

@@ -4,12 +4,17 @@ import { compileGlob } from '#core';
 export const topLevelRoles = ['root', 'targets', 'snapshot', 'timestamp'] as const;
 export type TopLevelRole = (typeof topLevelRoles)[number];
 
+/** Whether a text names one of the roles that every repository has. */
+export function isTopLevelRole(name: string): name is TopLevelRole {
+  return (topLevelRoles as readonly string[]).includes(name);
+}
+
 /** A role that signs for names of targets: it becomes a part of a file name and of a URL. */
 const ROLE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** Whether a text is a name that a delegated role may have here. */
 export function isDelegatedRole(name: string): boolean {
-  return ROLE.test(name) && !(topLevelRoles as readonly string[]).includes(name);
+  return ROLE.test(name) && !isTopLevelRole(name);
 }
 
 /** Of the target of a stream: no dot, since `STREAM.SEQUENCE.json` has to be read in one way only. */

@@ -26,6 +26,14 @@ const VALUES: Readonly<Record<string, string>> = {
   '--max-age': '24h',
   '--min-as-of': '2026-01-01T00:00:00Z',
   '--platform': 'linux/amd64',
+  '--root-expires': '365d',
+  '--targets-expires': '365d',
+  '--stream-expires': '90d',
+  '--snapshot-expires': '30d',
+  '--timestamp-expires': '7d',
+  '--within': '14d',
+  '--at': '2026-01-01T00:00:00Z',
+  '--accept-expired': '48h',
 };
 
 const program = await createProgram(fakeIo());

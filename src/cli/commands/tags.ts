@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { CodedError, type Descriptor } from '#core';
 import { formatReference, isTag, parseReference, type Repository, tagOf } from '#oci/image';
 import { openRepository } from '#oci/transfer';
+import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { asLines } from '../one-line.ts';
 import {
@@ -12,7 +13,39 @@ import {
   withTransportOptions,
 } from './options.ts';
 
-type UntagOptions = CommonOptions & TransportOptions;
+type TagOptions = CommonOptions & TransportOptions;
+
+/** `tag`: gives an artifact more tags. */
+export function tagCommand(command: Command, io: Io): void {
+  command
+    .argument('<reference>', 'the artifact, by tag or digest')
+    .argument('<tags...>', 'the new tags')
+    .addHelpText('after', '\nExample:\n  export-center tag 127.0.0.1:8080/security/trivy-db:2 2-monday latest');
+  withTransportOptions(withCommonOptions(command)).action((text: string, tags: string[], options: TagOptions) =>
+    withArtifact(io, text, options, (found) => setTags(io, found, tags, options)),
+  );
+}
+
+async function setTags(
+  io: Io,
+  { repository, descriptor }: FoundArtifact,
+  tags: string[],
+  options: TagOptions,
+): Promise<void> {
+  requireTags(tags);
+  for (const tag of tags) await repository.tag(descriptor, tag, { signal: io.signal });
+  const { digest } = descriptor;
+  const text = tags.map((tag) => `${tag} -> ${digest}\n`).join('');
+  await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify({ digest, tags })}\n` : text);
+}
+
+function requireTags(tags: readonly string[]): void {
+  const wrong = tags.find((tag) => !isTag(tag));
+  if (wrong === undefined) return;
+  throw new CodedError('ERR_EXPORT_REFERENCE_INVALID', `${JSON.stringify(wrong)} is not a valid tag`, {
+    hint: 'use letters, digits, _ . -, at most 128 characters, not beginning with . or -',
+  });
+}
 
 /** A tag that was removed. */
 interface Removed {
@@ -29,20 +62,15 @@ export function untagCommand(command: Command, io: Io): void {
     .argument('<reference>', 'the tag; with a digest, it is removed only if it points at that digest')
     .argument('[tags...]', 'further tags of the same repository')
     .addHelpText('after', '\nExample:\n  export-center untag 127.0.0.1:8080/security/trivy-db:2-monday');
-  withTransportOptions(withCommonOptions(command)).action((text: string, tags: string[], options: UntagOptions) =>
+  withTransportOptions(withCommonOptions(command)).action((text: string, tags: string[], options: TagOptions) =>
     untag(io, text, tags, options),
   );
 }
 
-async function untag(io: Io, text: string, more: readonly string[], options: UntagOptions): Promise<void> {
+async function untag(io: Io, text: string, more: readonly string[], options: TagOptions): Promise<void> {
   const reference = parseReference(text);
   const tags = [...new Set([tagOf(reference), ...more])];
-  const wrong = tags.find((tag) => !isTag(tag));
-  if (wrong !== undefined) {
-    throw new CodedError('ERR_EXPORT_REFERENCE_INVALID', `${JSON.stringify(wrong)} is not a valid tag`, {
-      hint: 'use letters, digits, _ . -, at most 128 characters, not beginning with . or -',
-    });
-  }
+  requireTags(tags);
   if (reference.digest !== undefined && more.length > 0) {
     throw new CodedError('ERR_EXPORT_USAGE', `${text}: a digest can't be used with further tags`, {
       hint: 'remove one tag at a time, or omit the digest',
@@ -89,7 +117,7 @@ async function remove(
   return { tag, descriptor, kept };
 }
 
-async function report(io: Io, removed: readonly Removed[], { output, quiet }: UntagOptions): Promise<void> {
+async function report(io: Io, removed: readonly Removed[], { output, quiet }: TagOptions): Promise<void> {
   for (const { tag, descriptor, kept } of removed) {
     if (descriptor === undefined || kept || quiet) continue;
     await writeText(io.stderr, `warning: the registry removed ${descriptor.digest} with the tag ${tag}\n`);
