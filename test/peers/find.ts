@@ -13,6 +13,8 @@ export const peerNames = [
   'cosign26',
   'cosign25',
   'trivy',
+  'go-tuf',
+  'python-tuf',
   'docker-registry',
   'skopeo',
   'age',

@@ -56,6 +56,8 @@ describe('the installed version is the pinned one:', () => {
       const path = requirePeer(name);
       if (kind === 'go') {
         expect(await modulesIn(path)).toContain(`${origin} v${version}`);
+      } else if (kind === 'pip') {
+        expect((await runPeer(name, ['--version'])).stdout.trim()).toBe(version);
       } else if (name === 'htpasswd') {
         // It prints no version, and its form of a hash is all that counts.
         expect((await runPeer(name, ['-nbB', 'a', 'b'])).stdout).toMatch(/^a:\$2y\$/);

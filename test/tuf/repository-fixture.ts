@@ -31,14 +31,14 @@ export interface RepositoryFixture extends AsyncDisposable {
 }
 
 /** A new folder for a repository, and keys for it: a root of two of three keys of both kinds. */
-export async function newFixture(): Promise<RepositoryFixture> {
+export async function newFixture(start: Instant = START): Promise<RepositoryFixture> {
   const parent = await mkdtemp(join(tmpdir(), 'tuf-'));
   const dir = join(parent, 'repo');
   const root = [newSigner('ed25519'), newSigner('p256'), newSigner('p256')];
   const [targets, stream, online] = [newSigner(), newSigner('p256'), newSigner()];
   return {
     ...{ dir, root, targets, stream, online },
-    add: (content, at = START, base = undefined) => {
+    add: (content, at = start, base = undefined) => {
       const signers = [stream, targets, online];
       const bytes = Buffer.from(content);
       return addTarget(dir, { stream: 'feed', newKey: stream.publicKey, bytes, base, signers, at });
@@ -58,25 +58,25 @@ export async function newFixture(): Promise<RepositoryFixture> {
 }
 
 /** A repository that waits for signatures of its first root. */
-export async function initFixture(): Promise<RepositoryFixture> {
-  const fixture = await newFixture();
+export async function initFixture(at: Instant = START): Promise<RepositoryFixture> {
+  const fixture = await newFixture(at);
   await initRepository(fixture.dir, {
     rootKeys: fixture.root.map(({ publicKey }) => publicKey),
     rootThreshold: 2,
     targetsKeys: [fixture.targets.publicKey],
     onlineKeys: [fixture.online.publicKey],
     lifetimes: defaultLifetimes,
-    at: START,
+    at,
   });
   return fixture;
 }
 
 /** A repository whose first root is published, signed in two steps. */
-export async function signedFixture(): Promise<RepositoryFixture> {
-  const fixture = await initFixture();
+export async function signedFixture(at: Instant = START): Promise<RepositoryFixture> {
+  const fixture = await initFixture(at);
   const [first, second] = fixture.root as [Signer, Signer];
   const signers = [fixture.targets, fixture.online];
-  await signRoot(fixture.dir, { rootSigners: [first], copies: [], signers: [], at: START });
-  await signRoot(fixture.dir, { rootSigners: [second], copies: [], signers, at: START });
+  await signRoot(fixture.dir, { rootSigners: [first], copies: [], signers: [], at });
+  await signRoot(fixture.dir, { rootSigners: [second], copies: [], signers, at });
   return fixture;
 }
