@@ -72,6 +72,36 @@ describe('delegations', () => {
     await expect(repository.find('x')).rejects.toThrow(refusal('ERR_EXPORT_TUF_MISMATCH', 'feed.json: missing'));
   });
 
+  it('to one role from two others are verified with the keys of each (diamond)', async () => {
+    const shared = newKey();
+    const simulator = published((it) => {
+      for (const name of ['a', 'b']) it.delegate(name, [`${name}*`]);
+      it.delegate('shared', ['a*'], 'a').keys = [shared];
+      it.delegate('shared', ['b*'], 'b').keys = [newKey()];
+      it.addTarget('shared', 'a1', 'one');
+      it.addTarget('shared', 'b1', 'one');
+      it.tamper.set('shared', {
+        document: (document) => {
+          document.signatures = document.signatures.filter(({ keyid }) => keyid === shared.keyid);
+        },
+      });
+    });
+    const repository = await clientOf(simulator).refresh();
+    expect(await repository.find('a1')).toMatchObject({ role: 'shared' });
+    await expect(repository.find('b1')).rejects.toThrow(refusal('ERR_EXPORT_SIGNATURE_INVALID', 'shared.json'));
+  });
+
+  it.each([
+    ['other bytes', (bytes: Uint8Array) => Buffer.from(Buffer.from(bytes).toString().replace('{', '{ '))],
+    ['fewer bytes', (bytes: Uint8Array) => bytes.subarray(0, -1)],
+  ])('to a role with %s than the snapshot lists are refused (CVE-2026-6967)', async (_, change) => {
+    const simulator = published((it) => it.delegate('feed', ['*']));
+    simulator.files.set('metadata/1.feed.json', change(simulator.file('1.feed.json')));
+    const repository = await clientOf(simulator).refresh();
+    await expect(repository.find('x')).rejects.toThrow();
+    expect(await repository.targets()).toMatchObject({ signed: { version: 2 } });
+  });
+
   it('are followed to 32 roles and no further', async () => {
     const simulator = published((it) => {
       for (let i = 1; i < 40; i++) it.delegate(`r${i}`, ['*'], i === 1 ? 'targets' : `r${i - 1}`);

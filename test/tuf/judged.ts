@@ -7,7 +7,7 @@ import { addSeconds, type Instant, instantOf, systemClock } from '#core';
 import { type RepositoryFixture, signedFixture } from './repository-fixture.ts';
 
 /** The files of a directory behind http on loopback. */
-export async function serveDirectory(dir: string): Promise<AsyncDisposable & { readonly url: string }> {
+async function serveDirectory(dir: string): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     const bytes = path.includes('..') ? undefined : await readFile(join(dir, path)).catch(() => undefined);
@@ -25,7 +25,7 @@ export async function serveDirectory(dir: string): Promise<AsyncDisposable & { r
 }
 
 /** What a client is given; it has to write the target to `out`. */
-export interface Task {
+interface Task {
   readonly url: string;
   /** The root that it trusts, as a file. */
   readonly root: string;

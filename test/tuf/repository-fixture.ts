@@ -25,13 +25,13 @@ export interface RepositoryFixture extends AsyncDisposable {
   readonly online: Signer;
   /** Adds a target to the stream `feed`. */
   add(content: string, at?: Instant, base?: number): ReturnType<typeof addTarget>;
-  /** Refreshes as a client that trusts the first root. */
-  refresh(at?: Instant, state?: ReturnType<typeof memoryState>): ReturnType<typeof refreshRepository>;
+  /** Refreshes as a client that trusts the first root, from the repository or a copy of it. */
+  refresh(at?: Instant, state?: ReturnType<typeof memoryState>, of?: string): ReturnType<typeof refreshRepository>;
   files(): Promise<Map<string, Buffer>>;
 }
 
 /** A new folder for a repository, and keys for it: a root of two of three keys of both kinds. */
-export async function newFixture(start: Instant = START): Promise<RepositoryFixture> {
+async function newFixture(start: Instant = START): Promise<RepositoryFixture> {
   const parent = await mkdtemp(join(tmpdir(), 'tuf-'));
   const dir = join(parent, 'repo');
   const root = [newSigner('ed25519'), newSigner('p256'), newSigner('p256')];
@@ -43,9 +43,9 @@ export async function newFixture(start: Instant = START): Promise<RepositoryFixt
       const bytes = Buffer.from(content);
       return addTarget(dir, { stream: 'feed', newKey: stream.publicKey, bytes, base, signers, at });
     },
-    async refresh(at = START, state = memoryState()) {
-      const trustedRoot = await readFile(join(dir, 'metadata/1.root.json'));
-      return refreshRepository({ trustedRoot, source: directorySource(dir), state, at });
+    async refresh(at = START, state = memoryState(), of = dir) {
+      const trustedRoot = await readFile(join(of, 'metadata/1.root.json'));
+      return refreshRepository({ trustedRoot, source: directorySource(of), state, at });
     },
     async files() {
       const names = await readdir(dir, { recursive: true, withFileTypes: true });

@@ -55,7 +55,8 @@ export function parseEnvelope<T extends Signed>(
     signatures.set(keyid, Buffer.from(node.member('sig').text(SIGNATURE, 'a signature in lower-case hex'), 'hex'));
   }
   const signed = root.member('signed');
-  signed.member('_type').text(new RegExp(`^${type.type}$`), `the type ${type.type}`);
+  const kind = signed.member('_type');
+  if (kind.value !== type.type) throw kind.fault(`expected the type ${type.type}`);
   const message = messageOf(signed);
   return { name, bytes, message, signatures, signed: type.parse(signed, parseHead(signed)) };
 }

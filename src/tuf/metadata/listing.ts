@@ -4,7 +4,7 @@ import type { JsonNode } from './node.ts';
 import { type FileFacts, parseHashes } from './targets.ts';
 
 /** What a snapshot or a timestamp says of another document. */
-export interface MetaFacts extends Partial<FileFacts> {
+interface MetaFacts extends Partial<FileFacts> {
   readonly version: number;
 }
 

@@ -25,14 +25,9 @@ export function requireThreshold(envelope: Envelope, role: RoleKeys, signerRole:
   throw metadataRefused('ERR_EXPORT_SIGNATURE_INVALID', envelope.name, what);
 }
 
-/** Whether a document has expired at a time: a document is valid before `expires`, not at it. */
-export function hasExpired({ signed }: Envelope, at: Instant): boolean {
-  return compareInstants(at, signed.expires) >= 0;
-}
-
-/** @throws CodedError ERR_EXPORT_TUF_EXPIRED */
+/** @throws CodedError ERR_EXPORT_TUF_EXPIRED: a document is valid before `expires`, not at it */
 export function requireCurrent<T extends Signed>(envelope: Envelope<T>, at: Instant): void {
-  if (!hasExpired(envelope, at)) return;
+  if (compareInstants(at, envelope.signed.expires) < 0) return;
   const what = `version ${envelope.signed.version} expired at ${envelope.signed.expires}, before ${at}`;
   const hint = 'get a newer kit or repository; its publisher renews it with tuf refresh or tuf rotate';
   throw metadataRefused('ERR_EXPORT_TUF_EXPIRED', envelope.name, what, hint);

@@ -1,0 +1,104 @@
+import type * as fs from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, it, vi } from 'vitest';
+import { addSeconds, type Instant } from '#core';
+import type { Signer } from '#signing';
+import { memoryState } from '../../src/tuf/client/state.ts';
+import { rotateRoot, signRoot } from '../../src/tuf/repository/ceremony.ts';
+import { keyidOfSigner } from '../../src/tuf/repository/sign.ts';
+import { refreshOnlineRoles } from '../../src/tuf/repository/streams.ts';
+import { newSigner, type RepositoryFixture, START, signedFixture } from './repository-fixture.ts';
+
+/** The file system, which can be told to fail for good from the n-th rename on, as if the process had been killed there. */
+const disk = vi.hoisted(() => ({ renames: 0, stopAt: Number.POSITIVE_INFINITY }));
+
+vi.mock('node:fs/promises', async (original) => {
+  const actual = await original<typeof fs>();
+  const rename: typeof actual.rename = async (from, to) => {
+    if (++disk.renames >= disk.stopAt) throw Object.assign(new Error('killed'), { code: 'EKILLED' });
+    return actual.rename(from, to);
+  };
+  return { ...actual, rename };
+});
+
+afterEach(() => {
+  disk.stopAt = Number.POSITIVE_INFINITY;
+});
+
+/** Runs `work` until it ends, or until the n-th file is put in place. */
+async function killedAt(rename: number, work: () => Promise<unknown>): Promise<boolean> {
+  disk.renames = 0;
+  disk.stopAt = rename;
+  const killed = await work().then(
+    () => false,
+    () => true,
+  );
+  disk.stopAt = Number.POSITIVE_INFINITY;
+  return killed;
+}
+
+const LATER = addSeconds(START, 3600) as Instant;
+
+it('a publication that is killed at any write leaves what clients accept, and can be repeated', async () => {
+  await using fixture = await signedFixture();
+  await fixture.add('one');
+  const state = memoryState();
+  await fixture.refresh(START, state);
+  let kills = 0;
+  for (let write = 1; ; write++) {
+    const content = `content ${write}`;
+    const killed = await killedAt(write, () => fixture.add(content, LATER));
+    await fixture.refresh(LATER, state);
+    if (!killed) break;
+    kills++;
+    const { sequence } = await fixture.add(content, LATER);
+    expect(await (await fixture.refresh(LATER, state)).find(`feed.${sequence}.json`)).toBeDefined();
+  }
+  // The target, the stream, the snapshot, the timestamp.
+  expect(kills).toBe(4);
+});
+
+it('a refresh that is killed at any write can be repeated', async () => {
+  await using fixture = await signedFixture();
+  const state = memoryState();
+  const at = addSeconds(START, 20 * 86_400);
+  for (let write = 1; ; write++) {
+    const killed = await killedAt(write, () => refreshOnlineRoles(fixture.dir, [fixture.online], at));
+    if (!killed) break;
+    await refreshOnlineRoles(fixture.dir, [fixture.online], at);
+    await fixture.refresh(at, state);
+  }
+  await fixture.refresh(at, state);
+});
+
+it('a root that is killed at any write of its publication can be published again', async () => {
+  await using fixture = await signedFixture();
+  const fresh = newSigner();
+  const change = { add: [fresh.publicKey], remove: [keyidOfSigner(fixture.online)], threshold: undefined };
+  await rotateRoot(fixture.dir, 'timestamp', change, LATER);
+  await rotateRoot(fixture.dir, 'snapshot', change, LATER);
+  const [first, second] = fixture.root as [Signer, Signer];
+  const sign = (dir: string) =>
+    signRoot(dir, { rootSigners: [first, second], copies: [], signers: [fresh], at: LATER });
+  let kills = 0;
+  for (let write = 1; ; write++) {
+    const copy = await mkdtemp(join(fixture.dir, '../copy-'));
+    await cp(fixture.dir, copy, { recursive: true });
+    const killed = await killedAt(write, () => sign(copy));
+    if (killed) {
+      kills++;
+      await sign(copy);
+    }
+    await refreshed(fixture, copy);
+    await rm(copy, { recursive: true });
+    if (!killed) break;
+  }
+  // The staged root, the snapshot, the root, the timestamp.
+  expect(kills).toBe(4);
+});
+
+async function refreshed(fixture: RepositoryFixture, dir: string): Promise<void> {
+  const trusted = await fixture.refresh(LATER, memoryState(), dir);
+  expect(trusted.root.signed.version).toBe(2);
+}
