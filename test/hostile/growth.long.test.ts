@@ -19,6 +19,10 @@ import { parseHtpasswd } from '../../src/server/access/htpasswd.ts';
 import { parseChunkRange, parseRange } from '../../src/server/range.ts';
 import { base64From } from '../../src/signing/base64.ts';
 import { memberSpans } from '../../src/signing/json-text.ts';
+import { encodeOlpc } from '../../src/tuf/metadata/canonical.ts';
+import { parseTimestamp } from '../../src/tuf/metadata/listing.ts';
+import { coversPath, isPathPattern, isStreamName, isTargetPath } from '../../src/tuf/metadata/names.ts';
+import { parseTargets } from '../../src/tuf/metadata/targets.ts';
 import { genericGrammar } from '../../src/versions/generic.ts';
 import type { VersionGrammar } from '../../src/versions/grammar.ts';
 import { mavenGrammar } from '../../src/versions/maven.ts';
@@ -48,6 +52,14 @@ function checkAdvisory(text: string): unknown {
     affected: [entry],
   };
   return departuresOfAdvisory(canonical.read(bytesOf(JSON.stringify(record)), 'x').bytes);
+}
+
+/** Looks at a text in each place of a targets document that has a form. */
+function checkTargets(text: string): unknown {
+  const head = { _type: 'targets', spec_version: '1.0', version: 1, expires: '2026-01-01T00:00:00Z' };
+  const facts = { length: 1, hashes: { sha256: text }, custom: { [text]: text } };
+  const signed = { ...head, targets: { a: facts, [text]: facts }, [text]: text };
+  return parseTargets(bytesOf(JSON.stringify({ signatures: [], signed })), 'x');
 }
 
 type Parser = readonly [name: string, parse: (text: string) => unknown, prefixes?: readonly string[]];
@@ -85,6 +97,13 @@ const PARSERS: readonly Parser[] = [
   ['canonicalReference', canonicalReference, ['', 'https://', 'https://a/', 'https://a/?']],
   ['compileGlob', (text) => compileGlob('*a*b?c')(text)],
   ['departuresOfAdvisory', checkAdvisory, ['', 'https:', 'pkg:']],
+  ['encodeOlpc', (text) => encodeOlpc({ [text]: text })],
+  ['isTargetPath', isTargetPath, ['', 'a/']],
+  ['isPathPattern', isPathPattern],
+  ['isStreamName', isStreamName, ['', 'a']],
+  ['coversPath', (text) => coversPath('*a*/b?*', text)],
+  ['parseTimestamp', (text) => parseTimestamp(bytesOf(text), 'x'), ['', '{"signatures":[', '{"signed":{"']],
+  ['parseTargets', checkTargets],
   ['parseSelector', (text) => parseSelector({ packages: [text], modifiedSince: text })],
   ...GRAMMARS.flatMap(([name, grammar]): Parser[] => {
     const prefixes = ['', '1.0', '1.0-', '1.0.0-a', '1.0+a'];

@@ -27,7 +27,7 @@ describe('a directory as a source', () => {
   it('refuses files that are too large, and waits for no pipe', async () => {
     await mkdir(join(dir, 'metadata/folder.json'), { recursive: true });
     await writeFile(join(dir, 'metadata/timestamp.json'), '{  }');
-    execFileSync('mkfifo', [join(dir, 'metadata/pipe.json')]);
+    execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', join(dir, 'metadata/pipe.json')]);
     const source = directorySource(dir);
     const read = (name: string) => source.read('metadata', name, 2);
     await expect(read('timestamp.json')).rejects.toThrow(refusal('ERR_EXPORT_TUF_INVALID', '4 bytes, more than 2'));

@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { encodePublicKey, generateKeyPair } from '#signing';
 import { cli, cliJson } from '../command-line.ts';
 
 let folder: string;
@@ -99,6 +100,21 @@ test('what is older, expired or a stranger’s is refused with exit status 3', a
   expect(await fetched()).toMatchObject({ status: 0 });
   await writeFile(at('repo/metadata/timestamp.json'), old);
   expect(await fetched()).toMatchObject({ status: 3, err: expect.stringContaining('ERR_EXPORT_TUF_ROLLBACK') });
+});
+
+test('keys may be PKCS#8 PEM, and a lone root key needs one step', async () => {
+  const { privateKey, publicKey } = generateKeyPair('p256');
+  await writeFile(at('plain.key'), privateKey.export({ format: 'pem', type: 'pkcs8' }));
+  await writeFile(at('plain.pub'), encodePublicKey(publicKey));
+  const [pubFile, keyFile] = [at('plain.pub'), at('plain.key')];
+  const roles = ['--root-key', pubFile, '--targets-key', pubFile, '--online-key', pubFile];
+  expect(await cliJson('tuf', 'init', at('plain'), ...roles, '--timestamp-expires', '1d')).toMatchObject({
+    threshold: 1,
+  });
+  const keys = ['--key', keyFile, '--targets-key', keyFile, '--online-key', keyFile];
+  expect(await cliJson('tuf', 'root', 'sign', at('plain'), ...keys)).toMatchObject({ complete: true });
+  const { status, err } = await cli('tuf', 'status', at('plain'));
+  expect([status, err]).toEqual([0, '']);
 });
 
 test('usage errors name what is missing', async () => {
