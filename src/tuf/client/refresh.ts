@@ -44,7 +44,7 @@ export function refreshRepository(options: RefreshOptions): Promise<TrustedRepos
 
 function clockSetBack(at: Instant, latest: Instant): CodedError {
   return new CodedError('ERR_EXPORT_TUF_CLOCK', `the time is ${at}, but this state was used at ${latest}`, {
-    hint: 'set the clock, or specify the right time with --at; expired metadata looks valid to a clock that is behind',
+    hint: 'set the clock, or specify the right time with --at; if the later time was wrong, delete latest-known-time in the state',
     details: { at, latest },
   });
 }
