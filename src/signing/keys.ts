@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { CodedError, trimEndOf } from '#core';
 
-/** What a key is for: `p256` for everything that cosign reads, `ed25519` for TUF metadata (docs/adr/0011-ed25519.md). */
+/** What a key is for: `p256` for everything that cosign reads, `ed25519` for TUF metadata (docs/adr/0013-ed25519.md). */
 export type KeyKind = 'p256' | 'ed25519';
 
 /** The kinds that sign TUF metadata. */

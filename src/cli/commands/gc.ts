@@ -23,7 +23,10 @@ const LEAST_STORE_GRACE_SECONDS = 120;
 export function gcCommand(command: Command, io: Io): void {
   command
     .addOption(
-      new Option('--grace <duration>', 'keep content that was created or used within this time; at least 2m with --data')
+      new Option(
+        '--grace <duration>',
+        'keep content that was created or used within this time; at least 2m with --data',
+      )
         .argParser(parsing(parseDuration))
         .default(86_400, '24h'),
     )

@@ -1,14 +1,6 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  CodedError,
-  type Descriptor,
-  FolderGuard,
-  fileError,
-  isManifestType,
-  isSystemError,
-  makeFolder,
-} from '#core';
+import { CodedError, type Descriptor, FolderGuard, fileError, isManifestType, isSystemError, makeFolder } from '#core';
 import type {
   ByteStream,
   ContentReader,
