@@ -27,7 +27,7 @@ export async function writeFileDurable(
     try {
       await file.writeFile(bytes);
       await file.chmod(options.mode ?? 0o644);
-      await file.sync();
+      await syncIfSupported(file.sync());
     } finally {
       await file.close();
     }
@@ -69,15 +69,35 @@ async function makeOneFolder(path: string): Promise<void> {
 
 /** Makes renames and new names in a folder survive a power cut. */
 export async function syncFolder(path: string): Promise<void> {
-  let folder: FileHandle | undefined;
+  let folder: FileHandle;
   try {
     folder = await open(path, constants.O_RDONLY);
-    await folder.sync();
   } catch (error) {
-    // Some file systems have no fsync for folders; the rename itself has happened.
-    if (!isSystemError(error, 'EINVAL', 'EISDIR', 'EPERM', 'EACCES')) throw error;
+    // One that may only be written to; the rename itself has happened.
+    if (isSystemError(error, 'EISDIR', 'EPERM', 'EACCES')) return;
+    throw error;
+  }
+  try {
+    // SMB shares give any of these for a folder.
+    await syncIfSupported(folder.sync(), 'ENOENT', 'EISDIR', 'EPERM', 'EACCES');
   } finally {
-    await folder?.close();
+    await folder.close();
+  }
+}
+
+/** How a file system says that it has no fsync; which of them it says depends on the system and the driver. */
+const NO_FSYNC = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'ENOTTY'];
+
+/**
+ * Waits for an fsync. Some file systems (SMB shares, FUSE) have none: what was written there is as safe as it can be.
+ *
+ * @param codes that mean the same here
+ */
+export async function syncIfSupported(fsync: Promise<void>, ...codes: string[]): Promise<void> {
+  try {
+    await fsync;
+  } catch (error) {
+    if (!isSystemError(error, ...NO_FSYNC, ...codes)) throw error;
   }
 }
 

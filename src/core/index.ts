@@ -27,6 +27,7 @@ export {
   makeFolder,
   readPart,
   syncFolder,
+  syncIfSupported,
   type WriteFileOptions,
   writeFileDurable,
 } from './file.ts';

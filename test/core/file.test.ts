@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { fileError, readPart, writeFileDurable } from '#core';
+import { fileError, readPart, syncIfSupported, writeFileDurable } from '#core';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 let dir: string;
@@ -52,6 +52,22 @@ test.each([
 ])('fileError: %s becomes %s, names the path and says what to do', (system, code) => {
   const error = fileError(Object.assign(new Error('x'), { code: system }), '/some/file');
   expect(error).toMatchObject({ code, message: expect.stringContaining('/some/file'), hint: expect.any(String) });
+});
+
+test.each(['ENOTSUP', 'ENOSYS', 'ENOTTY', 'EINVAL'])(
+  'syncIfSupported: %s says that there is no fsync',
+  async (code) => {
+    await syncIfSupported(Promise.reject(Object.assign(new Error('x'), { code })));
+  },
+);
+
+test('syncIfSupported: a device without fsync is no failure, what the disk says is', async () => {
+  await using device = await open('/dev/null', 'r+');
+  await expect(device.sync()).rejects.toMatchObject({ code: 'EINVAL' });
+  await syncIfSupported(device.sync());
+  const failure = Object.assign(new Error('x'), { code: 'EIO' });
+  await expect(syncIfSupported(Promise.reject(failure))).rejects.toBe(failure);
+  await syncIfSupported(Promise.reject(failure), 'EIO');
 });
 
 test('readPart: reads that end early are gone on with; the end of the file is the end', async () => {

@@ -25,6 +25,7 @@ import {
   isSystemError,
   linkRefused,
   ownerIn,
+  syncIfSupported,
   thisOwner,
 } from '#core';
 import { openOnThread, readFileRange } from './file-io/file-read.ts';
@@ -118,7 +119,7 @@ export class TempFile {
 
   async moveTo(path: string, durable: boolean): Promise<void> {
     await this.#onDisk(path, async () => {
-      if (durable) await (this.#threaded?.sync() ?? fsync(this.#opened()));
+      if (durable) await syncIfSupported(this.#threaded?.sync() ?? fsync(this.#opened()));
       await this.#close();
       await this.#rename(path);
       this.#moved = true;

@@ -9,6 +9,7 @@ import {
   isSystemError,
   makeFolder,
   syncFolder,
+  syncIfSupported,
 } from '#core';
 import type { ByteRange, ByteStream } from '#oci/image';
 import { verifyStream } from '#oci/image';
@@ -96,7 +97,7 @@ export class ArchiveFiles implements LayoutFiles {
           signal?.throwIfAborted();
           await writeAll(file, chunk, temp);
         }
-        await file.sync();
+        await syncIfSupported(file.sync());
       } finally {
         await file.close();
       }

@@ -14,7 +14,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { FolderGuard, fileError, isSystemError, linkRefused, syncFolder, systemClock } from '#core';
+import { FolderGuard, fileError, isSystemError, linkRefused, syncFolder, syncIfSupported, systemClock } from '#core';
 import { isMissing } from './files.ts';
 
 /** Using a file updates its time at most this often, so that frequent use causes few writes. */
@@ -78,7 +78,7 @@ export class StoreFiles {
         const file = await open(join(own, basename(temp)), 'wx', 0o644);
         try {
           await file.writeFile(bytes);
-          await file.sync();
+          await syncIfSupported(file.sync());
         } finally {
           await file.close();
         }

@@ -1,6 +1,6 @@
 import { constants, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { CodedError, type Digest, fileError, syncFolder } from '#core';
+import { CodedError, type Digest, fileError, syncFolder, syncIfSupported } from '#core';
 import type { ByteStream } from '#oci/image';
 import type { ReceiveOptions } from '../receive.ts';
 import type { OpenUpload, UploadStorage } from '../uploads.ts';
@@ -105,7 +105,7 @@ class UploadFile implements OpenUpload {
 
   async publish(digest: Digest): Promise<void> {
     try {
-      await this.#file.datasync();
+      await syncIfSupported(this.#file.datasync());
       await this.#publish(digest);
     } catch (error) {
       throw fileError(error, this.#path);

@@ -2,7 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { algorithmOf, CodedError, type Descriptor, type Digest, Digester, hexOf, isAlive, thisOwner } from '#core';
+import {
+  algorithmOf,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  Digester,
+  hexOf,
+  isAlive,
+  syncIfSupported,
+  thisOwner,
+} from '#core';
 import { openOnThread, type ThreadedFile, threadBytes } from '#oci/layout';
 import { digestOfFile, isOwn } from './existing.ts';
 import type { OutputFolder } from './output-folder.ts';
@@ -133,7 +143,7 @@ export class PartialFile {
    */
   async moveTo(name: string, executable = false): Promise<void> {
     if (executable) await this.#file.chmod(0o755);
-    await (this.#threaded?.sync() ?? this.#file.sync());
+    await syncIfSupported(this.#threaded?.sync() ?? this.#file.sync());
     await rename(this.#folder.at(this.#name), this.#folder.at(name));
     const own = await this.#file.stat({ bigint: true });
     const found = await lstat(this.#folder.at(name), { bigint: true }).catch(() => undefined);
