@@ -18,6 +18,8 @@ export interface TarPlace {
 export interface TarPlacesOptions {
   /** Take a link within the tar for the file that it leads to, as docker archives have them; otherwise it is refused. */
   readonly followLinks?: boolean | undefined;
+  /** Take an absolute name as one from the root of the tar, as some docker archives have them; otherwise it is refused. */
+  readonly stripRoot?: boolean | undefined;
 }
 
 /** Links that lead to links. */
@@ -38,13 +40,14 @@ const MAX_NAMES_LENGTH = 256 * 1024 * 1024;
 export async function findTarFiles(
   file: FileHandle,
   name: string,
-  { followLinks = false }: TarPlacesOptions = {},
+  { followLinks = false, stripRoot = false }: TarPlacesOptions = {},
 ): Promise<Map<string, TarPlace>> {
   await requirePlainTar(file, name);
   const bytes = new FileBytes(file, name, (await file.stat()).size);
   const headers = new EntryHeaders(bytes, name);
   const places = new PlaceMap(name);
-  for (let header = await headers.next(); header !== undefined; header = await headers.next()) {
+  for (let next = await headers.next(); next !== undefined; next = await headers.next()) {
+    const header = stripRoot ? { ...next, name: next.name.replace(/^\/+/, '') } : next;
     if (followLinks && isLink(header)) places.addLink(checkPath(header.name, name), targetOf(header, name));
     else places.addEntry(admit(header, name), header, bytes.position);
   }

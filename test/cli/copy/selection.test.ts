@@ -10,6 +10,7 @@ import { compileGlob } from '#core';
 import { packIndex, packManifest } from '#oci/image';
 import { type Layout, openLayout } from '#oci/layout';
 import { isInRange, parseSemanticVersion, parseSemverRange } from '../../../src/cli/copy/semver-range.ts';
+import { forgeTar } from '../../archive/tar-forge.ts';
 import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, pushArtifact } from '../../oci/content.ts';
 import { cli, cliJson } from '../command-line.ts';
@@ -214,6 +215,24 @@ test('docker-archive: its image is copied with or without a name, packed or not,
     expect(refused.err).toContain('docker-archive:');
   }
   expect(await cli('copy', `docker-archive:${path}:1`, `docker-archive:${path}:2`)).toMatchObject({ status: 1 });
+});
+
+test.each([
+  ['./', './'],
+  ['/', '/'],
+  ['', './'],
+  ['/', ''],
+])('docker-archive: files are named with %j in the tar and with %j in manifest.json', async (inTar, listed) => {
+  const layer = 'layer'.repeat(2048);
+  const config = JSON.stringify({ rootfs: { type: 'layers', diff_ids: [`sha256:${sha(layer)}`] } });
+  const images = [{ Config: `${listed}c.json`, RepoTags: ['h.io/app:1'], Layers: [`${listed}one/layer.tar`] }];
+  const files = { 'c.json': config, 'one/layer.tar': layer, 'manifest.json': JSON.stringify(images) };
+  const path = join(dir, 'named.tar');
+  const forged = Object.entries(files).map(([name, content]) => ({ type: '0', name: `${inTar}${name}`, content }));
+  await writeFile(path, forgeTar([{ type: '5', name: inTar || './', content: '' }, ...forged]));
+  expect(await cli('copy', '--verify', `docker-archive:${path}`, `${place('named')}:1`)).toMatchObject({ status: 0 });
+  await writeFile(path, forgeTar([...forged, { type: '0', name: 'c.json', content: config }]));
+  expect((await cli('copy', `docker-archive:${path}`, `${place('twice')}:1`)).err).toContain('duplicate name');
 });
 
 test('docker-archive: a layer that is not what its config declares is not copied', async () => {

@@ -33,11 +33,17 @@ export function parseDockerManifest(bytes: Uint8Array, name: string): readonly D
     const config = image?.['Config'];
     if (typeof config !== 'string') throw dockerInvalid(name, `${dockerManifestPath}: [${i}].Config is not a path`);
     return {
-      config,
+      config: pathIn(config),
       repoTags: texts(image?.['RepoTags'], name, `[${i}].RepoTags`),
-      layers: texts(image?.['Layers'], name, `[${i}].Layers`),
+      layers: texts(image?.['Layers'], name, `[${i}].Layers`).map(pathIn),
     };
   });
+}
+
+/** A path as the files of the tar are named: some writers have `./FILE` (Guix) or `/FILE` (buildpacks). */
+function pathIn(text: string): string {
+  const parts = text.split('/');
+  return parts.filter((part) => part !== '' && part !== '.').join('/');
 }
 
 function texts(value: JsonValue | undefined, name: string, field: string): readonly string[] {

@@ -56,7 +56,7 @@ async function checkIsDocker(tar: TarFiles, name: string): Promise<void> {
 }
 
 async function openTar(path: string, { pipe }: DockerArchiveOptions, name: string): Promise<TarFiles> {
-  const options = { followLinks: true };
+  const options = { followLinks: true, stripRoot: true };
   if (path === '-') {
     if (pipe === undefined) throw new TypeError(`${name}: there is no pipe`);
     return TarFiles.spooled(decompressed(pipe.input, 'standard input'), 'standard input', options);
