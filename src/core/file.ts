@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CodedError, type ErrorCode, type ErrorFacts } from './errors.ts';
 
@@ -124,6 +125,31 @@ export function fileError(error: unknown, path: string): CodedError {
   const [coded, what, hint] = SYSTEM_FAULTS[code] ?? ['ERR_EXPORT_IO', describe(error), 'check the path and the disk'];
   const facts: ErrorFacts = { hint, details: { path, system: code }, cause: error };
   return new CodedError(coded, `${path}: ${what}`, facts);
+}
+
+/** As fileError, for a folder below TMPDIR: often that is a small file system of its own, where nothing can be freed. */
+export function tempFileError(error: unknown, folder: string): CodedError {
+  const coded = fileError(error, folder);
+  const { code, message, details, cause } = coded;
+  if (!TEMP_FAULTS.includes(code) || !String(details['path']).startsWith(folder)) return coded;
+  const hint = 'set TMPDIR to a directory on a writable file system with room for temporary files';
+  return new CodedError(code, message, { hint, details, cause });
+}
+
+const TEMP_FAULTS: readonly ErrorCode[] = ['ERR_EXPORT_DISK_FULL', 'ERR_EXPORT_NOT_WRITABLE', 'ERR_EXPORT_NOT_FOUND'];
+
+/**
+ * Makes a folder for temporary files below TMPDIR.
+ *
+ * @throws CodedError as tempFileError
+ */
+export async function makeTempFolder(prefix: string): Promise<string> {
+  const parent = tmpdir();
+  try {
+    return await mkdtemp(join(parent, prefix));
+  } catch (error) {
+    throw tempFileError(error, parent);
+  }
 }
 
 function describe(error: unknown): string {

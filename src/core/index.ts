@@ -25,9 +25,11 @@ export {
   fileError,
   isSystemError,
   makeFolder,
+  makeTempFolder,
   readPart,
   syncFolder,
   syncIfSupported,
+  tempFileError,
   type WriteFileOptions,
   writeFileDurable,
 } from './file.ts';

@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CodedError, fileError, isAlive, ownerIn, thisOwner } from '#core';
+import { isAlive, isCoded, makeTempFolder, ownerIn, tempFileError, thisOwner } from '#core';
 
 /** Begins the names of such folders; the process that made one follows. */
 const PREFIX = 'export-center.';
@@ -16,6 +16,8 @@ export async function withWorkDir<T>(use: (workDir: string) => Promise<T>): Prom
   const workDir = await makeWorkDir();
   try {
     return await use(workDir);
+  } catch (error) {
+    throw isCoded(error) ? tempFileError(error, workDir) : error;
   } finally {
     await rm(workDir, { recursive: true, force: true });
   }
@@ -23,14 +25,10 @@ export async function withWorkDir<T>(use: (workDir: string) => Promise<T>): Prom
 
 async function makeWorkDir(): Promise<string> {
   const parent = tmpdir();
-  try {
-    await removeOrphans(parent);
-    return await mkdtemp(join(parent, `${PREFIX}${thisOwner()}.`));
-  } catch (error) {
-    const { code, message, details } = fileError(error, parent);
-    const hint = 'set TMPDIR to a directory on a writable file system with room for temporary files';
-    throw new CodedError(code, message, { hint, details, cause: error });
-  }
+  await removeOrphans(parent).catch((error: unknown) => {
+    throw tempFileError(error, parent);
+  });
+  return makeTempFolder(`${PREFIX}${thisOwner()}.`);
 }
 
 async function removeOrphans(parent: string): Promise<void> {

@@ -1,8 +1,7 @@
-import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compressionOf, findTarFiles, signatureBytes, type TarPlace, type TarPlacesOptions } from '#archive';
-import { CodedError, fileError, isSystemError, readPart } from '#core';
+import { CodedError, fileError, isSystemError, makeTempFolder, readPart, tempFileError } from '#core';
 import type { ByteRange, ByteStream } from '#oci/image';
 import { readError, readFileRange } from './file-io/file-read.ts';
 import type { LayoutFiles } from './files.ts';
@@ -51,7 +50,7 @@ export class TarFiles implements LayoutFiles {
    * @param name what the stream is called in messages
    */
   static async spooled(stream: ByteStream, name: string, options?: TarPlacesOptions): Promise<TarFiles> {
-    const folder = await mkdtemp(join(tmpdir(), 'export-center-pipe-'));
+    const folder = await makeTempFolder('export-center-pipe-');
     const path = join(folder, 'layout.tar');
     let file: FileHandle | undefined;
     try {
@@ -62,7 +61,7 @@ export class TarFiles implements LayoutFiles {
     } catch (error) {
       await file?.close();
       await rm(folder, { recursive: true, force: true });
-      throw fileError(error, path);
+      throw tempFileError(error, folder);
     }
   }
 

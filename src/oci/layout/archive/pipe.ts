@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { decompressed } from '#archive';
-import { type Descriptor, fileError } from '#core';
+import { type Descriptor, fileError, isCoded, makeTempFolder, tempFileError } from '#core';
 import type { ContentReader, OperationOptions, PushOptions, PushOutcome, Repository } from '#oci/image';
 import { collect } from '#oci/image';
 import { FolderFiles } from '../files.ts';
@@ -27,7 +25,7 @@ const NAME = 'oci-archive:-';
 export async function openPipe(ends: PipeEnds | undefined, options: LayoutOptions): Promise<Repository> {
   if (ends === undefined) throw new TypeError(`${NAME}: there is no pipe`);
   if (options.create !== true) return readPipe(ends.input, options);
-  const root = await mkdtemp(join(tmpdir(), 'export-center-pipe-'));
+  const root = await makeTempFolder('export-center-pipe-');
   return new PipedLayout(root, ends.output);
 }
 
@@ -60,7 +58,7 @@ class PipedLayout extends Layout {
       return await super.push(descriptor, content, options);
     } catch (error) {
       this.#failed = true;
-      throw error;
+      throw isCoded(error) ? tempFileError(error, this.#root) : error;
     }
   }
 
