@@ -76,7 +76,9 @@ describePeers([...readers, 'docker-registry'], 'layouts of cosign save', () => {
       ['one', [`oci:${dir}@${digest}`]],
       ['all', ['--all-tags', `oci:${dir}`]],
     ] as const) {
-      const target = fixture.registry(registry).reference(`copied/${maker.maker}-${maker.form}-${suffix}`, '1');
+      const target = fixture
+        .registry(registry)
+        .reference(`copied/${maker.maker}-${maker.form.toLowerCase()}-${suffix}`, '1');
       const repository = target.slice(0, target.lastIndexOf(':'));
       const out = await succeed(['copy', '--output=json', ...args, suffix === 'one' ? target : repository], runHere);
       expect(readJson(out).fidelity.complete).toBe(true);
