@@ -18,7 +18,7 @@ afterAll(() => standing[Symbol.asyncDispose]());
 const empty = (says: RegExp): Failure => ({
   code: 'ERR_EXPORT_SOURCE_EMPTY',
   says,
-  hint: /folder or archive that you meant/,
+  hint: /directory or archive that you meant/,
 });
 const nothingLeft = (says: RegExp): Failure => ({
   code: 'ERR_EXPORT_SELECTION_EMPTY',

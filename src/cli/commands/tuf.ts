@@ -41,7 +41,10 @@ import { type CommonOptions, collect, parsing, withCommonOptions } from './optio
 /** `tuf`: a TUF repository in a directory, from its first root to what a zone fetches from it. */
 export function tufCommand(command: Command, io: Io): void {
   initCommand(command.command('init'), io);
-  const root = command.command('root').description('sign roots');
+  const root = command
+    .command('root')
+    .description('sign roots')
+    .addHelpText('after', '\nExample:\n  export-center tuf root sign repo --key a.key');
   rootSignCommand(root.command('sign'), io);
   rotateCommand(command.command('rotate'), io);
   addCommand(command.command('add'), io);
