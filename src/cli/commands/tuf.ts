@@ -109,7 +109,7 @@ function initCommand(command: Command, io: Io): void {
       .default(defaultLifetimes[role], `${defaultLifetimes[role] / 86_400}d`);
   withCommonOptions(command)
     .description('create a repository whose first root waits for signatures')
-    .argument('<dir>', 'folder of the repository; created if missing')
+    .argument('<dir>', 'directory of the repository; created if missing')
     .requiredOption('--root-key <file>', 'public key of the root; repeatable', collect)
     .option('--root-threshold <number>', 'how many root keys must sign; more than half by default', parsing(parseCount))
     .requiredOption('--targets-key <file>', 'public key of the top-level targets; repeatable, any one signs', collect)
@@ -151,13 +151,13 @@ interface RootSignOptions extends CommonOptions, SignerFiles {
 function rootSignCommand(command: Command, io: Io): void {
   withSigners(withCommonOptions(command), 'targets', 'stream', 'online')
     .description('sign the root that waits for signatures; publish it when enough keys have signed')
-    .argument('<dir>', 'folder of the repository, or a copy of it on another machine')
+    .argument('<dir>', 'directory of the repository, or a copy of it on another machine')
     .option('--key <file>', 'private key of the root; repeatable', collect)
     .option('--merge <file>', 'copy of staged/root.json that was signed elsewhere; repeatable', collect)
     .addHelpText(
       'after',
       `
-Root keys can sign on different machines: copy the folder there, sign, and merge its staged/root.json here.
+Root keys can sign on different machines: copy the directory there, sign, and merge its staged/root.json here.
 With the last signature give the keys of the other roles too where their metadata has to be signed again: for the first
 root, and after tuf rotate removed a key.
 
@@ -203,7 +203,7 @@ interface RotateOptions extends CommonOptions, SignerFiles {
 function rotateCommand(command: Command, io: Io): void {
   withSigners(withCommonOptions(command), 'targets', 'stream', 'online')
     .description('change the keys of a role, or give root, targets or a stream a later expiry')
-    .argument('<dir>', 'folder of the repository')
+    .argument('<dir>', 'directory of the repository')
     .argument('<role>', 'root, targets, snapshot, timestamp or a stream')
     .option('--add-key <file>', 'public key that may sign from now on; repeatable', collect)
     .option('--remove-key <id>', 'keyid, or its first 8 digits, that may no longer sign; repeatable', collect)
@@ -249,7 +249,7 @@ interface AddOptions extends CommonOptions, SignerFiles {
 function addCommand(command: Command, io: Io): void {
   withSigners(withCommonOptions(command), 'stream', 'targets', 'online')
     .description('list a file as the next target of a stream, STREAM.SEQUENCE.json')
-    .argument('<dir>', 'folder of the repository')
+    .argument('<dir>', 'directory of the repository')
     .argument('<file>', 'the file')
     .requiredOption('--stream <name>', 'the stream; a new one needs --targets-key, and --stream-key becomes its key')
     .option('--base <number>', 'sequence number of the target that this one builds on', parsing(parseCount))
@@ -288,7 +288,7 @@ async function readWhole(path: string, maxBytes: number): Promise<Uint8Array> {
 function refreshCommand(command: Command, io: Io): void {
   withSigners(withCommonOptions(command), 'online')
     .description('publish a new timestamp, and a new snapshot where half of its life is over')
-    .argument('<dir>', 'folder of the repository')
+    .argument('<dir>', 'directory of the repository')
     .addHelpText('after', '\nExample:\n  export-center tuf refresh repo --online-key o.key')
     .action(async (dir: string, options: CommonOptions & SignerFiles) => {
       const signers = await loadSigners(io, options.onlineKey);
@@ -309,7 +309,7 @@ interface StatusOptions extends CommonOptions {
 function statusCommand(command: Command, io: Io): void {
   withCommonOptions(command)
     .description('show who has signed what, and what expires when; exit status 1 if something expires soon')
-    .argument('<dir>', 'folder of the repository')
+    .argument('<dir>', 'directory of the repository')
     .addOption(
       new Option('--within <duration>', 'fail if something expires so soon')
         .argParser(parsing(parseDuration))
@@ -373,10 +373,10 @@ interface FetchOptions extends CommonOptions {
 function fetchCommand(command: Command, io: Io): void {
   withCommonOptions(command)
     .description('verify a repository as a client does, and write one of its targets to a file')
-    .argument('<dir>', 'folder of the repository')
+    .argument('<dir>', 'directory of the repository')
     .argument('<target>', 'name of the target, such as feed.3.json')
     .requiredOption('--trust <file>', 'root that you trust; get it from elsewhere than the repository')
-    .requiredOption('--state <dir>', 'folder that remembers what was accepted before; created if missing')
+    .requiredOption('--state <dir>', 'directory that remembers what was accepted before; created if missing')
     .requiredOption('--out <file>', 'file to write')
     .option(
       '--at <time>',

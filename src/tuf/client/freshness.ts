@@ -118,6 +118,6 @@ export function absent(name: string, lister: string): CodedError {
 }
 
 function missing(name: string): CodedError {
-  const hint = 'check that the path leads to a TUF repository: a folder with metadata/ and targets/';
+  const hint = 'check that the path leads to a TUF repository: a directory with metadata/ and targets/';
   return new CodedError('ERR_EXPORT_NOT_FOUND', `${name}: not found`, { hint, details: { name } });
 }

@@ -63,7 +63,7 @@ export async function initRepository(dir: string, options: InitOptions): Promise
   const { rootKeys, rootThreshold, targetsKeys, onlineKeys, lifetimes, at } = options;
   return withRepositoryLock(dir, async () => {
     if (await isRepository(dir)) {
-      const hint = 'specify another folder; change a role of this repository with: export-center tuf rotate';
+      const hint = 'specify another directory; change a role of this repository with: export-center tuf rotate';
       throw metadataRefused('ERR_EXPORT_TUF_STATE', dir, 'already a TUF repository', hint);
     }
     const role = (keys: readonly KeyObject[], threshold = 1): JsonObject => {

@@ -171,7 +171,7 @@ async function readSettings(dir: string): Promise<Lifetimes> {
   const path = join(dir, SETTINGS);
   const bytes = await readBounded(path, path, MAX_SETTINGS_BYTES);
   if (bytes === undefined) {
-    const hint = 'specify the folder that tuf init made, or make one with: export-center tuf init DIR';
+    const hint = 'specify the directory that tuf init made, or make one with: export-center tuf init DIR';
     throw metadataRefused('ERR_EXPORT_TUF_STATE', dir, 'not a TUF repository: it has no repository.json', hint);
   }
   const settings = new JsonNode(parseJsonObject(bytes, path) as JsonObject, path);

@@ -87,7 +87,7 @@ test('refresh, rotate and a root that is renewed', async () => {
   expect(await fetched()).toMatchObject({ status: 0 });
 });
 
-test('what is older, expired or a stranger’s is refused with exit status 3', async () => {
+test('what is older, expired or another signer’s is refused with exit status 3', async () => {
   const later = new Date(Date.now() + 10 * 86_400_000).toISOString();
   const expired = await fetched('--at', later, '--state', at('other'));
   expect(expired).toMatchObject({ status: 3, err: expect.stringContaining('ERR_EXPORT_TUF_EXPIRED') });
