@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseReference, type Repository } from '#oci/image';
+import { openLayout, threadBytes } from '#oci/layout';
 import { type OpenOptions, openRepository } from '#oci/transfer';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { describe, noise, pushArtifact, readAll } from './content.ts';
@@ -222,3 +223,24 @@ test('proxies: plain http elsewhere goes through http_proxy, this machine does n
   expect(proxy.seen).toHaveLength(1);
   await proxy.close();
 });
+
+test.each([serverIdentity, farIdentity])(
+  'tls: a large blob comes on another thread, by the same certificates',
+  async (identity) => {
+    await restart(identity);
+    const bytes = noise(threadBytes + 4321);
+    const blob = describe(bytes);
+    double.blobs.set(`a ${blob.digest}`, Buffer.from(bytes));
+    const registry = await open({ tls: { ca: identity.cert } });
+    const layout = await openLayout(join(folder, 'layout'), { create: true });
+    const copying = layout.push(blob, (_, reuseBuffer, into) => registry.fetch(blob, { reuseBuffer, into }));
+    if (identity === serverIdentity) {
+      await copying;
+      expect(Buffer.compare(await readAll(await layout.fetch(blob)), bytes)).toBe(0);
+    } else {
+      await expect(copying).rejects.toMatchObject({ message: expect.stringMatching(/is for DNS:registry/) });
+      expect(double.seen).toEqual([]);
+    }
+    await layout.close();
+  },
+);

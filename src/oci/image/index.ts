@@ -62,6 +62,7 @@ export type {
   TagListOptions,
   TagOptions,
 } from './ports.ts';
+export type { Peer, PeerAddress, PeerTls, ReceivingConnection, ReceivingFile } from './receiving.ts';
 export {
   formatReference,
   isDockerHub,

@@ -1,4 +1,5 @@
 import type { Descriptor, Digest } from '#core';
+import type { ReceivingFile } from './receiving.ts';
 
 /** Bytes as they flow. The reader may keep chunks, unless it asked for reused buffers. */
 export type ByteStream = AsyncIterable<Uint8Array>;
@@ -22,10 +23,16 @@ export interface FetchOptions extends OperationOptions {
   readonly asManifest?: boolean | undefined;
   /** The buffer of a chunk may be reused: a chunk is valid only until the reader requests the next one. */
   readonly reuseBuffer?: boolean | undefined;
+  /** The file that the reader writes all of it to: chunks may be receipts of that file, which the reader passes to it. */
+  readonly into?: ReceivingFile | undefined;
 }
 
-/** Content that can be read as often as a retry needs it, from any offset in bytes; `reuseBuffer` is that of FetchOptions. */
-export type ContentReader = (offset: number, reuseBuffer?: boolean) => ByteStream | Promise<ByteStream>;
+/** Content that can be read as often as a retry needs it, from any offset in bytes; the rest is as in FetchOptions. */
+export type ContentReader = (
+  offset: number,
+  reuseBuffer?: boolean,
+  into?: ReceivingFile,
+) => ByteStream | Promise<ByteStream>;
 
 /** What a push did: sent the bytes, had the other side link them, or found them there. */
 export type PushOutcome = 'uploaded' | 'mounted' | 'present';

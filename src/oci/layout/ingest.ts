@@ -62,8 +62,9 @@ export class BlobWriter {
     const temp = this.#temp(descriptor.size >= RESUMABLE_BYTES ? descriptor : undefined);
     await this.#fill(temp, descriptor, options, async () => {
       await temp.open();
-      const stream = verifyStream(descriptor, await content(0, true), 'source');
-      if (descriptor.size >= threadBytes) await writeOnThread(temp, descriptor, stream);
+      const into = descriptor.size >= threadBytes ? await temp.writeOnThread() : undefined;
+      const stream = verifyStream(descriptor, await content(0, true, into), 'source');
+      if (into !== undefined && !isHashedOutside(stream)) await hashOnThread(temp, descriptor, stream);
       return stream;
     });
   }
@@ -201,9 +202,9 @@ export class BlobWriter {
   }
 }
 
-/** Has another thread write a file, and hash it unless that happens where it comes from. */
-async function writeOnThread(temp: TempFile, { digest }: Descriptor, stream: ByteStream): Promise<void> {
-  const written = await temp.writeOnThread(isHashedOutside(stream) ? undefined : algorithmOf(digest));
+/** Has the thread that writes a file hash it. */
+async function hashOnThread(temp: TempFile, { digest }: Descriptor, stream: ByteStream): Promise<void> {
+  const written = await temp.hashOnThread(algorithmOf(digest));
   if (written !== undefined) hashOutside(stream, { ahead: false, digest: written });
 }
 

@@ -28,6 +28,7 @@ import {
   syncIfSupported,
   thisOwner,
 } from '#core';
+import type { ReceivingFile } from '#oci/image';
 import { openOnThread, readFileRange } from './file-io/file-read.ts';
 import type { ThreadedFile } from './file-io/threaded-file.ts';
 
@@ -68,15 +69,20 @@ export class TempFile {
     this.#file = await this.#onDisk(this.#path, () => this.#openNew());
   }
 
+  /** Has another thread write what follows; before the first byte. @returns undefined where this thread writes it */
+  async writeOnThread(): Promise<ReceivingFile | undefined> {
+    this.#threaded = await openOnThread(this.#opened());
+    return this.#threaded;
+  }
+
   /**
-   * Has another thread write what follows, and hash it; before the first byte.
+   * Has the other thread hash it too; before the first byte.
    *
-   * @param algorithm undefined where somebody else hashes
    * @returns where the digest of all that was written comes from; undefined where it is written on this thread
    */
-  async writeOnThread(algorithm: DigestAlgorithm | undefined): Promise<(() => Promise<Digest>) | undefined> {
-    const threaded = await openOnThread(this.#opened(), algorithm);
-    this.#threaded = threaded;
+  async hashOnThread(algorithm: DigestAlgorithm): Promise<(() => Promise<Digest>) | undefined> {
+    const threaded = this.#threaded;
+    await this.#onDisk(this.#path, async () => threaded?.hash(algorithm));
     return threaded && (() => this.#onDisk(this.#path, () => threaded.digest()));
   }
 

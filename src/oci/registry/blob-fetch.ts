@@ -60,6 +60,7 @@ async function openBlob(
     headers: partial && rest.end >= rest.start ? { range: `bytes=${rest.start}-${rest.end}` } : {},
     signal: options.signal,
     bulk: options.reuseBuffer === true && rest.end - rest.start >= BULK_BYTES,
+    into: options.into,
   });
   if (response.status === 404) {
     await response.drop();

@@ -24,8 +24,9 @@ afterEach(() => rm(root, { recursive: true }));
 /** Runs `work` with a file on another thread. */
 async function withFile(path: string, flags: string, work: (threaded: ThreadedFile) => Promise<void>): Promise<void> {
   const file = openSync(path, flags);
-  const threaded = await openOnThread(file, 'sha256');
+  const threaded = await openOnThread(file);
   if (threaded === undefined) throw new Error('no thread');
+  await threaded.hash('sha256');
   try {
     await work(threaded);
   } finally {

@@ -1,6 +1,6 @@
 import { read as readFile } from 'node:fs';
 import { promisify } from 'node:util';
-import { CodedError, type Digest, type DigestAlgorithm, fileError, isSystemError } from '#core';
+import { CodedError, type Digest, fileError, isSystemError } from '#core';
 import type { ByteRange, ByteStream } from '#oci/image';
 import type { ThreadedFile } from './threaded-file.ts';
 
@@ -10,16 +10,15 @@ const read = promisify(readFile);
 export const threadBytes: number = 32 * 1024 * 1024;
 
 /**
- * An open file that another thread hashes and writes. Whoever opened it closes it, after `end`.
+ * An open file that another thread reads or writes, and hashes if told. Whoever opened it closes it, after `end`.
  *
  * @param file its descriptor
- * @param algorithm that of the digest; undefined where somebody else hashes
  * @returns undefined where there is no other thread to be had, or none would help
  */
-export async function openOnThread(file: number, algorithm?: DigestAlgorithm): Promise<ThreadedFile | undefined> {
+export async function openOnThread(file: number): Promise<ThreadedFile | undefined> {
   // Most runs move nothing that large.
   const { ThreadedFile } = await import('./threaded-file.ts');
-  return ThreadedFile.open(file, algorithm);
+  return ThreadedFile.open(file);
 }
 
 /** Large enough that the cost of a read does not count, small enough that some can be under way at once. */

@@ -16,7 +16,8 @@ export function readHashedFile(path: string, size: number, algorithm: DigestAlgo
     try {
       // What has become a pipe since it was looked at is not waited for.
       file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-      threaded = await openOnThread(file, algorithm);
+      threaded = await openOnThread(file);
+      await threaded?.hash(algorithm);
       const here = new Digester(algorithm);
       const reads = threaded === undefined ? readHere(here) : readThere(threaded);
       yield* readFileRange(file, { start: 0, end: size - 1 }, true, reads);

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Digest, DigestAlgorithm } from '#core';
-import { FileThread } from './file-thread.ts';
+import type { ByteStream, Peer, ReceivingConnection, ReceivingFile } from '#oci/image';
+import { type FileRequest, FileThread } from './file-thread.ts';
 
 /** On a single core, another thread has no time of its own. */
 const MAX_THREADS = Math.min(2, availableParallelism());
@@ -37,31 +38,37 @@ function endIdle(): void {
   idle.unref();
 }
 
-/** An open file that is read or written, and hashed, on another thread. Whoever opened it closes it, after `end`. */
-export class ThreadedFile {
+/** How long the receipt for what came at once may be. */
+const RECEIPT_BYTES = 8 * 1024 * 1024;
+/** What receipts are parts of: memory that nobody writes to, so that the system gives none. */
+let receipts: SharedArrayBuffer | undefined;
+
+/** An open file that is read, written or received, and hashed, on another thread. Whoever opened it closes it, after `end`. */
+export class ThreadedFile implements ReceivingFile {
   readonly #thread: FileThread;
   readonly #job: number;
   readonly #file: number;
-  readonly #algorithm: DigestAlgorithm | undefined;
+  #algorithm: DigestAlgorithm | undefined;
   /** Copies of chunks that are not in shared memory. */
   readonly #batches: Batch[] = [];
+  /** Why the file could not be written while something was received. */
+  #fault: { readonly error: unknown } | undefined;
   #ended = false;
 
-  private constructor(thread: FileThread, file: number, algorithm: DigestAlgorithm | undefined) {
+  private constructor(thread: FileThread, file: number) {
     this.#thread = thread;
     this.#job = thread.begin();
     this.#file = file;
-    this.#algorithm = algorithm;
   }
 
   /** See openOnThread. */
-  static async open(file: number, algorithm: DigestAlgorithm | undefined): Promise<ThreadedFile | undefined> {
+  static async open(file: number): Promise<ThreadedFile | undefined> {
     const thread = leastBusy();
     if (thread === undefined) return undefined;
     clearTimeout(idle);
-    const opened = new ThreadedFile(thread, file, algorithm);
+    const opened = new ThreadedFile(thread, file);
     try {
-      await thread.ask(opened.#job, { op: 'begin', hash: algorithm });
+      await opened.#ask({ op: 'begin' });
       return opened;
     } catch {
       // Where the system gives no more threads, this one does the work.
@@ -70,13 +77,30 @@ export class ThreadedFile {
     }
   }
 
+  /** Has all hashed; before the first byte. */
+  async hash(algorithm: DigestAlgorithm): Promise<void> {
+    this.#algorithm = algorithm;
+    await this.#ask({ op: 'hash', algorithm });
+  }
+
+  async connect(peer: Peer, request: string): Promise<ReceivingConnection> {
+    await this.#ask({ op: 'connect', peer, request });
+    return {
+      next: async () => (await this.#ask({ op: 'next' })) as Uint8Array,
+      receive: (sizeBytes) => this.#receive(sizeBytes),
+      end: () => void this.#ask({ op: 'disconnect' }).catch(() => undefined),
+    };
+  }
+
   /**
    * Appends a chunk. One in shared memory may be reused once this is done; of others a copy is taken, which is written
-   * by the time of `digest` or `sync`.
+   * by the time of `digest` or `sync`. A receipt stands for bytes that are in the file.
    *
    * @throws Error with the `code` of the system
    */
   async write(chunk: Uint8Array): Promise<void> {
+    if (this.#fault !== undefined) throw this.#fault.error;
+    if (chunk.buffer === receipts) return;
     if (chunk.buffer instanceof SharedArrayBuffer) {
       await this.#flush();
       await this.#write(chunk);
@@ -91,19 +115,19 @@ export class ThreadedFile {
 
   /** Reads into shared memory, and hashes it. @returns bytes read */
   async read(buffer: Uint8Array, position: number): Promise<number> {
-    return Number(await this.#thread.ask(this.#job, { op: 'read', file: this.#file, bytes: buffer, position }));
+    return Number(await this.#ask({ op: 'read', file: this.#file, bytes: buffer, position }));
   }
 
   /** The digest of all that was written or read. */
   async digest(): Promise<Digest> {
     await this.#flush();
-    return `${this.#algorithm}:${await this.#thread.ask(this.#job, { op: 'digest' })}` as Digest;
+    return `${this.#algorithm}:${await this.#ask({ op: 'digest' })}` as Digest;
   }
 
   /** Makes what was written survive a power cut. */
   async sync(): Promise<void> {
     await this.#flush();
-    await this.#thread.ask(this.#job, { op: 'sync', file: this.#file });
+    await this.#ask({ op: 'sync', file: this.#file });
   }
 
   /** Waits for what is under way; the file is at rest then, and may be closed. */
@@ -111,12 +135,32 @@ export class ThreadedFile {
     if (this.#ended) return;
     this.#ended = true;
     await Promise.allSettled(this.#batches.map(({ written }) => written));
-    this.#thread.end(this.#job);
+    await this.#thread.end(this.#job);
     endIdle();
   }
 
+  /** Receipts for what comes; the fault of the file is for `write` to throw, so that nobody takes it for one of the network. */
+  async *#receive(sizeBytes: number): ByteStream {
+    await this.#flush();
+    for (let left = sizeBytes; left > 0; ) {
+      let size = 1;
+      try {
+        size = Number(await this.#ask({ op: 'receive', file: this.#file, size: sizeBytes }));
+      } catch (error) {
+        if ((error as { ofConnection?: boolean }).ofConnection === true) throw error;
+        this.#fault = { error };
+      }
+      left -= size;
+      yield* receiptsFor(size);
+    }
+  }
+
+  #ask(request: FileRequest): ReturnType<FileThread['ask']> {
+    return this.#thread.ask(this.#job, request);
+  }
+
   async #write(bytes: Uint8Array): Promise<void> {
-    await this.#thread.ask(this.#job, { op: 'write', file: this.#file, bytes });
+    await this.#ask({ op: 'write', file: this.#file, bytes });
   }
 
   async #openBatch(): Promise<Batch> {
@@ -144,6 +188,13 @@ export class ThreadedFile {
     const last = this.#batches.at(-1);
     if (last !== undefined && last.written === undefined) this.#send(last);
     for (const { written } of this.#batches) await written;
+  }
+}
+
+function* receiptsFor(sizeBytes: number): Generator<Uint8Array> {
+  receipts ??= new SharedArrayBuffer(RECEIPT_BYTES);
+  for (let left = sizeBytes; left > 0; left -= RECEIPT_BYTES) {
+    yield new Uint8Array(receipts, 0, Math.min(left, RECEIPT_BYTES));
   }
 }
 

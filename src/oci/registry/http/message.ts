@@ -1,4 +1,4 @@
-import type { ByteStream } from '#oci/image';
+import type { ByteStream, ReceivingFile } from '#oci/image';
 
 /** One request as it goes out. */
 export interface WireRequest {
@@ -9,6 +9,8 @@ export interface WireRequest {
   readonly signal?: AbortSignal | undefined;
   /** The body of the answer is large, and is read with reused buffers (FetchOptions.reuseBuffer). */
   readonly bulk?: boolean | undefined;
+  /** With `bulk`: where the body goes, as in FetchOptions. */
+  readonly into?: ReceivingFile | undefined;
   /** How long reading the body of the answer may take; without it only its rate counts. */
   readonly deadlineMs?: number | undefined;
 }

@@ -1,10 +1,10 @@
 const BUFFER_BYTES = 1024 * 1024;
 const BUFFERS = 4;
 
-/** What has come, and the buffer that it lies in, if that is to be used again. */
+/** What has come, and the buffer that it lies in. */
 interface Piece {
   readonly bytes: Uint8Array;
-  readonly buffer?: Uint8Array;
+  readonly buffer: Uint8Array;
 }
 
 /** The bytes of a socket on their way to a reader, in a few buffers that are used again and again. */
@@ -41,11 +41,6 @@ export class PieceQueue {
     // The next one is fetched at once, so there must be another after it.
     this.#paused = this.#free.length <= 1;
     return !this.#paused;
-  }
-
-  /** Puts bytes back that were read too far; they are not reused. */
-  unread(bytes: Uint8Array): void {
-    this.#come.unshift({ bytes });
   }
 
   /** The next bytes, valid until the next call. @throws the fault of `end` once all is read */

@@ -56,7 +56,8 @@ async function liesIn(registry: URL, reach: AddressReach, lookup: Lookup): Promi
   return (await addressesOf(hostname, lookup)).some(({ address }) => reachOf(address) === reach);
 }
 
-function addressesOf(hostname: string, lookup: Lookup): Promise<LookupAddress[]> {
+/** All addresses of a host. */
+export function addressesOf(hostname: string, lookup: Lookup): Promise<LookupAddress[]> {
   return new Promise((resolve, reject) => {
     lookup(hostname, { all: true }, (error, found, family) => {
       if (error !== null) reject(error);

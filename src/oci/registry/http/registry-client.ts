@@ -36,6 +36,8 @@ export interface RegistryRequest {
   /** As in WireRequest. */
   readonly bulk?: boolean | undefined;
   /** As in WireRequest. */
+  readonly into?: WireRequest['into'];
+  /** As in WireRequest. */
   readonly deadlineMs?: number | undefined;
 }
 
@@ -131,13 +133,14 @@ export class RegistryClient {
 
   /** @param base the origin that the credential is for */
   async #follow(request: RegistryRequest, base: URL, authorization: string | undefined): Promise<Step> {
-    const { method, signal, body, bulk, deadlineMs } = request;
+    const { method, signal, body, bulk, into, deadlineMs } = request;
     let { url } = request;
     let home = url.origin === base.origin;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const headers = { ...request.headers, ...(home && authorization !== undefined ? { authorization } : {}) };
       const sent = typeof body === 'function' ? await body() : body;
-      const response = await this.#wire.exchange({ method, url, headers, body: sent, signal, bulk, deadlineMs });
+      const wanted = { method, url, headers, body: sent, signal, bulk, into, deadlineMs };
+      const response = await this.#wire.exchange(wanted);
       this.#noteWarnings(response);
       const location = response.header('location');
       if (!REDIRECTS.includes(response.status) || location === undefined) return { response, home };

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { isCoded } from '#core';
 import type { ByteStream } from '#oci/image';
 import { isLoopbackHost } from '#oci/image';
 import { networkError } from '../faults.ts';
@@ -117,13 +118,21 @@ export class Wire {
     };
   }
 
-  /** Where nothing lies between but a socket. */
+  /** Where nothing lies between but a socket, or TLS of the thread that writes the body into a file. */
   async #getInBulk(wanted: WireRequest): Promise<WireResponse | undefined> {
-    const { url, signal } = wanted;
-    if (url.protocol !== 'http:' || this.#proxyOf(url) !== '') return undefined;
+    const { url, signal, into } = wanted;
+    const isTls = url.protocol === 'https:';
+    if (this.#isProxied(url) || (isTls && into === undefined)) return undefined;
     const signals = signal === undefined ? [this.#closing.signal] : [this.#closing.signal, signal];
-    const lookup = this.#lookupFor(url);
-    return getInBulk({ url, headers: this.#headers(wanted) }, { idleMs: this.#idleMs, signals, lookup });
+    const tls = isTls ? await this.#tls(url) : undefined;
+    const options = { idleMs: this.#idleMs, signals, lookup: this.#lookupFor(url), tls };
+    try {
+      return await getInBulk({ url, headers: this.#headers(wanted), into }, options);
+    } catch (error) {
+      // What is wrong with the certificates is for the client to find again and to say.
+      if (isTls && !isCoded(error) && !signals.some(({ aborted }) => aborted)) return undefined;
+      throw error;
+    }
   }
 
   #headers({ headers }: WireRequest): Record<string, string> {
@@ -170,10 +179,12 @@ export class Wire {
     return url.hostname === this.#registry.hostname ? lookup : pinnedLookup(this.#registry, lookup);
   }
 
-  /** The proxy for plain http; empty where there is none. */
-  #proxyOf(url: URL): string {
+  /** Whether requests may go through a proxy. */
+  #isProxied(url: URL): boolean {
     const { env } = this.#options;
-    return isLoopbackHost(url.hostname) ? '' : (env['http_proxy'] ?? env['HTTP_PROXY'] ?? '');
+    if (isLoopbackHost(url.hostname)) return false;
+    const names = url.protocol === 'https:' ? ['https_proxy', 'HTTPS_PROXY'] : [];
+    return ['http_proxy', 'HTTP_PROXY', ...names].some((name) => (env[name] ?? '') !== '');
   }
 
   async #tls(url: URL) {

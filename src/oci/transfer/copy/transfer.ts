@@ -4,6 +4,7 @@ import {
   bareDescriptor,
   type ContentReader,
   contentOf,
+  type FetchOptions,
   fetchBytes,
   inlineData,
   keepVerified,
@@ -49,7 +50,7 @@ export class Transfer {
     const inline = await withOrigin('source', descriptor, () => inlineData(descriptor, this.source.name));
     const content: ContentReader =
       inline === undefined
-        ? (offset, reuseBuffer) => this.#readFrom(descriptor, offset, reuseBuffer)
+        ? (offset, reuseBuffer, into) => this.#readFrom(descriptor, offset, { reuseBuffer, into })
         : contentOf(inline);
     await this.#push(descriptor, content, {});
   }
@@ -70,9 +71,9 @@ export class Transfer {
     this.#contents.complete(descriptor, outcome);
   }
 
-  async #readFrom(descriptor: Descriptor, offset: number, reuseBuffer: boolean | undefined): Promise<ByteStream> {
+  async #readFrom(descriptor: Descriptor, offset: number, how: FetchOptions): Promise<ByteStream> {
     const range = offset === 0 ? undefined : { start: offset, end: descriptor.size - 1 };
-    const options = { signal: this.#signal, range, reuseBuffer };
+    const options = { ...how, signal: this.#signal, range };
     const stream = await withOrigin('source', descriptor, () => this.source.fetch(bareDescriptor(descriptor), options));
     return keepVerified(stream, streamWithOrigin('source', descriptor, stream));
   }

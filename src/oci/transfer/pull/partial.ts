@@ -13,6 +13,7 @@ import {
   syncIfSupported,
   thisOwner,
 } from '#core';
+import type { ReceivingFile } from '#oci/image';
 import { openOnThread, type ThreadedFile, threadBytes } from '#oci/layout';
 import { digestOfFile, isOwn } from './existing.ts';
 import type { OutputFolder } from './output-folder.ts';
@@ -85,9 +86,11 @@ export class PartialFile {
   }
 
   /** Has another thread write and hash what comes, where the layer is large and none of it is there. */
-  async writeOnThread(): Promise<void> {
-    if (this.#layer.size < threadBytes || this.#size > 0) return;
-    this.#threaded = await openOnThread(this.#file.fd, algorithmOf(this.#layer.digest));
+  async writeOnThread(): Promise<ReceivingFile | undefined> {
+    if (this.#layer.size < threadBytes || this.#size > 0) return undefined;
+    this.#threaded = await openOnThread(this.#file.fd);
+    await this.#threaded?.hash(algorithmOf(this.#layer.digest));
+    return this.#threaded;
   }
 
   /** The chunk may be reused afterwards. */

@@ -143,11 +143,12 @@ async function fetchInto(
   try {
     if (partial.size < layer.size) {
       const range = partial.size > 0 ? { start: partial.size, end: layer.size - 1 } : undefined;
-      const stream = await repository.fetch(layer, { signal, range, reuseBuffer: true });
-      await partial.writeOnThread();
+      const into = await partial.writeOnThread();
+      const stream = await repository.fetch(layer, { signal, range, reuseBuffer: true, into });
       // It is hashed once, as it is written.
       if (range === undefined) hashOutside(stream, { ahead: false, digest: () => partial.digest() });
       for await (const chunk of stream) {
+        signal?.throwIfAborted();
         await partial.write(chunk);
         onBytes?.(chunk.byteLength);
       }
