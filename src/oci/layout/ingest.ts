@@ -62,7 +62,7 @@ export class BlobWriter {
     const temp = this.#temp(descriptor.size >= RESUMABLE_BYTES ? descriptor : undefined);
     await this.#fill(temp, descriptor, options, async () => {
       await temp.open();
-      const into = descriptor.size >= threadBytes ? await temp.writeOnThread() : undefined;
+      const into = descriptor.size >= threadBytes ? await temp.writeOnThread(this.#durable) : undefined;
       const stream = verifyStream(descriptor, await content(0, true, into), 'source');
       if (into !== undefined && !isHashedOutside(stream)) await hashOnThread(temp, descriptor, stream);
       return stream;

@@ -69,9 +69,14 @@ export class TempFile {
     this.#file = await this.#onDisk(this.#path, () => this.#openNew());
   }
 
-  /** Has another thread write what follows; before the first byte. @returns undefined where this thread writes it */
-  async writeOnThread(): Promise<ReceivingFile | undefined> {
-    this.#threaded = await openOnThread(this.#opened());
+  /**
+   * Has another thread write what follows; before the first byte.
+   *
+   * @param durable as `moveTo` is told
+   * @returns undefined where this thread writes it
+   */
+  async writeOnThread(durable: boolean): Promise<ReceivingFile | undefined> {
+    this.#threaded = await openOnThread(this.#opened(), durable);
     return this.#threaded;
   }
 

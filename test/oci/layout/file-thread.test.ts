@@ -24,7 +24,7 @@ afterEach(() => rm(root, { recursive: true }));
 /** Runs `work` with a file on another thread. */
 async function withFile(path: string, flags: string, work: (threaded: ThreadedFile) => Promise<void>): Promise<void> {
   const file = openSync(path, flags);
-  const threaded = await openOnThread(file);
+  const threaded = await openOnThread(file, true);
   if (threaded === undefined) throw new Error('no thread');
   await threaded.hash('sha256');
   try {

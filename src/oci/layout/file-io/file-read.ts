@@ -13,12 +13,13 @@ export const threadBytes: number = 32 * 1024 * 1024;
  * An open file that another thread reads or writes, and hashes if told. Whoever opened it closes it, after `end`.
  *
  * @param file its descriptor
+ * @param durable whether `sync` is to follow, so that the disk may begin before
  * @returns undefined where there is no other thread to be had, or none would help
  */
-export async function openOnThread(file: number): Promise<ThreadedFile | undefined> {
+export async function openOnThread(file: number, durable = false): Promise<ThreadedFile | undefined> {
   // Most runs move nothing that large.
   const { ThreadedFile } = await import('./threaded-file.ts');
-  return ThreadedFile.open(file);
+  return ThreadedFile.open(file, durable);
 }
 
 /** Large enough that the cost of a read does not count, small enough that some can be under way at once. */

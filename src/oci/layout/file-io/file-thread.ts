@@ -2,20 +2,21 @@ import { createHash, type Hash } from 'node:crypto';
 import { fsyncSync, readSync, writeSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { Peer } from '#oci/image';
+import { EarlyFlush } from './early-flush.ts';
 import type { Receiver } from './receiver.ts';
 
 /** What the thread is asked to do for one file. */
 export type FileRequest =
-  | { readonly op: 'begin' }
+  | { readonly op: 'begin'; readonly file: number; readonly durable: boolean }
   | { readonly op: 'hash'; readonly algorithm: string }
-  | { readonly op: 'write'; readonly file: number; readonly bytes: Uint8Array }
-  | { readonly op: 'read'; readonly file: number; readonly bytes: Uint8Array; readonly position: number }
+  | { readonly op: 'write'; readonly bytes: Uint8Array }
+  | { readonly op: 'read'; readonly bytes: Uint8Array; readonly position: number }
   | { readonly op: 'connect'; readonly peer: Peer; readonly request: string }
   | { readonly op: 'next' }
-  | { readonly op: 'receive'; readonly file: number; readonly size: number }
+  | { readonly op: 'receive'; readonly size: number }
   | { readonly op: 'disconnect' }
   | { readonly op: 'digest' }
-  | { readonly op: 'sync'; readonly file: number }
+  | { readonly op: 'sync' }
   | { readonly op: 'end' };
 
 interface Question {
@@ -38,11 +39,15 @@ interface Answer {
 
 /** What the thread keeps of a file that is under way. */
 interface Job {
+  /** Its descriptor. */
+  readonly file: number;
+  /** For a file that is to be on the disk at its end. */
+  readonly flush: EarlyFlush | undefined;
   hash: Hash | undefined;
   receiver: Receiver | undefined;
 }
 
-/** This file is its own thread, told apart by this: only receiver.ts is loaded there beside it, when it is needed. */
+/** This file is its own thread, told apart by this: early-flush.ts and receiver.ts are all that is loaded there beside it. */
 const ROLE = 'export-center/file-thread';
 
 if (!isMainThread && workerData === ROLE) {
@@ -59,7 +64,7 @@ if (!isMainThread && workerData === ROLE) {
 
 /** Calls of the file system that wait: waking another thread for them would take longer. Only connections wait idly. */
 function perform(jobs: Map<number, Job>, id: number, request: FileRequest): Answer['value'] | Promise<Answer['value']> {
-  if (request.op === 'begin') jobs.set(id, { hash: undefined, receiver: undefined });
+  if (request.op === 'begin') begin(jobs, id, request);
   const job = jobs.get(id);
   if (job === undefined) return undefined;
   switch (request.op) {
@@ -69,33 +74,55 @@ function perform(jobs: Map<number, Job>, id: number, request: FileRequest): Answ
       job.hash = createHash(request.algorithm);
       return undefined;
     case 'write':
-      job.hash?.update(request.bytes);
-      for (let done = 0; done < request.bytes.byteLength; ) done += writeSync(request.file, request.bytes, done);
+      append(job, request.bytes);
       return undefined;
-    case 'read': {
-      const size = readSync(request.file, request.bytes, 0, request.bytes.byteLength, request.position);
-      job.hash?.update(request.bytes.subarray(0, size));
-      return size;
-    }
+    case 'read':
+      return read(job, request.bytes, request.position);
     case 'connect':
       return connect(job, request.peer, request.request);
     case 'next':
       return job.receiver?.next();
     case 'receive':
-      return job.receiver?.receive(request.size, { file: request.file, hash: job.hash });
+      return job.receiver?.receive(request.size, (bytes) => append(job, bytes));
     case 'disconnect':
       job.receiver?.end();
       return undefined;
     case 'digest':
       return job.hash?.digest('hex');
     case 'sync':
-      fsyncSync(request.file);
-      return undefined;
+      return sync(job);
     case 'end':
-      job.receiver?.end();
       jobs.delete(id);
-      return undefined;
+      return end(job);
   }
+}
+
+function begin(jobs: Map<number, Job>, id: number, { file, durable }: { file: number; durable: boolean }): void {
+  jobs.set(id, { file, flush: durable ? new EarlyFlush(file) : undefined, hash: undefined, receiver: undefined });
+}
+
+function append({ file, hash, flush }: Job, bytes: Uint8Array): void {
+  hash?.update(bytes);
+  for (let done = 0; done < bytes.byteLength; ) done += writeSync(file, bytes, done);
+  flush?.add(bytes.byteLength);
+}
+
+function read({ file, hash }: Job, bytes: Uint8Array, position: number): number {
+  const size = readSync(file, bytes, 0, bytes.byteLength, position);
+  hash?.update(bytes.subarray(0, size));
+  return size;
+}
+
+async function sync({ file, flush }: Job): Promise<undefined> {
+  await flush?.end();
+  fsyncSync(file);
+}
+
+/** Afterwards the descriptor may be closed. */
+async function end({ receiver, flush }: Job): Promise<undefined> {
+  receiver?.end();
+  // Who wanted to know of a fault has asked for a sync.
+  await flush?.end().catch(() => undefined);
 }
 
 async function connect(job: Job, peer: Peer, request: string): Promise<undefined> {

@@ -1,5 +1,3 @@
-import type { Hash } from 'node:crypto';
-import { writeSync } from 'node:fs';
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Peer } from '#oci/image';
 
@@ -14,11 +12,8 @@ const REPORT_MS = 100;
 
 let shared: Uint8Array | undefined;
 
-/** The file that bytes are appended to, and their hash, if they are hashed. */
-interface Destination {
-  readonly file: number;
-  readonly hash: Hash | undefined;
-}
+/** Appends bytes to a file; they are overwritten afterwards. */
+type Append = (bytes: Uint8Array) => void;
 
 /** A fault of a connection, as distinct from one of the file. */
 class ConnectionFault extends Error {
@@ -37,7 +32,7 @@ export class Receiver {
   readonly #socket: Socket;
   /** Bytes that came before it was said where they go. */
   #held: Uint8Array | undefined;
-  #destination: Destination | undefined;
+  #append: Append | undefined;
   #leftBytes = 0;
   #reading = true;
   readonly #report = new Report();
@@ -80,9 +75,9 @@ export class Receiver {
   }
 
   /** Appends the bytes that come next to a file, or goes on with that. @returns how many more than were reported before */
-  receive(sizeBytes: number, destination: Destination): Promise<number> {
-    if (this.#destination === undefined) {
-      this.#destination = destination;
+  receive(sizeBytes: number, append: Append): Promise<number> {
+    if (this.#append === undefined) {
+      this.#append = append;
       this.#leftBytes = sizeBytes;
       const held = this.#held;
       this.#held = undefined;
@@ -94,7 +89,7 @@ export class Receiver {
 
   /** Takes what was read. @returns whether to go on reading */
   take(bytes: Uint8Array): boolean {
-    if (this.#destination === undefined) {
+    if (this.#append === undefined) {
       // TLS hands over what it has decrypted even when told to wait.
       this.#held = Buffer.concat([this.#held ?? new Uint8Array(), bytes]);
       this.#reading = false;
@@ -102,7 +97,7 @@ export class Receiver {
       return false;
     }
     try {
-      this.#append(bytes.subarray(0, this.#leftBytes), this.#destination);
+      this.#take(bytes.subarray(0, this.#leftBytes), this.#append);
     } catch (error) {
       this.#report.fail(error as Error);
       this.end();
@@ -121,10 +116,9 @@ export class Receiver {
     this.#reading = true;
   }
 
-  #append(bytes: Uint8Array, { file, hash }: Destination): void {
+  #take(bytes: Uint8Array, append: Append): void {
     if (bytes.byteLength === 0) return;
-    hash?.update(bytes);
-    for (let done = 0; done < bytes.byteLength; ) done += writeSync(file, bytes, done);
+    append(bytes);
     this.#leftBytes -= bytes.byteLength;
     this.#report.add(bytes.byteLength, this.#leftBytes === 0);
     if (this.#leftBytes === 0) this.end();

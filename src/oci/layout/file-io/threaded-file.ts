@@ -47,7 +47,6 @@ let receipts: SharedArrayBuffer | undefined;
 export class ThreadedFile implements ReceivingFile {
   readonly #thread: FileThread;
   readonly #job: number;
-  readonly #file: number;
   #algorithm: DigestAlgorithm | undefined;
   /** Copies of chunks that are not in shared memory. */
   readonly #batches: Batch[] = [];
@@ -55,20 +54,19 @@ export class ThreadedFile implements ReceivingFile {
   #fault: { readonly error: unknown } | undefined;
   #ended = false;
 
-  private constructor(thread: FileThread, file: number) {
+  private constructor(thread: FileThread) {
     this.#thread = thread;
     this.#job = thread.begin();
-    this.#file = file;
   }
 
   /** See openOnThread. */
-  static async open(file: number): Promise<ThreadedFile | undefined> {
+  static async open(file: number, durable: boolean): Promise<ThreadedFile | undefined> {
     const thread = leastBusy();
     if (thread === undefined) return undefined;
     clearTimeout(idle);
-    const opened = new ThreadedFile(thread, file);
+    const opened = new ThreadedFile(thread);
     try {
-      await opened.#ask({ op: 'begin' });
+      await opened.#ask({ op: 'begin', file, durable });
       return opened;
     } catch {
       // Where the system gives no more threads, this one does the work.
@@ -115,7 +113,7 @@ export class ThreadedFile implements ReceivingFile {
 
   /** Reads into shared memory, and hashes it. @returns bytes read */
   async read(buffer: Uint8Array, position: number): Promise<number> {
-    return Number(await this.#ask({ op: 'read', file: this.#file, bytes: buffer, position }));
+    return Number(await this.#ask({ op: 'read', bytes: buffer, position }));
   }
 
   /** The digest of all that was written or read. */
@@ -127,7 +125,7 @@ export class ThreadedFile implements ReceivingFile {
   /** Makes what was written survive a power cut. */
   async sync(): Promise<void> {
     await this.#flush();
-    await this.#ask({ op: 'sync', file: this.#file });
+    await this.#ask({ op: 'sync' });
   }
 
   /** Waits for what is under way; the file is at rest then, and may be closed. */
@@ -145,7 +143,7 @@ export class ThreadedFile implements ReceivingFile {
     for (let left = sizeBytes; left > 0; ) {
       let size = 1;
       try {
-        size = Number(await this.#ask({ op: 'receive', file: this.#file, size: sizeBytes }));
+        size = Number(await this.#ask({ op: 'receive', size: sizeBytes }));
       } catch (error) {
         if ((error as { ofConnection?: boolean }).ofConnection === true) throw error;
         this.#fault = { error };
@@ -160,7 +158,7 @@ export class ThreadedFile implements ReceivingFile {
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
-    await this.#ask({ op: 'write', file: this.#file, bytes });
+    await this.#ask({ op: 'write', bytes });
   }
 
   async #openBatch(): Promise<Batch> {

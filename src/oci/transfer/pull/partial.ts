@@ -88,7 +88,7 @@ export class PartialFile {
   /** Has another thread write and hash what comes, where the layer is large and none of it is there. */
   async writeOnThread(): Promise<ReceivingFile | undefined> {
     if (this.#layer.size < threadBytes || this.#size > 0) return undefined;
-    this.#threaded = await openOnThread(this.#file.fd);
+    this.#threaded = await openOnThread(this.#file.fd, true);
     await this.#threaded?.hash(algorithmOf(this.#layer.digest));
     return this.#threaded;
   }
