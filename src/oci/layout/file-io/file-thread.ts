@@ -140,8 +140,10 @@ export class FileThread {
   #ended: Error | undefined;
 
   constructor() {
-    // No environment and no standard streams: nothing that it could show or leak.
-    this.#worker = new Worker(new URL(import.meta.url), { workerData: ROLE, execArgv: [], env: {}, name: 'files' });
+    // Nothing that it could show or leak, but where compiled modules are kept: without them, a checkout strips types anew.
+    const cache = process.env['NODE_COMPILE_CACHE'];
+    const env = cache === undefined ? {} : { NODE_COMPILE_CACHE: cache };
+    this.#worker = new Worker(new URL(import.meta.url), { workerData: ROLE, execArgv: [], env, name: 'files' });
     this.#worker.unref();
     this.#worker.on('message', ({ id, value, fault }: Answer) => {
       const answer = this.#take(id);
