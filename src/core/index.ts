@@ -42,6 +42,7 @@ export { parseKnownJson } from './json/native-json.ts';
 export { type JsonLimits, parseJson, parseJsonObject } from './json/strict-json.ts';
 export { withLock } from './lock.ts';
 export { annotationKeys, isArtifactManifestType, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
+export { MinRate, minBytesPerSecond } from './min-rate.ts';
 export { compareText } from './order.ts';
 export { isAlive, ownerIn, thisOwner } from './owner.ts';
 export { pause } from './pause.ts';

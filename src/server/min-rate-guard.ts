@@ -1,28 +1,20 @@
 import { performance } from 'node:perf_hooks';
-import { CodedError } from '#core';
+import { CodedError, MinRate } from '#core';
 
-/** The lowest rate at which a client may send or receive. */
-export interface MinRateLimits {
-  /** The rate is checked each time that the server has waited for the client for this long in total. */
-  readonly windowMs: number;
-  /** Fewer bytes than this in one window are an error. */
-  readonly minBytes: number;
-}
+const WINDOW_MS = 30_000;
 
-/** 1 KiB/s: slower than any real connection, and too fast for a client that only keeps a connection open (slowloris). */
-const LIMITS: MinRateLimits = { windowMs: 30_000, minBytes: 30 * 1024 };
-
-/** Measures how fast a client sends or receives. Only the time spent waiting for the client counts. */
+/** Ends requests of clients that send or receive too slowly. Only the time spent waiting for the client counts. */
 export class MinRateGuard {
-  readonly #limits: MinRateLimits;
+  readonly #rate: MinRate;
   readonly #now: () => number;
-  #waitedMs = 0;
   #countedUntil = 0;
-  #bytes = 0;
 
-  /** @param now milliseconds of a clock that only goes forward */
-  constructor(limits: MinRateLimits = LIMITS, now: () => number = () => performance.now()) {
-    this.#limits = limits;
+  /**
+   * @param windowMs as in MinRate
+   * @param now milliseconds of a clock that only goes forward
+   */
+  constructor(windowMs: number = WINDOW_MS, now: () => number = () => performance.now()) {
+    this.#rate = new MinRate(windowMs);
     this.#now = now;
   }
 
@@ -31,26 +23,22 @@ export class MinRateGuard {
     const start = this.#now();
     const result = await step();
     const end = this.#now();
-    this.#waitedMs += end - Math.max(start, this.#countedUntil);
+    this.#rate.wait(end - Math.max(start, this.#countedUntil));
     this.#countedUntil = end;
     return result;
   }
 
   /** Counts transferred bytes. @throws CodedError ERR_EXPORT_NETWORK when the rate is below the minimum */
   count(sizeBytes: number): void {
-    this.#bytes += sizeBytes;
-    if (this.#waitedMs < this.#limits.windowMs) return;
-    if (this.#bytes < this.#limits.minBytes) {
-      const seconds = Math.round(this.#waitedMs / 1000);
-      throw new CodedError(
-        'ERR_EXPORT_NETWORK',
-        `the client transferred only ${this.#bytes} bytes in ${seconds} seconds`,
-        {
-          hint: 'retry over a faster connection',
-        },
-      );
-    }
-    this.#waitedMs = 0;
-    this.#bytes = 0;
+    const slow = this.#rate.count(sizeBytes);
+    if (slow === undefined) return;
+    const seconds = Math.round(slow.waitedMs / 1000);
+    throw new CodedError(
+      'ERR_EXPORT_NETWORK',
+      `the client transferred only ${slow.sizeBytes} bytes in ${seconds} seconds`,
+      {
+        hint: 'retry over a faster connection',
+      },
+    );
   }
 }

@@ -209,18 +209,18 @@ test('a silent client is cut off, before and after the head of its request', asy
 
 test('a slow client is judged by the time that it lets us wait', async () => {
   let now = 0;
-  const rate = new MinRateGuard({ windowMs: 1000, minBytes: 500 }, () => now);
+  const rate = new MinRateGuard(1000, () => now);
   const letWait = (ms: number) => rate.wait(async () => (now += ms));
   await letWait(999);
   rate.count(1);
   await letWait(1);
-  expect(() => rate.count(498)).toThrowError(/only 499 bytes in 1 seconds/);
+  expect(() => rate.count(1022)).toThrowError(/only 1023 bytes in 1 seconds/);
   rate.count(1);
   await letWait(999);
   now += 5000;
   rate.count(1);
   await letWait(1);
-  rate.count(499);
+  rate.count(1023);
 });
 
 test('closing lets a request at work end, and cuts one that does not', async () => {

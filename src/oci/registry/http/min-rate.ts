@@ -1,7 +1,5 @@
+import { MinRate, minBytesPerSecond } from '#core';
 import type { ByteStream } from '#oci/image';
-
-/** Bytes a second that a body brings at least, on average over as long as the other side may be silent. */
-const MIN_BYTES_PER_SECOND = 1024;
 
 /** A body came too slowly. */
 export class TooSlow extends Error {}
@@ -9,36 +7,26 @@ export class TooSlow extends Error {}
 /**
  * Ends a body that trickles in: one byte now and then is no silence, and would hold the client for ever. Time in which
  * nobody asks for more does not count.
+ *
+ * @param windowMs as in MinRate
+ * @param deadlineMs bounds the whole body, whatever its rate
+ * @throws TooSlow, for the caller to say of which host
  */
-export class MinRateGuard {
-  readonly #windowMs: number;
-  readonly #deadlineMs: number;
-
-  /**
-   * @param windowMs how long a slow stretch may last; `deadlineMs` bounds the whole body, whatever its rate
-   */
-  constructor(windowMs: number, deadlineMs: number = Number.POSITIVE_INFINITY) {
-    this.#windowMs = windowMs;
-    this.#deadlineMs = deadlineMs;
-  }
-
-  /** @throws TooSlow, for the caller to say of which host */
-  async *watch(body: AsyncIterable<Uint8Array>): ByteStream {
-    let [waitedMs, windowBytes, wholeMs] = [0, 0, 0];
-    let asked = performance.now();
-    for await (const chunk of body) {
-      const tookMs = performance.now() - asked;
-      waitedMs += tookMs;
-      wholeMs += tookMs;
-      windowBytes += chunk.byteLength;
-      if (wholeMs > this.#deadlineMs) throw new TooSlow(`not read within ${this.#deadlineMs / 1000} s`);
-      if (waitedMs >= this.#windowMs) {
-        const minBytes = (MIN_BYTES_PER_SECOND * waitedMs) / 1000;
-        if (windowBytes < minBytes) throw new TooSlow(`less than ${MIN_BYTES_PER_SECOND} bytes/s`);
-        [waitedMs, windowBytes] = [0, 0];
-      }
-      yield chunk;
-      asked = performance.now();
-    }
+export async function* watchRate(
+  body: AsyncIterable<Uint8Array>,
+  windowMs: number,
+  deadlineMs: number = Number.POSITIVE_INFINITY,
+): ByteStream {
+  const rate = new MinRate(windowMs);
+  let wholeMs = 0;
+  let asked = performance.now();
+  for await (const chunk of body) {
+    const tookMs = performance.now() - asked;
+    wholeMs += tookMs;
+    rate.wait(tookMs);
+    if (wholeMs > deadlineMs) throw new TooSlow(`not read within ${deadlineMs / 1000} s`);
+    if (rate.count(chunk.byteLength) !== undefined) throw new TooSlow(`less than ${minBytesPerSecond} bytes/s`);
+    yield chunk;
+    asked = performance.now();
   }
 }

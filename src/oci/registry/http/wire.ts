@@ -7,7 +7,7 @@ import { networkError } from '../faults.ts';
 import { getInBulk } from './bulk.ts';
 import { Agent, proxyAgent, request } from './http-client.ts';
 import type { WireRequest, WireResponse } from './message.ts';
-import { MinRateGuard } from './min-rate.ts';
+import { watchRate } from './min-rate.ts';
 import { type Lookup, pinnedLookup, systemLookup } from './pinned-lookup.ts';
 import { readCertificates, type TlsOptions } from './tls.ts';
 
@@ -69,7 +69,7 @@ export class Wire {
       const response = (wanted.bulk === true ? await this.#getInBulk(wanted) : undefined) ?? (await this.#send(wanted));
       return {
         ...response,
-        body: readBody(response.body, url, signal, new MinRateGuard(this.#idleMs, deadlineMs)),
+        body: readBody(watchRate(response.body, this.#idleMs, deadlineMs), url, signal),
       };
     } catch (error) {
       signal?.throwIfAborted();
@@ -199,14 +199,9 @@ export class Wire {
   }
 }
 
-async function* readBody(
-  body: AsyncIterable<Uint8Array>,
-  url: URL,
-  signal: AbortSignal | undefined,
-  guard: MinRateGuard,
-): ByteStream {
+async function* readBody(body: AsyncIterable<Uint8Array>, url: URL, signal: AbortSignal | undefined): ByteStream {
   try {
-    yield* guard.watch(body);
+    yield* body;
   } catch (error) {
     signal?.throwIfAborted();
     throw networkError(error, url, 'reading from');
