@@ -48,4 +48,5 @@ export { isAlive, ownerIn, thisOwner } from './owner.ts';
 export { pause } from './pause.ts';
 export { maskSecrets, noteSecret } from './secrets.ts';
 export { parseTenant } from './tenant.ts';
+export { runThreadTask, ThreadTask, type ThreadTaskOptions } from './thread-task.ts';
 export { trimEndOf, trimOf } from './trim.ts';

@@ -1,5 +1,4 @@
-import { rm } from 'node:fs/promises';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { isCoded, runThreadTask, ThreadTask, type ThreadTaskOptions } from '#core';
 import { type Collected, RecordCollector } from './record-collector.ts';
 import type { Selector } from './select/selector.ts';
 import { openSource } from './sources/open.ts';
@@ -23,33 +22,40 @@ export interface PartResult {
   readonly unpackedBytes: number;
 }
 
-type Message = { readonly records: number; readonly bytes: number } | { readonly result: PartResult };
+/** What was read since the last such note. */
+interface ReadNote {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+type Tell = (note: ReadNote) => void;
 
 /** This file is its own thread, told apart by this. */
 const ROLE = 'export-center/collect';
 /** Bytes of content between two messages about progress. */
 const NOTE_EVERY = 8 * 1024 * 1024;
 
-if (!isMainThread && workerData?.role === ROLE) await run(workerData.task as Task);
+void runThreadTask(ROLE, collectPart);
 
-async function run({ path, selector, workDir }: Task): Promise<void> {
+async function collectPart({ path, selector, workDir }: Task, tell: Tell): Promise<PartResult> {
   const collector = new RecordCollector({ selector, workDir, withholdInvalid: false });
   const unpacked: UnpackedCount = { bytes: 0 };
-  const whole = new WholeFiles(collector, unpacked);
+  const whole = new WholeFiles(collector, unpacked, tell);
   const source = await openSource(path);
   const part = new SourcePart(source, 1, 0, () => whole.note());
   let isDone = false;
   try {
     isDone = await takePart(part, collector, unpacked);
-  } catch {
+  } catch (error) {
     // Whoever reads the file again says what is wrong with it.
+    if (!isCoded(error)) throw error;
   } finally {
     await source.close();
   }
   if (isDone) whole.note();
   whole.tell();
   const stoppedAt = isDone ? undefined : part.current;
-  post({ result: { collected: await collector.share(), stoppedAt, unpackedBytes: whole.unpackedBytes } });
+  return { collected: await collector.share(), stoppedAt, unpackedBytes: whole.unpackedBytes };
 }
 
 /** Whether all of it was records. */
@@ -66,14 +72,16 @@ async function takePart(part: SourcePart, collector: RecordCollector, unpacked: 
 class WholeFiles {
   readonly #collector: RecordCollector;
   readonly #unpacked: UnpackedCount;
+  readonly #tell: Tell;
   #records = 0;
   #bytes = 0;
   #unpackedBytes = 0;
   readonly #told = { records: 0, bytes: 0 };
 
-  constructor(collector: RecordCollector, unpacked: UnpackedCount) {
+  constructor(collector: RecordCollector, unpacked: UnpackedCount, tell: Tell) {
     this.#collector = collector;
     this.#unpacked = unpacked;
+    this.#tell = tell;
   }
 
   get unpackedBytes(): number {
@@ -91,79 +99,21 @@ class WholeFiles {
   /** Tells the other thread of what it was not told of before. */
   tell(): void {
     const [records, bytes] = [this.#records - this.#told.records, this.#bytes - this.#told.bytes];
-    post({ records, bytes });
+    this.#tell({ records, bytes });
     this.#told.records += records;
     this.#told.bytes += bytes;
   }
 }
 
-function post(message: Message): void {
-  parentPort?.postMessage(message);
-}
-
-/** Collects the second part of a source in a thread of its own. */
-export class CollectThread {
-  readonly #worker: Worker;
-  readonly #workDir: string;
-  readonly #result = Promise.withResolvers<PartResult | undefined>();
-  readonly #signal: AbortSignal | undefined;
-  readonly #abort = (): void => this.#result.reject(this.#signal?.reason);
-
-  private constructor(worker: Worker, workDir: string, signal: AbortSignal | undefined) {
-    this.#worker = worker;
-    this.#workDir = workDir;
-    this.#signal = signal;
-    signal?.addEventListener('abort', this.#abort);
-    this.#result.promise.catch(() => undefined);
-  }
-
-  /**
-   * Starts at once.
-   *
-   * @param task its folder must exist and be this thread's alone
-   * @param noteRead is told of records and bytes each time that it has read some
-   * @param signal ends the wait for the result
-   * @returns undefined where the system gives no more threads
-   */
-  static start(
-    task: Task,
-    noteRead: (records: number, bytes: number) => void,
-    signal?: AbortSignal,
-  ): CollectThread | undefined {
-    let worker: Worker;
-    try {
-      worker = new Worker(new URL(import.meta.url), { workerData: { role: ROLE, task } });
-    } catch {
-      return undefined;
-    }
-    const thread = new CollectThread(worker, task.workDir, signal);
-    worker.on('message', (message: Message) => {
-      if ('result' in message) thread.#result.resolve(message.result);
-      else noteRead(message.records, message.bytes);
-    });
-    // For want of memory or disk space, say; whoever does its work instead says what is the matter.
-    worker.on('error', () => thread.#result.resolve(undefined));
-    worker.on('exit', () => thread.#result.resolve(undefined));
-    return thread;
-  }
-
-  /**
-   * What it has done, once it is done; undefined, and its files are gone, where it failed.
-   *
-   * @throws the reason of the signal
-   */
-  async result(): Promise<PartResult | undefined> {
-    const result = await this.#result.promise;
-    if (result === undefined) {
-      await this.close();
-      await rm(this.#workDir, { recursive: true, force: true });
-    }
-    return result;
-  }
-
-  /** Ends the thread, whatever it is doing. */
-  async close(): Promise<void> {
-    this.#signal?.removeEventListener('abort', this.#abort);
-    await this.#worker.terminate();
-  }
+/**
+ * Collects the second part of a source in a thread of its own.
+ *
+ * @param task its folder must exist and be this thread's alone
+ * @returns undefined if the system refuses the thread
+ */
+export function startCollecting(
+  task: Task,
+  options: ThreadTaskOptions<ReadNote>,
+): Promise<ThreadTask<PartResult> | undefined> {
+  return ThreadTask.start<PartResult, ReadNote>(new URL(import.meta.url), ROLE, task, options);
 }

@@ -1,9 +1,9 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { CodedError, fileError } from '#core';
-import { CollectThread, type PartResult } from './collect-thread.ts';
+import { CodedError, fileError, type ThreadTask } from '#core';
+import { type PartResult, startCollecting } from './collect-thread.ts';
 import { formatTitles } from './formats/recognise.ts';
 import type { RecordSet } from './record.ts';
 import { RecordCollector } from './record-collector.ts';
@@ -78,31 +78,38 @@ async function takeParts(source: Source, collector: RecordCollector, options: Co
   let result: PartResult | undefined;
   try {
     await takeTexts(new SourcePart(source, 0), source, collector, options, unpacked);
-    result = await thread?.result();
+    result = await thread?.task.result();
   } finally {
-    await thread?.close();
+    await thread?.task.close();
   }
   if (result !== undefined) {
     await collector.adopt(result.collected);
     unpacked.bytes += result.unpackedBytes;
     checkUnpacked(source, unpacked);
-  }
+  } else if (thread !== undefined) await rm(thread.workDir, { recursive: true, force: true });
   const from = result === undefined ? 0 : result.stoppedAt;
   if (from !== undefined) await takeTexts(new SourcePart(source, 1, from), source, collector, options, unpacked);
 }
 
-/** @returns undefined where the system gives no more threads */
+interface SourceThread {
+  readonly task: ThreadTask<PartResult>;
+  /** For its files. */
+  readonly workDir: string;
+}
+
+/** @returns undefined if the system refuses the thread */
 async function startThread(
   { path }: Source,
   collector: RecordCollector,
   { selector, workDir: parent, signal }: CollectOptions,
-): Promise<CollectThread | undefined> {
+): Promise<SourceThread | undefined> {
   const workDir = await mkdtemp(join(parent, 'thread-')).catch((error: unknown) => {
     throw fileError(error, parent);
   });
   collector.own(workDir);
-  const noteRead = (records: number, bytes: number): void => collector.noteRead(records, bytes);
-  return CollectThread.start({ path, selector, workDir }, noteRead, signal);
+  const onNote = ({ records, bytes }: { records: number; bytes: number }): void => collector.noteRead(records, bytes);
+  const task = await startCollecting({ path, selector, workDir }, { onNote, signal });
+  return task && { task, workDir };
 }
 
 /** @param owner the source that `source` is, or is a part of */

@@ -12,7 +12,8 @@ vi.mock('node:worker_threads', async (original) => ({
     constructor() {
       super();
       if (started === 'never') throw new Error('EAGAIN');
-      setImmediate(() => this.emit('error', new Error('out of memory')));
+      const error = Object.assign(new Error('out of memory'), { code: 'ERR_WORKER_OUT_OF_MEMORY' });
+      setImmediate(() => this.emit('error', error));
     }
 
     async terminate() {}

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { fileError } from '#core';
+import { fileError, type ThreadTask } from '#core';
 import type { RecordSet } from '#evidence';
 import { AdvisoryMapper, type Mapped, type MappingOptions, type MappingTarget } from './advisory-mapper.ts';
-import { MappingThread } from './mapping-thread.ts';
+import { addMapped, type MappedPart, startMapping } from './mapping-thread.ts';
 
 /** How the records of a set are mapped. */
 export interface MappingPlan {
@@ -32,7 +32,9 @@ export async function mapRecords(set: RecordSet, target: MappingTarget, plan: Ma
     const mapper = new AdvisoryMapper(target, plan.options);
     const range = { from: 0, to: thread === undefined ? count : own };
     const first = await mapper.read(set.batches('advisories', range), plan.signal);
-    const second = thread && ((await thread.addTo(target)) ?? (await mapRest(set, mapper, range.to, plan.signal)));
+    const part = await thread?.result();
+    if (part !== undefined) await addMapped(target, part);
+    const second = thread && (part?.mapped ?? (await mapRest(set, mapper, range.to, plan.signal)));
     await leaveStatements(set, target, plan.signal);
     return second === undefined
       ? first
@@ -53,7 +55,7 @@ async function startThread(
   set: RecordSet,
   range: { readonly from: number; readonly to: number },
   { folder, options, threadFrom, signal }: MappingPlan,
-): Promise<MappingThread | undefined> {
+): Promise<ThreadTask<MappedPart> | undefined> {
   if (range.to < (threadFrom ?? (availableParallelism() > 1 ? THREAD_FROM : Number.POSITIVE_INFINITY)))
     return undefined;
   const records = await set.share?.('advisories');
@@ -62,7 +64,7 @@ async function startThread(
   await mkdir(threadFolder).catch((error: unknown) => {
     throw fileError(error, threadFolder);
   });
-  return MappingThread.start({ records, range, folder: threadFolder, options }, signal);
+  return startMapping({ records, range, folder: threadFolder, options }, signal);
 }
 
 /** VEX documents have no rows. */
