@@ -1,6 +1,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { fileError } from '#core';
 import { BlockReader, BlockWriter } from './blocks.ts';
+import type { KeyTable } from './key-table.ts';
 import type { Run, SortedCursor } from './run.ts';
 
 const READ_BLOCKS = { keys: 32 * 1024, data: 128 * 1024 } as const;
@@ -94,28 +95,27 @@ export class FileRunWriter {
   }
 
   /** Makes room for an item; undefined when there is room, and then nothing needs to be awaited. */
-  makeRoom(key: string, size: number): Promise<void> | undefined {
-    const keys = this.#keys.makeRoom(HEAD + key.length);
+  makeRoom(keySize: number, size: number): Promise<void> | undefined {
+    const keys = this.#keys.makeRoom(HEAD + keySize);
     const data = this.#data.makeRoom(size);
     return keys === undefined && data === undefined ? undefined : this.#drained(keys, data);
   }
 
-  /** Takes an item for which there is room, its payload from `source` at `offset`. */
-  put(key: string, source: Buffer, offset: number, size: number): void {
-    this.#putKey(key, size);
+  /** Takes an item for which there is room: a key of a table, and the payload from `source` at `offset`. */
+  put(keys: KeyTable, index: number, source: Buffer, offset: number, size: number): void {
+    const keySize = keys.sizeOf(index);
+    this.#keys.putUint32(keySize);
+    this.#keys.putUint32(size);
+    this.#keys.fill(keySize, (target, at) => keys.copy(index, target, at));
     this.#data.put(source, offset, size);
   }
 
   /** Takes the item that a cursor stands on, for which there is room. */
   putFrom(cursor: SortedCursor): void {
-    this.#putKey(cursor.key, cursor.size);
+    this.#keys.putUint32(cursor.key.length);
+    this.#keys.putUint32(cursor.size);
+    this.#keys.putText(cursor.key);
     this.#data.fill(cursor.size, (target, offset) => cursor.read(target, offset));
-  }
-
-  #putKey(key: string, size: number): void {
-    this.#keys.putUint32(key.length);
-    this.#keys.putUint32(size);
-    this.#keys.putText(key);
   }
 
   async #drained(...waits: (Promise<void> | undefined)[]): Promise<void> {

@@ -135,7 +135,7 @@ export class Sorter {
     try {
       return await this.#write(async (writer) => {
         while (cursor.next()) {
-          const room = writer.makeRoom(cursor.key, cursor.size);
+          const room = writer.makeRoom(cursor.key.length, cursor.size);
           if (room !== undefined) await room;
           writer.putFrom(cursor);
         }
