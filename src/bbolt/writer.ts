@@ -64,13 +64,44 @@ export async function writePages(
   return pages.pageCount;
 }
 
-const NO_KEY = new Uint8Array(0);
+/** A copy of the last key of a bucket, in memory that is used again for the next one. */
+class LastKey {
+  #bytes = new Uint8Array(64);
+  #size = 0;
+
+  /** Empty before the first. */
+  get key(): Uint8Array {
+    return this.#bytes.subarray(0, this.#size);
+  }
+
+  set(key: Uint8Array): void {
+    if (key.length > this.#bytes.length) this.#bytes = new Uint8Array(2 * key.length);
+    const bytes = this.#bytes;
+    for (let i = 0; i < key.length; i++) bytes[i] = key[i] as number;
+    this.#size = key.length;
+  }
+
+  clear(): void {
+    this.#size = 0;
+  }
+
+  /** Byte order: below 0 if the last key comes before this one. Keys are short: a loop is quicker than a call to C++. */
+  compare(key: Uint8Array): number {
+    const bytes = this.#bytes;
+    const length = Math.min(this.#size, key.length);
+    for (let i = 0; i < length; i++) {
+      const difference = (bytes[i] as number) - (key[i] as number);
+      if (difference !== 0) return difference;
+    }
+    return this.#size - key.length;
+  }
+}
 
 /** The buckets that are open, the nameless root first; each has its tree and the last key that went into it. */
 class BucketStack {
   readonly #pages: PageWriter;
   readonly #trees: TreeWriter[];
-  readonly #lastKeys: Uint8Array[] = [NO_KEY];
+  readonly #lastKeys: LastKey[] = [new LastKey()];
   /** The path of the last entry of this batch: mostly the next one has the very same array. */
   #path: readonly Uint8Array[] | undefined;
   readonly #names: Uint8Array[] = [];
@@ -119,7 +150,8 @@ class BucketStack {
     const depth = this.#names.length;
     this.#claim(depth, name);
     this.#names.push(new Uint8Array(name));
-    this.#lastKeys[depth + 1] = NO_KEY;
+    this.#lastKeys[depth + 1] ??= new LastKey();
+    this.#lastKeys[depth + 1]?.clear();
     this.#trees[depth + 1] ??= new TreeWriter(this.#pages);
   }
 
@@ -136,12 +168,11 @@ class BucketStack {
     if (key.byteLength > bboltLimits.keyBytes) {
       throw new RangeError(`the key ${show(key)} has ${key.byteLength} bytes, more than ${bboltLimits.keyBytes}`);
     }
-    const last = this.#lastKeys[depth] as Uint8Array;
-    const order = Buffer.compare(last, key);
+    const last = this.#lastKeys[depth] as LastKey;
+    const order = last.compare(key);
     if (order === 0) throw new TypeError(`duplicate key ${show(key)} in ${this.#place(depth)}`);
-    if (order > 0) throw new TypeError(`the key ${show(key)} comes after ${show(last)} in ${this.#place(depth)}`);
-    // A copy whatever it is: slice() of a Buffer would share its memory.
-    this.#lastKeys[depth] = new Uint8Array(key);
+    if (order > 0) throw new TypeError(`the key ${show(key)} comes after ${show(last.key)} in ${this.#place(depth)}`);
+    last.set(key);
   }
 
   #place(depth: number): string {
@@ -150,7 +181,10 @@ class BucketStack {
 }
 
 function same(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
+  if (a === b) return true;
+  if (a === undefined || b === undefined || a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** A key for an error message, cut to a readable length. */

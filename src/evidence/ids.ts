@@ -8,10 +8,12 @@ const MEMBERS = ['aliases', 'upstream'] as const;
  * that it passes on (`upstream`), each once.
  */
 export function idsOfAdvisory(advisory: JsonObject): readonly string[] {
-  const names = new Set<string>();
-  if (typeof advisory['id'] === 'string') names.add(advisory['id']);
+  const names: string[] = [];
+  if (typeof advisory['id'] === 'string') names.push(advisory['id']);
   for (const member of MEMBERS) {
-    for (const name of itemsOf(advisory, member)) if (typeof name === 'string') names.add(name);
+    for (const name of itemsOf(advisory, member)) if (typeof name === 'string') names.push(name);
   }
-  return [...names];
+  // Nearly all have one or two, which need no set.
+  const isDistinct = names.length < 2 || (names.length === 2 && names[0] !== names[1]);
+  return isDistinct ? names : [...new Set(names)];
 }

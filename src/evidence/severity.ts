@@ -58,6 +58,7 @@ export function severityOfAdvisory(
 export function cvssOfAdvisory(advisory: JsonObject): CvssVectors {
   const own = vectorsByType(advisory);
   const ofPackages = objectsOf(advisory, 'affected').filter(hasSeverities).map(vectorsByType);
+  if (ofPackages.length === 0) return { v2: own.get('CVSS_V2'), v3: own.get('CVSS_V3'), v4: own.get('CVSS_V4') };
   const pick = (type: string): ScoredVector | undefined => {
     const found = ofPackages.flatMap((vectors) => vectors.get(type) ?? []);
     return found.length === 0 ? own.get(type) : found.reduce((best, each) => (each.score > best.score ? each : best));
@@ -67,12 +68,17 @@ export function cvssOfAdvisory(advisory: JsonObject): CvssVectors {
 
 /** The advisory's own word, else the highest word of its packages, else the highest priority of Ubuntu's. */
 function wordOf(advisory: JsonObject): Severity | undefined {
+  const own = readWord(advisory, 'database_specific');
+  if (own !== undefined) return own;
   const packages = objectsOf(advisory, 'affected');
-  return (
-    readWord(advisory, 'database_specific') ??
-    highest(packages.flatMap((part) => [readWord(part, 'database_specific'), readWord(part, 'ecosystem_specific')])) ??
-    highest([advisory, ...packages].flatMap(prioritiesOf))
-  );
+  const words: Severity[] = [];
+  for (const part of packages) {
+    for (const member of ['database_specific', 'ecosystem_specific']) {
+      const word = readWord(part, member);
+      if (word !== undefined) words.push(word);
+    }
+  }
+  return highest(words) ?? highest([advisory, ...packages].filter(hasSeverities).flatMap(prioritiesOf));
 }
 
 function ratingOfVectors({ v4, v3, v2 }: CvssVectors): Severity | undefined {
@@ -87,7 +93,6 @@ function readWord(part: JsonObject, member: string): Severity | undefined {
 }
 
 function prioritiesOf(part: JsonObject): readonly (Severity | undefined)[] {
-  if (!hasSeverities(part)) return [];
   const entries = objectsOf(part, 'severity').filter(({ type }) => type === 'Ubuntu');
   return entries.map(({ score }) => severityOfWord(score));
 }
@@ -97,7 +102,7 @@ function severityOfWord(word: JsonValue | undefined): Severity | undefined {
 }
 
 function highest(found: readonly (Severity | undefined)[]): Severity | undefined {
-  return severities.findLast((severity) => found.includes(severity));
+  return found.length === 0 ? undefined : severities.findLast((severity) => found.includes(severity));
 }
 
 function hasSeverities(part: JsonObject): boolean {

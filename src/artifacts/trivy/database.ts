@@ -3,7 +3,7 @@ import { compareText, parseKnownJson } from '#core';
 import type { SortedItem } from '#sort';
 import { compareSources } from './data-sources.ts';
 import type { TrivyDbLosses } from './losses.ts';
-import { decodeVulnerabilityRow, rootBuckets, SEPARATOR } from './rows.ts';
+import { recordOfRow, rootBuckets, SEPARATOR, vulnerabilityOfRow } from './rows.ts';
 import {
   encodeVulnerability,
   mergeVulnerabilities,
@@ -81,8 +81,8 @@ class EntryMaker {
     const [, id = '', source = ''] = row.key.split(SEPARATOR);
     if (id !== this.#vulnerability) this.#closeVulnerability();
     this.#vulnerability = id;
-    const { record, value } = decodeVulnerabilityRow(row);
-    if (!this.#views.add({ source, value })) this.#losses.add('descriptionTooLarge', record);
+    const isAdded = this.#views.add({ source, value: vulnerabilityOfRow(row) });
+    if (!isAdded) this.#losses.add('descriptionTooLarge', recordOfRow(row));
   }
 
   #closeVulnerability(): void {

@@ -175,10 +175,14 @@ export class AdvisoryRow {
   }
 }
 
-/** Reads the value of a row of the bucket `vulnerability`: the record, and what it says of the vulnerability. */
-export function decodeVulnerabilityRow({ value }: SortedItem): { readonly record: string; readonly value: Uint8Array } {
-  const end = value.indexOf(0);
-  return { record: value.toString('utf8', 0, end), value: value.subarray(end + 1) };
+/** What a row of the bucket `vulnerability` says of the vulnerability, as a value of trivy.db. */
+export function vulnerabilityOfRow({ value }: SortedItem): Uint8Array {
+  return value.subarray(value.indexOf(0) + 1);
+}
+
+/** The record that a row of the bucket `vulnerability` was made of. */
+export function recordOfRow({ value }: SortedItem): string {
+  return value.toString('utf8', 0, value.indexOf(0));
 }
 
 interface RecordIds {

@@ -16,12 +16,13 @@ const NO_DATE = '0001-01-01T00:00:00Z';
 export function modifiedOfOsv(found: Found): string {
   const modified = found.text('modified') as string;
   if (modified !== NO_DATE) return modified;
-  const dates = [modified, found.text('published'), found.text('withdrawn')].map((date) => readTime(date ?? ''));
-  // All are in UTC and of one form but for their fractions, which decide nothing but a tie within a second.
-  return dates
-    .filter((date) => date !== undefined)
-    .sort()
-    .at(-1) as string;
+  let newest: string = modified;
+  for (const member of ['published', 'withdrawn']) {
+    const date = readTime(found.text(member) ?? '');
+    // All are in UTC and of one form but for their fractions, which decide nothing but a tie within a second.
+    if (date !== undefined && date > newest) newest = date;
+  }
+  return newest;
 }
 
 /** What a selector asks of an advisory. */
