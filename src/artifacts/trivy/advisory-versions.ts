@@ -26,7 +26,9 @@ const MAX_COMPARISONS = 200_000;
 export function adviseVersions(grammar: VersionGrammar, statements: VersionStatements): AdvisoryVersions {
   const patched = unaffectedFixes(grammar, statements);
   const fixes = new Set(patched);
-  return { vulnerable: statements.ranges.flatMap((range) => spellRange(range, fixes)), patched };
+  const vulnerable: string[] = [];
+  for (const range of statements.ranges) for (const text of spellRange(range, fixes)) vulnerable.push(text);
+  return { vulnerable, patched };
 }
 
 /** The union of several rows for one package, in their order, each constraint once. */

@@ -38,6 +38,7 @@ export async function* databaseEntries(
 class EntryMaker {
   readonly #losses: TrivyDbLosses;
   readonly #views: VulnerabilityViews;
+  readonly #names = new NameRoom();
   #entries: BboltEntry[] = [];
   #vulnerability = '';
   #bucket: { readonly key: string; readonly path: readonly Uint8Array[] } = { key: '', path: [] };
@@ -52,7 +53,7 @@ class EntryMaker {
   add(row: SortedItem): void {
     if (isVulnerability(row.key)) this.#addView(row);
     else if (!this.#isRepeated(row.key))
-      this.#entries.push({ bucket: this.#pathOf(row.key), key: lastName(row.key), value: row.value });
+      this.#entries.push({ bucket: this.#pathOf(row.key), key: this.#lastNameOf(row.key), value: row.value });
   }
 
   /** Each thread that maps records names the data sources that it has met. */
@@ -63,11 +64,16 @@ class EntryMaker {
     return isRepeated;
   }
 
-  /** What has become of the rows so far; what is still to come of them is kept in memory of its own. */
+  /**
+   * What has become of the rows so far, valid until the next row; what is still to come of them is kept in memory of its
+   * own.
+   */
   take(): readonly BboltEntry[] {
     const entries = this.#entries;
     this.#entries = [];
     this.#views.copy();
+    this.#bucket = { key: '', path: [] };
+    this.#names.clear();
     return entries;
   }
 
@@ -91,7 +97,7 @@ class EntryMaker {
     if (first === undefined) return;
     const value = others.length === 0 ? first.value : merged(views);
     const path = this.#pathOf(`${rootBuckets.vulnerability}${SEPARATOR}`);
-    this.#entries.push({ bucket: path, key: Buffer.from(this.#vulnerability, 'latin1'), value });
+    this.#entries.push({ bucket: path, key: this.#names.put(this.#vulnerability), value });
     this.#hasVulnerabilities = true;
   }
 
@@ -99,10 +105,37 @@ class EntryMaker {
   #pathOf(key: string): readonly Uint8Array[] {
     const buckets = key.slice(0, key.lastIndexOf(SEPARATOR));
     if (buckets !== this.#bucket.key || this.#bucket.path.length === 0) {
-      const path = buckets.split(SEPARATOR).map((name) => Buffer.from(name, 'latin1'));
+      const path = buckets.split(SEPARATOR).map((name) => this.#names.put(name));
       this.#bucket = { key: buckets, path };
     }
     return this.#bucket.path;
+  }
+
+  #lastNameOf(key: string): Uint8Array {
+    return this.#names.put(key.slice(key.lastIndexOf(SEPARATOR) + 1));
+  }
+}
+
+const FIRST_ROOM = 64 * 1024;
+
+/** Names of one batch of entries, in memory that is used again for the next. */
+class NameRoom {
+  readonly #room = Buffer.allocUnsafeSlow(FIRST_ROOM);
+  #filled = 0;
+
+  /** A name, of one byte a character, as bytes. */
+  put(name: string): Uint8Array {
+    const start = this.#filled;
+    const end = start + name.length;
+    // Names that were put before keep the room in which they are.
+    if (end > this.#room.length) return Buffer.from(name, 'latin1');
+    this.#room.write(name, start, 'latin1');
+    this.#filled = end;
+    return this.#room.subarray(start, end);
+  }
+
+  clear(): void {
+    this.#filled = 0;
   }
 }
 
@@ -164,8 +197,4 @@ function decodeView({ value }: SourceView): Vulnerability {
 
 function isVulnerability(key: string): boolean {
   return key.startsWith(rootBuckets.vulnerability + SEPARATOR);
-}
-
-function lastName(key: string): Uint8Array {
-  return Buffer.from(key.slice(key.lastIndexOf(SEPARATOR) + 1), 'latin1');
 }

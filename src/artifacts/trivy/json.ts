@@ -50,6 +50,10 @@ function isObject(value: JsonValue | undefined): value is JsonObject {
 
 /** Go's encoder escapes these so that JSON can stand in HTML. */
 const ESCAPED = /[<>&\u2028\u2029]/g;
+/** A table, since nearly every constraint has some. */
+const ESCAPES: ReadonlyMap<string, string> = new Map(
+  ['<', '>', '&', '\u2028', '\u2029'].map((char) => [char, `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`]),
+);
 
 /** What goJson writes: JSON, in which a member may be undefined. */
 export type GoValue = string | number | readonly GoValue[] | { readonly [member: string]: GoValue | undefined };
@@ -63,5 +67,5 @@ export function goJson(value: GoValue): string {
 }
 
 function escapeChar(char: string): string {
-  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return ESCAPES.get(char) as string;
 }

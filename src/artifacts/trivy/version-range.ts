@@ -24,6 +24,7 @@ const EVERY_VERSION: readonly string[] = ['>=0', '<=0'];
 export function spellRange(range: VersionRange, fixes: ReadonlySet<string>): readonly string[] {
   const last = range.at(-1);
   if (last === undefined) return EVERY_VERSION;
+  if (range.length === 1 && last.operator !== '<') return [last.operator + last.bound.text];
   const texts = range.map(({ operator, bound }) => operator + bound.text);
   if (last.operator !== '<' || fixes.has(last.bound.text)) return [texts.join(', ')];
   return [texts.length > 1 ? texts.join(' ') : `<=${last.bound.text} ${texts[0]}`];
