@@ -18,20 +18,20 @@ export interface FoundArtifact {
  * @param progress of the command, where it has one; cleared in the end
  * @throws CodedError ERR_EXPORT_NOT_FOUND
  */
-export async function withArtifact(
+export async function withArtifact<T>(
   io: Io,
   text: string,
   options: CommonOptions & TransportOptions,
-  use: (found: FoundArtifact) => Promise<void>,
+  use: (found: FoundArtifact) => Promise<T>,
   progress?: ProgressLine,
-): Promise<void> {
+): Promise<T> {
   const reference = parseReference(text);
   const name = nameOf(reference);
   const repository = await openRepository(reference, await openOptions(io, [reference], options, progress));
   try {
     const descriptor = await repository.resolve(name, { signal: io.signal });
     if (descriptor === undefined) throw notFound(reference);
-    await use({ reference, repository, descriptor });
+    return await use({ reference, repository, descriptor });
   } finally {
     progress?.clear();
     await repository.close();

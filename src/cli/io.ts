@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { fileError, isSystemError } from '#core';
+import { CodedError, fileError, isSystemError } from '#core';
 
 /** The world as a command sees it, so that tests can be that world. */
 export interface Io {
@@ -40,4 +40,17 @@ export function untilInterrupted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
+}
+
+/** Runs work that goes on where it stopped when it is run again, and lets an interruption say so. */
+export async function resumable<T>(io: Io, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!io.signal.aborted) throw cause;
+    throw new CodedError('ERR_EXPORT_INCOMPLETE', 'interrupted before it was complete', {
+      hint: 'run the same command again: it resumes where it stopped',
+      cause,
+    });
+  }
 }

@@ -26,6 +26,12 @@ export const mediaTypes = {
   dsseEnvelope: 'application/vnd.dsse.envelope.v1+json',
   sigstoreBundle: 'application/vnd.dev.sigstore.bundle.v0.3+json',
   inToto: 'application/vnd.in-toto+json',
+
+  tufRepository: 'application/vnd.stellaops.export.tuf.v1+json',
+  tufSettings: 'application/vnd.stellaops.export.tuf.settings.v1+json',
+  /** Of docker/attest and go-tuf-mirror, as is the annotation `tuf.io/filename`. */
+  tufMetadata: 'application/vnd.tuf.metadata+json',
+  tufTarget: 'application/vnd.tuf.target',
 } as const;
 
 /** Annotation keys that we read or write. */
@@ -40,6 +46,8 @@ export const annotationKeys = {
   orasContentDigest: 'io.deis.oras.content.digest',
   /** The full name of an entry of a layout's index, as containerd, nerdctl and docker save write it. */
   containerdName: 'io.containerd.image.name',
+  /** The name of a file of a TUF repository, without its directory. */
+  tufFilename: 'tuf.io/filename',
 } as const;
 
 const MANIFEST_TYPES: readonly string[] = [

@@ -1,14 +1,28 @@
-export { directorySource, directoryState, refreshRepository } from './client.ts';
+export { directorySource, directoryState, refreshRepository, type TufSource } from './client.ts';
 export { isTopLevelRole } from './metadata.ts';
 export {
+  attachArtifact,
+  openArtifactSource,
+  type PublishedArtifact,
+  publishArtifact,
+  readPublication,
+  type TufPublication,
+} from './oci.ts';
+export {
+  addTarget,
+  defaultLifetimes,
   initRepository,
+  isUnchanged,
+  type PublishedRole,
+  type RepositoryStatus,
   type RoleChange,
+  type RoleStatus,
   type RootProgress,
+  refreshOnlineRoles,
+  renewTargets,
   rotateRoot,
+  rotateStream,
   type SignedRoot,
   signRoot,
-} from './repository/ceremony.ts';
-export type { PublishedRole } from './repository/publish.ts';
-export { defaultLifetimes } from './repository/repository.ts';
-export { type RepositoryStatus, type RoleStatus, statusOf } from './repository/status.ts';
-export { addTarget, isUnchanged, refreshOnlineRoles, renewTargets, rotateStream } from './repository/streams.ts';
+  statusOf,
+} from './repository.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { openDestinations, parseDestinations, parseSignedAs } from '../../src/cli/destinations.ts';
+import { openDestinations, parseDestinations, parseSignedAs } from '../../src/cli/export/destinations.ts';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
 
 let dir: string;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Digest, Instant } from '#core';
 import type { ExportReport, LayerReport, Publication } from '#export';
-import { describeIgnored, describeLosses, writeExportReport } from '../../src/cli/export-output.ts';
+import { describeIgnored, describeLosses, writeExportReport } from '../../src/cli/export/output.ts';
 import { readJson } from '../core/read-json.ts';
 
 const digest = `sha256:${'ab'.repeat(32)}` as Digest;

@@ -14,10 +14,9 @@ import {
   type Selection,
   selectionOf,
 } from '../copy.ts';
-import { type Io, writeText } from '../io.ts';
+import { type Io, resumable, writeText } from '../io.ts';
 import { isPipe, resultStream } from '../pipe.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
-import { resumable } from '../resumable.ts';
 import {
   type CommonOptions,
   collect,

@@ -2,8 +2,15 @@ import { type Command, Option } from 'commander';
 import { CodedError, parseInstant, parseTenant, systemClock } from '#core';
 import { formatTitles } from '#evidence';
 import { type ExportReport, type ExportRequest, profiles, resolveProfile, runExport, runPlan } from '#export';
-import { openDestinations, parseDestinations, parseSignedAs } from '../destinations.ts';
-import { describeIgnored, describeLosses, describeWithheld, writeExportReport } from '../export-output.ts';
+import {
+  describeIgnored,
+  describeLosses,
+  describeWithheld,
+  openDestinations,
+  parseDestinations,
+  parseSignedAs,
+  writeExportReport,
+} from '../export.ts';
 import { type Io, writeText } from '../io.ts';
 import { loadSigner } from '../key-files.ts';
 import { resultStream } from '../pipe.ts';

@@ -3,10 +3,9 @@ import { annotationKeys, CodedError } from '#core';
 import { fetchBytes, layersOf, parseManifest } from '#oci/image';
 import { type PulledFile, pullFiles } from '#oci/transfer';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
-import { type Io, writeText } from '../io.ts';
+import { type Io, resumable, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
-import { resumable } from '../resumable.ts';
 import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
 interface PullCommandOptions extends CommonOptions, TransportOptions {

@@ -7,17 +7,17 @@ import { openRepository } from '#oci/transfer';
 import { type Io, untilInterrupted, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
-import { packageVersion } from '../version.ts';
-import { type CommonOptions, withCommonOptions } from './options.ts';
-import { linesToPaste } from './quickstart-lines.ts';
 import {
   firstPort,
+  linesToPaste,
   prepareKey,
   type QuickstartKey,
   sampleApp,
   sampleFolder,
   startOnFreePort,
-} from './quickstart-place.ts';
+} from '../quickstart.ts';
+import { packageVersion } from '../version.ts';
+import { type CommonOptions, withCommonOptions } from './options.ts';
 
 interface QuickstartOptions extends CommonOptions {
   readonly data: string;

@@ -61,6 +61,32 @@ test('a repository, from its first root to what a zone fetches', async () => {
   expect(await readFile(at('out'), 'utf8')).toBe('one');
 });
 
+test('a repository is published as an artifact, attached to another, and read from both', async () => {
+  const [place, bundle] = [`oci:${at('layout')}:tuf`, `oci:${at('layout')}:bundle`];
+  await writeFile(at('record.json'), JSON.stringify({ id: 'GO-1', modified: '2026-01-01T00:00:00Z' }));
+  await cliJson('export', '--profile', 'json:raw', '--source', at('record.json'), '--unsigned', '--to', bundle);
+  const published = await cliJson('tuf', 'publish', at('repo'), '--to', place, '--subject', bundle);
+  expect(published).toMatchObject({
+    timestamp: 2,
+    published: { reference: expect.stringMatching(/:tuf@sha256:/), state: 'pushed' },
+    attached: [{ reference: expect.stringMatching(/:bundle@sha256:/), state: 'pushed' }],
+  });
+  const again = await cli('tuf', 'publish', at('repo'), '--to', place, '--subject', bundle);
+  expect(again).toMatchObject({ status: 0, out: expect.stringMatching(/^already attached .*\nalready published /) });
+  const trust = ['--trust', at('trusted.json'), '--out', at('out-oci')];
+  for (const from of [place, bundle, (published['attached'] as [{ reference: string }])[0].reference]) {
+    const done = await cli('tuf', 'fetch', from, 'feed.1.json', ...trust, '--state', at('state'));
+    expect(done).toMatchObject({ status: 0, err: '', out: expect.stringContaining('verified feed.1.json') });
+    expect(await readFile(at('out-oci'), 'utf8')).toBe('one');
+  }
+  expect(await cli('tuf', 'publish', at('repo'))).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('--to or --subject is required'),
+  });
+  const absent = await cli('tuf', 'fetch', `oci:${at('layout')}:no`, 'feed.1.json', ...trust, '--state', at('s'));
+  expect(absent).toMatchObject({ status: 1, err: expect.stringContaining('artifact not found') });
+});
+
 test('status lists roles and signers, and fails when something is due', async () => {
   const { status, out, err } = await cli('tuf', 'status', at('repo'));
   expect([status, err]).toEqual([0, '']);

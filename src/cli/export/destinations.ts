@@ -2,7 +2,7 @@ import { CodedError } from '#core';
 import type { Destination } from '#export';
 import { isRegistryReference, parseReference, type Reference, tagOf } from '#oci/image';
 import { type OpenOptions, openRepository } from '#oci/transfer';
-import { isPipe } from './pipe.ts';
+import { isPipe } from '../pipe.ts';
 
 /** How the places of an export are opened. */
 export interface DestinationOptions extends OpenOptions {

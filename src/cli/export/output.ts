@@ -1,8 +1,8 @@
 import type { IgnoredFile, WithheldFile } from '#evidence';
 import type { ExportReport, LayerReport, Publication, RunOptions } from '#export';
-import type { OutputFormat } from './failure.ts';
-import { formatBytes, formatCount, plural } from './numbers.ts';
-import { asLines, oneLine } from './one-line.ts';
+import type { OutputFormat } from '../failure.ts';
+import { formatBytes, formatCount, plural } from '../numbers.ts';
+import { asLines, oneLine } from '../one-line.ts';
 
 /** Layers that a text shows; all are in the JSON. */
 const SHOWN = 20;

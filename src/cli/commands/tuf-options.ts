@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import { CodedError, type Instant, instantOf, systemClock } from '#core';
+import type { Signer } from '#signing';
+import type { Io } from '../io.ts';
+import { loadTufSigner } from '../key-files.ts';
+import { collect } from './options.ts';
+
+/** Private keys of the roles below the root. */
+export interface SignerFiles {
+  readonly targetsKey?: readonly string[];
+  readonly streamKey?: readonly string[];
+  readonly onlineKey?: readonly string[];
+}
+
+/** Adds the options for the private keys of these roles. */
+export function withSigners(command: Command, ...roles: readonly ('targets' | 'stream' | 'online')[]): Command {
+  const what = {
+    targets: 'private key of the top-level targets; repeatable',
+    stream: 'private key of the stream; repeatable',
+    online: 'private key of snapshot and timestamp; repeatable',
+  };
+  for (const role of roles) command.option(`--${role}-key <file>`, what[role], collect);
+  return command;
+}
+
+/** The signers behind lists of key files, each file once. */
+export async function loadSigners(io: Io, ...lists: readonly (readonly string[] | undefined)[]): Promise<Signer[]> {
+  const signers: Signer[] = [];
+  // One after the other: each may ask for its password.
+  for (const path of new Set(lists.flatMap((list) => list ?? []))) signers.push(await loadTufSigner(io, path));
+  return signers;
+}
+
+/** The time of this machine. */
+export function now(): Instant {
+  return instantOf(systemClock.now());
+}
+
+/** A whole number from 1 on. */
+export function parseCount(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new CodedError('ERR_EXPORT_USAGE', `not a number from 1 on: ${JSON.stringify(text.slice(0, 100))}`, {});
+}
+
+/** How a repository is made and used. */
+export const tufExample = `
+Keys are Ed25519 or ECDSA P-256: cosign.key and cosign.pub, or PKCS#8 and SubjectPublicKeyInfo PEM.
+
+Example:
+  export-center tuf init repo --root-key a.pub --root-key b.pub --root-key c.pub --root-threshold 2 --targets-key t.pub --online-key o.pub
+  export-center tuf root sign repo --key a.key
+  export-center tuf root sign repo --key b.key --targets-key t.key --online-key o.key
+  export-center tuf add repo feed.json --stream feed --stream-key t.key --targets-key t.key --online-key o.key
+  export-center tuf refresh repo --online-key o.key`;

@@ -1,0 +1,3 @@
+// Public entry of export/: where an export goes, and how its result is told.
+export { openDestinations, parseDestinations, parseSignedAs } from './export/destinations.ts';
+export { describeIgnored, describeLosses, describeWithheld, writeExportReport } from './export/output.ts';

@@ -1,0 +1,5 @@
+// Public entry of oci/: a TUF repository as an OCI artifact.
+
+export { readPublication, type TufPublication } from './oci/publication.ts';
+export { attachArtifact, type PublishedArtifact, publishArtifact } from './oci/publish.ts';
+export { openArtifactSource } from './oci/source.ts';

@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import {
+  addSeconds,
+  compareInstants,
+  type Descriptor,
+  type Digest,
+  encodeCanonical,
+  type Instant,
+  mediaTypes,
+} from '#core';
+import { type ByteStream, type ContentReader, contentOf, describeBytes } from '#oci/image';
+import { memoryState, refreshRepository, type TufSource } from '../client.ts';
+import { metadataRefused } from '../faults.ts';
+import { readBounded } from '../files.ts';
+import { type Envelope, maxRootBytes, type TargetFacts } from '../metadata.ts';
+import { metadataPath, openRepository, type Repository, withRepositoryLock } from '../repository.ts';
+import type { TufFile } from './artifact.ts';
+
+/** What a repository publishes now: its files in a fixed order, and how to read them. */
+export interface TufPublication {
+  readonly dir: string;
+  /** The settings, as the config of an artifact. */
+  readonly config: Descriptor;
+  readonly files: readonly TufFile[];
+  /** Of the timestamp. */
+  readonly version: number;
+  readonly timestamp: Uint8Array;
+  readonly rootVersion: number;
+  readonly contentOf: (digest: Digest) => ContentReader;
+}
+
+/** As much as clients read. */
+const MAX_TARGET_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Reads what a repository in a directory publishes now, and verifies it as a new client does, at a time at which
+ * nothing has expired.
+ *
+ * @throws CodedError ERR_EXPORT_TUF_STATE where it has published nothing, ERR_EXPORT_LOCKED, and those of a client
+ */
+export async function readPublication(dir: string): Promise<TufPublication> {
+  const { roots, repository } = await withRepositoryLock(dir, async () => {
+    const repository = await openRepository(dir);
+    return { repository, roots: await readRoots(repository) };
+  });
+  const { targets, snapshot, timestamp, root, lifetimes } = repository;
+  if (!targets || !snapshot || !timestamp || !root) throw unpublished(dir);
+  const streams = [...snapshot.signed.roles.keys()].flatMap((role) => repository.streams.get(role) ?? []);
+  const documents: Envelope[] = [targets, ...streams, snapshot, timestamp];
+  const bytesOf = new Map<string, Uint8Array>([
+    ...roots,
+    ...documents.map(({ name, bytes }) => [name, bytes] as const),
+  ]);
+  const earliest = [root, ...documents].map(({ signed }) => signed.expires).sort(compareInstants)[0] as Instant;
+  await verifyAsNewClient(bytesOf, addSeconds(earliest, -1));
+  const config = encodeCanonical({ version: 1, lifetimes: { ...lifetimes } });
+  const contents = new Map<Digest, ContentReader>();
+  const files: TufFile[] = [...bytesOf].map(([name, bytes]) => {
+    const descriptor = describeBytes(mediaTypes.tufMetadata, bytes);
+    contents.set(descriptor.digest, contentOf(bytes));
+    return { folder: 'metadata', name, descriptor };
+  });
+  for (const { signed } of streams) {
+    for (const [path, facts] of signed.targets) files.push(targetFile(dir, path, facts, contents));
+  }
+  const settings = describeBytes(mediaTypes.tufSettings, config);
+  contents.set(settings.digest, contentOf(config));
+  return {
+    ...{ dir, config: settings, files, timestamp: timestamp.bytes },
+    ...{ version: timestamp.signed.version, rootVersion: root.signed.version },
+    contentOf: (digest) => contents.get(digest) as ContentReader,
+  };
+}
+
+async function readRoots({ dir, root }: Repository): Promise<ReadonlyMap<string, Uint8Array>> {
+  const roots = new Map<string, Uint8Array>();
+  for (let version = 1; version <= (root?.signed.version ?? 0); version++) {
+    const name = `${version}.root.json`;
+    const bytes = await readBounded(metadataPath(dir, name), name, maxRootBytes);
+    if (bytes === undefined) throw gone(name);
+    roots.set(name, bytes);
+  }
+  return roots;
+}
+
+async function verifyAsNewClient(bytesOf: ReadonlyMap<string, Uint8Array>, at: Instant): Promise<void> {
+  const source: TufSource = { read: async (folder, path) => (folder === 'metadata' ? bytesOf.get(path) : undefined) };
+  const trustedRoot = bytesOf.get('1.root.json') ?? new Uint8Array(0);
+  const trusted = await refreshRepository({ trustedRoot, source, state: memoryState(), at });
+  const { signed, name } = await trusted.targets();
+  for (const stream of signed.delegations) await trusted.load(stream.name, stream, name);
+}
+
+/** Not read before it is pushed, which compares its digest. */
+function targetFile(dir: string, path: string, facts: TargetFacts, contents: Map<Digest, ContentReader>): TufFile {
+  const hash = facts.hashes.get('sha256') ?? '';
+  const digest = `sha256:${hash}` as Digest;
+  const name = `${hash}.${path}`;
+  contents.set(digest, (offset) => readTarget(join(dir, 'targets', name), path, offset));
+  return { folder: 'targets', name, descriptor: { mediaType: mediaTypes.tufTarget, digest, size: facts.length } };
+}
+
+async function* readTarget(file: string, path: string, offset: number): ByteStream {
+  const bytes = await readBounded(file, path, MAX_TARGET_BYTES);
+  if (bytes === undefined) throw gone(path);
+  if (offset < bytes.length) yield bytes.subarray(offset);
+}
+
+function gone(name: string) {
+  return metadataRefused('ERR_EXPORT_TUF_MISMATCH', name, 'missing', 'restore the directory from a copy');
+}
+
+function unpublished(dir: string) {
+  const hint = `sign the first root with: export-center tuf root sign ${dir} --key FILE`;
+  return metadataRefused('ERR_EXPORT_TUF_STATE', dir, 'nothing is published yet', hint);
+}

@@ -1,0 +1,20 @@
+// Public entry of repository/: a TUF repository in a directory, and what changes it.
+
+export {
+  initRepository,
+  type RoleChange,
+  type RootProgress,
+  rotateRoot,
+  type SignedRoot,
+  signRoot,
+} from './repository/ceremony.ts';
+export type { PublishedRole } from './repository/publish.ts';
+export {
+  defaultLifetimes,
+  metadataPath,
+  openRepository,
+  type Repository,
+  withRepositoryLock,
+} from './repository/repository.ts';
+export { type RepositoryStatus, type RoleStatus, statusOf } from './repository/status.ts';
+export { addTarget, isUnchanged, refreshOnlineRoles, renewTargets, rotateStream } from './repository/streams.ts';
