@@ -7,7 +7,7 @@ import { addSeconds, type Instant, instantOf, systemClock } from '#core';
 import { type RepositoryFixture, signedFixture } from './repository-fixture.ts';
 
 /** The files of a directory behind http on loopback. */
-async function serveDirectory(dir: string): Promise<AsyncDisposable & { readonly url: string }> {
+export async function serveDirectory(dir: string): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     const bytes = path.includes('..') ? undefined : await readFile(join(dir, path)).catch(() => undefined);
