@@ -11,6 +11,7 @@ export type {
 } from './report.ts';
 export type { ExportRequest } from './request.ts';
 export { type RunOptions, runExport, runPlan } from './run.ts';
+export type { TufListing } from './tuf-listing.ts';
 export type { CheckedLayer } from './verify/contents.ts';
 export type { Expectation } from './verify/expectation.ts';
 export { type VerifyOptions, type VerifyReport, verifyArtifact } from './verify/verify.ts';

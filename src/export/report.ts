@@ -1,4 +1,5 @@
 import type { Digest, Instant } from '#core';
+import type { AddedTarget } from '#tuf';
 
 /** What became of a layer: sent, linked on the other side, found there, or only planned. */
 export type LayerState = 'uploaded' | 'mounted' | 'present' | 'planned';
@@ -48,6 +49,11 @@ interface LossCounts {
   readonly parts: number;
 }
 
+/** A bundle as a target of a TUF repository. */
+export interface ListedBundle extends AddedTarget {
+  readonly stream: string;
+}
+
 /** The result of `export` and `plan`: one artifact, and where it went. */
 export interface ExportReport {
   readonly digest: Digest;
@@ -57,4 +63,6 @@ export interface ExportReport {
   readonly losses: readonly LossCounts[];
   /** In the order in which the destinations were named; one without a reference where a plan names none. */
   readonly publications: readonly Publication[];
+  /** Where a TUF repository lists it. */
+  readonly tuf?: ListedBundle;
 }

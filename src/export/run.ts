@@ -12,10 +12,11 @@ import { type Bundle, packBundle, type Staging } from './pack.ts';
 import { type Plan, planExport, type WorkOptions } from './plan.ts';
 import type { ProgressListener } from './progress.ts';
 import { type Destination, deliverBundle, plannedPublication, tagBundle } from './publish.ts';
-import type { ExportReport, Publication, RecordCounts } from './report.ts';
+import type { ExportReport, ListedBundle, Publication, RecordCounts, ReferrerReport } from './report.ts';
 import type { ExportRequest } from './request.ts';
 import { BundleSigner } from './signed/sign.ts';
 import { skippedReportOf } from './skipped-report.ts';
+import type { TufListing } from './tuf-listing.ts';
 import { withWorkDir } from './work-dir.ts';
 
 /** By what a run may be watched and stopped. */
@@ -35,6 +36,8 @@ export interface RunOptions extends WatchOptions {
   readonly destinations: readonly Destination[];
   /** Unsigned if there is none. */
   readonly signer?: Signer | undefined;
+  /** The TUF repository that is to list the bundle. */
+  readonly tuf?: TufListing | undefined;
   /** Names this instance of Export Center in provenance, with its way of being trusted. */
   readonly builderId: string;
   /** Versions for provenance, by name. */
@@ -65,15 +68,22 @@ export async function runExport(request: ExportRequest, options: RunOptions): Pr
     };
     const signer =
       options.signer === undefined ? undefined : new BundleSigner(bundle, { signer: options.signer, provenance });
-    return reportOf(bundle, await publish(built, signer, options));
+    const { publications, listed } = await publish(built, signer, options);
+    return { ...reportOf(bundle, publications), ...(listed === undefined ? {} : { tuf: listed }) };
   });
+}
+
+/** What a run has published. */
+interface Published {
+  readonly publications: readonly Publication[];
+  readonly listed: ListedBundle | undefined;
 }
 
 async function publish(
   { bundle, staging }: Built,
   signer: BundleSigner | undefined,
   options: RunOptions,
-): Promise<Publication[]> {
+): Promise<Published> {
   const { destinations, signal, onProgress } = options;
   let sentBytes = 0;
   const watched = {
@@ -88,14 +98,31 @@ async function publish(
     for (const destination of destinations) {
       delivered.push([destination, await deliverBundle(bundle, staging, destination, signer, watched)]);
     }
+    const tuf = await listIn(options, { bundle, staging });
     const publications: Publication[] = [];
     for (const [destination, publication] of delivered) {
-      publications.push({ ...publication, previousDigest: await tagBundle(bundle, destination, watched) });
+      const previousDigest = await tagBundle(bundle, destination, watched);
+      publications.push({ ...withReferrer(publication, tuf?.referrer), previousDigest });
     }
-    return publications;
+    return { publications, listed: tuf?.listed };
   } catch (error) {
     throw signal?.aborted === true && sentBytes > 0 ? incomplete(sentBytes, error) : error;
   }
+}
+
+/** Before the tags: a run that fails here leaves them, and can be repeated. */
+async function listIn({ tuf, destinations, clock, signal }: RunOptions, built: Pick<Built, 'bundle' | 'staging'>) {
+  if (tuf === undefined) return undefined;
+  const repositories = destinations.map(({ repository }) => repository);
+  // Most runs have no such repository.
+  const { listBundle } = await import('./tuf-listing.ts');
+  return listBundle(tuf, { ...built, repositories, at: instantOf(clock.now()), signal });
+}
+
+function withReferrer(publication: Publication, referrer: ReferrerReport | undefined): Publication {
+  const { referrers } = publication;
+  if (referrer === undefined || referrers.some(({ digest }) => digest === referrer.digest)) return publication;
+  return { ...publication, referrers: [...referrers, referrer] };
 }
 
 function incomplete(sentBytes: number, cause: unknown): CodedError {

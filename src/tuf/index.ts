@@ -2,13 +2,16 @@ export { directorySource, directoryState, refreshRepository, type TufSource } fr
 export { isTopLevelRole } from './metadata.ts';
 export {
   attachArtifact,
+  type Checkout,
   openArtifactSource,
   type PublishedArtifact,
   publishArtifact,
   readPublication,
   type TufPublication,
+  withCheckout,
 } from './oci.ts';
 export {
+  type AddedTarget,
   addTarget,
   defaultLifetimes,
   initRepository,

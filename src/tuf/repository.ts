@@ -17,4 +17,11 @@ export {
   withRepositoryLock,
 } from './repository/repository.ts';
 export { type RepositoryStatus, type RoleStatus, statusOf } from './repository/status.ts';
-export { addTarget, isUnchanged, refreshOnlineRoles, renewTargets, rotateStream } from './repository/streams.ts';
+export {
+  type AddedTarget,
+  addTarget,
+  isUnchanged,
+  refreshOnlineRoles,
+  renewTargets,
+  rotateStream,
+} from './repository/streams.ts';

@@ -6,9 +6,13 @@ import {
   describeIgnored,
   describeLosses,
   describeWithheld,
+  type OpenTufListing,
   openDestinations,
+  openTufListing,
   parseDestinations,
   parseSignedAs,
+  readTufListing,
+  type TufListingOptions,
   writeExportReport,
 } from '../export.ts';
 import { type Io, writeText } from '../io.ts';
@@ -27,9 +31,10 @@ import {
 } from './options.ts';
 import { profileOptionsFrom, withProfileOptions } from './profile-options.ts';
 import { type SelectorOptions, selectorFrom, withSelectorOptions } from './selector-options.ts';
+import { readTrustedRoot, withListingOptions } from './tuf-options.ts';
 
 /** The options of `export` and `plan`, as commander collects them. */
-interface ExportOptions extends CommonOptions, SelectorOptions, TransportOptions {
+interface ExportOptions extends CommonOptions, SelectorOptions, TransportOptions, TufListingOptions {
   readonly profile: string;
   readonly source: readonly string[];
   readonly to: readonly string[];
@@ -48,7 +53,7 @@ const BUILDER_ID = 'https://stellaops.io/export-center/builder/command-line/v1';
 
 /** `export`: builds, signs and publishes. */
 export function exportCommand(command: Command, io: Io): void {
-  withTransportOptions(withRequestOptions(command))
+  withListingOptions(withTransportOptions(withRequestOptions(command)))
     .requiredOption('--to <reference>', 'where to publish, with a tag (repeatable)', collect)
     .option('--key <file>', 'private key to sign with (cosign.key); this or --unsigned is required')
     .option('--unsigned', 'publish without signature and provenance', false)
@@ -75,6 +80,8 @@ Examples:
   export-center export --profile json:raw --source osv-go.zip --to oci:out/layout:go --key keys/cosign.key
   export-center export --profile trivy:db --source osv-go.zip --source osv-pypi.zip \\
       --to 127.0.0.1:8080/security/trivy-db:2 --to 127.0.0.1:8080/security/trivy-db:2-monday --key keys/cosign.key
+  export-center export --profile json:raw --source osv-go.zip --to registry.example/security/go:1 --key keys/cosign.key \\
+      --tuf tuf/ --tuf-stream-key keys/stream.key --tuf-online-key keys/online.key
   export-center export --profile json:raw --source records/ --ecosystem npm --min-severity high \\
       --to registry.example/security/npm:high --key keys/cosign.key`;
 
@@ -102,14 +109,19 @@ async function publish(io: Io, options: ExportOptions): Promise<void> {
   const references = parseDestinations(options.to ?? []);
   const request = requestFrom(options);
   const signer = options.key === undefined ? undefined : await loadSigner(io, options.key);
+  const tuf = await readTufListing(io, options, readTrustedRoot);
   const watch = watchRun(io, options);
-  const opening = await openOptions(io, references, options, watch.progress);
+  const all = tuf?.reference === undefined ? references : [...references, tuf.reference];
+  const opening = await openOptions(io, all, options, watch.progress);
   const destinations = await openDestinations(references, { ...opening, signedAs: options.signedAs });
+  let listing: OpenTufListing | undefined;
   let report: ExportReport;
   try {
+    listing = tuf && (await openTufListing(tuf, opening));
     report = await runExport(request, {
       ...watch.options,
       destinations: destinations.list,
+      tuf: listing?.listing,
       signer,
       builderId: options.builderId,
       builderVersion: { 'export-center': packageVersion(), node: process.versions.node },
@@ -118,6 +130,7 @@ async function publish(io: Io, options: ExportOptions): Promise<void> {
   } finally {
     watch.end();
     await destinations.close();
+    await listing?.close();
   }
   await writeText(resultStream(io, references), writeExportReport(report, options.output));
 }

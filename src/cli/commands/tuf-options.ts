@@ -1,8 +1,10 @@
+import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { CodedError, type Instant, instantOf, systemClock } from '#core';
+import { CodedError, fileError, type Instant, instantOf, systemClock } from '#core';
 import type { Signer } from '#signing';
 import type { Io } from '../io.ts';
 import { loadTufSigner } from '../key-files.ts';
+import { formatBytes } from '../numbers.ts';
 import { collect } from './options.ts';
 
 /** Private keys of the roles below the root. */
@@ -29,6 +31,44 @@ export async function loadSigners(io: Io, ...lists: readonly (readonly string[] 
   // One after the other: each may ask for its password.
   for (const path of new Set(lists.flatMap((list) => list ?? []))) signers.push(await loadTufSigner(io, path));
   return signers;
+}
+
+/** Adds the options of `export` for the TUF repository that lists the bundle. */
+export function withListingOptions(command: Command): Command {
+  return command
+    .option(
+      '--tuf <place>',
+      'TUF repository, a directory or reference, that lists the bundle as a target in the stream of its profile',
+    )
+    .option('--tuf-trust <file>', 'root that you trust; required if --tuf is a reference')
+    .option('--tuf-stream-key <file>', 'private key of the stream; repeatable', collect)
+    .option(
+      '--tuf-targets-key <file>',
+      'private key of the top-level targets, to begin the stream; repeatable',
+      collect,
+    )
+    .option('--tuf-online-key <file>', 'private key of snapshot and timestamp; repeatable', collect);
+}
+
+const MAX_ROOT_BYTES = 512_000;
+
+/** The file of a root that the user trusts. */
+export function readTrustedRoot(path: string): Promise<Uint8Array> {
+  return readWhole(path, MAX_ROOT_BYTES);
+}
+
+/** A whole file. @throws CodedError ERR_EXPORT_TOO_LARGE, ERR_EXPORT_IO */
+export async function readWhole(path: string, maxBytes: number): Promise<Uint8Array> {
+  try {
+    await using file = await open(path, 'r');
+    const { size } = await file.stat();
+    if (size <= maxBytes) return await file.readFile();
+    throw new CodedError('ERR_EXPORT_TOO_LARGE', `${path}: ${formatBytes(size)}, more than ${formatBytes(maxBytes)}`, {
+      hint: 'specify a manifest or another small document',
+    });
+  } catch (error) {
+    throw fileError(error, path);
+  }
 }
 
 /** The time of this machine. */

@@ -1,6 +1,5 @@
-import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { CodedError, fileError, type Instant, parseDuration, parseInstant, writeFileDurable } from '#core';
+import { CodedError, type Instant, parseDuration, parseInstant, writeFileDurable } from '#core';
 import { formatReference, nameOf, parseReference, type Reference, tagOf } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import {
@@ -20,7 +19,6 @@ import {
 } from '#tuf';
 import { withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
-import { formatBytes } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
 import { resultStream } from '../pipe.ts';
 import { describePublished, parseTufPlace } from '../tuf.ts';
@@ -33,7 +31,16 @@ import {
   withCommonOptions,
   withTransportOptions,
 } from './options.ts';
-import { loadSigners, now, parseCount, type SignerFiles, tufExample, withSigners } from './tuf-options.ts';
+import {
+  loadSigners,
+  now,
+  parseCount,
+  readTrustedRoot,
+  readWhole,
+  type SignerFiles,
+  tufExample,
+  withSigners,
+} from './tuf-options.ts';
 
 interface AddOptions extends CommonOptions, SignerFiles {
   readonly stream: string;
@@ -65,20 +72,6 @@ async function add(io: Io, dir: string, file: string, options: AddOptions): Prom
 
 /** As much as clients read. */
 const MAX_TARGET_BYTES = 64 * 1024 * 1024;
-const MAX_ROOT_BYTES = 512_000;
-
-async function readWhole(path: string, maxBytes: number): Promise<Uint8Array> {
-  try {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    if (size <= maxBytes) return await file.readFile();
-    throw new CodedError('ERR_EXPORT_TOO_LARGE', `${path}: ${formatBytes(size)}, more than ${formatBytes(maxBytes)}`, {
-      hint: 'specify a manifest or another small document',
-    });
-  } catch (error) {
-    throw fileError(error, path);
-  }
-}
 
 /** `tuf refresh`: timestamp and snapshot only. */
 export function refreshCommand(command: Command, io: Io): void {
@@ -244,7 +237,7 @@ async function withSource(
 
 async function fetchTarget(io: Io, source: TufSource, target: string, options: FetchOptions): Promise<void> {
   const trusted = await refreshRepository({
-    trustedRoot: await readWhole(options.trust, MAX_ROOT_BYTES),
+    trustedRoot: await readTrustedRoot(options.trust),
     source,
     state: directoryState(options.state),
     at: options.at ?? now(),

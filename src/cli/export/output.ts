@@ -3,6 +3,7 @@ import type { ExportReport, LayerReport, Publication, RunOptions } from '#export
 import type { OutputFormat } from '../failure.ts';
 import { formatBytes, formatCount, plural } from '../numbers.ts';
 import { asLines, oneLine } from '../one-line.ts';
+import { describePublished } from '../tuf.ts';
 
 /** Layers that a text shows; all are in the JSON. */
 const SHOWN = 20;
@@ -18,7 +19,7 @@ export function writeExportReport(report: ExportReport, format: OutputFormat): s
   return format === 'json' ? `${JSON.stringify(asJson(report))}\n` : asText(report);
 }
 
-function asJson({ digest, profile, asOf, records, losses, publications }: ExportReport): object {
+function asJson({ digest, profile, asOf, records, losses, publications, tuf }: ExportReport): object {
   const [first, ...others] = publications;
   return {
     reference: first?.reference ?? null,
@@ -31,6 +32,7 @@ function asJson({ digest, profile, asOf, records, losses, publications }: Export
     losses,
     referrers: first?.referrers ?? [],
     previousDigest: first?.previousDigest,
+    ...(tuf === undefined ? {} : { tuf }),
     ...(others.length === 0 ? {} : { alsoPublished: others.map(placeAsJson) }),
   };
 }
@@ -44,7 +46,13 @@ function asText(report: ExportReport): string {
   const records = `${plural(kept, 'record')}, ${leftOut} left out, ${withheld} withheld`;
   const lines = [`${report.profile}  ${report.digest}`, `  as of ${report.asOf}, ${records}`];
   for (const publication of report.publications) lines.push(...placeAsText(publication));
+  if (report.tuf !== undefined) lines.push(...targetAsText(report.tuf));
   return asLines(lines);
+}
+
+function targetAsText({ target, published }: NonNullable<ExportReport['tuf']>): string[] {
+  if (published.length === 0) return [`TUF target ${target}, listed before`];
+  return [`TUF target ${target}`, ...describePublished(published).map((line) => `  ${line}`)];
 }
 
 /** What is said of the signature and the provenance. */

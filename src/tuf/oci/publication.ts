@@ -29,6 +29,9 @@ export interface TufPublication {
   readonly contentOf: (digest: Digest) => ContentReader;
 }
 
+/** Reads a target. */
+export type TargetReader = (descriptor: Descriptor) => Promise<Uint8Array>;
+
 /** As much as clients read. */
 const MAX_TARGET_BYTES = 64 * 1024 * 1024;
 
@@ -36,9 +39,10 @@ const MAX_TARGET_BYTES = 64 * 1024 * 1024;
  * Reads what a repository in a directory publishes now, and verifies it as a new client does, at a time at which
  * nothing has expired.
  *
+ * @param elsewhere where targets are whose files are not in the directory
  * @throws CodedError ERR_EXPORT_TUF_STATE where it has published nothing, ERR_EXPORT_LOCKED, and those of a client
  */
-export async function readPublication(dir: string): Promise<TufPublication> {
+export async function readPublication(dir: string, elsewhere?: TargetReader): Promise<TufPublication> {
   const { roots, repository } = await withRepositoryLock(dir, async () => {
     const repository = await openRepository(dir);
     return { repository, roots: await readRoots(repository) };
@@ -61,7 +65,7 @@ export async function readPublication(dir: string): Promise<TufPublication> {
     return { folder: 'metadata', name, descriptor };
   });
   for (const { signed } of streams) {
-    for (const [path, facts] of signed.targets) files.push(targetFile(dir, path, facts, contents));
+    for (const [path, facts] of signed.targets) files.push(targetFile({ dir, elsewhere, contents }, path, facts));
   }
   const settings = describeBytes(mediaTypes.tufSettings, config);
   contents.set(settings.digest, contentOf(config));
@@ -92,18 +96,24 @@ async function verifyAsNewClient(bytesOf: ReadonlyMap<string, Uint8Array>, at: I
 }
 
 /** Not read before it is pushed, which compares its digest. */
-function targetFile(dir: string, path: string, facts: TargetFacts, contents: Map<Digest, ContentReader>): TufFile {
+function targetFile({ dir, elsewhere, contents }: TargetPlace, path: string, facts: TargetFacts): TufFile {
   const hash = facts.hashes.get('sha256') ?? '';
   const digest = `sha256:${hash}` as Digest;
   const name = `${hash}.${path}`;
-  contents.set(digest, (offset) => readTarget(join(dir, 'targets', name), path, offset));
-  return { folder: 'targets', name, descriptor: { mediaType: mediaTypes.tufTarget, digest, size: facts.length } };
+  const descriptor = { mediaType: mediaTypes.tufTarget, digest, size: facts.length };
+  contents.set(digest, async function* readTarget(offset: number): ByteStream {
+    const own = await readBounded(join(dir, 'targets', name), path, MAX_TARGET_BYTES);
+    const bytes = own ?? (await elsewhere?.(descriptor));
+    if (bytes === undefined) throw gone(path);
+    if (offset < bytes.length) yield bytes.subarray(offset);
+  });
+  return { folder: 'targets', name, descriptor };
 }
 
-async function* readTarget(file: string, path: string, offset: number): ByteStream {
-  const bytes = await readBounded(file, path, MAX_TARGET_BYTES);
-  if (bytes === undefined) throw gone(path);
-  if (offset < bytes.length) yield bytes.subarray(offset);
+interface TargetPlace {
+  readonly dir: string;
+  readonly elsewhere: TargetReader | undefined;
+  readonly contents: Map<Digest, ContentReader>;
 }
 
 function gone(name: string) {

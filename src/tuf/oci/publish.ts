@@ -13,6 +13,12 @@ export interface PublishedArtifact {
   readonly previousDigest?: Digest;
 }
 
+/** How an artifact is published. */
+export interface PublishOptions extends OperationOptions {
+  /** What the tag has to point at, where that was read before. */
+  readonly expected?: Digest | undefined;
+}
+
 /** Blobs that are pushed at a time. */
 const CONCURRENCY = 8;
 
@@ -27,9 +33,10 @@ export async function publishArtifact(
   publication: TufPublication,
   repository: Repository,
   tag: string,
-  options: OperationOptions = {},
+  { expected, ...options }: PublishOptions = {},
 ): Promise<PublishedArtifact> {
   const before = await artifactAt(repository, tag, options);
+  if (expected !== undefined && before?.descriptor.digest !== expected) throw moved(repository, tag);
   if (before !== undefined) await requireNotNewer(publication, repository, before, options);
   const manifest = packArtifact(publication.files, publication.config, publication.version, undefined);
   const { digest } = manifest.descriptor;
@@ -40,7 +47,6 @@ export async function publishArtifact(
     if (now?.digest !== before?.descriptor.digest) throw moved(repository, tag);
     await repository.tag(manifest.descriptor, tag, options);
   }
-  await repository.flush?.(options);
   if (before === undefined) return { digest, state: 'pushed' };
   const previousDigest = before.descriptor.digest;
   return previousDigest === digest ? { digest, state: 'present' } : { digest, state: 'pushed', previousDigest };
@@ -64,7 +70,6 @@ export async function attachArtifact(
   if (!found || repository.assumesBlobs !== true) {
     await pushBlobs(publication, repository, undefined, options);
     await repository.push(manifest.descriptor, contentOf(manifest.bytes), { ...options, found });
-    await repository.flush?.(options);
   }
   return { digest: manifest.descriptor.digest, state: found ? 'present' : 'pushed' };
 }

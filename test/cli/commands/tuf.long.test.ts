@@ -87,6 +87,40 @@ test('a repository is published as an artifact, attached to another, and read fr
   expect(absent).toMatchObject({ status: 1, err: expect.stringContaining('artifact not found') });
 });
 
+test('an export lists its bundle, in a directory or an artifact', async () => {
+  const source = ['export', '--profile', 'json:raw', '--source', at('record.json'), '--unsigned'];
+  const keys = ['stream', 'targets', 'online'].flatMap((role) => [
+    `--tuf-${role}-key`,
+    key(role === 'online' ? 'online' : 'targets'),
+  ]);
+  await cp(at('repo'), at('listing'), { recursive: true });
+  const to = ['--to', `oci:${at('listed')}:go`];
+  const first = await cliJson(...source, ...to, '--tuf', at('listing'), ...keys);
+  expect(first).toMatchObject({ tuf: { target: 'json-raw.1.json', digest: first['digest'], stream: 'json-raw' } });
+  const again = await cli(...source, ...to, '--tuf', at('listing'), ...keys);
+  expect(again.out).toContain('TUF target json-raw.1.json, listed before\n');
+
+  await cliJson('tuf', 'publish', at('repo'), '--to', `oci:${at('listed')}:tuf`);
+  const reference = ['--tuf', `oci:${at('listed')}:tuf`];
+  expect(await cli(...source, ...to, ...reference, ...keys)).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('--tuf with a reference requires --tuf-trust'),
+  });
+  const root = ['--tuf-trust', at('trusted.json')];
+  expect(await cliJson(...source, ...to, ...reference, ...root, ...keys)).toMatchObject({
+    tuf: { target: 'json-raw.1.json', published: { length: 4 } },
+  });
+  const trust = ['--trust', at('trusted.json'), '--state', at('state-listed'), '--out', at('out-listed')];
+  const done = await cliJson('tuf', 'fetch', `oci:${at('listed')}:tuf`, 'json-raw.1.json', ...trust);
+  expect(done).toMatchObject({ digest: first['digest'], custom: { stream: 'json-raw', sequence: 1 } });
+  for (const more of [keys, root]) {
+    expect(await cli(...source, ...to, ...more)).toMatchObject({
+      status: 2,
+      err: expect.stringContaining('options of a TUF repository require --tuf'),
+    });
+  }
+});
+
 test('status lists roles and signers, and fails when something is due', async () => {
   const { status, out, err } = await cli('tuf', 'status', at('repo'));
   expect([status, err]).toEqual([0, '']);
