@@ -6,5 +6,4 @@ export {
   openTufListing,
   readTufListing,
   type TufListingOptions,
-  type TufListingRequest,
 } from './export/tuf-listing.ts';

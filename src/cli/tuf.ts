@@ -1,3 +1,10 @@
 // Public entry of tuf/: what the commands of tuf share, and how their results are told.
-export { describePublished, describeRoot, nextStepOf, statusAsJson, statusAsText } from './tuf/describe.ts';
+export {
+  describePublished,
+  describeResult,
+  describeRoot,
+  nextStepOf,
+  statusAsJson,
+  statusAsText,
+} from './tuf/describe.ts';
 export { parseTufPlace } from './tuf/place.ts';

@@ -17,6 +17,7 @@ export {
   initRepository,
   isUnchanged,
   type PublishedRole,
+  type PublishResult,
   type RepositoryStatus,
   type RoleChange,
   type RoleStatus,
@@ -27,5 +28,7 @@ export {
   rotateStream,
   type SignedRoot,
   signRoot,
+  signWaiting,
   statusOf,
+  type WaitingRole,
 } from './repository.ts';

@@ -1,7 +1,7 @@
 // Public entry of metadata/: the documents of TUF, their schema, and how signatures, expiry and hashes of them are checked.
 
 export { encodeOlpc } from './metadata/canonical.ts';
-export { type Envelope, type Signed, specVersion } from './metadata/envelope.ts';
+export { type Envelope, parseAnyDocument, type Signed, specVersion } from './metadata/envelope.ts';
 export { encodeTufKey, hasTufKeySigned, type TufKey, tufKeyidOf } from './metadata/keys.ts';
 export {
   maxSnapshotBytes,

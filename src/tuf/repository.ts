@@ -8,7 +8,8 @@ export {
   type SignedRoot,
   signRoot,
 } from './repository/ceremony.ts';
-export type { PublishedRole } from './repository/publish.ts';
+export { signWaiting } from './repository/partial.ts';
+export type { PublishedRole, PublishResult } from './repository/publish.ts';
 export {
   defaultLifetimes,
   metadataPath,
@@ -16,6 +17,7 @@ export {
   type Repository,
   withRepositoryLock,
 } from './repository/repository.ts';
+export type { WaitingRole } from './repository/staged.ts';
 export { type RepositoryStatus, type RoleStatus, statusOf } from './repository/status.ts';
 export {
   type AddedTarget,

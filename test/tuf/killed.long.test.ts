@@ -6,8 +6,9 @@ import { addSeconds, type Instant } from '#core';
 import type { Signer } from '#signing';
 import { memoryState } from '../../src/tuf/client/state.ts';
 import { rotateRoot, signRoot } from '../../src/tuf/repository/ceremony.ts';
+import { signWaiting } from '../../src/tuf/repository/partial.ts';
 import { keyidOfSigner } from '../../src/tuf/repository/sign.ts';
-import { refreshOnlineRoles } from '../../src/tuf/repository/streams.ts';
+import { addTarget, refreshOnlineRoles, rotateStream } from '../../src/tuf/repository/streams.ts';
 import { newSigner, type RepositoryFixture, START, signedFixture } from './repository-fixture.ts';
 
 /** The file system, which can be told to fail for good from the n-th rename on, as if the process had been killed there. */
@@ -70,6 +71,42 @@ it('a refresh that is killed at any write can be repeated', async () => {
     await fixture.refresh(at, state);
   }
   await fixture.refresh(at, state);
+});
+
+it('a publication of what waited for signatures, killed at any write, can be repeated', async () => {
+  await using fixture = await signedFixture();
+  await fixture.add('one');
+  const { dir, stream, targets, online } = fixture;
+  const second = newSigner();
+  const change = { add: [second.publicKey], remove: [], threshold: 2 };
+  await rotateStream(dir, 'feed', change, [stream, second, targets, online], START);
+  const state = memoryState();
+  let kills = 0;
+  for (let write = 1; ; write++) {
+    const content = Buffer.from(`content ${write}`);
+    const add = () =>
+      addTarget(dir, {
+        stream: 'feed',
+        newKey: undefined,
+        bytes: content,
+        base: undefined,
+        signers: [stream],
+        at: LATER,
+      });
+    if (await killedAt(write, add)) {
+      kills++;
+      await add();
+    }
+    const sign = () => signWaiting(dir, { signers: [second, online], copies: [], at: LATER });
+    const killed = await killedAt(write, sign);
+    await fixture.refresh(LATER, state);
+    if (!killed) break;
+    kills++;
+    await sign();
+    expect(await (await fixture.refresh(LATER, state)).find(`feed.${write + 1}.json`)).toBeDefined();
+  }
+  // The staged target and stream; then the target, the stream, the snapshot, the timestamp.
+  expect(kills).toBe(2 + 4);
 });
 
 it('a root that is killed at any write of its publication can be published again', async () => {

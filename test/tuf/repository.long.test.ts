@@ -6,8 +6,9 @@ import type { Signer } from '#signing';
 import { memoryState } from '../../src/tuf/client/state.ts';
 import { initRepository, rotateRoot, signRoot } from '../../src/tuf/repository/ceremony.ts';
 import { publish } from '../../src/tuf/repository/publish.ts';
-import { defaultLifetimes, openRepository, stagedRootPath } from '../../src/tuf/repository/repository.ts';
+import { defaultLifetimes, openRepository } from '../../src/tuf/repository/repository.ts';
 import { keyidOfSigner } from '../../src/tuf/repository/sign.ts';
+import { stagedRootPath } from '../../src/tuf/repository/staged.ts';
 import { statusOf } from '../../src/tuf/repository/status.ts';
 import { addTarget, refreshOnlineRoles, renewTargets, rotateStream } from '../../src/tuf/repository/streams.ts';
 import { readJson } from '../core/read-json.ts';
@@ -140,7 +141,11 @@ describe('a stream', () => {
     const facts = { length: 0, hashes: { sha256: '0'.repeat(64) } };
     const targets = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`feed.${i + 1}.json`, facts]));
     const streams = new Map([['feed', targets]]);
-    await publish(await openRepository(fixture.dir), { streams }, [fixture.stream, fixture.online], START);
+    await publish(
+      await openRepository(fixture.dir),
+      { streams },
+      { signers: [fixture.stream, fixture.online], at: START },
+    );
     await expect(fixture.add('more')).rejects.toThrow(
       expect.objectContaining({ code: 'ERR_EXPORT_TUF_FULL', hint: expect.stringContaining('begin a new stream') }),
     );
@@ -244,10 +249,13 @@ describe('refresh', () => {
     const { dir, online } = fixture;
     const state = memoryState();
     await fixture.refresh(START, state);
-    const published = await refreshOnlineRoles(dir, [online], days(5));
+    const { published } = await refreshOnlineRoles(dir, [online], days(5));
     expect(published).toEqual([{ role: 'timestamp', version: 2, expires: days(12) }]);
     await fixture.refresh(days(11), state);
-    const roles = (await refreshOnlineRoles(dir, [online], days(16))).map(({ role, version }) => [role, version]);
+    const roles = (await refreshOnlineRoles(dir, [online], days(16))).published.map(({ role, version }) => [
+      role,
+      version,
+    ]);
     expect(roles).toEqual([
       ['snapshot', 2],
       ['timestamp', 3],

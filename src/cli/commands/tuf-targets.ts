@@ -9,7 +9,7 @@ import {
   directoryState,
   openArtifactSource,
   type PublishedArtifact,
-  type PublishedRole,
+  type PublishResult,
   publishArtifact,
   readPublication,
   refreshOnlineRoles,
@@ -21,7 +21,7 @@ import { withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { asLines } from '../one-line.ts';
 import { resultStream } from '../pipe.ts';
-import { describePublished, parseTufPlace } from '../tuf.ts';
+import { describeResult, parseTufPlace } from '../tuf.ts';
 import {
   type CommonOptions,
   collect,
@@ -65,8 +65,8 @@ async function add(io: Io, dir: string, file: string, options: AddOptions): Prom
   const signers = [...own, ...(await loadSigners(io, options.targetsKey, options.onlineKey))];
   const bytes = await readWhole(file, MAX_TARGET_BYTES);
   const added = await addTarget(dir, { stream, newKey: own[0]?.publicKey, bytes, base, signers, at: now() });
-  const line = `${added.published.length === 0 ? 'unchanged' : 'added'} ${added.target} ${added.digest}`;
-  const text = asLines([line, ...describePublished(added.published)]);
+  const verb = added.waiting.length > 0 ? 'staged' : added.published.length === 0 ? 'unchanged' : 'added';
+  const text = asLines([`${verb} ${added.target} ${added.digest}`, ...describeResult(dir, added)]);
   await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(added)}\n` : text);
 }
 
@@ -81,18 +81,19 @@ export function refreshCommand(command: Command, io: Io): void {
     .addHelpText('after', '\nExample:\n  export-center tuf refresh repo --online-key o.key')
     .action(async (dir: string, options: CommonOptions & SignerFiles) => {
       const signers = await loadSigners(io, options.onlineKey);
-      await reportPublished(io, await refreshOnlineRoles(dir, signers, now()), options);
+      await reportPublished(io, dir, await refreshOnlineRoles(dir, signers, now()), options);
     });
 }
 
-/** Writes what was published as the result. */
+/** Writes what was published, or waits, as the result. */
 export async function reportPublished(
   io: Io,
-  published: readonly PublishedRole[],
+  dir: string,
+  result: PublishResult,
   { output }: CommonOptions,
 ): Promise<void> {
-  const text = asLines(describePublished(published));
-  await writeText(io.stdout, output === 'json' ? `${JSON.stringify({ published })}\n` : text);
+  const text = asLines(describeResult(dir, result));
+  await writeText(io.stdout, output === 'json' ? `${JSON.stringify(result)}\n` : text);
 }
 
 interface PublishOptions extends CommonOptions, TransportOptions {

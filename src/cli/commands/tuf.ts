@@ -10,12 +10,13 @@ import {
   rotateStream,
   type SignedRoot,
   signRoot,
+  signWaiting,
   statusOf,
 } from '#tuf';
 import { type Io, writeText } from '../io.ts';
 import { loadTufPublicKey } from '../key-files.ts';
 import { asLines } from '../one-line.ts';
-import { describePublished, describeRoot, nextStepOf, statusAsJson, statusAsText } from '../tuf.ts';
+import { describeResult, describeRoot, nextStepOf, statusAsJson, statusAsText } from '../tuf.ts';
 import { type CommonOptions, collect, parsing, withCommonOptions } from './options.ts';
 import { loadSigners, now, parseCount, type SignerFiles, tufExample, withSigners } from './tuf-options.ts';
 import { addCommand, fetchCommand, publishCommand, refreshCommand, reportPublished } from './tuf-targets.ts';
@@ -29,6 +30,7 @@ export function tufCommand(command: Command, io: Io): void {
     .addHelpText('after', '\nExample:\n  export-center tuf root sign repo --key a.key');
   rootSignCommand(root.command('sign'), io);
   rotateCommand(command.command('rotate'), io);
+  signCommand(command.command('sign'), io);
   addCommand(command.command('add'), io);
   refreshCommand(command.command('refresh'), io);
   statusCommand(command.command('status'), io);
@@ -42,6 +44,8 @@ interface InitCommandOptions extends CommonOptions {
   readonly rootThreshold?: number;
   readonly targetsKey: readonly string[];
   readonly onlineKey: readonly string[];
+  readonly targetsThreshold?: number;
+  readonly onlineThreshold?: number;
   readonly rootExpires: number;
   readonly targetsExpires: number;
   readonly streamExpires: number;
@@ -59,8 +63,10 @@ function initCommand(command: Command, io: Io): void {
     .argument('<dir>', 'directory of the repository; created if missing')
     .requiredOption('--root-key <file>', 'public key of the root; repeatable', collect)
     .option('--root-threshold <number>', 'how many root keys must sign; more than half by default', parsing(parseCount))
-    .requiredOption('--targets-key <file>', 'public key of the top-level targets; repeatable, any one signs', collect)
-    .requiredOption('--online-key <file>', 'public key of snapshot and timestamp; repeatable, any one signs', collect)
+    .requiredOption('--targets-key <file>', 'public key of the top-level targets; repeatable', collect)
+    .option('--targets-threshold <number>', 'how many targets keys must sign; 1 by default', parsing(parseCount))
+    .requiredOption('--online-key <file>', 'public key of snapshot and timestamp; repeatable', collect)
+    .option('--online-threshold <number>', 'how many online keys must sign; 1 by default', parsing(parseCount))
     .addOption(lifetime('root', 'root'))
     .addOption(lifetime('targets', 'version of the targets'))
     .addOption(lifetime('stream', 'version of a stream'))
@@ -77,7 +83,9 @@ async function init(io: Io, dir: string, options: InitCommandOptions): Promise<v
     rootKeys,
     rootThreshold: options.rootThreshold ?? Math.floor(rootKeys.length / 2) + 1,
     targetsKeys: await load(options.targetsKey),
+    targetsThreshold: options.targetsThreshold,
     onlineKeys: await load(options.onlineKey),
+    onlineThreshold: options.onlineThreshold,
     lifetimes: {
       root: options.rootExpires,
       targets: options.targetsExpires,
@@ -87,7 +95,7 @@ async function init(io: Io, dir: string, options: InitCommandOptions): Promise<v
     },
     at: now(),
   });
-  await reportRoot(io, dir, { ...progress, published: [] }, options);
+  await reportRoot(io, dir, { ...progress, published: [], waiting: [] }, options);
 }
 
 interface RootSignOptions extends CommonOptions, SignerFiles {
@@ -125,7 +133,7 @@ async function signStagedRoot(io: Io, dir: string, options: RootSignOptions): Pr
 }
 
 async function reportRoot(io: Io, dir: string, signed: SignedRoot, { output }: CommonOptions): Promise<void> {
-  const lines = [describeRoot(signed), ...describePublished(signed.published)];
+  const lines = [describeRoot(signed), ...describeResult(dir, signed)];
   if (!signed.complete) lines.push(`next: export-center tuf root sign ${dir} --key FILE`);
   await writeText(io.stdout, output === 'json' ? `${JSON.stringify(signed)}\n` : asLines(lines));
 }
@@ -166,15 +174,40 @@ async function rotate(io: Io, dir: string, role: string, options: RotateOptions)
       throw new CodedError('ERR_EXPORT_USAGE', `${role}: no change specified`, { hint });
     }
     const progress = await rotateRoot(dir, role, change, now());
-    await reportRoot(io, dir, { ...progress, published: [] }, options);
+    await reportRoot(io, dir, { ...progress, published: [], waiting: [] }, options);
     return;
   }
   const signers = await loadSigners(io, options.targetsKey, options.streamKey, options.onlineKey);
-  const published =
+  const result =
     role === 'targets'
       ? await renewTargets(dir, signers, now())
       : await rotateStream(dir, role, change, signers, now());
-  await reportPublished(io, published, options);
+  await reportPublished(io, dir, result, options);
+}
+
+interface SignOptions extends CommonOptions, SignerFiles {
+  readonly merge?: readonly string[];
+}
+
+function signCommand(command: Command, io: Io): void {
+  withSigners(withCommonOptions(command), 'targets', 'stream', 'online')
+    .description('sign what waits of the roles below the root; publish it when enough keys have signed')
+    .argument('<dir>', 'directory of the repository, or a copy of it on another machine')
+    .option('--merge <file>', 'copy of a file in staged/ that was signed elsewhere; repeatable', collect)
+    .addHelpText(
+      'after',
+      `
+A role with a threshold above one waits in staged/ until enough keys have signed. They can sign on different machines:
+copy the directory there, sign, and merge the file in its staged/ here. tuf status shows what is lacking.
+
+Example:
+  export-center tuf sign repo --merge stick/staged/feed.json --online-key o.key`,
+    )
+    .action(async (dir: string, options: SignOptions) => {
+      const signers = await loadSigners(io, options.targetsKey, options.streamKey, options.onlineKey);
+      const result = await signWaiting(dir, { signers, copies: options.merge ?? [], at: now() });
+      await reportPublished(io, dir, result, options);
+    });
 }
 
 interface StatusOptions extends CommonOptions {

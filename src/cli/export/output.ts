@@ -50,7 +50,8 @@ function asText(report: ExportReport): string {
   return asLines(lines);
 }
 
-function targetAsText({ target, published }: NonNullable<ExportReport['tuf']>): string[] {
+function targetAsText({ target, published, waiting }: NonNullable<ExportReport['tuf']>): string[] {
+  if (waiting.length > 0) return [`TUF target ${target}, waits for signatures`];
   if (published.length === 0) return [`TUF target ${target}, listed before`];
   return [`TUF target ${target}`, ...describePublished(published).map((line) => `  ${line}`)];
 }

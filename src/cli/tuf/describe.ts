@@ -1,4 +1,4 @@
-import type { PublishedRole, RepositoryStatus, RoleStatus, RootProgress } from '#tuf';
+import type { PublishedRole, PublishResult, RepositoryStatus, RoleStatus, RootProgress, WaitingRole } from '#tuf';
 import { plural } from '../numbers.ts';
 import { asLines, asRow } from '../one-line.ts';
 
@@ -15,19 +15,40 @@ export function describePublished(published: readonly PublishedRole[]): string[]
   return published.map(({ role, version, expires }) => `published ${role} ${version}, expires ${expires}`);
 }
 
+/** How far a role is signed that waits, on one line. */
+function describeWaiting({ role, version, expires, threshold, keys, complete }: WaitingRole): string {
+  const count = keys.filter(({ signed }) => signed).length;
+  const lacking = keys.filter(({ signed }) => !signed).map(({ keyid }) => keyid.slice(0, 12));
+  const state = complete ? 'complete' : `waits for ${lacking.join(' or ')}`;
+  return `${role} ${version}: ${count} of ${threshold} signatures, ${state}; expires ${expires}`;
+}
+
+/** What was published or waits, a line each, and what to do next. */
+export function describeResult(dir: string, { published, waiting }: PublishResult): string[] {
+  const [first] = waiting;
+  if (first === undefined) return describePublished(published);
+  return [...waiting.map(describeWaiting), `next: export-center tuf sign ${dir} ${keyOptionOf(first.role)} FILE`];
+}
+
+function keyOptionOf(role: string): string {
+  if (role === 'snapshot' || role === 'timestamp') return '--online-key';
+  return role === 'targets' ? '--targets-key' : '--stream-key';
+}
+
 /** `tuf status --output json`. */
-export function statusAsJson({ roles, staged, refused }: RepositoryStatus) {
-  return { roles, staged: staged ?? null, refused: refused ?? null };
+export function statusAsJson({ roles, staged, waiting, refused }: RepositoryStatus) {
+  return { roles, staged: staged ?? null, waiting, refused: refused ?? null };
 }
 
 /** `tuf status` for a person. */
-export function statusAsText({ roles, staged, refused }: RepositoryStatus): string {
+export function statusAsText({ roles, staged, waiting, refused }: RepositoryStatus): string {
   const rows = roles.map(({ role, version, expires, state, threshold, keys, targets }) => {
     const signers = keys.map(({ keyid, signed }) => `${signed ? '+' : '-'}${keyid.slice(0, 12)}`).join(' ');
     const count = targets === undefined ? '' : plural(targets, 'target');
     return asRow([role, version, state, expires, `${threshold} of ${keys.length}`, signers, count]);
   });
   const tail = staged === undefined ? [] : [`staged ${describeRoot(staged)}`];
+  tail.push(...waiting.map((each) => `staged ${describeWaiting(each)}`));
   tail.push(refused === undefined ? 'a new client accepts this repository' : `a new client refuses it: ${refused}`);
   return `${rows.join('')}${asLines(tail)}`;
 }

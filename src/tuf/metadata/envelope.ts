@@ -39,13 +39,17 @@ export const specVersion = '1.0.34';
  * A document of one type, checked against the schema before anything else looks at it.
  *
  * @param name what the document is called in an error
- * @param maxBytes of the document
+ * @param type undefined for any; and the size of the document in bytes
  * @throws CodedError ERR_EXPORT_TUF_INVALID
  */
 export function parseEnvelope<T extends Signed>(
   bytes: Uint8Array,
   name: string,
-  type: { readonly type: string; readonly maxBytes: number; readonly parse: (signed: JsonNode, head: Signed) => T },
+  type: {
+    readonly type: string | undefined;
+    readonly maxBytes: number;
+    readonly parse: (signed: JsonNode, head: Signed) => T;
+  },
 ): Envelope<T> {
   const root = new JsonNode(readStrict(bytes, name, type.maxBytes), name);
   const signatures = new Map<string, Uint8Array>();
@@ -56,9 +60,14 @@ export function parseEnvelope<T extends Signed>(
   }
   const signed = root.member('signed');
   const kind = signed.member('_type');
-  if (kind.value !== type.type) throw kind.fault(`expected the type ${type.type}`);
+  if (type.type !== undefined && kind.value !== type.type) throw kind.fault(`expected the type ${type.type}`);
   const message = messageOf(signed);
   return { name, bytes, message, signatures, signed: type.parse(signed, parseHead(signed)) };
+}
+
+/** A document of any type, of which only the head is read. @throws CodedError ERR_EXPORT_TUF_INVALID */
+export function parseAnyDocument(bytes: Uint8Array, name: string, maxBytes: number): Envelope {
+  return parseEnvelope(bytes, name, { type: undefined, maxBytes, parse: (_, head) => head });
 }
 
 function readStrict(bytes: Uint8Array, name: string, maxBytes: number): JsonValue {

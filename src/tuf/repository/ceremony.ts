@@ -1,5 +1,4 @@
 import type { KeyObject } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { type Instant, type JsonObject, writeFileDurable } from '#core';
 import type { Signer } from '#signing';
 import { metadataRefused } from '../faults.ts';
@@ -17,27 +16,31 @@ import {
   topLevelRoles,
 } from '../metadata.ts';
 import { headOf, keysToJson, mergeKeys, roleToJson } from './compose.ts';
-import { type PublishedRole, publish } from './publish.ts';
+import { type PublishResult, publish } from './publish.ts';
 import {
   isRepository,
   type Lifetimes,
   metadataPath,
   openRepository,
   type Repository,
-  stagedRootPath,
   withRepositoryLock,
   writeSettings,
 } from './repository.ts';
 import { encodeDocument, keyidOfSigner, signedOf } from './sign.ts';
+import { stagedRootPath } from './staged.ts';
 
 /** Who signs in a new repository. */
 export interface InitOptions {
   readonly rootKeys: readonly KeyObject[];
   readonly rootThreshold: number;
-  /** Any one of them signs the top-level targets. */
+  /** They sign the top-level targets. */
   readonly targetsKeys: readonly KeyObject[];
-  /** Any one of them signs snapshot and timestamp. */
+  /** 1 unless told. */
+  readonly targetsThreshold?: number | undefined;
+  /** They sign snapshot and timestamp. */
   readonly onlineKeys: readonly KeyObject[];
+  /** 1 unless told. */
+  readonly onlineThreshold?: number | undefined;
   readonly lifetimes: Lifetimes;
   readonly at: Instant;
 }
@@ -60,7 +63,8 @@ export interface RootProgress {
  * @throws CodedError ERR_EXPORT_TUF_STATE where it is one already, or the threshold cannot be reached
  */
 export async function initRepository(dir: string, options: InitOptions): Promise<RootProgress> {
-  const { rootKeys, rootThreshold, targetsKeys, onlineKeys, lifetimes, at } = options;
+  const { rootKeys, rootThreshold, targetsKeys, targetsThreshold, onlineKeys, onlineThreshold } = options;
+  const { lifetimes, at } = options;
   return withRepositoryLock(dir, async () => {
     if (await isRepository(dir)) {
       const hint = 'specify another directory; change a role of this repository with: export-center tuf rotate';
@@ -75,9 +79,9 @@ export async function initRepository(dir: string, options: InitOptions): Promise
       keys: keysToJson([...rootKeys, ...targetsKeys, ...onlineKeys]),
       roles: {
         root: role(rootKeys, rootThreshold),
-        targets: role(targetsKeys),
-        snapshot: role(onlineKeys),
-        timestamp: role(onlineKeys),
+        targets: role(targetsKeys, targetsThreshold),
+        snapshot: role(onlineKeys, onlineThreshold),
+        timestamp: role(onlineKeys, onlineThreshold),
       },
     };
     const staged = await stageRoot(dir, signed, new Map());
@@ -119,10 +123,8 @@ export interface SignRootOptions {
   readonly at: Instant;
 }
 
-/** What `tuf root sign` did: the progress, and what was published once the root was complete. */
-export interface SignedRoot extends RootProgress {
-  readonly published: readonly PublishedRole[];
-}
+/** What `tuf root sign` did: the progress, and what was published, or waits, once the root was complete. */
+export interface SignedRoot extends RootProgress, PublishResult {}
 
 /**
  * Adds signatures to the staged root, and publishes it as soon as the thresholds are reached, with all that it makes
@@ -150,10 +152,9 @@ export async function signRoot(dir: string, options: SignRootOptions): Promise<S
     for (const path of options.copies) await addCopied(path, staged, keys, signatures);
     const signed = await stageRoot(dir, signedOf(staged), signatures);
     const progress = progressOf(signed, before);
-    if (!progress.complete) return { ...progress, published: [] };
-    const published = await publish(repository, { root: signed }, options.signers, options.at);
-    await rm(stagedRootPath(dir), { force: true });
-    return { ...progress, published };
+    if (!progress.complete) return { ...progress, published: [], waiting: [] };
+    const { signers, at } = options;
+    return { ...progress, ...(await publish(repository, { root: signed }, { signers, at })) };
   });
 }
 

@@ -6,6 +6,7 @@ import { metadataRefused } from '../faults.ts';
 import {
   type Delegation,
   type Envelope,
+  encodeOlpc,
   parseSnapshot,
   parseTargets,
   parseTimestamp,
@@ -18,7 +19,8 @@ import {
 } from '../metadata.ts';
 import { delegationOf, headOf, metaOf, targetsToJson } from './compose.ts';
 import { metadataPath, type Repository } from './repository.ts';
-import { signDocument, signedOf } from './sign.ts';
+import { encodeDocument, lackingSignatures, signaturesOf, signedOf } from './sign.ts';
+import { deleteStaged, stagedOf, type WaitingRole, waitingRole, writeStaged } from './staged.ts';
 
 /** What is to change. Whatever no longer verifies because of it is signed again. */
 export interface Changes {
@@ -39,15 +41,29 @@ export interface PublishedRole {
   readonly expires: Instant;
 }
 
+/** What was published; or what waits for signatures, and then nothing was published. */
+export interface PublishResult {
+  readonly published: readonly PublishedRole[];
+  readonly waiting: readonly WaitingRole[];
+}
+
+/** Who signs, and when. */
+export interface Signing {
+  readonly signers: readonly Signer[];
+  readonly at: Instant;
+  /** Whether a role may wait for its one key too; unless told, only a role that needs several may. */
+  readonly mayWait?: boolean;
+}
+
 /** What one publication works with. */
-interface Publication {
+interface Publication extends Signing {
   readonly repository: Repository;
   readonly root: Envelope<Root>;
   readonly changes: Changes;
-  readonly signers: readonly Signer[];
-  readonly at: Instant;
-  /** New documents by file, in the order in which they are written. */
+  /** New documents by role, in the order in which they are written. */
   readonly documents: Map<string, Envelope>;
+  /** Those of them with too few signatures. */
+  readonly waiting: WaitingRole[];
 }
 
 /**
@@ -55,28 +71,88 @@ interface Publication {
  * seen what is published now. Files of targets and of metadata with a version in their name are written first, then a
  * new root, and the timestamp last: it is the commit. Each step can be killed and repeated.
  *
- * @throws CodedError ERR_EXPORT_TUF_STATE where a key is missing, ERR_EXPORT_DISK_FULL, ERR_EXPORT_NOT_WRITABLE, and
+ * Where a role needs more signatures than there are signers, all is staged instead, and nothing published: what is
+ * signed in a snapshot are the bytes of the others, so that it can only be made once they are complete.
+ *
+ * @throws CodedError ERR_EXPORT_TUF_STATE where a key is missing, or another version of a role waits already, ERR_EXPORT_DISK_FULL, ERR_EXPORT_NOT_WRITABLE, and
  *   those of a client
  */
-export async function publish(
-  repository: Repository,
-  changes: Changes,
-  signers: readonly Signer[],
-  at: Instant,
-): Promise<readonly PublishedRole[]> {
+export async function publish(repository: Repository, changes: Changes, signing: Signing): Promise<PublishResult> {
   const root = changes.root ?? repository.root;
   if (root === undefined) throw unsigned(repository.dir);
-  const publication: Publication = { repository, root, changes, signers, at, documents: new Map() };
+  const publication: Publication = { repository, root, changes, ...signing, documents: new Map(), waiting: [] };
   const targets = await nextTargets(publication);
   const roles = new Map<string, Envelope<Targets>>([...repository.streams, ['targets', targets]]);
   for (const stream of targets.signed.delegations) roles.set(stream.name, await nextStream(publication, stream));
+  if (publication.waiting.length > 0) return stage(publication);
   const snapshot = await nextSnapshot(publication, roles);
+  if (publication.waiting.length > 0) return stage(publication);
   const timestamp = await nextTimestamp(publication, snapshot);
+  if (publication.waiting.length > 0) return stage(publication);
   await verifyAsClient(publication, timestamp, targets);
   await write(publication, timestamp);
-  return [...publication.documents.values()].map(({ name, signed: { version, expires } }) => {
-    return { role: name.replace(/^\d+\.|\.json$/g, ''), version, expires };
-  });
+  const published = [...publication.documents].map(
+    ([
+      role,
+      {
+        signed: { version, expires },
+      },
+    ]) => {
+      return { role, version, expires };
+    },
+  );
+  return { published, waiting: [] };
+}
+
+async function stage({ repository, changes, documents, waiting }: Publication): Promise<PublishResult> {
+  // The targets after their streams: a stream without its delegation is not looked at.
+  const ordered = [...documents].sort(([a], [b]) => Number(a === 'targets') - Number(b === 'targets'));
+  await writeStaged(repository.dir, new Map(ordered), changes.files ?? new Map());
+  return { published: [], waiting };
+}
+
+/** The next version of a role. */
+interface Draft<T extends Envelope> {
+  readonly role: string;
+  readonly file: string;
+  readonly signed: JsonObject;
+  readonly keys: RoleKeys;
+  readonly parse: (bytes: Uint8Array, name: string) => T;
+}
+
+/** Signs a draft, or what waits of the same content. */
+async function sign<T extends Envelope>(publication: Publication, draft: Draft<T>): Promise<T> {
+  const { role, file, keys, parse } = draft;
+  const staged = reusable(publication, draft);
+  const signed = staged === undefined ? draft.signed : signedOf(staged);
+  const known = new Set(staged && signersOf(staged, keys));
+  const before = new Map([...(staged?.signatures ?? [])].filter(([keyid]) => known.has(keyid)));
+  const signatures = await signaturesOf({ signed, keys, signers: publication.signers, before });
+  const isComplete = signatures.size >= keys.threshold;
+  if (!isComplete && publication.mayWait !== true && keys.threshold === 1) {
+    throw lackingSignatures(file, keys, signatures.size);
+  }
+  const envelope = parse(encodeDocument(signed, signatures), file);
+  publication.documents.set(role, envelope);
+  if (!isComplete) publication.waiting.push(waitingRole(role, envelope, keys));
+  return envelope;
+}
+
+/**
+ * What waits of a role, if it says the same and has not expired. What else waits of a snapshot or timestamp is replaced:
+ * they only follow from the others.
+ */
+function reusable({ repository, at }: Publication, { role, signed }: Draft<Envelope>): Envelope | undefined {
+  const staged = stagedOf(repository.waiting, role);
+  if (staged === undefined) return undefined;
+  const contentOf = (document: JsonObject) => encodeOlpc({ ...document, expires: '' });
+  if (Buffer.from(contentOf(signedOf(staged))).equals(contentOf(signed))) {
+    return compareInstants(at, staged.signed.expires) < 0 ? staged : undefined;
+  }
+  if (role === 'snapshot' || role === 'timestamp') return undefined;
+  const hint = `sign it with: export-center tuf sign ${repository.dir}; or delete staged/${role}.json`;
+  const what = `version ${staged.signed.version} with another content waits for signatures`;
+  throw metadataRefused('ERR_EXPORT_TUF_STATE', role, what, hint);
 }
 
 async function nextTargets(publication: Publication): Promise<Envelope<Targets>> {
@@ -87,8 +163,8 @@ async function nextTargets(publication: Publication): Promise<Envelope<Targets>>
   const delegations = changes.delegations ?? before?.signed.delegations ?? [];
   const file = `${nextVersion(before)}.targets.json`;
   const head = headOf('targets', nextVersion(before), publication.at, repository.lifetimes.targets);
-  const bytes = await signDocument(file, { ...head, ...targetsToJson(delegations) }, role, publication.signers);
-  return added(publication, parseTargets(bytes, file));
+  const signed = { ...head, ...targetsToJson(delegations) };
+  return sign(publication, { role: 'targets', file, signed, keys: role, parse: parseTargets });
 }
 
 async function nextStream(publication: Publication, stream: Delegation): Promise<Envelope<Targets>> {
@@ -99,8 +175,8 @@ async function nextStream(publication: Publication, stream: Delegation): Promise
   const file = `${nextVersion(before)}.${stream.name}.json`;
   const head = headOf('targets', nextVersion(before), publication.at, repository.lifetimes.stream);
   const targets = changed ?? (before === undefined ? {} : (signedOf(before)['targets'] as JsonObject));
-  const bytes = await signDocument(file, { ...head, targets }, stream, publication.signers);
-  return added(publication, parseTargets(bytes, file));
+  const signed = { ...head, targets };
+  return sign(publication, { role: stream.name, file, signed, keys: stream, parse: parseTargets });
 }
 
 /** A new snapshot where a role has changed, the keys have, or half of its life is over. */
@@ -119,8 +195,7 @@ async function nextSnapshot(
   const meta = Object.fromEntries(names.map((name) => [`${name}.json`, metaOf(roles.get(name) as Envelope)]));
   const file = `${nextVersion(before)}.snapshot.json`;
   const head = headOf('snapshot', nextVersion(before), at, lifetimes.snapshot);
-  const bytes = await signDocument(file, { ...head, meta }, role, publication.signers);
-  return added(publication, parseSnapshot(bytes, file));
+  return sign(publication, { role: 'snapshot', file, signed: { ...head, meta }, keys: role, parse: parseSnapshot });
 }
 
 async function nextTimestamp(publication: Publication, snapshot: Envelope<Snapshot>): Promise<Envelope<Timestamp>> {
@@ -128,13 +203,13 @@ async function nextTimestamp(publication: Publication, snapshot: Envelope<Snapsh
   const file = 'timestamp.json';
   const head = headOf('timestamp', nextVersion(repository.timestamp), at, repository.lifetimes.timestamp);
   const signed = { ...head, meta: { 'snapshot.json': metaOf(snapshot) } };
-  const bytes = await signDocument(file, signed, root.signed.roles.timestamp, publication.signers);
-  return added(publication, parseTimestamp(bytes, file));
-}
-
-function added<T extends Envelope>({ documents }: Publication, envelope: T): T {
-  documents.set(envelope.name, envelope);
-  return envelope;
+  return sign(publication, {
+    role: 'timestamp',
+    file,
+    signed,
+    keys: root.signed.roles.timestamp,
+    parse: parseTimestamp,
+  });
 }
 
 function nextVersion(before: Envelope | undefined): number {
@@ -158,11 +233,12 @@ async function verifyAsClient(
   if (repository.timestamp !== undefined) await state.write('timestamp', repository.timestamp.bytes);
   if (repository.snapshot !== undefined) await state.write('snapshot', repository.snapshot.bytes);
   const published = directorySource(repository.dir);
+  const byFile = new Map([...documents.values()].map((document) => [document.name, document]));
   const source: TufSource = {
     async read(folder, path, maxBytes) {
       if (folder === 'targets') return changes.files?.get(path) ?? published.read(folder, path, maxBytes);
       if (path === `${root.signed.version}.root.json`) return root.bytes;
-      return documents.get(path)?.bytes ?? published.read(folder, path, maxBytes);
+      return byFile.get(path)?.bytes ?? published.read(folder, path, maxBytes);
     },
   };
   const all = [root, timestamp, targets, ...repository.streams.values(), ...documents.values()];
@@ -183,12 +259,14 @@ async function verifyAsClient(
 async function write({ repository, root, changes, documents }: Publication, timestamp: Envelope): Promise<void> {
   const { dir } = repository;
   for (const [file, bytes] of changes.files ?? []) await writeFileDurable(join(dir, 'targets', file), bytes);
-  for (const [file, { bytes }] of documents) {
-    if (file !== timestamp.name) await writeFileDurable(metadataPath(dir, file), bytes);
+  for (const { name, bytes } of documents.values()) {
+    if (name !== timestamp.name) await writeFileDurable(metadataPath(dir, name), bytes);
   }
   if (changes.root !== undefined)
     await writeFileDurable(metadataPath(dir, `${root.signed.version}.root.json`), root.bytes);
   await writeFileDurable(metadataPath(dir, timestamp.name), timestamp.bytes);
+  const roles = changes.root === undefined ? documents.keys() : ['root', ...documents.keys()];
+  await deleteStaged(dir, roles, changes.files?.keys() ?? []);
 }
 
 function unsigned(dir: string) {

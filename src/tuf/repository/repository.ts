@@ -25,6 +25,7 @@ import {
   type Timestamp,
   type TopLevelRole,
 } from '../metadata.ts';
+import { readStaged, type StagedRoles, stagedRootPath } from './staged.ts';
 
 /** For how long a new version of each role is valid, in seconds. */
 export interface Lifetimes {
@@ -58,15 +59,12 @@ export interface Repository {
   readonly snapshot: Envelope<Snapshot> | undefined;
   readonly targets: Envelope<Targets> | undefined;
   readonly streams: ReadonlyMap<string, Envelope<Targets>>;
+  /** What else waits for signatures. */
+  readonly waiting: StagedRoles;
 }
 
 const SETTINGS = 'repository.json';
 const MAX_SETTINGS_BYTES = 4096;
-
-/** Where the root lies that waits for signatures. */
-export function stagedRootPath(dir: string): string {
-  return join(dir, 'staged', 'root.json');
-}
 
 /** Where a file of metadata is published. */
 export function metadataPath(dir: string, file: string): string {
@@ -103,7 +101,9 @@ export async function openRepository(dir: string): Promise<Repository> {
   const staged = stagedBytes === undefined ? undefined : parseRoot(stagedBytes, stagedPath);
   const none = { timestamp: undefined, snapshot: undefined, targets: undefined, streams: new Map() };
   const bytes = await readBounded(metadataPath(dir, 'timestamp.json'), 'timestamp.json', maxTimestampBytes);
-  if (bytes === undefined || root === undefined) return { dir, lifetimes, root, staged, ...none };
+  if (bytes === undefined || root === undefined) {
+    return { dir, lifetimes, root, staged, ...none, waiting: await readStaged(dir, () => undefined) };
+  }
   const timestamp = parseTimestamp(bytes, 'timestamp.json');
   const roots = before === undefined ? [root] : [root, before];
   requireSigned(timestamp, 'timestamp', roots);
@@ -122,7 +122,9 @@ export async function openRepository(dir: string): Promise<Repository> {
     const envelope = streams.get(stream.name);
     if (envelope !== undefined) requireThreshold(envelope, stream, targets.name);
   }
-  return { dir, lifetimes, root, staged, timestamp, snapshot, targets, streams };
+  const published = new Map<string, Envelope>([...streams, ...Object.entries({ targets, snapshot, timestamp })]);
+  const waiting = await readStaged(dir, (role) => published.get(role)?.signed.version);
+  return { dir, lifetimes, root, staged, timestamp, snapshot, targets, streams, waiting };
 }
 
 /** A run that was killed may have published a root, and not yet what that root's new keys sign. */

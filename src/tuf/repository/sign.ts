@@ -1,5 +1,4 @@
-import type { JsonObject } from '#core';
-import { parseJsonObject } from '#core';
+import { type CodedError, type JsonObject, parseJsonObject } from '#core';
 import type { Signer } from '#signing';
 import { metadataRefused } from '../faults.ts';
 import { type Envelope, encodeOlpc, encodeTufKey, type RoleKeys, tufKeyidOf } from '../metadata.ts';
@@ -21,29 +20,34 @@ export function signedOf({ bytes, name }: Envelope): JsonObject {
   return parseJsonObject(bytes, name)['signed'] as JsonObject;
 }
 
-/**
- * A document signed by those of the signers whose keys the role names.
- *
- * @throws CodedError ERR_EXPORT_TUF_STATE where they are fewer than the threshold
- */
-export async function signDocument(
-  name: string,
-  signed: JsonObject,
-  role: RoleKeys,
-  signers: readonly Signer[],
-): Promise<Uint8Array> {
+/** What is to be signed, and what the role says of it. */
+export interface SigningTask {
+  readonly signed: JsonObject;
+  readonly keys: RoleKeys;
+  readonly signers: readonly Signer[];
+  /** Signatures that it has already, all of them valid and by keys of the role. */
+  readonly before: ReadonlyMap<string, Uint8Array>;
+}
+
+/** The signatures of a document by those of the signers whose keys the role names, until there are enough of them. */
+export async function signaturesOf({ signed, keys, signers, before }: SigningTask): Promise<Map<string, Uint8Array>> {
   const message = encodeOlpc(signed);
-  const signatures = new Map<string, Uint8Array>();
+  const signatures = new Map(before);
+  if (signatures.size >= keys.threshold) return signatures;
   for (const signer of signers) {
     const keyid = keyidOfSigner(signer);
-    if (role.keys.has(keyid) && !signatures.has(keyid)) signatures.set(keyid, await signer.sign(message));
+    if (keys.keys.has(keyid) && !signatures.has(keyid)) signatures.set(keyid, await signer.sign(message));
   }
-  if (signatures.size >= role.threshold) return encodeDocument(signed, signatures);
-  const keyids = [...role.keys.keys()].map((keyid) => keyid.slice(0, 12)).join(' or ');
-  throw metadataRefused(
+  return signatures;
+}
+
+/** The error for a document with too few signatures. */
+export function lackingSignatures(name: string, { keys, threshold }: RoleKeys, count: number): CodedError {
+  const keyids = [...keys.keys()].map((keyid) => keyid.slice(0, 12)).join(' or ');
+  return metadataRefused(
     'ERR_EXPORT_TUF_STATE',
     name,
-    `needs signatures by ${role.threshold} of its keys, and ${signatures.size} of them are given`,
+    `needs signatures by ${threshold} of its keys, and ${count} of them are given`,
     `give the private key of ${keyids} with the option for this role`,
   );
 }

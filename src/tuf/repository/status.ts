@@ -2,7 +2,9 @@ import { addSeconds, compareInstants, type Instant, isCoded } from '#core';
 import { directorySource, memoryState, refreshRepository } from '../client.ts';
 import { type Envelope, type RoleKeys, signersOf, topLevelRoles } from '../metadata.ts';
 import { progressOf, type RootProgress } from './ceremony.ts';
+import { waitingRoles } from './partial.ts';
 import { openRepository, type Repository } from './repository.ts';
+import type { WaitingRole } from './staged.ts';
 
 /** A role as it is published. */
 export interface RoleStatus {
@@ -23,6 +25,8 @@ export interface RepositoryStatus {
   readonly roles: readonly RoleStatus[];
   /** The root that waits for signatures. */
   readonly staged: RootProgress | undefined;
+  /** What else waits for signatures. */
+  readonly waiting: readonly WaitingRole[];
   /** Why a new client would refuse the repository now; undefined where it would not. */
   readonly refused: string | undefined;
 }
@@ -59,7 +63,8 @@ export async function statusOf(dir: string, at: Instant, within: number): Promis
     roles.push(...described);
   }
   const refused = root === undefined ? 'the first root is not signed yet' : await refusalOf(repository, at);
-  return { roles, staged: pending === undefined ? undefined : progressOf(pending, root), refused };
+  const progress = pending === undefined ? undefined : progressOf(pending, root);
+  return { roles, staged: progress, waiting: waitingRoles(repository), refused };
 }
 
 function describe(role: string, envelope: Envelope, keys: RoleKeys, at: Instant, within: number): RoleStatus {

@@ -5,7 +5,7 @@ import { metadataRefused } from '../faults.ts';
 import { type Envelope, isStreamName, streamTargetName, type Targets } from '../metadata.ts';
 import { changedRole, publicKeysOf, type RoleChange } from './ceremony.ts';
 import { delegationOf, sha256 } from './compose.ts';
-import { type Changes, type PublishedRole, publish, withDelegation } from './publish.ts';
+import { type Changes, type PublishResult, publish, withDelegation } from './publish.ts';
 import { openRepository, type Repository, withRepositoryLock } from './repository.ts';
 import { signedOf } from './sign.ts';
 
@@ -26,11 +26,10 @@ export interface AddOptions {
 }
 
 /** A target that was added, or was the newest already. */
-export interface AddedTarget {
+export interface AddedTarget extends PublishResult {
   readonly target: string;
   readonly sequence: number;
   readonly digest: string;
-  readonly published: readonly PublishedRole[];
 }
 
 /**
@@ -51,7 +50,13 @@ export async function addTarget(dir: string, options: AddOptions): Promise<Added
     const custom = customOf(before, options, last + 1);
     const newest = before?.signed.targets.get(streamTargetName(stream, last));
     if (newest?.hashes.get('sha256') === digest && newest.custom?.['baseSequence'] === custom['baseSequence']) {
-      return { target: streamTargetName(stream, last), sequence: last, digest: `sha256:${digest}`, published: [] };
+      return {
+        target: streamTargetName(stream, last),
+        sequence: last,
+        digest: `sha256:${digest}`,
+        published: [],
+        waiting: [],
+      };
     }
     if ((before?.signed.targets.size ?? 0) >= MAX_TARGETS) throw full(stream);
     const target = streamTargetName(stream, last + 1);
@@ -61,8 +66,8 @@ export async function addTarget(dir: string, options: AddOptions): Promise<Added
     };
     const files = new Map([[`${digest}.${target}`, bytes]]);
     const changes: Changes = { ...delegations, streams: new Map([[stream, targets]]), files };
-    const published = await publish(repository, changes, signers, at);
-    return { target, sequence: last + 1, digest: `sha256:${digest}`, published };
+    const result = await publish(repository, changes, { signers, at });
+    return { target, sequence: last + 1, digest: `sha256:${digest}`, ...result };
   });
 }
 
@@ -100,7 +105,7 @@ export async function rotateStream(
   change: RoleChange,
   signers: readonly Signer[],
   at: Instant,
-): Promise<readonly PublishedRole[]> {
+): Promise<PublishResult> {
   return withRepositoryLock(dir, async () => {
     const repository = await openRepository(dir);
     const [delegation, before] = [delegationOf(repository.targets, stream), repository.streams.get(stream)];
@@ -109,31 +114,23 @@ export async function rotateStream(
       throw metadataRefused('ERR_EXPORT_TUF_STATE', stream, 'no role of this name', hint);
     }
     const streams = new Map([[stream, signedOf(before)['targets'] as JsonObject]]);
-    if (isUnchanged(change)) return publish(repository, { streams }, signers, at);
+    if (isUnchanged(change)) return publish(repository, { streams }, { signers, at });
     const delegations = withDelegation(repository, { name: stream, ...changedRole(delegation, change, stream) });
-    return publish(repository, { delegations, streams }, signers, at);
+    return publish(repository, { delegations, streams }, { signers, at });
   });
 }
 
 /** Gives the top-level targets a later expiry. */
-export async function renewTargets(
-  dir: string,
-  signers: readonly Signer[],
-  at: Instant,
-): Promise<readonly PublishedRole[]> {
+export async function renewTargets(dir: string, signers: readonly Signer[], at: Instant): Promise<PublishResult> {
   return withRepositoryLock(dir, async () => {
     const repository = await openRepository(dir);
-    return publish(repository, { delegations: repository.targets?.signed.delegations ?? [] }, signers, at);
+    return publish(repository, { delegations: repository.targets?.signed.delegations ?? [] }, { signers, at });
   });
 }
 
 /** A new timestamp, and a new snapshot where half of its life is over. */
-export async function refreshOnlineRoles(
-  dir: string,
-  signers: readonly Signer[],
-  at: Instant,
-): Promise<readonly PublishedRole[]> {
-  return withRepositoryLock(dir, async () => publish(await openRepository(dir), {}, signers, at));
+export async function refreshOnlineRoles(dir: string, signers: readonly Signer[], at: Instant): Promise<PublishResult> {
+  return withRepositoryLock(dir, async () => publish(await openRepository(dir), {}, { signers, at }));
 }
 
 export function isUnchanged({ add, remove, threshold }: RoleChange): boolean {

@@ -162,6 +162,31 @@ test('what is older, expired or another signer’s is refused with exit status 3
   expect(await fetched()).toMatchObject({ status: 3, err: expect.stringContaining('ERR_EXPORT_TUF_ROLLBACK') });
 });
 
+test('a stream with a threshold of two is signed on two machines', async () => {
+  const others = ['--targets-key', key('targets'), ...online()];
+  const change = ['--add-key', pub('root2'), '--threshold', '2'];
+  const raised = await cli('tuf', 'rotate', at('repo'), 'feed', ...change, '--stream-key', key('targets'), ...others);
+  expect(raised.out).toMatch(
+    /^feed \d+: 1 of 2 signatures, waits for [0-9a-f]{12}; expires \S+\nnext: export-center tuf sign \S+ --stream-key FILE\n$/,
+  );
+  expect((await cli('tuf', 'status', at('repo'))).out).toMatch(/\nstaged feed \d+: 1 of 2 signatures, waits for /);
+  await cp(at('repo'), at('stick2'), { recursive: true });
+  await cli('tuf', 'sign', at('stick2'), '--stream-key', key('root2'));
+  const done = await cliJson('tuf', 'sign', at('repo'), '--merge', at('stick2/staged/feed.json'), ...online());
+  expect(done).toMatchObject({
+    waiting: [],
+    published: expect.arrayContaining([expect.objectContaining({ role: 'feed' })]),
+  });
+  const staged = await cli('tuf', 'add', at('repo'), at('two'), '--stream', 'feed', '--stream-key', key('root2'));
+  expect(staged.out).toMatch(/^staged feed\.2\.json sha256:/);
+  const signed = await cli('tuf', 'sign', at('repo'), '--stream-key', key('targets'), ...online());
+  expect(signed.out).toMatch(/^published feed \d+, /);
+  expect(await cli('tuf', 'sign', at('repo'))).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('no role below the root waits'),
+  });
+});
+
 test('keys may be PKCS#8 PEM, and a lone root key needs one step', async () => {
   const { privateKey, publicKey } = generateKeyPair('p256');
   await writeFile(at('plain.key'), privateKey.export({ format: 'pem', type: 'pkcs8' }));
