@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { addSeconds, type Clock, type Digest, type Instant, mediaTypes } from '#core';
 import { type RunOptions, runExport } from '#export';
-import { fetchBytes, type Repository } from '#oci/image';
+import { contentOf, fetchBytes, packManifest, parseManifest, type Repository } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import { openRepository } from '#oci/transfer';
 import { refreshRepository } from '../../src/tuf/client/refresh.ts';
@@ -174,6 +174,23 @@ describe('a bundle in an artifact', () => {
       place: { kind: 'artifact', repository, tag: 'other', trustedRoot: await trustedRoot() },
     });
     await expect(absent).rejects.toThrow(refusal('ERR_EXPORT_TUF_STATE', 'no TUF repository'));
+  });
+
+  test('is not signed for where a layer would be written outside of the directory (CVE-2021-41149)', async () => {
+    const repository = await published();
+    const layout = await exports.layout();
+    const descriptor = await resolved(repository, 'latest');
+    const manifest = parseManifest(await fetchBytes(repository, descriptor), descriptor.mediaType, 'it');
+    if (manifest.kind !== 'manifest') throw new Error('no manifest');
+    const place: Place = { kind: 'artifact', repository, tag: 'hostile', trustedRoot: await trustedRoot() };
+    for (const name of ['../../x.json', '/x.json', 'a/b.json', '..', '']) {
+      const last = manifest.layers.at(-1) as (typeof manifest.layers)[number];
+      const layers = [...manifest.layers, { ...last, annotations: { 'tuf.io/filename': name } }];
+      const packed = packManifest({ artifactType: mediaTypes.tufRepository, config: manifest.config, layers });
+      await repository.push(packed.descriptor, contentOf(packed.bytes));
+      await repository.tag(packed.descriptor, 'hostile');
+      await expect(run([layout], { place })).rejects.toThrow(refusal('ERR_EXPORT_TUF_INVALID', 'not a file name'));
+    }
   });
 
   test('does not overwrite what somebody else published meanwhile', async () => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addSeconds, type Instant, instantOf, systemClock } from '#core';
+import { rotateRoot, signRoot } from '../../src/tuf/repository/ceremony.ts';
 import { type RepositoryFixture, signedFixture } from './repository-fixture.ts';
 
 /** The files of a directory behind http on loopback. */
@@ -102,6 +103,12 @@ export const damages: Readonly<
   'the snapshot of another publication': async (fixture, before) => {
     const old = [...before].filter(([name]) => name.includes('snapshot')).at(-1)?.[1] as Buffer;
     await writeFile(await pathOf(fixture, 'metadata', /snapshot/), old);
+  },
+  'a root of somebody else': async (fixture) => {
+    await using other = await signedFixture();
+    await rotateRoot(other.dir, 'root', { add: [], remove: [], threshold: undefined }, present());
+    await signRoot(other.dir, { rootSigners: other.root, copies: [], signers: [other.online], at: present() });
+    await copyFile(join(other.dir, 'metadata/2.root.json'), join(fixture.dir, 'metadata/2.root.json'));
   },
   'a root that skips a version': async (fixture, before) => {
     await writeFile(join(fixture.dir, 'metadata/2.root.json'), before.get('metadata/1.root.json') as Buffer);
