@@ -3,10 +3,13 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { annotationKeys, type Descriptor, instantOf, systemClock } from '#core';
 import { openRepository } from '#oci/transfer';
+import { refreshRepository } from '../../src/tuf/client/refresh.ts';
+import { memoryState } from '../../src/tuf/client/state.ts';
 import { readPublication } from '../../src/tuf/oci/publication.ts';
-import { publishArtifact } from '../../src/tuf/oci/publish.ts';
+import { attachArtifact, publishArtifact } from '../../src/tuf/oci/publish.ts';
+import { openArtifactSource } from '../../src/tuf/oci/source.ts';
 import { readJson } from '../core/read-json.ts';
-import { describePeers, runPeer } from '../peers/peers.ts';
+import { describePeers, runPeer, startDockerRegistry } from '../peers/peers.ts';
 import { serving } from '../server/serving.ts';
 import { serveDirectory } from './judged.ts';
 import { type RepositoryFixture, signedFixture } from './repository-fixture.ts';
@@ -63,6 +66,39 @@ async function judge(client: 'go-tuf' | 'python-tuf', dir: string, target: strin
   const { code } = await runPeer(client, [...urls, root, state, target, out]);
   return code === 0 ? await readFile(out, 'utf8') : undefined;
 }
+
+describePeers(['docker-registry', 'oras'], 'a registry without a list of referrers', () => {
+  test('takes the artifact and one that is attached, which oras lists and our client reads', async () => {
+    const docker = await startDockerRegistry();
+    try {
+      await fixture.add('one', instantOf(systemClock.now()));
+      const repository = await openRepository({ kind: 'registry', registry: docker.host, repository: 'tuf' });
+      const publication = await readPublication(fixture.dir);
+      await publishArtifact(publication, repository, 'latest');
+      const place = `${docker.host}/tuf`;
+      const file = join(work, 'file');
+      await writeFile(file, 'content');
+      await run('oras', 'push', '--plain-http', '--disable-path-validation', `${place}:bundle`, file);
+      const subject = (await repository.resolve('bundle')) as Descriptor;
+      const { digest } = await attachArtifact(publication, repository, subject);
+      expect(await run('oras', 'discover', '--plain-http', '--format', 'json', `${place}:bundle`)).toContain(digest);
+      for (const name of ['latest', 'bundle']) {
+        const trusted = await refreshRepository({
+          trustedRoot: await readFile(join(fixture.dir, 'metadata/1.root.json')),
+          source: await openArtifactSource(repository, name),
+          state: memoryState(),
+          at: instantOf(systemClock.now()),
+        });
+        expect(await trusted.find('feed.1.json')).toBeDefined();
+      }
+      expect(await attachArtifact(publication, repository, subject)).toEqual({ digest, state: 'present' });
+      expect(await publishArtifact(publication, repository, 'latest')).toMatchObject({ state: 'present' });
+      await repository.close();
+    } finally {
+      await docker.stop();
+    }
+  });
+});
 
 describePeers(['oras', 'crane', 'go-tuf', 'python-tuf'], 'a TUF repository in a registry', () => {
   test.each([
