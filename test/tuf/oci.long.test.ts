@@ -1,6 +1,6 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test, vi } from 'vitest';
 import { addSeconds, annotationKeys, type Descriptor, type Instant, mediaTypes } from '#core';
 import { contentOf, fetchBytes, packManifest, parseManifest, type Repository } from '#oci/image';
 import { openRepository } from '#oci/transfer';
@@ -201,6 +201,20 @@ describe.each(Object.keys(places))('in %s', (name) => {
     expect(await refreshFrom(fixture, open, memoryState(), 'bundle')).toBe('two');
     expect(await refreshFrom(fixture, open, memoryState(), first.digest)).toBe('one');
   });
+});
+
+test('a registry is asked for nothing that its manifest of before names', async () => {
+  await using fixture = await signedFixture();
+  for (let i = 0; i < 5; i++) await fixture.add(`content ${i}`);
+  const open = await (places['a registry'] as () => Promise<() => Promise<Repository>>)();
+  await publishTo(open, fixture.dir);
+  await fixture.add('two');
+  const repository = await open();
+  const push = vi.spyOn(repository, 'push');
+  await publishArtifact(await readPublication(fixture.dir), repository, 'latest');
+  // The target, the stream, the snapshot, the timestamp, the manifest.
+  expect(push.mock.calls).toHaveLength(5);
+  await repository.close();
 });
 
 describe('an artifact', () => {

@@ -130,7 +130,8 @@ async function pushBlobs(
 ): Promise<void> {
   const blobs = new Map([config, ...files.map(({ descriptor }) => descriptor)].map((each) => [each.digest, each]));
   // What the manifest of before names is there, where a registry keeps what manifests name.
-  const known = repository.assumesBlobs === true && before !== undefined ? before.files.values() : [];
+  const known =
+    repository.assumesBlobs === true && before !== undefined ? [before.config, ...before.files.values()] : [];
   for (const { digest } of known) blobs.delete(digest);
   const waiting = [...blobs.values()];
   const work = async () => {
