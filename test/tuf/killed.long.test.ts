@@ -1,14 +1,17 @@
 import type * as fs from 'node:fs/promises';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { addSeconds, type Instant } from '#core';
 import type { Signer } from '#signing';
-import { memoryState } from '../../src/tuf/client/state.ts';
+import { refreshRepository } from '../../src/tuf/client/refresh.ts';
+import { directorySource } from '../../src/tuf/client/source.ts';
+import { directoryState, memoryState } from '../../src/tuf/client/state.ts';
 import { rotateRoot, signRoot } from '../../src/tuf/repository/ceremony.ts';
 import { signWaiting } from '../../src/tuf/repository/partial.ts';
 import { keyidOfSigner } from '../../src/tuf/repository/sign.ts';
 import { addTarget, refreshOnlineRoles, rotateStream } from '../../src/tuf/repository/streams.ts';
+import { refusal } from './refusal.ts';
 import { newSigner, type RepositoryFixture, START, signedFixture } from './repository-fixture.ts';
 
 /** The file system, which can be told to fail for good from the n-th rename on, as if the process had been killed there. */
@@ -133,6 +136,31 @@ it('a root that is killed at any write of its publication can be published again
   }
   // The staged root, the snapshot, the root, the timestamp.
   expect(kills).toBe(4);
+});
+
+it('a client that is killed at any write of its state goes on from there, and accepts nothing older', async () => {
+  await using fixture = await signedFixture();
+  await fixture.add('one');
+  const trustedRoot = await readFile(join(fixture.dir, 'metadata/1.root.json'));
+  const old = await mkdtemp(join(fixture.dir, '../old-'));
+  await cp(fixture.dir, old, { recursive: true });
+  await fixture.add('two', LATER);
+  let kills = 0;
+  for (let write = 1; ; write++) {
+    const state = directoryState(await mkdtemp(join(fixture.dir, '../state-')));
+    const refresh = async (dir: string) => {
+      const source = directorySource(dir);
+      await (await refreshRepository({ trustedRoot, source, state, at: LATER })).find('feed.1.json');
+    };
+    await refresh(old);
+    const killed = await killedAt(write, () => refresh(fixture.dir));
+    await refresh(fixture.dir);
+    await expect(refresh(old)).rejects.toThrow(refusal('ERR_EXPORT_TUF_ROLLBACK'));
+    if (!killed) break;
+    kills++;
+  }
+  // The timestamp, the snapshot, the stream; the root and the time are as they were.
+  expect(kills).toBe(3);
 });
 
 async function refreshed(fixture: RepositoryFixture, dir: string): Promise<void> {
