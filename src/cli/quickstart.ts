@@ -1,5 +1,5 @@
 // Public entry of quickstart/: where the quickstart keeps its data, and the commands that it suggests.
-export { linesToPaste } from './quickstart/quickstart-lines.ts';
+export { linesToPaste } from './quickstart/lines.ts';
 export {
   firstPort,
   prepareKey,
@@ -7,4 +7,4 @@ export {
   sampleApp,
   sampleFolder,
   startOnFreePort,
-} from './quickstart/quickstart-place.ts';
+} from './quickstart/place.ts';

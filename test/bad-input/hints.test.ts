@@ -22,7 +22,7 @@ for (const name of ['--help', ...OTHERS]) options.add(name);
 /** The texts of the program, among them all hints. */
 const texts = readdirSync(root, { recursive: true })
   .map(String)
-  .filter((file) => file.endsWith('.ts') && !file.includes('generated') && !file.endsWith('quickstart-lines.ts'))
+  .filter((file) => file.endsWith('.ts') && !file.includes('generated') && !file.endsWith('quickstart/lines.ts'))
   .flatMap((file) => {
     const lines = readFileSync(join(root, file), 'utf8').split('\n');
     return lines.map((line, i) => ({ place: `${file}:${i + 1}`, line: line.trim() }));

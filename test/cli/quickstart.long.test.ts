@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { linesToPaste } from '../../src/cli/quickstart/quickstart-lines.ts';
+import { linesToPaste } from '../../src/cli/quickstart/lines.ts';
 import { run } from '../../src/cli/run.ts';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { fakeIo } from './fake-io.ts';
