@@ -222,6 +222,10 @@ describe('top-level roles with a threshold of two', () => {
     const signed = await signRoot(dir, { ...root, signers: [targets[0], online[0]] });
     expect(signed).toMatchObject({ complete: true, published: [], waiting: [{ role: 'targets', version: 1 }] });
     await expect(fixture.refresh(START, memoryState(), dir)).rejects.toThrow();
+    expect(await statusOf(dir, START, DAY)).toMatchObject({
+      waiting: [{ role: 'targets' }],
+      refused: 'the first publication is not signed yet',
+    });
     const { published } = await sign(dir, [targets[1], online[0]]);
     expect(roles(published)).toEqual(['targets', 'snapshot', 'timestamp']);
     expect((await fixture.refresh(START, memoryState(), dir)).root.signed.version).toBe(1);

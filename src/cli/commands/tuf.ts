@@ -244,7 +244,7 @@ async function status(io: Io, dir: string, { within, at = now(), output }: Statu
   if (due.length === 0 && found.refused === undefined) return;
   const what = due.map(({ role, state, expires }) => `${role} ${state === 'unsigned' ? 'unsigned' : expires}`);
   throw new CodedError('ERR_EXPORT_TUF_EXPIRING', `${dir}: ${what.join(', ') || found.refused}`, {
-    hint: nextStepOf(due),
+    hint: nextStepOf(due, found.waiting),
     details: { roles: due.map(({ role }) => role) },
   });
 }

@@ -53,10 +53,11 @@ export function statusAsText({ roles, staged, waiting, refused }: RepositoryStat
   return `${rows.join('')}${asLines(tail)}`;
 }
 
-/** What to do about roles that are due; about a root that is not signed where there are none. */
-export function nextStepOf(due: readonly RoleStatus[]): string {
+/** What to do about roles that are due; about what is not signed where there are none. */
+export function nextStepOf(due: readonly RoleStatus[], waiting: readonly WaitingRole[]): string {
   const offline = due.find(({ role }) => role !== 'timestamp' && role !== 'snapshot')?.role;
   if (offline !== undefined) return `renew it with: export-center tuf rotate DIR ${offline}`;
   if (due.length > 0) return 'renew it with: export-center tuf refresh DIR --online-key FILE';
+  if (waiting.length > 0) return 'sign it with: export-center tuf sign DIR';
   return 'sign the root with: export-center tuf root sign DIR --key FILE';
 }

@@ -62,9 +62,11 @@ export async function statusOf(dir: string, at: Instant, within: number): Promis
     });
     roles.push(...described);
   }
-  const refused = root === undefined ? 'the first root is not signed yet' : await refusalOf(repository, at);
+  const waiting = waitingRoles(repository);
+  const first = waiting.length === 0 ? 'the first root is not signed yet' : 'the first publication is not signed yet';
+  const refused = root === undefined ? first : await refusalOf(repository, at);
   const progress = pending === undefined ? undefined : progressOf(pending, root);
-  return { roles, staged: progress, waiting: waitingRoles(repository), refused };
+  return { roles, staged: progress, waiting, refused };
 }
 
 function describe(role: string, envelope: Envelope, keys: RoleKeys, at: Instant, within: number): RoleStatus {
