@@ -1,7 +1,8 @@
 import type { Build, LayerDraft } from '#artifacts';
-import { CodedError, type Descriptor, digestOf, mediaTypes } from '#core';
+import { CodedError, type Descriptor, digestOf, mediaTypes, parseInstant } from '#core';
 import { describeLeftOut, titlesOf } from '#evidence';
 import { contentOf, type OperationOptions, type PackedManifest, type Repository } from '#oci/image';
+import type { SignableArtifact } from '#signing';
 import type { Content, ExportManifest } from './export-manifest.generated.ts';
 import { encodeExportManifest, makeExportManifest } from './export-manifest.ts';
 import type { Plan, WorkOptions } from './plan.ts';
@@ -22,6 +23,15 @@ export interface Bundle {
   readonly layers: readonly Descriptor[];
   /** For artifacts that cannot hold export.json themselves: the referrer that does. */
   readonly exportReferrer?: Descriptor;
+}
+
+/** A bundle as it is signed: the provenance is also about the referrer with export.json, where there is one. */
+export function signableOf({ artifact, exportReferrer, exportManifest }: Bundle): SignableArtifact {
+  return {
+    artifact,
+    companions: exportReferrer === undefined ? [] : [exportReferrer],
+    created: parseInstant(exportManifest.asOf),
+  };
 }
 
 /**

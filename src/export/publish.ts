@@ -1,10 +1,10 @@
 import { annotationKeys, type Digest, hexOf, mediaTypes } from '#core';
 import { formatReference, isRegistryReference, type Reference, type Repository, tagOf } from '#oci/image';
 import { type CopyOptions, copy } from '#oci/transfer';
+import { type ArtifactSigner, type ExportProvenanceParameters, pushSignedObject } from '#signing';
 import type { Bundle, Staging } from './pack.ts';
 import type { ProgressListener } from './progress.ts';
 import type { LayerReport, LayerState, Publication, ReferrerReport } from './report.ts';
-import { type BundleSigner, pushSignedObject } from './signed/sign.ts';
 
 /** One place that a bundle goes to. */
 export interface Destination {
@@ -31,7 +31,7 @@ export async function deliverBundle(
   bundle: Bundle,
   staging: Staging,
   destination: Destination,
-  signer: BundleSigner | undefined,
+  signer: ArtifactSigner<ExportProvenanceParameters> | undefined,
   options: PublishOptions,
 ): Promise<Publication> {
   const { repository, reference } = destination;

@@ -5,16 +5,15 @@ import { type Clock, CodedError, instantOf } from '#core';
 import type { IgnoredFile, WithheldFile } from '#evidence';
 import type { Reference } from '#oci/image';
 import { openLayout } from '#oci/layout';
-import type { Provenance, Signer } from '#signing';
+import { ArtifactSigner, type ExportProvenanceParameters, exportBuild, type Provenance, type Signer } from '#signing';
 import type { Loss, WithheldRecord } from './export-manifest.generated.ts';
 import { parametersOf } from './export-manifest.ts';
-import { type Bundle, packBundle, type Staging } from './pack.ts';
+import { type Bundle, packBundle, type Staging, signableOf } from './pack.ts';
 import { type Plan, planExport, type WorkOptions } from './plan.ts';
 import type { ProgressListener } from './progress.ts';
 import { type Destination, deliverBundle, plannedPublication, tagBundle } from './publish.ts';
 import type { ExportReport, ListedBundle, Publication, RecordCounts, ReferrerReport } from './report.ts';
 import type { ExportRequest } from './request.ts';
-import { BundleSigner } from './signed/sign.ts';
 import { skippedReportOf } from './skipped-report.ts';
 import type { TufListing } from './tuf-listing.ts';
 import { withWorkDir } from './work-dir.ts';
@@ -67,7 +66,9 @@ export async function runExport(request: ExportRequest, options: RunOptions): Pr
       run: { invocationId: randomUUID(), startedOn, finishedOn: instantOf(options.clock.now()) },
     };
     const signer =
-      options.signer === undefined ? undefined : new BundleSigner(bundle, { signer: options.signer, provenance });
+      options.signer === undefined
+        ? undefined
+        : new ArtifactSigner(signableOf(bundle), { signer: options.signer, buildType: exportBuild, provenance });
     const { publications, listed } = await publish(built, signer, options);
     return { ...reportOf(bundle, publications), ...(listed === undefined ? {} : { tuf: listed }) };
   });
@@ -81,7 +82,7 @@ interface Published {
 
 async function publish(
   { bundle, staging }: Built,
-  signer: BundleSigner | undefined,
+  signer: ArtifactSigner<ExportProvenanceParameters> | undefined,
   options: RunOptions,
 ): Promise<Published> {
   const { destinations, signal, onProgress } = options;

@@ -1,4 +1,12 @@
 export {
+  ArtifactSigner,
+  pushSignedObject,
+  type SignableArtifact,
+  type SigningPlace,
+} from './attached/artifact-signer.ts';
+export { type Attestations, collectAttestations, namesAll } from './attached/attestations.ts';
+export type { Form } from './attached/signed-objects.ts';
+export {
   decodeEnvelope,
   type Envelope,
   encodeEnvelope,
@@ -24,7 +32,8 @@ export {
 export { packAttestationTag, packSignatureTag, type TagOptions } from './pack-tag.ts';
 export { decodePkcs8Key, decodePrivateKey, encodePrivateKey, isPlainPkcs8 } from './private-key.ts';
 export {
-  exportBuildType,
+  type BuildType,
+  exportBuild,
   type Provenance,
   type ProvenanceBuilder,
   type ProvenanceRun,

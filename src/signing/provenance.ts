@@ -13,11 +13,19 @@ import {
   type StatementSubject,
 } from './statement.ts';
 
-/**
- * How a bundle is built, as provenance names it: docs/formats/signing.md says what the parameters mean.
- * The version rises when a verifier of the old one could misread the new one.
- */
-export const exportBuildType = 'https://stellaops.io/export-center/build/export/v1';
+/** A way to build, as provenance names it, and what its parameters must be. */
+export interface BuildType<P extends object> {
+  /** The version in it rises when a verifier of the old one could misread the new one. */
+  readonly uri: string;
+  /** @throws CodedError ERR_EXPORT_SCHEMA for parameters that do not conform */
+  check(parameters: JsonValue, name: string): P;
+}
+
+/** How a bundle is built; docs/formats/signing.md says what the parameters mean. */
+export const exportBuild: BuildType<ExportProvenanceParameters> = {
+  uri: 'https://stellaops.io/export-center/build/export/v1',
+  check: checkExportProvenanceParameters,
+};
 
 /** Who ran the build. */
 export interface ProvenanceBuilder {
@@ -34,10 +42,10 @@ export interface ProvenanceRun {
   readonly finishedOn: Instant;
 }
 
-/** What the provenance of a bundle says. */
-export interface Provenance {
+/** What a provenance says, of a build with parameters of type P. */
+export interface Provenance<P extends object = ExportProvenanceParameters> {
   /** The complete request. */
-  readonly externalParameters: ExportProvenanceParameters;
+  readonly externalParameters: P;
   /** What the builder chose by itself, e.g. the versions of its adapters. */
   readonly internalParameters?: JsonObject;
   /** Sources and other documents that went in. */
@@ -49,19 +57,23 @@ export interface Provenance {
 }
 
 /**
- * The SLSA provenance v1 of a bundle (slsa.dev/spec/v1.0/provenance), of build type exportBuildType.
+ * The SLSA provenance v1 of an artifact (slsa.dev/spec/v1.0/provenance).
  *
  * @param subjects the manifest, and what else the same build made; each by digest
  * @throws RangeError for subjects that no cosign would take; CodedError ERR_EXPORT_SCHEMA for parameters that do not
- *   conform to manifests-schema/export-provenance-parameters.schema.json
+ *   conform to the build type
  */
-export function provenanceStatement(subjects: readonly StatementSubject[], provenance: Provenance): Statement {
+export function provenanceStatement<P extends object>(
+  subjects: readonly StatementSubject[],
+  provenance: Provenance<P>,
+  buildType: BuildType<P>,
+): Statement {
   const { internalParameters, builder, byproducts } = provenance;
   const externalParameters = toJson(provenance.externalParameters);
-  checkExportProvenanceParameters(externalParameters, 'the externalParameters');
+  buildType.check(externalParameters, 'the externalParameters');
   const predicate: JsonObject = {
     buildDefinition: {
-      buildType: exportBuildType,
+      buildType: buildType.uri,
       externalParameters,
       ...(internalParameters === undefined ? {} : { internalParameters }),
       resolvedDependencies: toJson(provenance.resolvedDependencies),
@@ -81,31 +93,41 @@ function toJson(value: object): JsonValue {
 }
 
 /**
- * What a statement says, where it is the provenance of a bundle; undefined for another predicate or build type.
+ * What a statement says, where it is a provenance of a build type; undefined for another predicate or build type.
  * Call it only with a statement whose signature was good; the parameters are for the caller to compare.
  *
  * @throws CodedError ERR_EXPORT_PROVENANCE_MISMATCH where it does not conform to what the build type promises
  */
-export function parseProvenance(statement: Statement, name: string): Provenance | undefined {
+export function parseProvenance<P extends object>(
+  statement: Statement,
+  name: string,
+  buildType: BuildType<P>,
+): Provenance<P> | undefined {
   const definition = asObject(statement.predicate['buildDefinition']);
   const ours = statement.predicateType === predicateTypes.slsaProvenance;
-  if (!ours || definition?.['buildType'] !== exportBuildType) return undefined;
+  if (!ours || definition?.['buildType'] !== buildType.uri) return undefined;
   try {
-    return provenanceFrom(definition, asObject(statement.predicate['runDetails']) ?? {}, name);
+    const parameters = buildType.check(definition['externalParameters'] ?? null, name);
+    return provenanceFrom(parameters, definition, asObject(statement.predicate['runDetails']) ?? {}, name);
   } catch (cause) {
     throw new CodedError('ERR_EXPORT_PROVENANCE_MISMATCH', `${name}: ${(cause as Error).message}`, {
-      hint: 'the provenance is signed but not of the form that its build type promises; delete it, then export again to make a new one',
+      hint: 'the provenance is signed but not of the form that its build type promises; delete it, then run the command that made it again',
       details: { name },
       cause,
     });
   }
 }
 
-function provenanceFrom(definition: JsonObject, details: JsonObject, name: string): Provenance {
+function provenanceFrom<P extends object>(
+  externalParameters: P,
+  definition: JsonObject,
+  details: JsonObject,
+  name: string,
+): Provenance<P> {
   const internalParameters = asObject(definition['internalParameters']);
   const { byproducts } = details;
   return {
-    externalParameters: checkExportProvenanceParameters(definition['externalParameters'] ?? null, name),
+    externalParameters,
     ...(internalParameters === undefined ? {} : { internalParameters }),
     resolvedDependencies: resourcesFrom(definition['resolvedDependencies'], name),
     builder: builderFrom(asObject(details['builder'])),

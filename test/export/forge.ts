@@ -4,16 +4,15 @@ import { annotationKeys, type Descriptor, digestOf, mediaTypes } from '#core';
 import type { ExportRequest } from '#export';
 import { contentOf, fetchBytes, type ManifestParts, packManifest } from '#oci/image';
 import type { Layout } from '#oci/layout';
-import type { Provenance } from '#signing';
+import { ArtifactSigner, exportBuild, type Provenance, pushSignedObject } from '#signing';
 import type { ExportManifest } from '../../src/export/export-manifest.generated.ts';
 import { encodeExportManifest, parametersOf } from '../../src/export/export-manifest.ts';
 import { encodeChecksums } from '../../src/export/forms/checksums.ts';
 import { exportManifestAnnotation } from '../../src/export/forms/contents-only.ts';
 import { artifactAnnotations, titled } from '../../src/export/forms/layers.ts';
 import { inputsHashOf, rerunHashOf } from '../../src/export/hashes.ts';
-import { type Bundle, packBundle } from '../../src/export/pack.ts';
+import { type Bundle, packBundle, signableOf } from '../../src/export/pack.ts';
 import { planExport } from '../../src/export/plan.ts';
-import { BundleSigner, pushSignedObject } from '../../src/export/signed/sign.ts';
 import { builderId, type ExportFixture, type SignerFixture } from './fixture.ts';
 
 /** A file of a bundle. */
@@ -163,7 +162,7 @@ async function sign(layout: Layout, bundle: Bundle, { signer }: SignerFixture, f
   const { exportReferrer, ...alone } = bundle;
   const signed = exportReferrer === undefined || forgery.subjectAlone === true ? alone : bundle;
   const place = { repository: layout, dockerReference: 'registry.example/feed' };
-  await new BundleSigner(signed, { signer, provenance }).sign(
+  await new ArtifactSigner(signableOf(signed), { signer, buildType: exportBuild, provenance }).sign(
     place,
     async (object) => {
       await pushSignedObject(layout, object, {});

@@ -200,7 +200,7 @@ test('an object of this key that lost its blob: the error names the manifest, an
     const error: unknown = await run().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH', details: { digest: layers[0].digest } });
     const named = name.startsWith('sha256-') ? `${layout.name}:${name}` : `${layout.name}@${manifest.digest}`;
-    expect((error as CodedError).hint).toBe(`delete ${named} and run the export again: it creates missing signatures`);
+    expect((error as CodedError).hint).toBe(`delete ${named} and sign again: the next run creates missing signatures`);
     expect(await layout.delete(manifest)).toBe(true);
     expect((await run()).publications[0]?.signed).toBe('signed');
     await verifyArtifact(destinationIn(layout).reference, layout, keys.verifier);

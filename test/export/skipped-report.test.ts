@@ -2,8 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { digestOf } from '#core';
-import { parseProvenance } from '#signing';
-import { collectAttestations } from '../../src/export/attestations.ts';
+import { collectAttestations, exportBuild, parseProvenance } from '#signing';
+
 import { readJson } from '../core/read-json.ts';
 import { goAdvisory } from '../fixtures/records.ts';
 import { type ExportFixture, exportTo, newSignerFixture, openFixture, requestFor } from './fixture.ts';
@@ -23,7 +23,9 @@ test('provenance keeps the files of withheld records and of what holds none, wit
   const artifact = await layout.resolve(digest);
   if (artifact === undefined) throw new Error('nothing was published');
   const { provenances } = await collectAttestations(layout, artifact, verifier);
-  const byproducts = provenances.map(({ statement }) => parseProvenance(statement, 'provenance')?.byproducts);
+  const byproducts = provenances.map(
+    ({ statement }) => parseProvenance(statement, 'provenance', exportBuild)?.byproducts,
+  );
   const [report] = byproducts[0] ?? [];
   const bytes = Buffer.from(report?.content ?? '', 'base64');
   expect(digestOf(bytes)).toBe(`sha256:${report?.digest?.['sha256']}`);

@@ -6,18 +6,19 @@ import { type VerifyReport, verifyArtifact } from '#export';
 import { cosignTagOf, fetchBytes, packIndex } from '#oci/image';
 import type { Layout } from '#oci/layout';
 import {
+  exportBuild,
   packAttestationTag,
   packSignatureTag,
   packSigstoreBundle,
   predicateTypes,
   provenanceStatement,
+  pushSignedObject,
   type SignedObject,
   signatureStatement,
   signStatement,
   subjectOf,
 } from '#signing';
 import type { Bundle } from '../../src/export/pack.ts';
-import { pushSignedObject } from '../../src/export/signed/sign.ts';
 import { readJson } from '../core/read-json.ts';
 import { goAdvisory } from '../fixtures/records.ts';
 import {
@@ -60,7 +61,11 @@ async function signatureObjects({ artifact }: Bundle, by: SignerFixture, about: 
 }
 
 async function provenanceObjects({ artifact, exportManifest }: Bundle, by: SignerFixture, change = {}) {
-  const statement = provenanceStatement([subjectOf(artifact.digest)], { ...provenanceOf(exportManifest), ...change });
+  const statement = provenanceStatement(
+    [subjectOf(artifact.digest)],
+    { ...provenanceOf(exportManifest), ...change },
+    exportBuild,
+  );
   const envelope = await signStatement(statement, by.signer);
   const predicateType = predicateTypes.slsaProvenance;
   const sigstoreBundle = packSigstoreBundle(artifact, envelope, {
@@ -115,7 +120,11 @@ test.each([
 test('a provenance of another build type is somebody else’s', async () => {
   const bundle = await forged({ unsigned: true });
   await putObject((await signatureObjects(bundle, keys)).tag);
-  const statement = provenanceStatement([subjectOf(bundle.artifact.digest)], provenanceOf(bundle.exportManifest));
+  const statement = provenanceStatement(
+    [subjectOf(bundle.artifact.digest)],
+    provenanceOf(bundle.exportManifest),
+    exportBuild,
+  );
   const buildDefinition = {
     ...(statement.predicate['buildDefinition'] as object),
     buildType: 'https://example.test/x',

@@ -7,6 +7,7 @@ import {
   decodePrivateKey,
   encodePublicKey,
   encodeSigstoreBundle,
+  exportBuild,
   keyidOf,
   makeStatement,
   parseProvenance,
@@ -159,7 +160,7 @@ describePeers([...cosigns, 'docker-registry'], 'keys and objects, to and fro wit
       expect(own).toMatchObject({ ours: 2, all: 2 });
       expect(own.types).toContain(predicateTypes.slsaProvenance);
       for (const verified of own.statements) {
-        expect(verified && parseProvenance(verified.statement, 'p')).toBeUndefined();
+        expect(verified && parseProvenance(verified.statement, 'p', exportBuild)).toBeUndefined();
       }
       expect(await judge(target, fixture.otherSigner)).toMatchObject({ ours: 0, all: 2 });
     });

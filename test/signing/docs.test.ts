@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeCanonical } from '#core';
 import {
   encodeStatement,
-  exportBuildType,
+  exportBuild,
   keyidAnnotation,
   parseProvenance,
   parseStatement,
@@ -43,14 +43,14 @@ describe('docs/formats/signing.md', () => {
 
   it('shows a provenance that we read and write', () => {
     const statement: Statement = parseStatement(example('provenance'), 'the example');
-    const provenance = parseProvenance(statement, 'the example');
+    const provenance = parseProvenance(statement, 'the example', exportBuild);
     if (provenance === undefined) throw new Error('not of our build type');
-    const written = provenanceStatement(statement.subject, provenance);
+    const written = provenanceStatement(statement.subject, provenance, exportBuild);
     expect(encodeStatement(written)).toEqual(canonical(example('provenance')));
   });
 
   it('names build type and annotation as the code has them', () => {
-    expect(page).toContain(`### Build type \`${exportBuildType}\``);
+    expect(page).toContain(`### Build type \`${exportBuild.uri}\``);
     expect(page).toContain(`| \`${keyidAnnotation}\` |`);
   });
 });

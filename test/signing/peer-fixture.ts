@@ -4,6 +4,7 @@ import {
   createSigner,
   createVerifier,
   type Envelope,
+  exportBuild,
   generateKeyPair,
   type KeyFiles,
   type KeyPair,
@@ -108,18 +109,22 @@ const created = '2026-08-22T00:00:00Z' as Instant;
 /** The provenance of a manifest and of an export.json beside it. */
 function provenanceOf({ descriptor }: Unsigned): Statement {
   const subjects = [subjectOf(descriptor.digest), subjectOf(digestOf('export.json'), 'export.json')];
-  return provenanceStatement(subjects, {
-    externalParameters: {
-      profile: { kind: 'json', variant: 'raw', name: 'json:raw', revision: 'r1' },
-      tenant: 'default',
-      selector: { packages: ['<&>'] },
-      asOf: created,
-      options: {},
+  return provenanceStatement(
+    subjects,
+    {
+      externalParameters: {
+        profile: { kind: 'json', variant: 'raw', name: 'json:raw', revision: 'r1' },
+        tenant: 'default',
+        selector: { packages: ['<&>'] },
+        asOf: created,
+        options: {},
+      },
+      resolvedDependencies: [{ name: 'a.zip', uri: 'file:a.zip', digest: { sha256: digestOf('a').slice(7) } }],
+      builder: { id: 'https://example.org/export-center/cli', version: { 'export-center': '0.1.0' } },
+      run: { invocationId: '1', startedOn: created, finishedOn: created },
     },
-    resolvedDependencies: [{ name: 'a.zip', uri: 'file:a.zip', digest: { sha256: digestOf('a').slice(7) } }],
-    builder: { id: 'https://example.org/export-center/cli', version: { 'export-center': '0.1.0' } },
-    run: { invocationId: '1', startedOn: created, finishedOn: created },
-  });
+    exportBuild,
+  );
 }
 
 /** A manifest signature and a provenance, each in both forms. */

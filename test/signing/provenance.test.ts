@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { digestOf, type Instant, type JsonObject, type JsonValue } from '#core';
 import {
   encodeStatement,
-  exportBuildType,
+  exportBuild,
   makeStatement,
   type Provenance,
   parseProvenance,
@@ -42,7 +42,7 @@ const provenance: Provenance = {
 };
 
 function changed(change: (predicate: { [key: string]: JsonValue }) => void): Statement {
-  const statement = provenanceStatement([manifest], provenance);
+  const statement = provenanceStatement([manifest], provenance, exportBuild);
   const predicate = structuredClone(statement.predicate) as { [key: string]: JsonValue };
   change(predicate);
   return makeStatement([manifest], predicateTypes.slsaProvenance, predicate as JsonObject);
@@ -50,12 +50,12 @@ function changed(change: (predicate: { [key: string]: JsonValue }) => void): Sta
 
 describe('provenance', () => {
   it('is SLSA v1 about the manifest and what else the build made', () => {
-    const statement = provenanceStatement([manifest, exportJson], provenance);
+    const statement = provenanceStatement([manifest, exportJson], provenance, exportBuild);
     expect(statement.subject).toEqual([manifest, exportJson]);
     expect(statement.predicateType).toBe('https://slsa.dev/provenance/v1');
     expect(statement.predicate).toEqual({
       buildDefinition: {
-        buildType: exportBuildType,
+        buildType: exportBuild.uri,
         externalParameters: provenance.externalParameters,
         internalParameters: provenance.internalParameters,
         resolvedDependencies: provenance.resolvedDependencies,
@@ -65,30 +65,33 @@ describe('provenance', () => {
   });
 
   it('reads back what it wrote', () => {
-    const bytes = encodeStatement(provenanceStatement([manifest, exportJson], provenance));
-    expect(parseProvenance(parseStatement(bytes, 'p'), 'p')).toEqual(provenance);
+    const bytes = encodeStatement(provenanceStatement([manifest, exportJson], provenance, exportBuild));
+    expect(parseProvenance(parseStatement(bytes, 'p'), 'p', exportBuild)).toEqual(provenance);
     const { internalParameters: _, byproducts: __, ...least } = provenance;
     const small = { ...least, resolvedDependencies: [], builder: { id: 'urn:x' } };
-    expect(parseProvenance(provenanceStatement([manifest], small), 'p')).toEqual(small);
+    expect(parseProvenance(provenanceStatement([manifest], small, exportBuild), 'p', exportBuild)).toEqual(small);
   });
 
   it('differs between two runs of one export in runDetails alone', () => {
     const later = { ...provenance.run, invocationId: 'other', finishedOn: '2026-08-23T10:00:09Z' as Instant };
-    const [one, two] = [provenance, { ...provenance, run: later }].map((p) => provenanceStatement([manifest], p));
+    const [one, two] = [provenance, { ...provenance, run: later }].map((p) =>
+      provenanceStatement([manifest], p, exportBuild),
+    );
     expect(one?.predicate['buildDefinition']).toEqual(two?.predicate['buildDefinition']);
     expect(one?.predicate['runDetails']).not.toEqual(two?.predicate['runDetails']);
   });
 
   it('is undefined for other predicates and other build types, which may be signed by the same key', () => {
-    expect(parseProvenance(makeStatement([manifest], 'https://example.org/p', {}), 'p')).toBeUndefined();
+    expect(parseProvenance(makeStatement([manifest], 'https://example.org/p', {}), 'p', exportBuild)).toBeUndefined();
     const other = changed((predicate) => {
       predicate['buildDefinition'] = { buildType: 'https://example.org/other', externalParameters: {} };
     });
-    expect(parseProvenance(other, 'p')).toBeUndefined();
+    expect(parseProvenance(other, 'p', exportBuild)).toBeUndefined();
     expect(
       parseProvenance(
         changed((predicate) => delete predicate['buildDefinition']),
         'p',
+        exportBuild,
       ),
     ).toBeUndefined();
   });
@@ -118,7 +121,7 @@ describe('provenance', () => {
         predicate['runDetails'] as Record<string, JsonValue>,
       ),
     );
-    expect(() => parseProvenance(statement, 'the provenance')).toThrow(
+    expect(() => parseProvenance(statement, 'the provenance', exportBuild)).toThrow(
       expect.objectContaining({
         code: 'ERR_EXPORT_PROVENANCE_MISMATCH',
         message: expect.stringMatching(new RegExp(`^the provenance: .*${what}`)),
@@ -128,12 +131,14 @@ describe('provenance', () => {
 
   it('is not written with parameters beyond the schema, or about anything but hex digests', () => {
     const externalParameters = { ...provenance.externalParameters, password: 'x' } as never;
-    expect(() => provenanceStatement([manifest], { ...provenance, externalParameters })).toThrow(
+    expect(() => provenanceStatement([manifest], { ...provenance, externalParameters }, exportBuild)).toThrow(
       expect.objectContaining({
         code: 'ERR_EXPORT_SCHEMA',
         message: expect.stringContaining('/password is not known'),
       }),
     );
-    expect(() => provenanceStatement([{ digest: { gitCommit: 'not hex' } }], provenance)).toThrow(RangeError);
+    expect(() => provenanceStatement([{ digest: { gitCommit: 'not hex' } }], provenance, exportBuild)).toThrow(
+      RangeError,
+    );
   });
 });

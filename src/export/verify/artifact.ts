@@ -1,9 +1,8 @@
 import { annotationKeys, CodedError, type Descriptor, type Digest, mediaTypes } from '#core';
-import { type ImageManifest, type OperationOptions, parseManifest, type Repository } from '#oci/image';
+import { type ImageManifest, type OperationOptions, parseManifest, type Repository, readNamed } from '#oci/image';
 import { type ExportManifest, parseExportManifest } from '../export-manifest.generated.ts';
 import { encodeExportManifest } from '../export-manifest.ts';
 import { exportManifestAnnotation, exportManifestPath } from '../forms.ts';
-import { readNamed } from '../named-blob.ts';
 import { contentMismatch } from './mismatch.ts';
 
 /** An artifact of ours with its export.json, both checked against their digests. */

@@ -1,14 +1,15 @@
 import { CodedError, compareText, type Descriptor, type Digest } from '#core';
 import {
+  asIncomplete,
   type ByteStream,
   bareDescriptor,
   type ImageManifest,
   type OperationOptions,
   type Repository,
+  readNamed,
 } from '#oci/image';
 import type { ExportManifest } from '../export-manifest.generated.ts';
 import { checksumsPath } from '../forms.ts';
-import { asIncomplete, readNamed } from '../named-blob.ts';
 import type { Profile } from '../profiles.ts';
 import type { ProgressListener } from '../progress.ts';
 import { layersByTitle, type ReadArtifact } from './artifact.ts';

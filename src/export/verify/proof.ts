@@ -1,8 +1,15 @@
 import { CodedError, canonicalText, type Descriptor, type Digest, type ErrorCode, type JsonObject } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
-import { type Provenance, parseProvenance, type Statement, type Verifier } from '#signing';
-import type { Form } from '../attestations.ts';
-import { collectAttestations, namesAll } from '../attestations.ts';
+import {
+  collectAttestations,
+  exportBuild,
+  type Form,
+  namesAll,
+  type Provenance,
+  parseProvenance,
+  type Statement,
+  type Verifier,
+} from '#signing';
 import type { ExportManifest } from '../export-manifest.generated.ts';
 import { parametersOf } from '../export-manifest.ts';
 
@@ -47,7 +54,7 @@ export async function proveArtifact(
     throw missing('ERR_EXPORT_SIGNATURE_MISSING', `${place}: no signature by this key${others}`, artifact);
   }
   const ours = provenances.flatMap((item) => {
-    const provenance = parseProvenance(item.statement, item.digest);
+    const provenance = parseProvenance(item.statement, item.digest, exportBuild);
     return provenance === undefined ? [] : [{ ...item, provenance }];
   });
   if (ours.length === 0) {

@@ -1,7 +1,6 @@
 import { CodedError, type Digest, type Instant, isIndexType } from '#core';
 import { formatReference, nameOf, type Reference, type Repository } from '#oci/image';
-import type { Verifier } from '#signing';
-import type { Form } from '../attestations.ts';
+import type { Form, Verifier } from '#signing';
 import type { ProgressListener } from '../progress.ts';
 import { withWorkDir } from '../work-dir.ts';
 import { readArtifact } from './artifact.ts';

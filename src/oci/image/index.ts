@@ -38,6 +38,7 @@ export {
   successorsOf,
   type UnknownManifest,
 } from './manifest.ts';
+export { asIncomplete, readNamed } from './named-content.ts';
 export {
   emptyConfig,
   emptyDescriptor,

@@ -1,5 +1,6 @@
 import { CodedError, type Descriptor, isCoded } from '#core';
-import { bareDescriptor, fetchBytes, type OperationOptions, type Repository } from '#oci/image';
+import { bareDescriptor, fetchBytes } from './content.ts';
+import type { OperationOptions, Repository } from './ports.ts';
 
 /**
  * The bytes of content that a manifest names, from the repository itself: a copy inside the descriptor proves nothing

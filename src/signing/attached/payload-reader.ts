@@ -1,6 +1,5 @@
 import { CodedError, type Digest } from '#core';
-import type { OperationOptions, Repository } from '#oci/image';
-import { readNamed } from '../named-blob.ts';
+import { type OperationOptions, type Repository, readNamed } from '#oci/image';
 import { DAMAGES, type SignedCandidate } from './signed-objects.ts';
 
 /** As large as a JSON text may be here; others attest documents of any size. */
@@ -60,7 +59,7 @@ export class PayloadReader {
       if (!(error instanceof CodedError) || !DAMAGES.includes(error.code)) throw error;
       if (!isNamed) return undefined;
       throw new CodedError(error.code, `${name}, which names this key, cannot be read: ${error.message}`, {
-        hint: `delete ${place} and run the export again: it creates missing signatures`,
+        hint: `delete ${place} and sign again: the next run creates missing signatures`,
         details: { ...error.details, digest: payload.digest },
         cause: error,
       });

@@ -1,11 +1,10 @@
 import { CodedError, type Descriptor, type Digest } from '#core';
-import type { OperationOptions, Repository } from '#oci/image';
-import { predicateTypes, type Statement, type VerifiedStatement, type Verifier } from '#signing';
-import { readNamed } from './named-blob.ts';
-import { PayloadReader } from './signed/payload-reader.ts';
-import { type Form, findSignedObjects, type SearchContext, type SignedCandidate } from './signed/signed-objects.ts';
-
-export type { Form } from './signed/signed-objects.ts';
+import { type OperationOptions, type Repository, readNamed } from '#oci/image';
+import type { Verifier } from '../signer.ts';
+import { predicateTypes, type Statement } from '../statement.ts';
+import type { VerifiedStatement } from '../verify.ts';
+import { PayloadReader } from './payload-reader.ts';
+import { type Form, findSignedObjects, type SearchContext, type SignedCandidate } from './signed-objects.ts';
 
 /** A signature or attestation of one key, in one form. */
 interface Attestation {

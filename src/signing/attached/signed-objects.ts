@@ -1,20 +1,17 @@
 import { CodedError, type Descriptor, type Digest, mediaTypes } from '#core';
-import { cosignTagOf, type OperationOptions, type Repository } from '#oci/image';
+import { cosignTagOf, type OperationOptions, type Repository, readNamed } from '#oci/image';
+import { keyidAnnotation } from '../signed-object.ts';
+import type { Verifier } from '../signer.ts';
+import { parseSigstoreBundleManifest, type SigstoreBundleManifest } from '../sigstore-bundle.ts';
+import type { SimpleSigning } from '../simple-signing.ts';
+import { parseTagManifest, type TagLayer } from '../tag-manifest.ts';
 import {
-  keyidAnnotation,
-  parseSigstoreBundleManifest,
-  parseTagManifest,
-  type SigstoreBundleManifest,
-  type SimpleSigning,
-  type TagLayer,
   type VerifiedStatement,
-  type Verifier,
   type VerifyContext,
   verifyAttestationLayer,
   verifySignatureLayer,
   verifySigstoreBundle,
-} from '#signing';
-import { readNamed } from '../named-blob.ts';
+} from '../verify.ts';
 
 /** cosign's two formats: the tags `.sig` and `.att`, and sigstore bundles as referrers. */
 export type Form = 'tag' | 'sigstoreBundle';

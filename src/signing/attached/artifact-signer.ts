@@ -1,32 +1,34 @@
-import { CodedError, canonicalText, type Descriptor, type Digest, type JsonObject } from '#core';
+import { CodedError, canonicalText, type Descriptor, type Instant, type JsonObject } from '#core';
 import { contentOf, cosignTagOf, fetchBytes, type OperationOptions, type Repository } from '#oci/image';
-import {
-  createVerifier,
-  type Envelope,
-  type Provenance,
-  packAttestationTag,
-  packSignatureTag,
-  packSigstoreBundle,
-  parseProvenance,
-  predicateTypes,
-  provenanceStatement,
-  type SignedObject,
-  type Signer,
-  signatureStatement,
-  signStatement,
-  subjectOf,
-} from '#signing';
-import { type Attestations, collectAttestations, namesAll, type ProvenanceFound } from '../attestations.ts';
-import type { Bundle } from '../pack.ts';
+import type { Envelope } from '../dsse.ts';
+import { signStatement } from '../dsse.ts';
+import { packAttestationTag, packSignatureTag } from '../pack-tag.ts';
+import { type BuildType, type Provenance, parseProvenance, provenanceStatement } from '../provenance.ts';
+import type { SignedObject } from '../signed-object.ts';
+import { createVerifier, type Signer } from '../signer.ts';
+import { packSigstoreBundle } from '../sigstore-bundle.ts';
+import { predicateTypes, signatureStatement, subjectOf } from '../statement.ts';
+import { type Attestations, collectAttestations, namesAll, type ProvenanceFound } from './attestations.ts';
 import type { Form } from './signed-objects.ts';
 
-/** Who signs, and what a provenance of this run says. */
-export interface Signing {
-  readonly signer: Signer;
-  readonly provenance: Provenance;
+/** What is signed: an artifact, and what the same run made beside it. */
+export interface SignableArtifact {
+  /** The manifest. */
+  readonly artifact: Descriptor;
+  /** Other manifests that the provenance is about too, such as a referrer with export.json. */
+  readonly companions: readonly Descriptor[];
+  /** The date that the signatures state. */
+  readonly created: Instant;
 }
 
-/** Where a bundle is signed. */
+/** Who signs, and what a provenance of this run says. */
+export interface Signing<P extends object> {
+  readonly signer: Signer;
+  readonly buildType: BuildType<P>;
+  readonly provenance: Provenance<P>;
+}
+
+/** Where an artifact is signed. */
 export interface SigningPlace {
   readonly repository: Repository;
   /** `host/repository` for the legacy signature's payload. */
@@ -37,17 +39,17 @@ export interface SigningPlace {
 export type SigningOutcome = 'signed' | 'present';
 
 /**
- * Signs one bundle at as many places as there are; an envelope made for one place serves the others, so that there
+ * Signs one artifact at as many places as there are; an envelope made for one place serves the others, so that there
  * is one provenance per subject and key.
  */
-export class BundleSigner {
-  readonly #bundle: Bundle;
-  readonly #signing: Signing;
+export class ArtifactSigner<P extends object = object> {
+  readonly #signed: SignableArtifact;
+  readonly #signing: Signing<P>;
   #signature: Envelope | undefined;
   #provenance: Envelope | undefined;
 
-  constructor(bundle: Bundle, signing: Signing) {
-    this.#bundle = bundle;
+  constructor(signed: SignableArtifact, signing: Signing<P>) {
+    this.#signed = signed;
     this.#signing = signing;
   }
 
@@ -64,7 +66,7 @@ export class BundleSigner {
   ): Promise<SigningOutcome> {
     const { repository } = place;
     const verifier = createVerifier(this.#signing.signer.publicKey);
-    const found = await collectAttestations(repository, this.#bundle.artifact, verifier, options);
+    const found = await collectAttestations(repository, this.#signed.artifact, verifier, options);
     const missing = [
       ...(await this.#missingProvenance(found, repository, options)),
       ...(await this.#missingSignature(found, place, options)),
@@ -83,7 +85,7 @@ export class BundleSigner {
     const objects: SignedObject[] = [];
     if (!hasForm(ours, 'sigstoreBundle')) objects.push(this.#bundled(envelope, predicateTypes.slsaProvenance));
     if (!hasForm(ours, 'tag')) {
-      const { digest } = this.#bundle.artifact;
+      const { digest } = this.#signed.artifact;
       const existing = await existingManifest(repository, cosignTagOf(digest, 'att'), options);
       objects.push(packAttestationTag(digest, envelope, predicateTypes.slsaProvenance, { existing }));
     }
@@ -100,59 +102,59 @@ export class BundleSigner {
       objects.push(this.#bundled(await this.#signatureEnvelope(), predicateTypes.cosignSignature));
     }
     if (!hasForm(found.signatures, 'tag')) {
-      const { digest } = this.#bundle.artifact;
+      const { digest } = this.#signed.artifact;
       const existing = await existingManifest(place.repository, cosignTagOf(digest, 'sig'), options);
       objects.push(await packSignatureTag(digest, place.dockerReference, this.#signing.signer, { existing }));
     }
     return objects;
   }
 
-  /** A provenance of an export must say what this run would say; others are somebody else's business. */
+  /** A provenance of this build type must say what this run would say; others are somebody else's business. */
   #ourProvenances(found: Attestations): ProvenanceFound[] {
     return found.provenances.filter((item) => {
-      const provenance = parseProvenance(item.statement, item.digest);
+      const provenance = parseProvenance(item.statement, item.digest, this.#signing.buildType);
       if (provenance === undefined) return false;
       const same = textOf(provenance.externalParameters) === textOf(this.#signing.provenance.externalParameters);
-      if (same && namesAll(item.statement, this.#subjects())) return true;
+      if (
+        same &&
+        namesAll(
+          item.statement,
+          this.#subjects().map(({ digest }) => digest),
+        )
+      )
+        return true;
       throw new CodedError(
         'ERR_EXPORT_PROVENANCE_MISMATCH',
-        `provenance ${item.digest} describes a different export of ${this.#bundle.artifact.digest}`,
+        `provenance ${item.digest} describes a different run for ${this.#signed.artifact.digest}`,
         {
-          hint: 'find out who made it with this key, delete it, and run the export again',
-          details: { digest: item.digest, subject: this.#bundle.artifact.digest },
+          hint: 'find out who made it with this key, delete it, and run the same command again',
+          details: { digest: item.digest, subject: this.#signed.artifact.digest },
         },
       );
     });
   }
 
-  #subjects(): Digest[] {
-    return subjectsOf(this.#bundle).map((subject) => subject.digest);
+  #subjects(): Descriptor[] {
+    return [this.#signed.artifact, ...this.#signed.companions];
   }
 
   async #signatureEnvelope(): Promise<Envelope> {
-    this.#signature ??= await signStatement(signatureStatement(this.#bundle.artifact.digest), this.#signing.signer);
+    this.#signature ??= await signStatement(signatureStatement(this.#signed.artifact.digest), this.#signing.signer);
     return this.#signature;
   }
 
   async #provenanceEnvelope(): Promise<Envelope> {
-    const subjects = subjectsOf(this.#bundle).map(({ digest }) => subjectOf(digest));
-    this.#provenance ??= await signStatement(
-      provenanceStatement(subjects, this.#signing.provenance),
-      this.#signing.signer,
-    );
+    const { buildType, provenance, signer } = this.#signing;
+    const subjects = this.#subjects().map(({ digest }) => subjectOf(digest));
+    this.#provenance ??= await signStatement(provenanceStatement(subjects, provenance, buildType), signer);
     return this.#provenance;
   }
 
   #bundled(envelope: Envelope, predicateType: string): SignedObject {
-    const { mediaType, digest, size } = this.#bundle.artifact;
-    const created = this.#bundle.exportManifest.asOf;
+    const { mediaType, digest, size } = this.#signed.artifact;
+    const { created } = this.#signed;
     return packSigstoreBundle({ mediaType, digest, size }, envelope, { predicateType, created });
   }
-}
-
-/** What a provenance is about: the artifact, and the referrer with export.json where the artifact cannot hold it. */
-function subjectsOf({ artifact, exportReferrer }: Bundle): Descriptor[] {
-  return exportReferrer === undefined ? [artifact] : [artifact, exportReferrer];
 }
 
 /** Puts a signed object into a repository: blobs, then the manifest, then its tag. */
