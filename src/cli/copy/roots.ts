@@ -10,9 +10,10 @@ import {
   type Platform,
   parsePlatform,
   selectPlatform,
+  type TagFilterOptions,
+  tagFilterOf,
 } from '#oci/transfer';
 import type { Root } from './report.ts';
-import { type TagFilterOptions, tagFilterOf } from './tag-filter.ts';
 
 /** The options of `copy` that say what is wanted. */
 export interface SelectionOptions extends TagFilterOptions {

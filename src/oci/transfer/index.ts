@@ -11,3 +11,4 @@ export { discover, type ReferrerTree } from './discover.ts';
 export { type OpenOptions, openRepository } from './open.ts';
 export type { PulledFile, PullOptions } from './pull/pull.ts';
 export { pullFiles } from './pull.ts';
+export { isDigestTag, newestOf, type TagFilterOptions, tagFilterOf } from './select/tag-filter.ts';

@@ -9,7 +9,7 @@ import type { Descriptor } from '#core';
 import { compileGlob } from '#core';
 import { packIndex, packManifest } from '#oci/image';
 import { type Layout, openLayout } from '#oci/layout';
-import { isInRange, parseSemanticVersion, parseSemverRange } from '../../../src/cli/copy/semver-range.ts';
+import { isInRange, parseSemanticVersion, parseSemverRange } from '../../../src/oci/transfer/select/semver-range.ts';
 import { forgeTar } from '../../archive/tar-forge.ts';
 import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describe, inPieces, pushArtifact } from '../../oci/content.ts';

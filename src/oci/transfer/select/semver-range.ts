@@ -119,7 +119,7 @@ function nextOf(
 }
 
 function satisfies(version: SemanticVersion, { operator, version: bound }: Comparator): boolean {
-  const order = compare(version, bound);
+  const order = compareVersions(version, bound);
   if (operator === '<') return order < 0 && !isPreOfBound(version, bound);
   if (operator === '<=') return order <= 0;
   return operator === '>' ? order > 0 : order >= 0;
@@ -131,7 +131,8 @@ function isPreOfBound(version: SemanticVersion, bound: SemanticVersion): boolean
   return version.numbers.every((number, i) => number === bound.numbers[i]);
 }
 
-function compare(a: SemanticVersion, b: SemanticVersion): number {
+/** The order of versions (semver.org 2.0.0 §11): negative where `a` is the lower one. */
+export function compareVersions(a: SemanticVersion, b: SemanticVersion): number {
   for (const i of [0, 1, 2] as const) if (a.numbers[i] !== b.numbers[i]) return a.numbers[i] - b.numbers[i];
   if (a.preRelease.length === 0 || b.preRelease.length === 0) return b.preRelease.length - a.preRelease.length;
   for (let i = 0; i < Math.max(a.preRelease.length, b.preRelease.length); i++) {
