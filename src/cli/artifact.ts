@@ -1,8 +1,8 @@
 import { CodedError, type Descriptor } from '#core';
 import { formatReference, nameOf, parseReference, type Reference, type Repository } from '#oci/image';
 import { openRepository } from '#oci/transfer';
-import { type CommonOptions, openOptions, type TransportOptions } from './commands/options.ts';
 import type { Io } from './io.ts';
+import { type CommonOptions, openOptions, type TransportOptions } from './options.ts';
 import type { ProgressLine } from './progress.ts';
 
 /** An artifact that was found where its reference says. */

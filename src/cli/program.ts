@@ -116,6 +116,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import('./commands/tuf.ts')).tufCommand,
   },
   {
+    usage: 'mirror',
+    summary: 'carry repositories into a zone without a network connection: snapshot, export a kit, import it',
+    load: async () => (await import('./mirror/command.ts')).mirrorCommand,
+  },
+  {
     usage: 'serve [options]',
     summary: 'run a registry that stores its content in a directory',
     load: async () => (await import('./commands/serve.ts')).serveCommand,

@@ -32,6 +32,8 @@ const CODES = {
   ERR_EXPORT_PASSWORD_WRONG: EXIT.input,
   ERR_EXPORT_TUF_STATE: EXIT.input,
   ERR_EXPORT_TUF_FULL: EXIT.input,
+  ERR_EXPORT_MIRROR_SPEC: EXIT.input,
+  ERR_EXPORT_BASELINE_MISSING: EXIT.input,
   // The machine or the other side cannot do it.
   ERR_EXPORT_NOT_FOUND: EXIT.failure,
   ERR_EXPORT_DISK_FULL: EXIT.failure,
@@ -64,6 +66,10 @@ const CODES = {
   ERR_EXPORT_TUF_ROLLBACK: EXIT.verification,
   ERR_EXPORT_TUF_EXPIRED: EXIT.verification,
   ERR_EXPORT_TUF_CLOCK: EXIT.verification,
+  ERR_EXPORT_TAG_MOVED: EXIT.verification,
+  ERR_EXPORT_KIT_INVALID: EXIT.verification,
+  ERR_EXPORT_KIT_INCOMPLETE: EXIT.verification,
+  ERR_EXPORT_STREAM_MISMATCH: EXIT.verification,
   // Who may.
   ERR_EXPORT_UNAUTHORIZED: EXIT.auth,
   ERR_EXPORT_FORBIDDEN: EXIT.auth,
@@ -72,6 +78,7 @@ const CODES = {
   ERR_EXPORT_RATE_LIMITED: EXIT.retry,
   ERR_EXPORT_NETWORK: EXIT.retry,
   ERR_EXPORT_INCOMPLETE: EXIT.resumable,
+  ERR_EXPORT_SOURCE_MOVED: EXIT.resumable,
   ERR_EXPORT_INTERRUPTED: EXIT.interrupted,
 } as const;
 

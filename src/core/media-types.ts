@@ -17,6 +17,8 @@ export const mediaTypes = {
   exportRecords: 'application/vnd.stellaops.export.records.v1.jsonl+zstd',
   exportIndex: 'application/vnd.stellaops.export.index.v1+json',
   exportRedaction: 'application/vnd.stellaops.export.redaction.v1+json',
+  mirrorSnapshot: 'application/vnd.stellaops.export.mirror.snapshot.v1+json',
+  mirrorState: 'application/vnd.stellaops.export.mirror.state.v1+json',
   text: 'text/plain',
 
   trivyConfig: 'application/vnd.aquasec.trivy.config.v1+json',

@@ -1,4 +1,12 @@
-export { directorySource, directoryState, refreshRepository, type TufSource } from './client.ts';
+export {
+  type ClientState,
+  directorySource,
+  directoryState,
+  refreshRepository,
+  type TrustedRepository,
+  type TufSource,
+  type WaivedExpiry,
+} from './client.ts';
 export { isTopLevelRole } from './metadata.ts';
 export {
   attachArtifact,
@@ -14,10 +22,13 @@ export {
   type AddedTarget,
   addTarget,
   defaultLifetimes,
+  filesForNewest,
   initRepository,
   isUnchanged,
+  newestTarget,
   type PublishedRole,
   type PublishResult,
+  type RepositoryFile,
   type RepositoryStatus,
   type RoleChange,
   type RoleStatus,
@@ -27,6 +38,7 @@ export {
   rotateRoot,
   rotateStream,
   type SignedRoot,
+  type StreamTarget,
   signRoot,
   signWaiting,
   statusOf,

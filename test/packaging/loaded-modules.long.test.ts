@@ -45,7 +45,7 @@ test('a copy between layouts loads nothing of registries, archives, pulls and ot
   expect(loaded.filter((path) => needless.test(path))).toEqual([]);
   expect(loaded.filter((path) => path.includes('cli/commands/')).sort()).toEqual([
     'src/cli/commands/copy.ts',
-    'src/cli/commands/options.ts',
+    'src/cli/options.ts',
   ]);
   expect(loaded.length).toBeLessThanOrEqual(105);
 });

@@ -15,8 +15,6 @@ import {
   selectionOf,
 } from '../copy.ts';
 import { type Io, resumable, writeText } from '../io.ts';
-import { isPipe, resultStream } from '../pipe.ts';
-import { createProgressLine, type ProgressLine } from '../progress.ts';
 import {
   type CommonOptions,
   collect,
@@ -24,7 +22,9 @@ import {
   type TransportOptions,
   withCommonOptions,
   withTransportOptions,
-} from './options.ts';
+} from '../options.ts';
+import { isPipe, resultStream } from '../pipe.ts';
+import { createProgressLine, type ProgressLine } from '../progress.ts';
 
 interface CopyCommandOptions extends CommonOptions, TransportOptions {
   readonly allTags: boolean;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { CodedError } from '#core';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
-import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
+import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from '../options.ts';
 
 type DeleteOptions = CommonOptions & TransportOptions;
 

@@ -4,7 +4,7 @@ import { discover, type ReferrerTree } from '#oci/transfer';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { asLines } from '../one-line.ts';
-import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
+import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from '../options.ts';
 
 type DiscoverOptions = CommonOptions & TransportOptions;
 

@@ -17,9 +17,6 @@ import {
 } from '../export.ts';
 import { type Io, writeText } from '../io.ts';
 import { loadSigner } from '../key-files.ts';
-import { resultStream } from '../pipe.ts';
-import { createProgressLine } from '../progress.ts';
-import { packageVersion } from '../version.ts';
 import {
   type CommonOptions,
   collect,
@@ -28,7 +25,10 @@ import {
   type TransportOptions,
   withCommonOptions,
   withTransportOptions,
-} from './options.ts';
+} from '../options.ts';
+import { resultStream } from '../pipe.ts';
+import { createProgressLine } from '../progress.ts';
+import { packageVersion } from '../version.ts';
 import { profileOptionsFrom, withProfileOptions } from './profile-options.ts';
 import { type SelectorOptions, selectorFrom, withSelectorOptions } from './selector-options.ts';
 import { readTrustedRoot, withListingOptions } from './tuf-options.ts';

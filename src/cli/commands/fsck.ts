@@ -3,9 +3,9 @@ import { CodedError } from '#core';
 import { type Io, writeText } from '../io.ts';
 import { plural } from '../numbers.ts';
 import { asRow } from '../one-line.ts';
+import { withListOptions } from '../options.ts';
 import { createProgressLine } from '../progress.ts';
 import { type Finding, openPlaces, type PlaceOptions, withPlaceOptions } from '../upkeep.ts';
-import { withListOptions } from './options.ts';
 
 interface FsckOptions extends PlaceOptions {
   readonly output: 'text' | 'json' | 'ndjson';

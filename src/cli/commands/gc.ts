@@ -3,8 +3,8 @@ import { CodedError, parseDuration } from '#core';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
+import { parsing, withListOptions } from '../options.ts';
 import { type Collected, openPlaces, type PlaceOptions, withPlaceOptions } from '../upkeep.ts';
-import { parsing, withListOptions } from './options.ts';
 
 interface GcOptions extends PlaceOptions {
   readonly output: 'text' | 'json' | 'ndjson';

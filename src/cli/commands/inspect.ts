@@ -5,7 +5,7 @@ import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { formatBytes } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
-import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
+import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from '../options.ts';
 
 interface InspectOptions extends CommonOptions, TransportOptions {
   readonly raw: boolean;

@@ -2,8 +2,8 @@ import { type Command, Option } from 'commander';
 import { encodePublicKey, generateKeyPair, type KeyKind, tufKeyKinds, writeKeyPair } from '#signing';
 import { type Io, writeText } from '../io.ts';
 import { loadPrivateKey } from '../key-files.ts';
+import { type CommonOptions, withCommonOptions } from '../options.ts';
 import { readNewPassword } from '../password.ts';
-import { type CommonOptions, withCommonOptions } from './options.ts';
 
 /** `keys generate` and `keys public`. */
 export function keysCommand(command: Command, io: Io): void {

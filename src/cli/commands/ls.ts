@@ -5,7 +5,7 @@ import { listRoots, openRepository } from '#oci/transfer';
 import { requireNoTag } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { asRow } from '../one-line.ts';
-import { openOptions, type TransportOptions, withListOptions, withTransportOptions } from './options.ts';
+import { openOptions, type TransportOptions, withListOptions, withTransportOptions } from '../options.ts';
 
 interface ListOptions extends TransportOptions {
   readonly output: 'text' | 'json' | 'ndjson';

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { CodedError, type JsonObject } from '#core';
 import { type Profile, type ProfileFlag, profiles } from '#export';
-import { parsing } from './options.ts';
+import { parsing } from '../options.ts';
 
 /** Adds the options of every profile. */
 export function withProfileOptions(command: Command): Command {

@@ -5,8 +5,8 @@ import { type PulledFile, pullFiles } from '#oci/transfer';
 import { type FoundArtifact, withArtifact } from '../artifact.ts';
 import { type Io, resumable, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
+import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from '../options.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
-import { type CommonOptions, type TransportOptions, withCommonOptions, withTransportOptions } from './options.ts';
 
 interface PullCommandOptions extends CommonOptions, TransportOptions {
   readonly dir: string;

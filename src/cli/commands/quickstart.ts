@@ -6,6 +6,7 @@ import { parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { type Io, untilInterrupted, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
+import { type CommonOptions, withCommonOptions } from '../options.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
 import {
   firstPort,
@@ -17,7 +18,6 @@ import {
   startOnFreePort,
 } from '../quickstart.ts';
 import { packageVersion } from '../version.ts';
-import { type CommonOptions, withCommonOptions } from './options.ts';
 
 interface QuickstartOptions extends CommonOptions {
   readonly data: string;

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type Instant, parseInstant } from '#core';
 import { parseSelector, type Selector } from '#evidence';
-import { collect, parsing } from './options.ts';
+import { collect, parsing } from '../options.ts';
 
 /** The options that select records. */
 export interface SelectorOptions {

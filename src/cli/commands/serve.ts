@@ -4,7 +4,7 @@ import { type RunningServer, type ServerOptions, startServer } from '#server';
 import { type Io, untilInterrupted, writeText } from '../io.ts';
 import { parseListen } from '../listen.ts';
 import { oneLine } from '../one-line.ts';
-import { type CommonOptions, parsing, withCommonOptions } from './options.ts';
+import { type CommonOptions, parsing, withCommonOptions } from '../options.ts';
 
 interface ServeOptions extends CommonOptions {
   readonly data: string;

@@ -11,7 +11,7 @@ import {
   type TransportOptions,
   withCommonOptions,
   withTransportOptions,
-} from './options.ts';
+} from '../options.ts';
 
 type TagOptions = CommonOptions & TransportOptions;
 

@@ -5,7 +5,7 @@ import type { Signer } from '#signing';
 import type { Io } from '../io.ts';
 import { loadTufSigner } from '../key-files.ts';
 import { formatBytes } from '../numbers.ts';
-import { collect } from './options.ts';
+import { collect } from '../options.ts';
 
 /** Private keys of the roles below the root. */
 export interface SignerFiles {

@@ -20,8 +20,6 @@ import {
 import { withArtifact } from '../artifact.ts';
 import { type Io, writeText } from '../io.ts';
 import { asLines } from '../one-line.ts';
-import { resultStream } from '../pipe.ts';
-import { describeResult, parseTufPlace } from '../tuf.ts';
 import {
   type CommonOptions,
   collect,
@@ -30,7 +28,9 @@ import {
   type TransportOptions,
   withCommonOptions,
   withTransportOptions,
-} from './options.ts';
+} from '../options.ts';
+import { resultStream } from '../pipe.ts';
+import { describeResult, parseTufPlace } from '../tuf.ts';
 import {
   loadSigners,
   now,

@@ -16,8 +16,8 @@ import {
 import { type Io, writeText } from '../io.ts';
 import { loadTufPublicKey } from '../key-files.ts';
 import { asLines } from '../one-line.ts';
+import { type CommonOptions, collect, parsing, withCommonOptions } from '../options.ts';
 import { describeResult, describeRoot, nextStepOf, statusAsJson, statusAsText } from '../tuf.ts';
-import { type CommonOptions, collect, parsing, withCommonOptions } from './options.ts';
 import { loadSigners, now, parseCount, type SignerFiles, tufExample, withSigners } from './tuf-options.ts';
 import { addCommand, fetchCommand, publishCommand, refreshCommand, reportPublished } from './tuf-targets.ts';
 

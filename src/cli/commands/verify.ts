@@ -16,7 +16,6 @@ import { type Io, writeText } from '../io.ts';
 import { loadVerifier } from '../key-files.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
-import { createProgressLine } from '../progress.ts';
 import {
   type CommonOptions,
   openOptions,
@@ -24,7 +23,8 @@ import {
   type TransportOptions,
   withCommonOptions,
   withTransportOptions,
-} from './options.ts';
+} from '../options.ts';
+import { createProgressLine } from '../progress.ts';
 
 interface VerifyCommandOptions extends CommonOptions, TransportOptions {
   readonly key: string;

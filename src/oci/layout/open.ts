@@ -1,5 +1,8 @@
+import { stat } from 'node:fs/promises';
+import { CodedError, fileError } from '#core';
 import type { Repository } from '#oci/image';
 import type { PipeEnds } from './archive/pipe.ts';
+import { FolderFiles, type LayoutFiles } from './files.ts';
 import type { LayoutOptions } from './layout.ts';
 
 /** How an archive is opened. */
@@ -26,4 +29,25 @@ export async function openArchive(path: string, options: ArchiveOptions): Promis
  */
 export async function openDocker(path: string, options: ArchiveOptions): Promise<Repository> {
   return (await import('./docker/open.ts')).openDockerArchive(path, options);
+}
+
+/** The files of a layout, those beside it included. Close them when done. */
+export interface OpenFiles extends LayoutFiles {
+  close(): Promise<void>;
+}
+
+/**
+ * The files below a directory or in a tar, whatever they are.
+ *
+ * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE, ERR_EXPORT_USAGE for a
+ *   pipe or a device
+ */
+export async function openFiles(path: string): Promise<OpenFiles> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  if (found.isDirectory()) return Object.assign(new FolderFiles(path), { close: async () => undefined });
+  const tar = await (await import('./tar-files.ts')).TarFiles.open(path);
+  if (tar !== undefined) return tar;
+  throw new CodedError('ERR_EXPORT_NOT_FOUND', `${path}: no such file`, { hint: 'check the path', details: { path } });
 }

@@ -1,2 +1,2 @@
 export type { Credential } from './auth.ts';
-export { openRegistry, type RegistryOptions } from './open.ts';
+export { listRepositories, openRegistry, type RegistryOptions } from './open.ts';

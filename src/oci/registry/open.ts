@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Repository } from '#oci/image';
 import { isDockerHub, isLoopbackHost, type RegistryReference } from '#oci/image';
 import { type Credential, type CredentialSource, fixedCredential, storedCredentials } from './auth.ts';
+import { type CatalogOptions, readCatalog } from './catalog.ts';
 import type { RetryOptions } from './http/backoff.ts';
 import type { Lookup } from './http/pinned-lookup.ts';
 import { RegistryClient, type WarningHook } from './http/registry-client.ts';
@@ -34,32 +35,55 @@ export interface RegistryOptions {
 /** The repository of a registry that a reference names. No request is made before something is asked of it. */
 export function openRegistry(reference: RegistryReference, options: RegistryOptions = {}): Repository {
   const { registry } = reference;
-  const env = options.env ?? process.env;
-  const hub = isDockerHub(registry);
   const repository =
-    hub && !reference.repository.includes('/') ? `library/${reference.repository}` : reference.repository;
+    isDockerHub(registry) && !reference.repository.includes('/')
+      ? `library/${reference.repository}`
+      : reference.repository;
+  const client = clientOf(registry, repository, options);
+  const name = `${registry}/${reference.repository}`;
+  const state = stateFolderIn(options.env ?? process.env);
+  return new RegistryRepository(new Remote(client, name, repository, options.writes ?? false, state), () =>
+    client.close(),
+  );
+}
+
+/**
+ * The repositories of a registry that it lists to this user, in byte order (`/v2/_catalog` of docker-registry).
+ *
+ * @throws CodedError ERR_EXPORT_UNSUPPORTED where it has no such list, and those of any request
+ */
+export async function listRepositories(
+  registry: string,
+  options: RegistryOptions & CatalogOptions = {},
+): Promise<string[]> {
+  const client = clientOf(registry, '', options);
+  try {
+    return await readCatalog(client, registry, options);
+  } finally {
+    await client.close();
+  }
+}
+
+/** @param repository whose login is used, where logins of one registry differ */
+function clientOf(registry: string, repository: string, options: RegistryOptions): RegistryClient {
+  const env = options.env ?? process.env;
   const source: CredentialSource =
     options.credential === undefined ? storedCredentials({ env }) : fixedCredential(registry, options.credential);
   const plain = options.plainHttp ?? (isLoopbackHost(registry) && !meansTls(registry, options.tls ?? {}));
-  const client = new RegistryClient(
-    new URL(`${plain ? 'http' : 'https'}://${hub ? 'registry-1.docker.io' : registry}`),
-    {
-      wire: {
-        env,
-        tls: options.tls,
-        connections: options.connections,
-        idleTimeoutMs: options.idleTimeoutMs,
-        lookup: options.lookup,
-        userAgent: 'export-center',
-      },
-      retry: options.retry ?? {},
-      onWarning: options.onWarning,
-      credential: () => source(registry, repository),
+  const host = isDockerHub(registry) ? 'registry-1.docker.io' : registry;
+  return new RegistryClient(new URL(`${plain ? 'http' : 'https'}://${host}`), {
+    wire: {
+      env,
+      tls: options.tls,
+      connections: options.connections,
+      idleTimeoutMs: options.idleTimeoutMs,
+      lookup: options.lookup,
+      userAgent: 'export-center',
     },
-  );
-  const name = `${registry}/${reference.repository}`;
-  const remote = new Remote(client, name, repository, options.writes ?? false, stateFolderIn(env));
-  return new RegistryRepository(remote, () => client.close());
+    retry: options.retry ?? {},
+    onWarning: options.onWarning,
+    credential: () => source(registry, repository),
+  });
 }
 
 /** Where this user's programs keep what outlives a run (XDG Base Directory Specification); nowhere without a home. */

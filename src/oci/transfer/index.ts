@@ -6,7 +6,9 @@ export { formatPlatform, type Platform, parsePlatform, selectPlatform } from './
 export type { CopiedReferrer, CopyReport, Excluded, Incomplete } from './copy/report.ts';
 export { type CopyRoots, listRoots, listUnattached, nameTags } from './copy/roots.ts';
 export type { CopyOptions } from './copy/run.ts';
+export { Semaphore } from './copy/semaphore.ts';
 export type { CopyTag, TagConflict } from './copy/tags.ts';
+export { checkNamesNothing, readUnknown } from './copy/unknown.ts';
 export { discover, type ReferrerTree } from './discover.ts';
 export { type OpenOptions, openRepository } from './open.ts';
 export type { PulledFile, PullOptions } from './pull/pull.ts';

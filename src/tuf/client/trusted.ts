@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { CodedError } from '#core';
 import {
   type Envelope,
@@ -52,6 +53,12 @@ export class TrustedRepository {
   /** The top-level targets. */
   targets(): Promise<Envelope<Targets>> {
     return this.load('targets', this.root.signed.roles.targets, `root ${this.root.signed.version}`);
+  }
+
+  /** The keys to which the top-level targets delegate a stream; none where there is no such stream. */
+  async keysOf(stream: string): Promise<readonly KeyObject[]> {
+    const delegation = (await this.targets()).signed.delegations.find(({ name }) => name === stream);
+    return [...(delegation?.keys.values() ?? [])].map(({ publicKey }) => publicKey).filter((key) => key !== undefined);
   }
 
   /**

@@ -5,6 +5,7 @@ import { metadataRefused } from '../faults.ts';
 import { type Envelope, isStreamName, streamTargetName, type Targets } from '../metadata.ts';
 import { changedRole, publicKeysOf, type RoleChange } from './ceremony.ts';
 import { delegationOf, sha256 } from './compose.ts';
+import { lastSequence } from './listing.ts';
 import { type Changes, type PublishResult, publish, withDelegation } from './publish.ts';
 import { openRepository, type Repository, withRepositoryLock } from './repository.ts';
 import { signedOf } from './sign.ts';
@@ -45,7 +46,7 @@ export async function addTarget(dir: string, options: AddOptions): Promise<Added
     const repository = await openRepository(dir);
     const delegations = delegationsWith(repository, options);
     const before = repository.streams.get(stream);
-    const last = Math.max(0, ...(before?.signed.targets.keys() ?? []).map((name) => sequenceOf(stream, name)));
+    const last = before === undefined ? 0 : lastSequence(before, stream);
     const digest = sha256(bytes);
     const custom = customOf(before, options, last + 1);
     const newest = before?.signed.targets.get(streamTargetName(stream, last));
@@ -92,10 +93,6 @@ function customOf(before: Envelope<Targets> | undefined, { stream, base }: AddOp
   if (hash !== undefined) return { stream, sequence, baseSequence: base, baseDigest: `sha256:${hash}` };
   const hint = 'specify the sequence number of a target that the stream lists';
   throw metadataRefused('ERR_EXPORT_TUF_STATE', stream, `no target ${base} to build on`, hint);
-}
-
-function sequenceOf(stream: string, name: string): number {
-  return Number(name.slice(stream.length + 1, -'.json'.length)) || 0;
 }
 
 /** Changes the keys of a stream; with no change, gives it a later expiry. */

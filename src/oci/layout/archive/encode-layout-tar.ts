@@ -9,6 +9,8 @@ export interface TarFile {
 }
 
 const BLOCK = 512;
+/** Two blocks of zeros. */
+const END_BYTES = 2 * BLOCK;
 const MAX_USTAR_SIZE = 0o77777777777;
 /** A time that no reader takes for "now". */
 const MTIME = 1;
@@ -16,24 +18,55 @@ const MTIME = 1;
 /**
  * A tar of these files in their order, the same bytes for the same files. Names and sizes beyond ustar's get a pax
  * header: a sha512 blob's name has 141 characters, a blob may have more than 8 GiB.
+ *
+ * @param offset how many bytes to leave out at the beginning; content of files that lie wholly in them is not read
  */
-export async function* encodeLayoutTar(files: Iterable<TarFile>): ByteStream {
-  for (const { path, size, content } of files) {
-    const long = Buffer.byteLength(path) > 100;
-    if (long || size > MAX_USTAR_SIZE) {
-      const records = [
-        ...(long ? [paxRecord('path', path)] : []),
-        ...(size > MAX_USTAR_SIZE ? [paxRecord('size', String(size))] : []),
-      ];
-      const pax = Buffer.from(records.join(''));
-      yield header('pax', pax.length, 'x');
-      yield* padded(pax);
-    }
-    yield header(long ? path.slice(0, 100) : path, Math.min(size, MAX_USTAR_SIZE), '0');
-    yield* content;
-    yield new Uint8Array(padding(size));
+export async function* encodeLayoutTar(files: Iterable<TarFile>, offset = 0): ByteStream {
+  let skip = offset;
+  for (const file of files) {
+    const sizeBytes = entryBytes(file);
+    if (skip < sizeBytes) yield* skip === 0 ? encodeEntry(file) : withoutBegin(encodeEntry(file), skip);
+    skip = Math.max(0, skip - sizeBytes);
   }
-  yield new Uint8Array(2 * BLOCK);
+  yield new Uint8Array(Math.max(0, END_BYTES - skip));
+}
+
+/** How many bytes the tar of these files has. */
+export function layoutTarBytes(files: Iterable<TarFile>): number {
+  let total = END_BYTES;
+  for (const file of files) total += entryBytes(file);
+  return total;
+}
+
+function entryBytes(file: TarFile): number {
+  const head = headOf(file).reduce((total, { byteLength }) => total + byteLength, 0);
+  return head + file.size + padding(file.size);
+}
+
+async function* encodeEntry(file: TarFile): ByteStream {
+  yield* headOf(file);
+  yield* file.content;
+  yield new Uint8Array(padding(file.size));
+}
+
+async function* withoutBegin(stream: ByteStream, sizeBytes: number): ByteStream {
+  let skip = sizeBytes;
+  for await (const chunk of stream) {
+    if (skip < chunk.byteLength) yield chunk.subarray(skip);
+    skip = Math.max(0, skip - chunk.byteLength);
+  }
+}
+
+function headOf({ path, size }: TarFile): Uint8Array[] {
+  const long = Buffer.byteLength(path) > 100;
+  const last = header(long ? path.slice(0, 100) : path, Math.min(size, MAX_USTAR_SIZE), '0');
+  if (!long && size <= MAX_USTAR_SIZE) return [last];
+  const records = [
+    ...(long ? [paxRecord('path', path)] : []),
+    ...(size > MAX_USTAR_SIZE ? [paxRecord('size', String(size))] : []),
+  ];
+  const pax = Buffer.from(records.join(''));
+  return [header('pax', pax.length, 'x'), pax, new Uint8Array(padding(pax.byteLength)), last];
 }
 
 /** One header block (POSIX.1-2017 pax, "ustar Interchange Format"); no owner, no name of one. */
@@ -60,11 +93,6 @@ function paxRecord(key: string, value: string): string {
   while (String(length).length + Buffer.byteLength(rest) !== length)
     length = String(length).length + Buffer.byteLength(rest);
   return `${length}${rest}`;
-}
-
-function* padded(bytes: Uint8Array): Generator<Uint8Array> {
-  yield bytes;
-  yield new Uint8Array(padding(bytes.byteLength));
 }
 
 function padding(size: number): number {

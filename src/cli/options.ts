@@ -2,11 +2,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CodedError } from '#core';
 import { isLoopbackHost, isRegistryReference, type Reference } from '#oci/image';
 import type { OpenOptions } from '#oci/transfer';
-import type { OutputFormat } from '../failure.ts';
-import type { Io } from '../io.ts';
-import { isPipe } from '../pipe.ts';
-import { createNotes, type ProgressLine } from '../progress.ts';
-import type { TlsFiles } from '../tls-files.ts';
+import type { OutputFormat } from './failure.ts';
+import type { Io } from './io.ts';
+import type { TlsFiles } from './options/tls-files.ts';
+import { isPipe } from './pipe.ts';
+import { createNotes, type ProgressLine } from './progress.ts';
 
 /** Options that every command with a result has. */
 export interface CommonOptions {
@@ -76,7 +76,7 @@ export async function openOptions(
   }
   // Most runs name no certificates and no login.
   const hasFiles = (caCert ?? clientCert ?? options.clientKey) !== undefined;
-  const files = hasFiles ? await (await import('../tls-files.ts')).readTlsFiles(options) : undefined;
+  const files = hasFiles ? await (await import('./options/tls-files.ts')).readTlsFiles(options) : undefined;
   const tls = files === undefined ? undefined : { ...files, onLoopback: isForLoopback(references) };
   const credential = username === undefined ? undefined : await readLogin(io, references, username);
   return {
@@ -124,7 +124,7 @@ async function readLogin(io: Io, references: readonly Reference[], username: str
       hint: 'log in first: docker login HOST, or podman login HOST',
     });
   }
-  const { readPasswordFromStdin } = await import('../password.ts');
+  const { readPasswordFromStdin } = await import('./password.ts');
   return { kind: 'password', username, password: await readPasswordFromStdin(io) } as const;
 }
 

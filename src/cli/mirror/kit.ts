@@ -1,0 +1,195 @@
+import type { Command } from 'commander';
+import { CodedError } from '#core';
+import {
+  gatherKit,
+  type KitFiles,
+  type KitPlan,
+  KitSources,
+  kitTarBytes,
+  signedFilesOf,
+  streamKit,
+  type WrittenKit,
+  writeKitDirectory,
+  writeKitTar,
+} from '#mirror';
+import { type Io, resumable, writeText } from '../io.ts';
+import { loadTufSigner } from '../key-files.ts';
+import { formatBytes, plural } from '../numbers.ts';
+import { asLines } from '../one-line.ts';
+import { parsing, withCommonOptions, withTransportOptions } from '../options.ts';
+import { createProgressLine, type ProgressLine } from '../progress.ts';
+import { type LoadedSpec, loadSpec, type SpecOptions } from './spec-file.ts';
+
+interface PlanOptions extends SpecOptions {}
+
+interface ExportOptions extends SpecOptions {
+  readonly to: string;
+  readonly kitKey?: string;
+  readonly offset: number;
+}
+
+/** `mirror plan`. */
+export function planCommand(command: Command, io: Io): void {
+  withTransportOptions(withCommonOptions(command))
+    .description('show what mirror export would write: files, bytes, id of the kit')
+    .argument('<spec>', 'file with the mirror spec (YAML)')
+    .addHelpText('after', '\nExample:\n  export-center mirror plan mirror.yaml')
+    .action((spec: string, options: PlanOptions) =>
+      withPlan(io, spec, options, async (plan) => {
+        await writeText(io.stdout, options.output === 'json' ? planAsJson(plan, plan.files) : planAsText(plan));
+      }),
+    );
+}
+
+/** `mirror export`. */
+export function exportCommand(command: Command, io: Io): void {
+  withTransportOptions(withCommonOptions(command))
+    .description('write a kit of the newest snapshot, to be carried into the zone')
+    .argument('<spec>', 'file with the mirror spec (YAML)')
+    .requiredOption('--to <path>', 'directory of the kit; a file that ends with .tar; or - for a tar on stdout')
+    .option('--kit-key <file>', 'private key that signs the kit itself; use the stream key')
+    .option(
+      '--offset <bytes>',
+      'with --to -, leave out so many bytes, to resume an interrupted transfer',
+      parsing(parseOffset),
+      0,
+    )
+    .addHelpText(
+      'after',
+      `
+The same snapshot always gives the same kit. An interrupted export resumes where it stopped; a complete one writes
+nothing.
+
+Examples:
+  export-center mirror export mirror.yaml --to kit
+  export-center mirror export mirror.yaml --to kit.tar --kit-key stream.key
+  export-center mirror export mirror.yaml --to - | ssh inside 'cat > kit.tar'`,
+    )
+    .action((spec: string, options: ExportOptions) => resumable(io, () => runExport(io, spec, options)));
+}
+
+async function runExport(io: Io, path: string, options: ExportOptions): Promise<void> {
+  if (options.offset > 0 && options.to !== '-') {
+    const hint = 'omit it: files and directories are resumed without it';
+    throw new CodedError('ERR_EXPORT_USAGE', '--offset can only be used with --to -', { hint });
+  }
+  const signer = options.kitKey === undefined ? undefined : await loadTufSigner(io, options.kitKey);
+  await withPlan(io, path, options, async (plan, sources, progress) => {
+    const files = await signedFilesOf(plan, signer);
+    const written = await write(io, plan, files, sources, options, progress);
+    progress.clear();
+    const text = asLines([
+      `${written.bytesWritten === 0 ? 'unchanged' : 'written'} ${options.to === '-' ? 'stdout' : options.to}`,
+      ...linesOf(plan),
+    ]);
+    const json = { ...factsOf(plan, files), to: options.to, bytesWritten: written.bytesWritten };
+    const stream = options.to === '-' ? io.stderr : io.stdout;
+    if (options.to !== '-' || !options.quiet) {
+      await writeText(stream, options.output === 'json' ? `${JSON.stringify(json)}\n` : text);
+    }
+  });
+}
+
+async function write(
+  io: Io,
+  plan: KitPlan,
+  files: KitFiles,
+  sources: KitSources,
+  { to, offset }: ExportOptions,
+  progress: ProgressLine,
+): Promise<WrittenKit> {
+  const { signal } = io;
+  const total = kitTarBytes(plan, files);
+  let done = offset;
+  const onBytes = (sizeBytes: number) => {
+    done += sizeBytes;
+    progress.listen({ stage: 'send', done, total, unit: 'bytes' });
+  };
+  if (to === '-') {
+    const out = io.archiveOut();
+    for await (const chunk of streamKit(plan, files, sources, offset, { signal })) {
+      signal.throwIfAborted();
+      await writeChunk(out, chunk);
+      onBytes(chunk.byteLength);
+    }
+    return { contentsWritten: plan.contents.length, bytesWritten: total - offset };
+  }
+  if (to.endsWith('.tar')) return writeKitTar(plan, files, to, sources, { signal, onBytes });
+  return writeKitDirectory(plan, files, to, sources, {
+    signal,
+    onProgress: (_, { completedBytes, movingBytes, knownBytes, underWay }) =>
+      progress.listen({
+        stage: 'send',
+        done: completedBytes + movingBytes,
+        total: knownBytes,
+        unit: 'bytes',
+        underWay,
+      }),
+  });
+}
+
+function writeChunk(out: NodeJS.WritableStream, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    out.write(chunk, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function withPlan(
+  io: Io,
+  path: string,
+  options: SpecOptions,
+  use: (plan: KitPlan, sources: KitSources, progress: ProgressLine) => Promise<void>,
+): Promise<void> {
+  const progress = createProgressLine(io, options.quiet);
+  const loaded: LoadedSpec = await loadSpec(io, path, options, progress);
+  const sources = new KitSources(loaded.spec, loaded.ports);
+  try {
+    const snapshots = await sources.repository(loaded.spec.snapshots.repository);
+    const plan = await gatherKit(loaded.spec, snapshots, { signal: io.signal });
+    await use(plan, sources, progress);
+  } finally {
+    progress.clear();
+    await sources.close();
+  }
+}
+
+function factsOf(plan: KitPlan, files: KitFiles) {
+  const { stream, sequence, snapshot } = plan.snapshot.kit;
+  const manifests = plan.contents.filter(({ mediaType }) => mediaType !== undefined).length;
+  return {
+    kit: plan.id,
+    stream,
+    sequence,
+    snapshot: snapshot.digest,
+    repositories: plan.snapshot.snapshot.repositories.length,
+    manifests,
+    blobs: plan.contents.length - manifests,
+    contentBytes: plan.contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
+    tarBytes: kitTarBytes(plan, files),
+  };
+}
+
+function planAsJson(plan: KitPlan, files: KitFiles): string {
+  return `${JSON.stringify(factsOf(plan, files))}\n`;
+}
+
+function planAsText(plan: KitPlan): string {
+  return asLines(linesOf(plan));
+}
+
+function linesOf(plan: KitPlan): string[] {
+  const { kit, stream, sequence, snapshot, repositories, manifests, blobs, contentBytes, tarBytes } = factsOf(
+    plan,
+    plan.files,
+  );
+  return [
+    `kit ${kit}`,
+    `snapshot ${sequence} of ${stream}, ${snapshot}`,
+    `${plural(repositories, 'repository', 'repositories')}, ${plural(manifests, 'manifest')}, ${plural(blobs, 'blob')}, ${formatBytes(contentBytes)}; as a tar ${tarBytes} bytes`,
+  ];
+}
+
+function parseOffset(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new CodedError('ERR_EXPORT_USAGE', `not a number of bytes: ${JSON.stringify(text.slice(0, 100))}`, {});
+}

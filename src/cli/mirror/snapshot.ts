@@ -1,0 +1,116 @@
+import type { Command } from 'commander';
+import { systemClock } from '#core';
+import { type PublishedSnapshot, publishSnapshot, readNewest, type TakenSnapshot, takeSnapshot } from '#mirror';
+import type { Repository } from '#oci/image';
+import { openRepository } from '#oci/transfer';
+import { type Io, resumable, writeText } from '../io.ts';
+import { loadSigner, loadTufSigner, loadVerifier } from '../key-files.ts';
+import { plural } from '../numbers.ts';
+import { asLines, oneLine } from '../one-line.ts';
+import { collect, openOptions, withCommonOptions, withTransportOptions } from '../options.ts';
+import { createProgressLine } from '../progress.ts';
+import { packageVersion } from '../version.ts';
+import { type LoadedSpec, loadSpec, type SpecOptions } from './spec-file.ts';
+
+interface SnapshotOptions extends SpecOptions {
+  readonly key: string;
+  readonly streamKey?: readonly string[];
+  readonly targetsKey?: readonly string[];
+  readonly onlineKey?: readonly string[];
+  readonly builderId: string;
+}
+
+const BUILDER_ID = 'https://stellaops.io/export-center/builder/mirror/v1';
+
+/** `mirror snapshot`. */
+export function snapshotCommand(command: Command, io: Io): void {
+  withTransportOptions(withCommonOptions(command))
+    .description('take a snapshot of what a mirror spec lists, sign it, and add it to the TUF stream')
+    .argument('<spec>', 'file with the mirror spec (YAML)')
+    .requiredOption('--key <file>', 'private key that signs the snapshot for cosign (cosign.key, P-256)')
+    .option('--stream-key <file>', 'private key of the TUF stream; a new stream gets this key; repeatable', collect)
+    .option('--targets-key <file>', 'private key of the top-level targets, for a new stream; repeatable', collect)
+    .option('--online-key <file>', 'private key of TUF snapshot and timestamp; repeatable', collect)
+    .option('--builder-id <uri>', 'builder.id in the provenance', BUILDER_ID)
+    .addHelpText(
+      'after',
+      `
+If nothing has changed since the last snapshot, nothing is written. If tags move while it is taken, it ends with exit
+status 5: run it again.
+
+Example:
+  export-center mirror snapshot mirror.yaml --key cosign.key --stream-key s.key --targets-key t.key --online-key o.key`,
+    )
+    .action((spec: string, options: SnapshotOptions) => resumable(io, () => snapshot(io, spec, options)));
+}
+
+async function snapshot(io: Io, path: string, options: SnapshotOptions): Promise<void> {
+  const progress = createProgressLine(io, options.quiet);
+  const loaded = await loadSpec(io, path, options, progress);
+  const { spec, ports } = loaded;
+  const verifiers = new Map<string, Awaited<ReturnType<typeof loadVerifier>>>();
+  for (const key of new Set(spec.rules.flatMap(({ keys = [] }) => keys))) verifiers.set(key, await loadVerifier(key));
+  const signing = await loadSigning(io, options);
+  const snapshots = await openSnapshots(io, loaded, options);
+  try {
+    const previous = (await readNewest(spec, snapshots, { signal: io.signal }))?.document;
+    const taken = await takeSnapshot(spec, ports, { previous, verifiers, signal: io.signal });
+    const place = { repository: snapshots, reference: spec.snapshots };
+    const published = await publishSnapshot(spec, taken, place, signing, { signal: io.signal });
+    progress.clear();
+    await report(io, loaded, taken, published, options);
+  } finally {
+    progress.clear();
+    await snapshots.close();
+  }
+}
+
+async function openSnapshots(io: Io, { spec }: LoadedSpec, options: SnapshotOptions): Promise<Repository> {
+  return openRepository(spec.snapshots, { ...(await openOptions(io, [spec.snapshots], options)), writes: true });
+}
+
+async function loadSigning(io: Io, options: SnapshotOptions) {
+  const signer = await loadSigner(io, options.key);
+  const load = async (paths: readonly string[] = []) => {
+    const signers = [];
+    // One after the other: each may ask for its password.
+    for (const path of paths) signers.push(await loadTufSigner(io, path));
+    return signers;
+  };
+  const stream = await load(options.streamKey);
+  const tufSigners = [...stream, ...(await load(options.targetsKey)), ...(await load(options.onlineKey))];
+  return {
+    signer,
+    tufSigners,
+    streamSigner: stream[0],
+    builderId: options.builderId,
+    builderVersion: { 'export-center': packageVersion(), node: process.versions.node },
+    clock: systemClock,
+  };
+}
+
+async function report(
+  io: Io,
+  { spec }: LoadedSpec,
+  taken: TakenSnapshot,
+  published: PublishedSnapshot,
+  options: SnapshotOptions,
+): Promise<void> {
+  const { repositories, leftOut } = taken;
+  const { registry, repository } = spec.snapshots;
+  const reference = `${registry}/${repository}:${published.tag}@${published.digest}`;
+  const counts = {
+    repositories: repositories.length,
+    tags: repositories.reduce((total, { tags }) => total + tags.length, 0),
+    manifests: repositories.reduce((total, { manifests }) => total + manifests.length, 0),
+  };
+  if (!options.quiet) {
+    for (const { name, reason } of leftOut) await writeText(io.stderr, `left out: ${oneLine(`${name}: ${reason}`)}\n`);
+  }
+  const text = asLines([
+    `${published.isNew ? 'published' : 'unchanged'} ${reference}`,
+    `${plural(counts.repositories, 'repository', 'repositories')}, ${plural(counts.tags, 'tag')}, ${plural(counts.manifests, 'manifest')}`,
+  ]);
+  const json = { reference, stream: spec.stream, ...published, ...counts, leftOut };
+  await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(json)}\n` : text);
+}

@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { fileError } from '#core';
+import { type MirrorSpec, parseMirrorSpec, type SnapshotPorts } from '#mirror';
+import type { Reference } from '#oci/image';
+import { listRepositories } from '#oci/registry';
+import { openRepository } from '#oci/transfer';
+import type { Io } from '../io.ts';
+import { type CommonOptions, openOptions, type TransportOptions } from '../options.ts';
+import type { ProgressLine } from '../progress.ts';
+
+/** Options of every command that reads a mirror spec. */
+export type SpecOptions = CommonOptions & TransportOptions;
+
+/** A mirror spec, and how its registries are reached. */
+export interface LoadedSpec {
+  readonly spec: MirrorSpec;
+  readonly ports: SnapshotPorts;
+}
+
+/** Reads the spec in a file. */
+export async function loadSpec(
+  io: Io,
+  path: string,
+  options: SpecOptions,
+  progress: ProgressLine,
+): Promise<LoadedSpec> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  const spec = parseMirrorSpec(bytes, path);
+  const source: Reference = { kind: 'registry', registry: spec.source.registry, repository: 'x' };
+  const opening = await openOptions(io, [source, spec.snapshots], options, progress);
+  return {
+    spec,
+    ports: {
+      open: (reference) => openRepository(reference, opening),
+      list: (registry) => listRepositories(registry, { ...opening, signal: io.signal }),
+    },
+  };
+}

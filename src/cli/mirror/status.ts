@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import { ZoneState } from '#mirror';
+import { type Io, writeText } from '../io.ts';
+import { asLines } from '../one-line.ts';
+import { type CommonOptions, withCommonOptions } from '../options.ts';
+
+/** `mirror status`. */
+export function statusCommand(command: Command, io: Io): void {
+  withCommonOptions(command)
+    .description('show what a zone has imported, by its state directory')
+    .requiredOption('--state <dir>', 'directory that mirror import was given')
+    .addHelpText('after', '\nExample:\n  export-center mirror status --state state')
+    .action(async ({ state, output }: CommonOptions & { readonly state: string }) => {
+      const found = await new ZoneState(state).read();
+      const json = found === undefined ? { imported: null } : { imported: { ...found, metadata: undefined } };
+      const text =
+        found === undefined
+          ? ['nothing imported']
+          : [
+              `snapshot ${found.sequence} of ${found.stream}, ${found.snapshot}`,
+              `kit ${found.kit}, verified at ${found.latestTime}`,
+            ];
+      await writeText(io.stdout, output === 'json' ? `${JSON.stringify(json)}\n` : asLines(text));
+    });
+}

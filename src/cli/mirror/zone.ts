@@ -1,0 +1,237 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import {
+  CodedError,
+  fileError,
+  type Instant,
+  instantOf,
+  parseDuration,
+  parseInstant,
+  systemClock,
+  writeFileDurable,
+} from '#core';
+import {
+  type ImportReport,
+  importKit,
+  openKit,
+  placeAt,
+  proveKit,
+  signReceipt,
+  trustKit,
+  ZoneState,
+  type ZoneTarget,
+  zoneTargetOf,
+} from '#mirror';
+import { parseReference, type Reference } from '#oci/image';
+import { openRepository } from '#oci/transfer';
+import { type Io, resumable, writeText } from '../io.ts';
+import { loadTufPublicKey, loadTufSigner } from '../key-files.ts';
+import { formatBytes, plural } from '../numbers.ts';
+import { asLines } from '../one-line.ts';
+import {
+  type CommonOptions,
+  openOptions,
+  parsing,
+  type TransportOptions,
+  withCommonOptions,
+  withTransportOptions,
+} from '../options.ts';
+import { createProgressLine, type ProgressLine } from '../progress.ts';
+
+interface VerifyOptions extends CommonOptions {
+  readonly trust: string;
+  readonly state: string;
+  readonly at?: Instant;
+  readonly acceptExpired?: number;
+  readonly kitKey?: string;
+}
+
+interface ImportOptions extends VerifyOptions, TransportOptions {
+  readonly to: string;
+  readonly resetBaseline: boolean;
+  readonly zoneKey?: string;
+  readonly receipt?: string;
+}
+
+function withTrustOptions(command: Command): Command {
+  return withCommonOptions(command)
+    .argument('<kit>', 'directory or tar of the kit')
+    .requiredOption('--trust <file>', 'TUF root that you trust; get it in another way than the kit')
+    .requiredOption('--state <dir>', 'directory that remembers what was accepted before; created if missing')
+    .option(
+      '--at <time>',
+      'the time at which the kit has to be valid; the time of this machine by default',
+      parsing(parseInstant),
+    )
+    .option(
+      '--accept-expired <duration>',
+      'accept a timestamp and a snapshot so long after their expiry; never an expired root or stream',
+      parsing(parseDuration),
+    )
+    .option('--kit-key <file>', 'public key that must have signed the kit itself; by default, a key of its stream');
+}
+
+/** `mirror verify`. */
+export function verifyCommand(command: Command, io: Io): void {
+  withTrustOptions(command)
+    .description('verify a kit as mirror import does, and write nothing but the state')
+    .addHelpText('after', '\nExample:\n  export-center mirror verify kit.tar --trust root.json --state state')
+    .action((kit: string, options: VerifyOptions) => verify(io, kit, options));
+}
+
+/** `mirror import`. */
+export function importCommand(command: Command, io: Io): void {
+  withTransportOptions(withTrustOptions(command))
+    .description('verify a kit, then copy it into a registry or a layout of the zone')
+    .requiredOption('--to <target>', 'HOST[:PORT][/PREFIX], or oci:DIR')
+    .option('--reset-baseline', 'accept the kit although the target has content and the state is lost', false)
+    .option('--zone-key <file>', 'private key (Ed25519) that signs a receipt of the import')
+    .option('--receipt <file>', 'where to write the receipt; in the state directory by default')
+    .addHelpText(
+      'after',
+      `
+Nothing is written to the target before the whole kit is verified. An interrupted import resumes where it stopped.
+
+Exit status 3: the kit must not be used. 5: incomplete, or the target lacks something afterwards. 75: another import uses
+the state.
+
+Examples:
+  export-center mirror import kit.tar --to registry.zone:5000 --trust root.json --state state
+  export-center mirror import kit --to oci:mirror --trust root.json --state state --zone-key zone.key`,
+    )
+    .action((kit: string, options: ImportOptions) => resumable(io, () => runImport(io, kit, options)));
+}
+
+async function trustOptionsOf(io: Io, options: VerifyOptions) {
+  const trustedRoot = await readFile(options.trust).catch((error: unknown) => {
+    throw fileError(error, options.trust);
+  });
+  return {
+    trustedRoot: new Uint8Array(trustedRoot),
+    at: options.at ?? instantOf(systemClock.now()),
+    acceptExpired: options.acceptExpired,
+    kitKey: options.kitKey === undefined ? undefined : await loadTufPublicKey(options.kitKey),
+    signal: io.signal,
+  };
+}
+
+async function verify(io: Io, path: string, options: VerifyOptions): Promise<void> {
+  const trust = await trustOptionsOf(io, options);
+  const state = new ZoneState(options.state);
+  const progress = createProgressLine(io, options.quiet);
+  const open = await openKit(path);
+  try {
+    await state.exclusively(async () => {
+      const trusted = await trustKit(open, { ...trust, state: state.tuf });
+      await proveKit(open, trusted.snapshot, { signal: io.signal, onBytes: meter(progress) });
+      progress.clear();
+      const { stream, sequence, snapshot } = open.kit;
+      const { waived, root } = trusted.repository;
+      const json = {
+        kit: open.id,
+        stream,
+        sequence,
+        snapshot: snapshot.digest,
+        rootVersion: root.signed.version,
+        isSigned: trusted.isSigned,
+        waived,
+      };
+      const text = asLines([
+        `verified ${path}: snapshot ${sequence} of ${stream}, ${snapshot.digest}`,
+        `kit ${open.id}, ${trusted.isSigned ? 'signed' : 'not signed itself; TUF vouches for its snapshot'}`,
+        ...waived.map((each) => `waived: ${each.role} ${each.version} expired at ${each.expires}`),
+      ]);
+      await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(json)}\n` : text);
+    });
+  } finally {
+    progress.clear();
+    await open.files.close();
+  }
+}
+
+function meter(progress: ProgressLine): (sizeBytes: number, totalBytes: number) => void {
+  let done = 0;
+  return (sizeBytes, total) => {
+    done += sizeBytes;
+    progress.listen({ stage: 'check', done, total, unit: 'bytes' });
+  };
+}
+
+async function runImport(io: Io, path: string, options: ImportOptions): Promise<void> {
+  const target = parseTarget(options.to);
+  const trust = await trustOptionsOf(io, options);
+  const zoneKey = options.zoneKey === undefined ? undefined : await loadTufSigner(io, options.zoneKey);
+  const progress = createProgressLine(io, options.quiet);
+  const example: Reference =
+    target.kind === 'layout'
+      ? { kind: 'layout', path: target.path }
+      : { kind: 'registry', registry: target.registry, repository: 'x' };
+  const opening = { ...(await openOptions(io, [example], options, progress)), create: true, writes: true };
+  const place = placeAt(target, (reference) => openRepository(reference, opening));
+  let report: ImportReport;
+  try {
+    report = await importKit(path, place, new ZoneState(options.state), {
+      ...trust,
+      resetBaseline: options.resetBaseline,
+      onProve: meter(progress),
+      onCopy: (_, { completedBytes, movingBytes, knownBytes, underWay }) =>
+        progress.listen({
+          stage: 'send',
+          done: completedBytes + movingBytes,
+          total: knownBytes,
+          unit: 'bytes',
+          underWay,
+        }),
+    });
+  } finally {
+    progress.clear();
+  }
+  const receipt =
+    zoneKey === undefined
+      ? undefined
+      : (options.receipt ?? join(options.state, 'receipts', `${report.stream}.${report.sequence}.dsse.json`));
+  if (zoneKey !== undefined && receipt !== undefined) {
+    await writeFileDurable(receipt, await signReceipt(report, trust.at, zoneKey));
+  }
+  const json = { ...report, receipt: receipt ?? null };
+  await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(json)}\n` : describeImport(report, receipt));
+  if (report.fidelity.lacking.length > 0) throw lacking(report);
+}
+
+function describeImport(report: ImportReport, receipt: string | undefined): string {
+  const { fidelity, stream, sequence, snapshot, target, bytesSent, tagged, waived } = report;
+  const { repositories, tags, manifests, blobs, referrers } = fidelity;
+  return asLines([
+    `imported snapshot ${sequence} of ${stream} into ${target}, ${snapshot}`,
+    `${plural(repositories, 'repository', 'repositories')}, ${plural(tags, 'tag')}, ${plural(manifests, 'manifest')}, ${plural(blobs, 'blob')}, ${plural(referrers, 'referrer')}`,
+    `sent ${formatBytes(bytesSent)}, ${plural(tagged.length, 'tag')} set`,
+    ...waived.map((each) => `waived: ${each.role} ${each.version} expired at ${each.expires}`),
+    ...fidelity.lacking.map(({ name, problem }) => `lacking: ${name}: ${problem}`),
+    ...(receipt === undefined ? [] : [`receipt ${receipt}`]),
+  ]);
+}
+
+function lacking({ target, fidelity }: ImportReport): CodedError {
+  return new CodedError(
+    'ERR_EXPORT_INCOMPLETE',
+    `${target} lacks ${plural(fidelity.lacking.length, 'object')} of the snapshot`,
+    {
+      hint: 'run it again; if it persists, see the lines that begin with lacking',
+      details: { lacking: fidelity.lacking.map(({ name }) => name) },
+    },
+  );
+}
+
+const HOST_ONLY = /^[^/]+$/;
+
+function parseTarget(text: string): ZoneTarget {
+  const isHost = HOST_ONLY.test(text) && !/^oci(?:-archive)?:/.test(text);
+  const reference = parseReference(isHost ? `${text}/x` : text);
+  if (isHost && reference.kind === 'registry') return { kind: 'registry', registry: reference.registry, prefix: '' };
+  const target = zoneTargetOf(reference);
+  if (target !== undefined) return target;
+  throw new CodedError('ERR_EXPORT_USAGE', `--to ${JSON.stringify(text)}: not a registry and not a layout`, {
+    hint: 'specify HOST[:PORT][/PREFIX] or oci:DIR, without tag',
+  });
+}

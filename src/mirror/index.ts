@@ -1,0 +1,28 @@
+export {
+  gatherKit,
+  type KitFiles,
+  type KitPlan,
+  KitSources,
+  kitTarBytes,
+  openKit,
+  proveKit,
+  signedFilesOf,
+  streamKit,
+  trustKit,
+  type WrittenKit,
+  writeKitDirectory,
+  writeKitTar,
+} from './kit.ts';
+export {
+  type PublishedSnapshot,
+  publishSnapshot,
+  readNewest,
+  type SnapshotPorts,
+  type TakenSnapshot,
+  takeSnapshot,
+} from './snapshot.ts';
+export { type MirrorSpec, parseMirrorSpec } from './spec.ts';
+export { type ImportReport, importKit } from './zone/import-kit.ts';
+export { placeAt, type ZoneTarget, zoneTargetOf } from './zone/place.ts';
+export { signReceipt } from './zone/receipt.ts';
+export { ZoneState } from './zone/state.ts';

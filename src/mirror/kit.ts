@@ -1,0 +1,12 @@
+// Public entry of kit/: what crosses a gap, written, opened and proven.
+
+export { repositoriesOf } from './kit/contents.ts';
+export { gatherKit } from './kit/gather.ts';
+export { type OpenKit, openKit } from './kit/open.ts';
+export type { KitFiles, KitPlan } from './kit/plan.ts';
+export { type ProveOptions, proveKit } from './kit/prove.ts';
+export { signedFilesOf } from './kit/sign.ts';
+export { descriptorOf, KitSources } from './kit/sources.ts';
+export { type TrustedKit, type TrustOptions, trustKit } from './kit/trust.ts';
+export { type WrittenKit, writeKitDirectory } from './kit/write-directory.ts';
+export { kitTarBytes, streamKit, writeKitTar } from './kit/write-tar.ts';

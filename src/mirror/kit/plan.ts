@@ -1,0 +1,90 @@
+import { algorithmOf, compareText, type Digest, digestOf, hexOf } from '#core';
+import { blobPath, layoutMarker } from '#oci/layout';
+import type { RepositoryFile } from '#tuf';
+import {
+  contentsOf,
+  encodeKit,
+  encodeKitIndex,
+  type KitContent,
+  type KitSnapshot,
+  repositoriesOf,
+} from './contents.ts';
+import { encodeReadme, verifyScript } from './texts.ts';
+
+/** The files of a kit beside its blobs, by path. */
+export type KitFiles = ReadonlyMap<string, Uint8Array>;
+
+/** All that a kit consists of. It depends on the snapshot, its evidence, the TUF metadata and trust/ alone. */
+export interface KitPlan {
+  /** The digest of kit.json. */
+  readonly id: Digest;
+  readonly snapshot: KitSnapshot;
+  /** In the order in which they are written; checksums.txt last. */
+  readonly files: KitFiles;
+  /** In byte order of digest. */
+  readonly contents: readonly KitContent[];
+}
+
+export const kitPaths = {
+  kit: 'kit.json',
+  index: 'index.json',
+  checksums: 'checksums.txt',
+  checksums512: 'checksums-sha512.txt',
+  signature: 'checksums.txt.sig',
+} as const;
+
+/**
+ * Plans a full kit.
+ *
+ * @param extra the files in `tuf/` and `trust/`, by path
+ */
+export function planKit(snapshot: KitSnapshot, extra: KitFiles): KitPlan {
+  const repositories = repositoriesOf(snapshot);
+  const contents = contentsOf(repositories);
+  const kit = encodeKit(snapshot.kit);
+  const id = digestOf(kit);
+  const files = new Map<string, Uint8Array>([
+    [layoutMarker.path, Buffer.from(layoutMarker.text)],
+    [kitPaths.kit, kit],
+    [kitPaths.index, encodeKitIndex(repositories)],
+    ['README.txt', Buffer.from(encodeReadme({ kit: snapshot.kit, id, roots: rootsIn(extra) }))],
+    ['verify.sh', Buffer.from(verifyScript)],
+    ...[...extra].sort(([a], [b]) => compareText(a, b)),
+  ]);
+  const others = contents.filter(({ digest }) => algorithmOf(digest) !== 'sha256');
+  if (others.length > 0) files.set(kitPaths.checksums512, Buffer.from(others.map(lineOf).join('')));
+  files.set(kitPaths.checksums, Buffer.from(encodeChecksums(files, contents)));
+  return { id, snapshot, files, contents };
+}
+
+/** As sha256sum reads them, in byte order of path; blobs under a sha512 digest have a list of their own. */
+function encodeChecksums(files: KitFiles, contents: readonly KitContent[]): string {
+  const own = [...files].map(([path, bytes]) => ({ path, hex: hexOf(digestOf(bytes)) }));
+  const blobs = contents
+    .filter(({ digest }) => algorithmOf(digest) === 'sha256')
+    .map(({ digest }) => ({ path: blobPath(digest), hex: hexOf(digest) }));
+  const all = [...own, ...blobs].toSorted((a, b) => compareText(a.path, b.path));
+  return all.map(({ path, hex }) => `${hex}  ${path}\n`).join('');
+}
+
+function lineOf({ digest }: KitContent): string {
+  return `${hexOf(digest)}  ${blobPath(digest)}\n`;
+}
+
+const ROOT = /^tuf\/metadata\/(\d+)\.root\.json$/;
+
+/** The first root and the newest one. */
+function rootsIn(files: KitFiles): { version: number; sha256: string }[] {
+  const roots = [...files].flatMap(([path, bytes]) => {
+    const version = ROOT.exec(path)?.[1];
+    return version === undefined ? [] : [{ version: Number(version), sha256: hexOf(digestOf(bytes)) }];
+  });
+  const versions = roots.map(({ version }) => version);
+  const ends = [Math.min(...versions), Math.max(...versions)];
+  return roots.filter(({ version }) => ends.includes(version)).toSorted((a, b) => a.version - b.version);
+}
+
+/** Where the files of a TUF repository lie in a kit. */
+export function tufFilesOf(files: readonly RepositoryFile[]): Map<string, Uint8Array> {
+  return new Map(files.map(({ path, bytes }) => [`tuf/${path}`, bytes]));
+}

@@ -1,0 +1,132 @@
+import { type CodedError, type Digest, digestOf, hexOf, isCoded } from '#core';
+import type { OperationOptions } from '#oci/image';
+import { blobPath, layoutMarker } from '#oci/layout';
+import { Semaphore } from '#oci/transfer';
+import { kitFault } from '../faults.ts';
+import { contentsOf, encodeKitIndex, type KitContent, type KitSnapshot, repositoriesOf } from './contents.ts';
+import { type OpenKit, readKitFile } from './open.ts';
+import { kitPaths } from './plan.ts';
+import { checkedContent } from './sources.ts';
+
+/** How a proof is watched. */
+export interface ProveOptions extends OperationOptions {
+  /** Called with the bytes that have just been read, and how many there are in all. */
+  readonly onBytes?: ((sizeBytes: number, totalBytes: number) => void) | undefined;
+}
+
+const MAX_FILE_BYTES = 512 * 1024 * 1024;
+const FILES_AT_A_TIME = 2;
+/** Most digests that one message names. */
+const MAX_NAMED = 1000;
+
+/**
+ * Proves that a kit is complete and unchanged before anything of it is used: that all contents of its snapshot are there
+ * and what their digests say, that `index.json` names them as the snapshot does, and that every other file is as
+ * checksums.txt says.
+ *
+ * @param snapshot as TUF vouches for it
+ * @throws CodedError ERR_EXPORT_KIT_INCOMPLETE with every missing digest, ERR_EXPORT_KIT_INVALID with every damaged file
+ */
+export async function proveKit(open: OpenKit, snapshot: KitSnapshot, options: ProveOptions): Promise<void> {
+  const repositories = repositoriesOf(snapshot);
+  const contents = contentsOf(repositories);
+  await requireAll(open, contents);
+  await requireFiles(open, encodeKitIndex(repositories), contents);
+  await requireUndamaged(open, contents, options);
+}
+
+async function requireAll({ path, files }: OpenKit, contents: readonly KitContent[]): Promise<void> {
+  const missing: Digest[] = [];
+  const damaged: string[] = [];
+  for (const { digest, sizeBytes } of contents) {
+    const size = await files.sizeOf(blobPath(digest));
+    if (size === undefined) missing.push(digest);
+    else if (size !== sizeBytes) damaged.push(`${digest} (${size} bytes, expected ${sizeBytes})`);
+  }
+  if (missing.length > 0) throw incomplete(path, missing);
+  if (damaged.length > 0) throw invalid(path, damaged);
+}
+
+/** Checks everything but the contents, which are under their own digests. */
+async function requireFiles(open: OpenKit, index: Uint8Array, contents: readonly KitContent[]): Promise<void> {
+  const { kit, id } = open;
+  const listed = await readChecksums(open);
+  const known = new Map<string, string>([
+    [kitPaths.kit, hexOf(id)],
+    [kitPaths.index, hexOf(digestOf(index))],
+    [layoutMarker.path, hexOf(digestOf(Buffer.from(layoutMarker.text)))],
+    ...kit.files.map(({ path, digest }) => [path, hexOf(digest)] as const),
+    ...contents
+      .map(({ digest }) => [blobPath(digest), hexOf(digest)] as const)
+      .filter(([path]) => path.startsWith('blobs/sha256/')),
+  ]);
+  const damaged = [
+    ...[...known]
+      .filter(([path, hex]) => listed.get(path) !== hex)
+      .map(([path]) => `${path} (in ${kitPaths.checksums})`),
+    ...NEEDED_TEXTS.filter((path) => !listed.has(path)).map((path) => `${path} (not in ${kitPaths.checksums})`),
+  ];
+  for (const [path, hex] of listed) {
+    if (path.startsWith('blobs/') && known.has(path)) continue;
+    const isExpected = known.has(path) || NEEDED_TEXTS.includes(path) || path === kitPaths.checksums512;
+    if (!isExpected) damaged.push(`${path} (no part of a kit)`);
+    else if ((await hashOf(open, path)) !== hex) damaged.push(path);
+  }
+  if (damaged.length > 0) throw invalid(open.path, damaged);
+}
+
+/** What people read and run; their text may change with the version that wrote the kit. */
+const NEEDED_TEXTS: readonly string[] = ['README.txt', 'verify.sh'];
+
+async function hashOf(open: OpenKit, path: string): Promise<string | undefined> {
+  const bytes = await readKitFile(open, path, MAX_FILE_BYTES);
+  return bytes === undefined ? undefined : hexOf(digestOf(bytes));
+}
+
+/** Hex by path. */
+async function readChecksums(open: OpenKit): Promise<ReadonlyMap<string, string>> {
+  const bytes = await readKitFile(open, kitPaths.checksums, MAX_FILE_BYTES);
+  if (bytes === undefined) throw incomplete(open.path, [kitPaths.checksums]);
+  const listed = new Map<string, string>();
+  const lines = Buffer.from(bytes).toString('latin1').split('\n');
+  for (const line of lines.slice(0, -1)) {
+    const match = /^([0-9a-f]{64}) {2}([!-~]{1,512})$/.exec(line);
+    if (match === null || listed.has(match[2] as string)) throw invalid(open.path, [kitPaths.checksums]);
+    listed.set(match[2] as string, match[1] as string);
+  }
+  if (lines.at(-1) !== '') throw invalid(open.path, [kitPaths.checksums]);
+  return listed;
+}
+
+async function requireUndamaged(open: OpenKit, contents: readonly KitContent[], options: ProveOptions): Promise<void> {
+  const totalBytes = contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+  const semaphore = new Semaphore(FILES_AT_A_TIME);
+  const damaged: string[] = [];
+  const prove = async (content: KitContent) => {
+    const path = blobPath(content.digest);
+    try {
+      for await (const chunk of checkedContent(content, open.files.read(path, undefined, true), open.path)) {
+        options.signal?.throwIfAborted();
+        options.onBytes?.(chunk.byteLength, totalBytes);
+      }
+    } catch (error) {
+      if (!isCoded(error, 'ERR_EXPORT_DIGEST_MISMATCH', 'ERR_EXPORT_SIZE_MISMATCH')) throw error;
+      damaged.push(content.digest);
+    }
+  };
+  await Promise.all(contents.map((content) => semaphore.run(() => prove(content))));
+  if (damaged.length > 0) throw invalid(open.path, damaged.sort());
+}
+
+function incomplete(path: string, missing: readonly string[]): CodedError {
+  return kitFault('ERR_EXPORT_KIT_INCOMPLETE', path, `missing: ${listOf(missing)}`);
+}
+
+function invalid(path: string, damaged: readonly string[]): CodedError {
+  return kitFault('ERR_EXPORT_KIT_INVALID', path, `damaged: ${listOf(damaged)}`);
+}
+
+function listOf(names: readonly string[]): string {
+  const rest = names.length > MAX_NAMED ? `, and ${names.length - MAX_NAMED} more` : '';
+  return `${names.slice(0, MAX_NAMED).join(', ')}${rest}`;
+}

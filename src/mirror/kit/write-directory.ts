@@ -1,0 +1,144 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodedError, fileError, isCoded, isSystemError, writeFileDurable } from '#core';
+import type { OperationOptions } from '#oci/image';
+import { blobPath, openFiles, openLayout } from '#oci/layout';
+import { type CopyOptions, copy } from '#oci/transfer';
+import { kitFault } from '../faults.ts';
+import { repositoriesOf } from './contents.ts';
+import { type KitFiles, type KitPlan, kitPaths } from './plan.ts';
+import { descriptorOf, type KitSources } from './sources.ts';
+
+/** How a kit is written. */
+export interface WriteOptions extends OperationOptions {
+  readonly onProgress?: CopyOptions['onProgress'];
+}
+
+/** What was written. */
+export interface WrittenKit {
+  /** Blobs and manifests whose bytes were read from the source. */
+  readonly contentsWritten: number;
+  readonly bytesWritten: number;
+}
+
+/**
+ * Writes a kit into a directory: contents first, then the files beside them, checksums.txt last. What is there already
+ * is not fetched again, so that a killed export goes on, and a finished one does nothing.
+ *
+ * @throws CodedError ERR_EXPORT_USAGE where the directory holds something else, ERR_EXPORT_SOURCE_MOVED where the source
+ *   no longer has what the snapshot lists
+ */
+export async function writeKitDirectory(
+  plan: KitPlan,
+  files: KitFiles,
+  dir: string,
+  sources: KitSources,
+  options: WriteOptions,
+): Promise<WrittenKit> {
+  await claimDirectory(plan, dir);
+  if (await isComplete(plan, files, dir)) return { contentsWritten: 0, bytesWritten: 0 };
+  const written = await writeContents(plan, dir, sources, options);
+  await requireContents(plan, dir);
+  for (const [path, bytes] of files) await writeChanged(join(dir, path), bytes);
+  return written;
+}
+
+/** Makes the directory that of this kit, or finds that it is. */
+async function claimDirectory({ files }: KitPlan, dir: string): Promise<void> {
+  const kit = files.get(kitPaths.kit) as Uint8Array;
+  const found = await readIfThere(join(dir, kitPaths.kit));
+  if (found !== undefined && Buffer.from(found).equals(kit)) return;
+  const names = await listIfThere(dir);
+  if (names.length > 0) {
+    const what = found === undefined ? `not empty: it contains ${names[0]}` : 'it contains another kit';
+    const hint = 'specify a new or an empty directory for each kit';
+    throw new CodedError('ERR_EXPORT_USAGE', `${dir}: ${what}`, { hint, details: { path: dir } });
+  }
+  await mkdir(dir, { recursive: true }).catch((error: unknown) => {
+    throw fileError(error, dir);
+  });
+  await writeFileDurable(join(dir, kitPaths.kit), kit);
+  await writeFileDurable(join(dir, 'oci-layout'), files.get('oci-layout') as Uint8Array);
+}
+
+async function isComplete(plan: KitPlan, files: KitFiles, dir: string): Promise<boolean> {
+  for (const [path, bytes] of files) {
+    const found = await readIfThere(join(dir, path));
+    if (found === undefined || !Buffer.from(found).equals(bytes)) return false;
+  }
+  return (await missingContents(plan, dir)).length === 0;
+}
+
+async function writeContents(
+  plan: KitPlan,
+  dir: string,
+  sources: KitSources,
+  { signal, onProgress }: WriteOptions,
+): Promise<WrittenKit> {
+  let [contentsWritten, bytesWritten] = [0, 0];
+  await using resources = new AsyncDisposableStack();
+  const layout = await openLayout(dir, { create: true });
+  resources.defer(() => layout.close());
+  for (const { name, manifests } of repositoriesOf(plan.snapshot)) {
+    const source = await sources.repository(name);
+    try {
+      const report = await copy(source, layout, manifests.map(descriptorOf), { checkAll: true, signal, onProgress });
+      contentsWritten += [...report.outcomes.values()].filter((outcome) => outcome !== 'present').length;
+      bytesWritten += report.bytesSent;
+    } catch (error) {
+      throw isGone(error) ? sourceMoved(source.name, error) : error;
+    }
+  }
+  return { contentsWritten, bytesWritten };
+}
+
+function isGone(error: unknown): error is CodedError {
+  return isCoded(error, 'ERR_EXPORT_NOT_FOUND') && error.details['side'] === 'source';
+}
+
+/** The error where the source has lost what a snapshot lists. */
+export function sourceMoved(name: string, cause: CodedError): CodedError {
+  return new CodedError('ERR_EXPORT_SOURCE_MOVED', `${name} no longer has what the snapshot lists: ${cause.message}`, {
+    hint: 'take a new snapshot with: export-center mirror snapshot; then export again',
+    details: { ...cause.details },
+    cause,
+  });
+}
+
+async function requireContents(plan: KitPlan, dir: string): Promise<void> {
+  const missing = await missingContents(plan, dir);
+  if (missing.length === 0) return;
+  throw kitFault('ERR_EXPORT_KIT_INCOMPLETE', dir, `missing after the copy: ${missing.join(', ')}`, 'run it again');
+}
+
+async function missingContents({ contents }: KitPlan, dir: string): Promise<string[]> {
+  const files = await openFiles(dir);
+  const missing: string[] = [];
+  for (const { digest, sizeBytes } of contents) {
+    if ((await files.sizeOf(blobPath(digest))) !== sizeBytes) missing.push(digest);
+  }
+  return missing;
+}
+
+async function writeChanged(path: string, bytes: Uint8Array): Promise<void> {
+  const found = await readIfThere(path);
+  if (found === undefined || !Buffer.from(found).equals(bytes)) await writeFileDurable(path, bytes);
+}
+
+async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw fileError(error, path);
+  }
+}
+
+async function listIfThere(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return [];
+    throw fileError(error, dir);
+  }
+}

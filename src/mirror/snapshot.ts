@@ -1,0 +1,19 @@
+// Public entry of snapshot/: the state of a mirror, taken, signed and published.
+
+export {
+  type MirrorSnapshot,
+  parseMirrorSnapshot,
+  type Repository as RepositoryState,
+} from './snapshot/mirror-snapshot.generated.ts';
+export {
+  maxSnapshotBytes,
+  type PublishedSnapshot,
+  publishSnapshot,
+  readNewest,
+  type SnapshotSigning,
+  snapshotLayer,
+  snapshotTag,
+} from './snapshot/publish.ts';
+export { resolveRepositories } from './snapshot/repositories.ts';
+export { type SnapshotPorts, type TakenSnapshot, takeSnapshot } from './snapshot/take.ts';
+export { type LeftOut, walkRepository } from './snapshot/walk.ts';

@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, type Descriptor, type Digest, type Instant, instantOf, mediaTypes } from '#core';
+import {
+  bareDescriptor,
+  contentOf,
+  emptyConfig,
+  emptyDescriptor,
+  fetchBytes,
+  type OperationOptions,
+  type PackedManifest,
+  packManifest,
+  parseManifest,
+  type RegistryReference,
+  type Repository,
+} from '#oci/image';
+import { ArtifactSigner, type BuildType, pushSignedObject, type Signer } from '#signing';
+import { addTarget, newestTarget, type StreamTarget } from '#tuf';
+import { kitFault } from '../faults.ts';
+import type { MirrorSpec } from '../spec.ts';
+import {
+  checkMirrorProvenanceParameters,
+  type MirrorProvenanceParameters,
+} from './mirror-provenance-parameters.generated.ts';
+import { type MirrorSnapshot, parseMirrorSnapshot } from './mirror-snapshot.generated.ts';
+import type { TakenSnapshot } from './take.ts';
+
+/** How a mirror snapshot is made; docs/formats/mirror.md says what the parameters mean. */
+export const mirrorBuild: BuildType<MirrorProvenanceParameters> = {
+  uri: 'https://stellaops.io/export-center/build/mirror-snapshot/v1',
+  check: checkMirrorProvenanceParameters,
+};
+
+/** Who signs a snapshot, and as what. */
+export interface SnapshotSigning {
+  /** As bundles are signed, so that cosign verifies it. */
+  readonly signer: Signer;
+  /** Of the TUF stream, of the top-level targets where the stream is new, of snapshot and timestamp. */
+  readonly tufSigners: readonly Signer[];
+  /** The key that signs for the stream if it is new. */
+  readonly streamSigner: Signer | undefined;
+  readonly builderId: string;
+  readonly builderVersion: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+}
+
+/** A snapshot that is published. */
+export interface PublishedSnapshot {
+  readonly sequence: number;
+  /** Of its manifest. */
+  readonly digest: Digest;
+  readonly tag: string;
+  /** False where it was the newest already and nothing was written. */
+  readonly isNew: boolean;
+}
+
+/** The tag of a snapshot in the repository of snapshots. */
+export function snapshotTag(stream: string, sequence: number): string {
+  return `${stream}.${sequence}`;
+}
+
+/** The newest snapshot of a stream, as TUF lists it. */
+export interface NewestSnapshot extends StreamTarget {
+  readonly document: MirrorSnapshot;
+}
+
+/**
+ * The newest snapshot of a spec's stream.
+ *
+ * @returns undefined where there is none
+ * @throws CodedError ERR_EXPORT_NOT_FOUND where TUF lists one that the repository of snapshots does not have
+ */
+export async function readNewest(
+  { tuf, stream }: MirrorSpec,
+  snapshots: Repository,
+  options: OperationOptions = {},
+): Promise<NewestSnapshot | undefined> {
+  const newest = await newestTarget(tuf, stream);
+  if (newest === undefined) return undefined;
+  const found = await snapshots.resolve(newest.digest, options);
+  if (found === undefined)
+    throw kitFault('ERR_EXPORT_NOT_FOUND', `${snapshots.name}@${newest.digest}`, 'not found, but TUF lists it');
+  const bytes = await fetchBytes(snapshots, found, options);
+  return { ...newest, document: await readDocument(snapshots, bytes, newest.digest, options) };
+}
+
+async function readDocument(
+  snapshots: Repository,
+  manifest: Uint8Array,
+  digest: Digest,
+  options: OperationOptions,
+): Promise<MirrorSnapshot> {
+  const name = `${snapshots.name}@${digest}`;
+  const layer = snapshotLayer(manifest, name);
+  return parseMirrorSnapshot(
+    await fetchBytes(snapshots, bareDescriptor(layer), { ...options, maxBytes: maxSnapshotBytes }),
+    name,
+  );
+}
+
+/** A mirror of a million contents has a snapshot of some 300 MiB; a text of JSON may be no longer than 512 MiB. */
+export const maxSnapshotBytes = 500 * 1024 * 1024;
+
+/** The layer with the document, in a snapshot's manifest. @throws CodedError ERR_EXPORT_KIT_INVALID */
+export function snapshotLayer(manifest: Uint8Array, name: string): Descriptor {
+  const parsed = parseManifest(manifest, mediaTypes.ociManifest, name);
+  const layers = parsed.kind === 'manifest' ? parsed.layers : [];
+  const [layer] = layers;
+  if (layers.length === 1 && layer?.mediaType === mediaTypes.mirrorSnapshot) return layer;
+  throw kitFault('ERR_EXPORT_KIT_INVALID', name, 'not a mirror snapshot');
+}
+
+/** The manifest of a snapshot: the document is its only layer. */
+export function packSnapshot({ bytes, digest }: Pick<TakenSnapshot, 'bytes' | 'digest'>): PackedManifest {
+  const layer: Descriptor = { mediaType: mediaTypes.mirrorSnapshot, digest, size: bytes.byteLength };
+  return packManifest({ artifactType: mediaTypes.mirrorSnapshot, layers: [layer] });
+}
+
+/**
+ * Publishes a snapshot: document and manifest, signature and provenance, its tag, and last the TUF target, which is the
+ * commit. Killed at any moment it can be run again; a snapshot that is the newest already is not published again.
+ */
+export async function publishSnapshot(
+  spec: MirrorSpec,
+  taken: TakenSnapshot,
+  snapshots: { readonly repository: Repository; readonly reference: RegistryReference },
+  signing: SnapshotSigning,
+  options: OperationOptions = {},
+): Promise<PublishedSnapshot> {
+  const startedOn = instantOf(signing.clock.now());
+  const manifest = packSnapshot(taken);
+  const { digest } = manifest.descriptor;
+  const newest = await newestTarget(spec.tuf, spec.stream);
+  const { repository } = snapshots;
+  if (newest?.digest === digest && (await repository.exists(manifest.descriptor, options))) {
+    return { sequence: newest.sequence, digest, tag: snapshotTag(spec.stream, newest.sequence), isNew: false };
+  }
+  const sequence = newest?.digest === digest ? newest.sequence : (newest?.sequence ?? 0) + 1;
+  await pushSnapshot(repository, taken, manifest, options);
+  await sign(spec, taken, manifest, snapshots, signing, startedOn, options);
+  const tag = snapshotTag(spec.stream, sequence);
+  await repository.tag(manifest.descriptor, tag, options);
+  await repository.flush?.(options);
+  const { streamSigner, tufSigners, clock } = signing;
+  await addTarget(spec.tuf, {
+    stream: spec.stream,
+    newKey: streamSigner?.publicKey,
+    bytes: manifest.bytes,
+    base: undefined,
+    signers: tufSigners,
+    at: instantOf(clock.now()),
+  });
+  return { sequence, digest: manifest.descriptor.digest, tag, isNew: true };
+}
+
+async function pushSnapshot(
+  repository: Repository,
+  { bytes, digest }: TakenSnapshot,
+  manifest: PackedManifest,
+  options: OperationOptions,
+): Promise<void> {
+  const layer = { mediaType: mediaTypes.mirrorSnapshot, digest, size: bytes.byteLength };
+  await repository.push(bareDescriptor(emptyDescriptor), contentOf(emptyConfig), options);
+  await repository.push(layer, contentOf(bytes), options);
+  await repository.push(manifest.descriptor, contentOf(manifest.bytes), options);
+}
+
+async function sign(
+  spec: MirrorSpec,
+  taken: TakenSnapshot,
+  { descriptor }: PackedManifest,
+  { repository, reference }: { readonly repository: Repository; readonly reference: RegistryReference },
+  { signer, builderId, builderVersion, clock }: SnapshotSigning,
+  startedOn: Instant,
+  options: OperationOptions,
+): Promise<void> {
+  const created = instantOf(clock.now());
+  const provenance = {
+    externalParameters: { stream: spec.stream, specDigest: spec.digest },
+    resolvedDependencies: taken.resolved.map(({ uri, digest }) => {
+      return { uri: `oci://${uri}`, digest: digestSetOf(digest) };
+    }),
+    builder: { id: builderId, version: builderVersion },
+    run: { invocationId: randomUUID(), startedOn, finishedOn: created },
+  };
+  const signed = { artifact: descriptor, companions: [], created };
+  const artifact = new ArtifactSigner(signed, { signer, buildType: mirrorBuild, provenance });
+  const place = { repository, dockerReference: `${reference.registry}/${reference.repository}` };
+  await artifact.sign(place, async (object) => void (await pushSignedObject(repository, object, options)), options);
+}
+
+function digestSetOf(digest: Digest): Readonly<Record<string, string>> {
+  const [algorithm = '', hex = ''] = digest.split(':');
+  return { [algorithm]: hex };
+}

@@ -1,0 +1,192 @@
+import { isDeepStrictEqual } from 'node:util';
+import { CodedError, type Descriptor, type Digest, digestOf } from '#core';
+import type { OperationOptions, RegistryReference, Repository } from '#oci/image';
+import { Semaphore } from '#oci/transfer';
+import type { Verifier } from '#signing';
+import type { MirrorSpec } from '../spec.ts';
+import { encodeSnapshot, stateOf } from './document.ts';
+import type { MirrorSnapshot, Repository as RepositoryState } from './mirror-snapshot.generated.ts';
+import { requireSigned, requireUnmoved } from './policy.ts';
+import { isBundleOf } from './profile.ts';
+import { type MirroredRepository, resolveRepositories } from './repositories.ts';
+import { type LeftOut, type ResolvedTag, walkRepository } from './walk.ts';
+
+/** How a snapshot reaches its sources. */
+export interface SnapshotPorts {
+  open(reference: RegistryReference): Promise<Repository>;
+  /** All repositories of a registry. */
+  list(registry: string): Promise<readonly string[]>;
+}
+
+/** What a snapshot is taken with. */
+export interface TakeOptions extends OperationOptions {
+  /** The newest snapshot of the stream: what it has is not read again, and its immutable tags must not have moved. */
+  readonly previous?: MirrorSnapshot | undefined;
+  /** By the file of the key, as the spec names it. */
+  readonly verifiers: ReadonlyMap<string, Verifier>;
+}
+
+/** A snapshot that was taken and is not published yet. */
+export interface TakenSnapshot {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  readonly repositories: readonly RepositoryState[];
+  /** Tags at the source and what they led to, for the provenance. */
+  readonly resolved: readonly { readonly uri: string; readonly digest: Digest }[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+const REPOSITORIES_AT_A_TIME = 4;
+const TAGS_AT_A_TIME = 8;
+
+/**
+ * Takes a snapshot of what a spec means. Where something was read that the snapshot before does not have, all tags are
+ * resolved once more in the end, so that the snapshot is one state of the source.
+ *
+ * @throws CodedError ERR_EXPORT_SOURCE_MOVED where tags moved meanwhile, ERR_EXPORT_SELECTION_EMPTY,
+ *   ERR_EXPORT_SIGNATURE_MISSING, ERR_EXPORT_TAG_MOVED, and those of walks and requests
+ */
+export async function takeSnapshot(
+  spec: MirrorSpec,
+  ports: SnapshotPorts,
+  options: TakeOptions,
+): Promise<TakenSnapshot> {
+  const mirrored = await resolveRepositories(spec, () => ports.list(spec.source.registry));
+  const semaphore = new Semaphore(REPOSITORIES_AT_A_TIME);
+  await using resources = new AsyncDisposableStack();
+  const taken = await Promise.all(
+    mirrored.map((each) =>
+      semaphore.run(async () => {
+        const source = await ports.open(referenceOf(spec, each));
+        resources.defer(() => source.close());
+        return new RepositoryTaking(source, each, options).take();
+      }),
+    ),
+  );
+  if (taken.some(({ isFresh }) => isFresh)) await requireStill(taken, options);
+  const kept = taken.filter(({ state }) => state.tags.length > 0);
+  const repositories = kept.map(({ state }) => state);
+  const bytes = encodeSnapshot(spec.stream, repositories);
+  return {
+    bytes,
+    digest: digestOf(bytes),
+    repositories,
+    resolved: kept.flatMap(({ source, tags }) =>
+      tags.map(({ tag, descriptor }) => ({ uri: `${source.name}:${tag}`, digest: descriptor.digest })),
+    ),
+    leftOut: taken.flatMap(({ leftOut }) => leftOut),
+  };
+}
+
+function referenceOf({ source }: MirrorSpec, { sourceName }: MirroredRepository): RegistryReference {
+  return { kind: 'registry', registry: source.registry, repository: `${source.prefix}${sourceName}` };
+}
+
+interface TakenRepository {
+  readonly source: Repository;
+  readonly state: RepositoryState;
+  readonly tags: readonly ResolvedTag[];
+  readonly leftOut: readonly LeftOut[];
+  readonly isFresh: boolean;
+}
+
+/** Takes the state of one repository. */
+class RepositoryTaking {
+  readonly #source: Repository;
+  readonly #mirrored: MirroredRepository;
+  readonly #options: TakeOptions;
+  readonly #leftOut: LeftOut[] = [];
+
+  constructor(source: Repository, mirrored: MirroredRepository, options: TakeOptions) {
+    this.#source = source;
+    this.#mirrored = mirrored;
+    this.#options = options;
+  }
+
+  async take(): Promise<TakenRepository> {
+    const { rule, name } = this.#mirrored;
+    const { previous, signal } = this.#options;
+    const known = previous?.repositories.find((each) => each.name === name);
+    const listed = await this.#listTags();
+    const roots = await this.#selectTags(listed);
+    requireUnmoved(this.#source, roots, rule.immutable, known);
+    const walked = await walkRepository(this.#source, roots, { rule, listed, known, signal });
+    const verifiers = rule.keys?.map((path) => this.#options.verifiers.get(path) as Verifier);
+    const state = stateOf(
+      name,
+      walked,
+      verifiers?.map(({ keyid }) => keyid),
+    );
+    const isUnchanged = isDeepStrictEqual(state, known);
+    if (verifiers !== undefined && !isUnchanged) await requireSigned(this.#source, roots, verifiers, { signal });
+    const leftOut = [...this.#leftOut, ...walked.leftOut];
+    return { source: this.#source, state, tags: walked.tags, leftOut, isFresh: !isUnchanged };
+  }
+
+  async #listTags(): Promise<ReadonlySet<string>> {
+    const listed = new Set<string>();
+    const onInvalid = (tag: string) => this.#leaveOut(tag, 'not a valid tag');
+    for await (const tag of this.#source.tags({ signal: this.#options.signal, onInvalid })) listed.add(tag);
+    return listed;
+  }
+
+  async #selectTags(listed: ReadonlySet<string>): Promise<ResolvedTag[]> {
+    const { rule, sourceName } = this.#mirrored;
+    const { signal } = this.#options;
+    const wanted = [...rule.tags([...listed])];
+    const resolved = await resolveAll(this.#source, wanted, signal);
+    const roots: ResolvedTag[] = [];
+    for (const { tag, descriptor } of resolved) {
+      if (descriptor === undefined) this.#leaveOut(tag, 'listed but not found');
+      else if (rule.profile === undefined) roots.push({ tag, descriptor });
+      else if (await isBundleOf(this.#source, { tag, descriptor }, rule.profile, { signal }))
+        roots.push({ tag, descriptor });
+      else this.#leaveOut(tag, `not a bundle of ${rule.profile}`);
+    }
+    if (roots.length > 0) return roots;
+    // Of many that a glob means, some may have nothing to offer.
+    if (rule.name !== sourceName) this.#leaveOut('*', 'no tag is selected');
+    else throw nothingSelected(this.#source);
+    return roots;
+  }
+
+  #leaveOut(tag: string, reason: string): void {
+    this.#leftOut.push({ name: `${this.#source.name}:${tag}`, reason });
+  }
+}
+
+function resolveAll(
+  source: Repository,
+  tags: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<{ readonly tag: string; readonly descriptor: Descriptor | undefined }[]> {
+  const semaphore = new Semaphore(TAGS_AT_A_TIME);
+  const resolve = (tag: string) => semaphore.run(() => source.resolve(tag, { signal }));
+  return Promise.all(tags.map(async (tag) => ({ tag, descriptor: await resolve(tag) })));
+}
+
+async function requireStill(taken: readonly TakenRepository[], { signal }: OperationOptions): Promise<void> {
+  const moved: string[] = [];
+  for (const { source, tags } of taken) {
+    const now = await resolveAll(
+      source,
+      tags.map(({ tag }) => tag),
+      signal,
+    );
+    for (const [i, { tag, descriptor }] of now.entries()) {
+      if (descriptor?.digest !== tags[i]?.descriptor.digest) moved.push(`${source.name}:${tag}`);
+    }
+  }
+  if (moved.length === 0) return;
+  throw new CodedError('ERR_EXPORT_SOURCE_MOVED', `tags moved while the snapshot was taken: ${moved.join(', ')}`, {
+    hint: 'run it again; what was read is read again only where it changed',
+    details: { tags: moved },
+  });
+}
+
+function nothingSelected(source: Repository): CodedError {
+  return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `${source.name}: no tag is selected`, {
+    hint: `compare tags in the mirror spec with: export-center ls ${source.name}`,
+    details: { repository: source.name },
+  });
+}

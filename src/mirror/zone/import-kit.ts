@@ -1,0 +1,220 @@
+import { stat } from 'node:fs/promises';
+import { CodedError, type Digest } from '#core';
+import type { OperationOptions, Repository } from '#oci/image';
+import { openArchive, openLayout } from '#oci/layout';
+import { type CopyOptions, copy } from '#oci/transfer';
+import type { WaivedExpiry } from '#tuf';
+import {
+  descriptorOf,
+  type OpenKit,
+  openKit,
+  type ProveOptions,
+  proveKit,
+  repositoriesOf,
+  type TrustedKit,
+  type TrustOptions,
+  trustKit,
+} from '../kit.ts';
+import type { RepositoryState } from '../snapshot.ts';
+import { type Fidelity, fidelityOf, findLacking, type Lacking } from './fidelity.ts';
+import type { ZonePlace } from './place.ts';
+import { readStateCopy, requireSuccessor, type StateName, stateTag, writeStateCopy, type ZoneState } from './state.ts';
+
+/** How a kit is imported. */
+export interface ImportOptions extends OperationOptions, Omit<TrustOptions, 'state'> {
+  /** Accept a kit although the target has content of the mirror and nobody knows which snapshot that was. */
+  readonly resetBaseline?: boolean | undefined;
+  readonly onProve?: ProveOptions['onBytes'];
+  readonly onCopy?: CopyOptions['onProgress'];
+}
+
+/** What an import did. */
+export interface ImportReport {
+  readonly kit: Digest;
+  readonly stream: string;
+  readonly sequence: number;
+  readonly snapshot: Digest;
+  readonly target: string;
+  readonly rootVersion: number;
+  readonly isSigned: boolean;
+  readonly waived: readonly WaivedExpiry[];
+  /** Bytes of contents that were sent to the target. */
+  readonly bytesSent: number;
+  /** Tags that name something else than before, as `REPOSITORY:TAG`. */
+  readonly tagged: readonly string[];
+  readonly fidelity: Fidelity;
+}
+
+/**
+ * Imports a kit: trust, freshness and completeness are proven before anything is written; then contents and tags of each
+ * repository, the copy of the state, the state. It can be killed at any moment and run again; run again it writes nothing.
+ *
+ * @throws CodedError those of trustKit and proveKit, ERR_EXPORT_BASELINE_MISSING, ERR_EXPORT_STREAM_MISMATCH,
+ *   ERR_EXPORT_TUF_ROLLBACK, ERR_EXPORT_LOCKED, and those of copies
+ */
+export function importKit(
+  path: string,
+  place: ZonePlace,
+  state: ZoneState,
+  options: ImportOptions,
+): Promise<ImportReport> {
+  return state.exclusively(async () => {
+    const open = await openKit(path);
+    try {
+      return await new KitImport(open, place, state, options).run();
+    } finally {
+      await open.files.close();
+    }
+  });
+}
+
+class KitImport {
+  readonly #open: OpenKit;
+  readonly #place: ZonePlace;
+  readonly #state: ZoneState;
+  readonly #options: ImportOptions;
+  readonly #lacking: Lacking[] = [];
+  readonly #tagged: string[] = [];
+  #bytesSent = 0;
+
+  constructor(open: OpenKit, place: ZonePlace, state: ZoneState, options: ImportOptions) {
+    this.#open = open;
+    this.#place = place;
+    this.#state = state;
+    this.#options = options;
+  }
+
+  async run(): Promise<ImportReport> {
+    const { kit, path, id } = this.#open;
+    const { stream, sequence, snapshot } = kit;
+    const next = { stream, sequence, snapshot: snapshot.digest };
+    const before = (await this.#state.read()) ?? (await this.#recover());
+    requireSuccessor(before, next, path);
+    const trusted = await trustKit(this.#open, { ...this.#options, state: this.#state.tuf });
+    const states = repositoriesOf(trusted.snapshot);
+    if (before === undefined && this.#options.resetBaseline !== true) await this.#requireVacant(states);
+    await proveKit(this.#open, trusted.snapshot, { signal: this.#options.signal, onBytes: this.#options.onProve });
+    await this.#copyAll(states);
+    await this.#writeState(next, before?.kit === id);
+    return this.#report(trusted, states);
+  }
+
+  /** Where the directory is lost, the copy in the target is the state. */
+  async #recover() {
+    const { kit } = this.#open;
+    const copied = await this.#within(kit.snapshot.repository, (target) =>
+      readStateCopy(target, this.#stateName(), this.#options),
+    );
+    if (copied === undefined) return undefined;
+    await this.#state.restore(copied);
+    return this.#state.read();
+  }
+
+  #stateName(): StateName {
+    const { kit } = this.#open;
+    const { repository } = kit.snapshot;
+    const tag = stateTag(kit.stream);
+    return { tag, name: this.#place.tagName(repository, tag), options: this.#place.tagOptions(repository) };
+  }
+
+  /** Without a state, what is there may be newer than the kit. */
+  async #requireVacant(states: readonly RepositoryState[]): Promise<void> {
+    for (const { name, tags } of states) {
+      const found = await this.#within(name, async (target) => {
+        for (const { tag } of tags) {
+          if ((await target.resolve(this.#place.tagName(name, tag), this.#options)) !== undefined) return tag;
+        }
+        return undefined;
+      });
+      if (found === undefined) continue;
+      const what = `${this.#place.name} has ${name}:${found}, but neither ${this.#state.dir} nor the target knows which snapshot was imported`;
+      throw new CodedError('ERR_EXPORT_BASELINE_MISSING', what, {
+        hint: 'restore the state directory; or, if this kit may replace what is there, add --reset-baseline',
+        details: { target: this.#place.name, state: this.#state.dir },
+      });
+    }
+  }
+
+  async #copyAll(states: readonly RepositoryState[]): Promise<void> {
+    const source = await openSource(this.#open.path);
+    try {
+      for (const state of states) await this.#copyRepository(source, state);
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #copyRepository(source: Repository, state: RepositoryState): Promise<void> {
+    const { name, manifests, tags } = state;
+    const { signal, onCopy } = this.#options;
+    const described = new Map(manifests.map((manifest) => [manifest.digest, descriptorOf(manifest)]));
+    await this.#within(name, async (target) => {
+      const report = await copy(source, target, [...described.values()], {
+        signal,
+        checkAll: true,
+        onProgress: onCopy,
+        tags: tags.map(({ tag, digest }) => {
+          return {
+            tag,
+            descriptor: described.get(digest) as NonNullable<ReturnType<typeof described.get>>,
+            ...this.#place.tagOptions(name),
+          };
+        }),
+      });
+      await target.flush?.({ signal });
+      this.#bytesSent += report.bytesSent;
+      this.#tagged.push(...report.tagged.map(({ tag }) => `${name}:${tag}`));
+      const merged = new Set(report.tagged.filter(({ isMerged }) => isMerged).map(({ tag }) => tag));
+      const expected = { ...state, tags: tags.filter(({ tag }) => !merged.has(tag)) };
+      this.#lacking.push(...(await findLacking(target, expected, (tag) => this.#place.tagName(name, tag), { signal })));
+    });
+  }
+
+  async #writeState(
+    next: { readonly stream: string; readonly sequence: number; readonly snapshot: Digest },
+    isSame: boolean,
+  ): Promise<void> {
+    const { kit, id } = this.#open;
+    const imported = { ...next, kit: id, latestTime: this.#options.at };
+    const { repository } = kit.snapshot;
+    await this.#within(repository, async (target) => {
+      const isThere = (await readStateCopy(target, this.#stateName(), this.#options)) !== undefined;
+      if (isSame && isThere) return;
+      const bytes = await this.#state.export(imported);
+      await writeStateCopy(target, this.#stateName(), bytes, this.#options);
+    });
+    await this.#state.write(imported);
+  }
+
+  #report({ repository, isSigned }: TrustedKit, states: readonly RepositoryState[]): ImportReport {
+    const { kit, id } = this.#open;
+    return {
+      kit: id,
+      stream: kit.stream,
+      sequence: kit.sequence,
+      snapshot: kit.snapshot.digest,
+      target: this.#place.name,
+      rootVersion: repository.root.signed.version,
+      isSigned,
+      waived: repository.waived,
+      bytesSent: this.#bytesSent,
+      tagged: this.#tagged,
+      fidelity: fidelityOf(states, this.#lacking),
+    };
+  }
+
+  async #within<T>(name: string, use: (target: Repository) => Promise<T>): Promise<T> {
+    const target = await this.#place.open(name);
+    try {
+      return await use(target);
+    } finally {
+      await target.close();
+    }
+  }
+}
+
+/** The layout of a kit, which is a directory or a tar. */
+async function openSource(path: string): Promise<Repository> {
+  const isDirectory = (await stat(path)).isDirectory();
+  return isDirectory ? openLayout(path) : openArchive(path, {});
+}

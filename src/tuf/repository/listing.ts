@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import type { Digest } from '#core';
+import { metadataRefused } from '../faults.ts';
+import { readBounded } from '../files.ts';
+import { type Envelope, maxRootBytes, streamTargetName, type Targets } from '../metadata.ts';
+import { metadataPath, openRepository, type Repository } from './repository.ts';
+
+/** A target of a stream. */
+export interface StreamTarget {
+  readonly name: string;
+  readonly sequence: number;
+  readonly digest: Digest;
+}
+
+/** A file of a repository as any client reads it, exactly as it was signed. */
+export interface RepositoryFile {
+  /** Below the directory of the repository: `metadata/3.snapshot.json`, `targets/HASH.NAME`. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** As much as clients read of a target. */
+const MAX_TARGET_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The newest target of a stream.
+ *
+ * @returns undefined where the repository has no such stream yet, or nothing in it
+ * @throws CodedError ERR_EXPORT_TUF_STATE, ERR_EXPORT_TUF_INVALID, ERR_EXPORT_TUF_MISMATCH, ERR_EXPORT_SIGNATURE_INVALID
+ */
+export async function newestTarget(dir: string, stream: string): Promise<StreamTarget | undefined> {
+  return newestIn(await openRepository(dir), stream);
+}
+
+/**
+ * All that a client needs to verify the newest target of a stream, and the target itself: every root, the current
+ * metadata of all roles, in byte order of path.
+ *
+ * @throws CodedError ERR_EXPORT_TUF_STATE where there is no such target, ERR_EXPORT_TUF_MISMATCH where a file is missing
+ */
+export async function filesForNewest(
+  dir: string,
+  stream: string,
+): Promise<{ readonly target: StreamTarget; readonly files: readonly RepositoryFile[] }> {
+  const repository = await openRepository(dir);
+  const target = newestIn(repository, stream);
+  if (target === undefined) {
+    const hint = 'take a snapshot first, which adds it';
+    throw metadataRefused('ERR_EXPORT_TUF_STATE', stream, 'the stream has no target', hint);
+  }
+  const { timestamp, snapshot, targets, streams } = repository;
+  const current = [timestamp, snapshot, targets, ...streams.values()].filter((envelope) => envelope !== undefined);
+  const files = [...(await readRoots(repository)), ...current.map(fileOf), await readTarget(dir, target)];
+  return { target, files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)) };
+}
+
+function newestIn({ streams }: Repository, stream: string): StreamTarget | undefined {
+  const envelope = streams.get(stream);
+  const last = envelope === undefined ? 0 : lastSequence(envelope, stream);
+  const name = streamTargetName(stream, last);
+  const hash = envelope?.signed.targets.get(name)?.hashes.get('sha256');
+  return hash === undefined ? undefined : { name, sequence: last, digest: `sha256:${hash}` as Digest };
+}
+
+/** The highest sequence number in a stream; 0 where it has no target. */
+export function lastSequence({ signed }: Envelope<Targets>, stream: string): number {
+  const numbers = [...signed.targets.keys()].map((name) => Number(name.slice(stream.length + 1, -'.json'.length)));
+  return Math.max(0, ...numbers.filter(Number.isSafeInteger));
+}
+
+function fileOf({ name, bytes }: Envelope): RepositoryFile {
+  return { path: `metadata/${name}`, bytes };
+}
+
+async function readRoots({ dir, root }: Repository): Promise<RepositoryFile[]> {
+  const roots: RepositoryFile[] = [];
+  for (let version = 1; version <= (root?.signed.version ?? 0); version++) {
+    const name = `${version}.root.json`;
+    const bytes = await readBounded(metadataPath(dir, name), name, maxRootBytes);
+    if (bytes === undefined) throw metadataRefused('ERR_EXPORT_TUF_MISMATCH', name, 'missing; every root is needed');
+    roots.push({ path: `metadata/${name}`, bytes });
+  }
+  return roots;
+}
+
+async function readTarget(dir: string, { name, digest }: StreamTarget): Promise<RepositoryFile> {
+  const file = `${digest.slice('sha256:'.length)}.${name}`;
+  const bytes = await readBounded(join(dir, 'targets', file), file, MAX_TARGET_BYTES);
+  if (bytes === undefined) throw metadataRefused('ERR_EXPORT_TUF_MISMATCH', file, 'missing, but the stream lists it');
+  return { path: `targets/${file}`, bytes };
+}
