@@ -36,7 +36,7 @@ export async function resolveRepositories(
     if (matched.length === 0) throw matchesNothing(spec, rule);
     for (const name of matched) add(name, rule);
   }
-  requireDistinct([...found.values()]);
+  requireDistinct(spec, [...found.values()]);
   return [...found.values()];
 }
 
@@ -52,8 +52,9 @@ function namesBelow({ source, snapshots }: MirrorSpec, all: readonly string[]): 
     .map((name) => name.slice(source.prefix.length));
 }
 
-function requireDistinct(repositories: readonly MirroredRepository[]): void {
-  const byName = new Map<string, string>();
+function requireDistinct({ snapshots }: MirrorSpec, repositories: readonly MirroredRepository[]): void {
+  // A kit carries the snapshots' repository under its own name.
+  const byName = new Map([[snapshots.repository, 'the repository of snapshots']]);
   for (const { name, sourceName } of repositories) {
     const other = byName.get(name);
     if (!isRepositoryName(name)) throw specFault(`${sourceName}: ${JSON.stringify(name)} cannot be a repository`);

@@ -1,4 +1,15 @@
-import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
+import {
+  type Document,
+  isNode,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type Scalar,
+  visit,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
 import { CodedError, type JsonValue } from '#core';
 
 /** As large as a spec of ten thousand repositories is. */
@@ -12,7 +23,7 @@ export interface YamlDocument {
 }
 
 /**
- * Reads one YAML 1.2 document: no aliases, no tags, no member twice.
+ * Reads one YAML 1.2 document: no anchors, no aliases, no tags, no member twice.
  *
  * @throws CodedError ERR_EXPORT_MIRROR_SPEC with line and column
  */
@@ -22,21 +33,53 @@ export function readYaml(bytes: Uint8Array, name: string): YamlDocument {
   let document: Document;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    document = parseDocument(text, { lineCounter: lines, schema: 'core', version: '1.2', merge: false });
+    // Its own search for members that are there twice compares each with all others.
+    document = parseDocument(text, {
+      lineCounter: lines,
+      schema: 'core',
+      version: '1.2',
+      merge: false,
+      uniqueKeys: false,
+    });
   } catch (cause) {
     throw specInvalid(name, 'not a YAML document in UTF-8', cause);
   }
   const [fault] = [...document.errors, ...document.warnings];
   if (fault !== undefined) throw specInvalid(name, firstLine(fault.message));
-  return { value: jsonIn(document, name), place: (pointer) => placeOf(document, lines, pointer) };
+  refuseUnsupported(document, lines, name);
+  return { value: document.toJS() as JsonValue, place: (pointer) => placeOf(document, lines, pointer) };
 }
 
-function jsonIn(document: Document, name: string): JsonValue {
-  try {
-    return document.toJS({ maxAliasCount: 0 }) as JsonValue;
-  } catch (cause) {
-    throw specInvalid(name, 'it has aliases (*name), which are not supported', cause);
-  }
+/** Refuses what YAML has and JSON has not, but for comments and forms of writing. */
+function refuseUnsupported(document: Document, lines: LineCounter, name: string): void {
+  const refuse = (node: Node, what: string) => {
+    throw specInvalid(name, `${positionOf(node, lines)}: ${what}`);
+  };
+  const refuseMarks = (_: unknown, node: Scalar | YAMLMap | YAMLSeq) => {
+    if (node.tag !== undefined) refuse(node, `a tag (${node.tag}), which is not supported`);
+    if (node.anchor !== undefined) refuse(node, 'an anchor (&name), which is not supported');
+  };
+  visit(document, {
+    Alias: (_, node) => refuse(node, 'an alias (*name), which is not supported'),
+    Scalar: refuseMarks,
+    Seq: refuseMarks,
+    Map: (at, map) => {
+      refuseMarks(at, map);
+      const names = new Set<unknown>();
+      for (const { key } of map.items) {
+        if (!isScalar(key) || typeof key.value !== 'string') {
+          return refuse(isNode(key) ? key : map, 'the name of a member is not a text');
+        }
+        if (names.has(key.value)) refuse(key, `${JSON.stringify(key.value)} is there twice`);
+        names.add(key.value);
+      }
+    },
+  });
+}
+
+function positionOf(node: Node, lines: LineCounter): string {
+  const { line, col } = lines.linePos(node.range?.[0] ?? 0);
+  return `line ${line}, column ${col}`;
 }
 
 function placeOf(document: Document, lines: LineCounter, pointer: string): string {
@@ -46,10 +89,7 @@ function placeOf(document: Document, lines: LineCounter, pointer: string): strin
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
   for (let depth = steps.length; ; depth--) {
     const node = depth === 0 ? document.contents : document.getIn(steps.slice(0, depth), true);
-    if (isNode(node) && node.range) {
-      const { line, col } = lines.linePos(node.range[0]);
-      return `line ${line}, column ${col}`;
-    }
+    if (isNode(node) && node.range) return positionOf(node, lines);
     if (depth === 0) return 'line 1';
   }
 }
