@@ -1,18 +1,27 @@
 import { compareText, type Descriptor, type Digest, encodeCanonical, type JsonObject, mediaTypes } from '#core';
+import type { MirrorSpec } from '../spec.ts';
 import type { Manifest, MirrorSnapshot, Repository as RepositoryState } from './mirror-snapshot.generated.ts';
 import type { ManifestNode } from './nodes.ts';
 import type { WalkedRepository } from './walk.ts';
 
-/** The state of a repository, every list sorted. @param signedBy keyids, where signatures were required */
+/** What a repository is called in the zone, and what was demanded of its tags. */
+export interface StateHead {
+  readonly name: string;
+  readonly profile: string | undefined;
+  /** Keyids, where signatures were required. */
+  readonly signedBy: readonly string[] | undefined;
+}
+
+/** The state of a repository, every list sorted. */
 export function stateOf(
-  name: string,
+  { name, profile, signedBy }: StateHead,
   { tags, manifests, referrers }: WalkedRepository,
-  signedBy: readonly string[] | undefined,
 ): RepositoryState {
   const blobs = new Map<Digest, number>();
   for (const node of manifests) for (const { digest, size } of node.blobs) blobs.set(digest, size);
   return {
     name,
+    ...(profile === undefined ? {} : { profile }),
     ...(signedBy === undefined ? {} : { signedBy: [...signedBy].sort(compareText) }),
     tags: tags
       .map(({ tag, descriptor }) => ({ tag, digest: descriptor.digest }))
@@ -25,7 +34,7 @@ export function stateOf(
   };
 }
 
-function entryOf({ descriptor, subject, manifests, blobs }: ManifestNode): Manifest {
+function entryOf({ descriptor, subject, manifests, blobs, foreign }: ManifestNode): Manifest {
   const { digest, mediaType, size } = descriptor;
   return {
     digest,
@@ -34,6 +43,7 @@ function entryOf({ descriptor, subject, manifests, blobs }: ManifestNode): Manif
     ...(subject === undefined ? {} : { subject }),
     ...(manifests.length === 0 ? {} : { manifests: digestsOf(manifests) }),
     ...(blobs.length === 0 ? {} : { blobs: digestsOf(blobs) }),
+    ...(foreign.length === 0 ? {} : { foreign: [...new Set(foreign)].sort(compareText) }),
   };
 }
 
@@ -42,10 +52,14 @@ function digestsOf(descriptors: readonly Descriptor[]): Digest[] {
 }
 
 /** The snapshot of these repositories: the same states always give the same bytes. */
-export function encodeSnapshot(stream: string, repositories: readonly RepositoryState[]): Uint8Array {
+export function encodeSnapshot(
+  { stream, snapshots }: Pick<MirrorSpec, 'stream' | 'snapshots'>,
+  repositories: readonly RepositoryState[],
+): Uint8Array {
   const document: MirrorSnapshot = {
     mediaType: mediaTypes.mirrorSnapshot,
     stream,
+    snapshots: snapshots.repository,
     repositories: repositories.toSorted((a, b) => compareText(a.name, b.name)),
   };
   // Interfaces have no index signature, so the compiler does not see that this holds nothing but JSON.

@@ -9,6 +9,8 @@ export interface MirrorSnapshot {
   readonly mediaType: 'application/vnd.stellaops.export.mirror.snapshot.v1+json';
   /** The name of the mirror. */
   readonly stream: string;
+  /** The repository that keeps the snapshots, without a host. */
+  readonly snapshots: string;
   /** In byte order of name. */
   readonly repositories: readonly Repository[];
 }
@@ -16,6 +18,8 @@ export interface MirrorSnapshot {
 export interface Repository {
   /** Its name in the zone, without a host. */
   readonly name: string;
+  /** The profile whose bundles the tags are; absent where all kinds of artifacts were mirrored. */
+  readonly profile?: string;
   /** The keys of which one signed each tag, in byte order; absent where no signature was required. */
   readonly signedBy?: readonly string[];
   /** In byte order; cosign's tags too. */
@@ -43,6 +47,8 @@ export interface Manifest {
   readonly manifests?: readonly Digest[];
   /** The blobs that it names, in byte order. */
   readonly blobs?: readonly Digest[];
+  /** Layers that must not be distributed and stay at their URLs, in byte order. */
+  readonly foreign?: readonly Digest[];
 }
 
 export interface Blob {

@@ -2,19 +2,19 @@
 // @ts-nocheck: compiled by ajv; the one function that leaves this module has a type of its own
 
 const validate = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/mirror-snapshot/v1","title":"Mirror snapshot","$comment":"Code: src/mirror/snapshot","description":"The state of a mirror: which tags of which repositories led to what. Canonical JSON; all lists are sorted, so that the same state has the same digest.","type":"object","additionalProperties":false,"required":["mediaType","stream","repositories"],"properties":{"mediaType":{"const":"application/vnd.stellaops.export.mirror.snapshot.v1+json"},"stream":{"description":"The name of the mirror.","$ref":"#/$defs/stream"},"repositories":{"description":"In byte order of name.","type":"array","maxItems":100000,"items":{"$ref":"#/$defs/repository"}}},"$defs":{"digest":{"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},"stream":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},"name":{"type":"string","minLength":1,"maxLength":255,"pattern":"^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$"},"tag":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"},"size":{"type":"integer","minimum":0,"maximum":9007199254740991},"repository":{"type":"object","additionalProperties":false,"required":["name","tags","manifests","blobs","referrers"],"properties":{"name":{"description":"Its name in the zone, without a host.","$ref":"#/$defs/name"},"signedBy":{"description":"The keys of which one signed each tag, in byte order; absent where no signature was required.","type":"array","items":{"type":"string","pattern":"^SHA256:[A-Za-z0-9+/]{43}$"}},"tags":{"description":"In byte order; cosign's tags too.","type":"array","items":{"$ref":"#/$defs/namedTag"}},"manifests":{"description":"All manifests and indexes that the tags lead to, and their referrers, in byte order of digest.","type":"array","items":{"$ref":"#/$defs/manifest"}},"blobs":{"description":"All blobs of the manifests, in byte order of digest.","type":"array","items":{"$ref":"#/$defs/blob"}},"referrers":{"description":"Which subject listed which referrer, in byte order of both.","type":"array","items":{"$ref":"#/$defs/referrer"}}}},"namedTag":{"type":"object","additionalProperties":false,"required":["tag","digest"],"properties":{"tag":{"$ref":"#/$defs/tag"},"digest":{"$ref":"#/$defs/digest"}}},"manifest":{"type":"object","additionalProperties":false,"required":["digest","mediaType","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"mediaType":{"type":"string","minLength":1,"maxLength":255},"sizeBytes":{"$ref":"#/$defs/size"},"subject":{"description":"What it refers to, which may be absent.","$ref":"#/$defs/digest"},"manifests":{"description":"The manifests that it lists, in byte order.","type":"array","items":{"$ref":"#/$defs/digest"}},"blobs":{"description":"The blobs that it names, in byte order.","type":"array","items":{"$ref":"#/$defs/digest"}}}},"blob":{"type":"object","additionalProperties":false,"required":["digest","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/size"}}},"referrer":{"type":"object","additionalProperties":false,"required":["subject","digest"],"properties":{"subject":{"$ref":"#/$defs/digest"},"digest":{"$ref":"#/$defs/digest"}}}}};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/mirror-snapshot/v1","title":"Mirror snapshot","$comment":"Code: src/mirror/snapshot","description":"The state of a mirror: which tags of which repositories led to what. Canonical JSON; all lists are sorted, so that the same state has the same digest.","type":"object","additionalProperties":false,"required":["mediaType","stream","snapshots","repositories"],"properties":{"mediaType":{"const":"application/vnd.stellaops.export.mirror.snapshot.v1+json"},"stream":{"description":"The name of the mirror.","$ref":"#/$defs/stream"},"snapshots":{"description":"The repository that keeps the snapshots, without a host.","$ref":"#/$defs/name"},"repositories":{"description":"In byte order of name.","type":"array","maxItems":100000,"items":{"$ref":"#/$defs/repository"}}},"$defs":{"digest":{"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},"stream":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},"name":{"type":"string","minLength":1,"maxLength":255,"pattern":"^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$"},"tag":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"},"size":{"type":"integer","minimum":0,"maximum":9007199254740991},"repository":{"type":"object","additionalProperties":false,"required":["name","tags","manifests","blobs","referrers"],"properties":{"name":{"description":"Its name in the zone, without a host.","$ref":"#/$defs/name"},"profile":{"description":"The profile whose bundles the tags are; absent where all kinds of artifacts were mirrored.","type":"string","minLength":1,"maxLength":64},"signedBy":{"description":"The keys of which one signed each tag, in byte order; absent where no signature was required.","type":"array","items":{"type":"string","pattern":"^SHA256:[A-Za-z0-9+/]{43}$"}},"tags":{"description":"In byte order; cosign's tags too.","type":"array","items":{"$ref":"#/$defs/namedTag"}},"manifests":{"description":"All manifests and indexes that the tags lead to, and their referrers, in byte order of digest.","type":"array","items":{"$ref":"#/$defs/manifest"}},"blobs":{"description":"All blobs of the manifests, in byte order of digest.","type":"array","items":{"$ref":"#/$defs/blob"}},"referrers":{"description":"Which subject listed which referrer, in byte order of both.","type":"array","items":{"$ref":"#/$defs/referrer"}}}},"namedTag":{"type":"object","additionalProperties":false,"required":["tag","digest"],"properties":{"tag":{"$ref":"#/$defs/tag"},"digest":{"$ref":"#/$defs/digest"}}},"manifest":{"type":"object","additionalProperties":false,"required":["digest","mediaType","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"mediaType":{"type":"string","minLength":1,"maxLength":255},"sizeBytes":{"$ref":"#/$defs/size"},"subject":{"description":"What it refers to, which may be absent.","$ref":"#/$defs/digest"},"manifests":{"description":"The manifests that it lists, in byte order.","type":"array","items":{"$ref":"#/$defs/digest"}},"blobs":{"description":"The blobs that it names, in byte order.","type":"array","items":{"$ref":"#/$defs/digest"}},"foreign":{"description":"Layers that must not be distributed and stay at their URLs, in byte order.","type":"array","items":{"$ref":"#/$defs/digest"}}}},"blob":{"type":"object","additionalProperties":false,"required":["digest","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/size"}}},"referrer":{"type":"object","additionalProperties":false,"required":["subject","digest"],"properties":{"subject":{"$ref":"#/$defs/digest"},"digest":{"$ref":"#/$defs/digest"}}}}};
 const schema32 = {"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"};
+const schema33 = {"type":"string","minLength":1,"maxLength":255,"pattern":"^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$"};
 const pattern4 = new RegExp("^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$", "u");
-const schema33 = {"type":"object","additionalProperties":false,"required":["name","tags","manifests","blobs","referrers"],"properties":{"name":{"description":"Its name in the zone, without a host.","$ref":"#/$defs/name"},"signedBy":{"description":"The keys of which one signed each tag, in byte order; absent where no signature was required.","type":"array","items":{"type":"string","pattern":"^SHA256:[A-Za-z0-9+/]{43}$"}},"tags":{"description":"In byte order; cosign's tags too.","type":"array","items":{"$ref":"#/$defs/namedTag"}},"manifests":{"description":"All manifests and indexes that the tags lead to, and their referrers, in byte order of digest.","type":"array","items":{"$ref":"#/$defs/manifest"}},"blobs":{"description":"All blobs of the manifests, in byte order of digest.","type":"array","items":{"$ref":"#/$defs/blob"}},"referrers":{"description":"Which subject listed which referrer, in byte order of both.","type":"array","items":{"$ref":"#/$defs/referrer"}}}};
-const schema34 = {"type":"string","minLength":1,"maxLength":255,"pattern":"^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$"};
-const func1 = countCodePoints;
 const pattern5 = new RegExp("^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$", "u");
-const pattern6 = new RegExp("^SHA256:[A-Za-z0-9+/]{43}$", "u");
-const schema35 = {"type":"object","additionalProperties":false,"required":["tag","digest"],"properties":{"tag":{"$ref":"#/$defs/tag"},"digest":{"$ref":"#/$defs/digest"}}};
-const schema36 = {"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"};
-const schema37 = {"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"};
-const pattern7 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$", "u");
-const pattern8 = new RegExp("^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$", "u");
+const func1 = countCodePoints;
+const schema34 = {"type":"object","additionalProperties":false,"required":["name","tags","manifests","blobs","referrers"],"properties":{"name":{"description":"Its name in the zone, without a host.","$ref":"#/$defs/name"},"profile":{"description":"The profile whose bundles the tags are; absent where all kinds of artifacts were mirrored.","type":"string","minLength":1,"maxLength":64},"signedBy":{"description":"The keys of which one signed each tag, in byte order; absent where no signature was required.","type":"array","items":{"type":"string","pattern":"^SHA256:[A-Za-z0-9+/]{43}$"}},"tags":{"description":"In byte order; cosign's tags too.","type":"array","items":{"$ref":"#/$defs/namedTag"}},"manifests":{"description":"All manifests and indexes that the tags lead to, and their referrers, in byte order of digest.","type":"array","items":{"$ref":"#/$defs/manifest"}},"blobs":{"description":"All blobs of the manifests, in byte order of digest.","type":"array","items":{"$ref":"#/$defs/blob"}},"referrers":{"description":"Which subject listed which referrer, in byte order of both.","type":"array","items":{"$ref":"#/$defs/referrer"}}}};
+const pattern7 = new RegExp("^SHA256:[A-Za-z0-9+/]{43}$", "u");
+const schema36 = {"type":"object","additionalProperties":false,"required":["tag","digest"],"properties":{"tag":{"$ref":"#/$defs/tag"},"digest":{"$ref":"#/$defs/digest"}}};
+const schema37 = {"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"};
+const schema38 = {"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"};
+const pattern8 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$", "u");
+const pattern9 = new RegExp("^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$", "u");
 
 function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -62,7 +62,7 @@ errors++;
 if(data.tag !== undefined){
 let data0 = data.tag;
 if(typeof data0 === "string"){
-if(!pattern7.test(data0)){
+if(!pattern8.test(data0)){
 const err3 = {instancePath:instancePath+"/tag",schemaPath:"#/$defs/tag/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -87,7 +87,7 @@ errors++;
 if(data.digest !== undefined){
 let data1 = data.digest;
 if(typeof data1 === "string"){
-if(!pattern8.test(data1)){
+if(!pattern9.test(data1)){
 const err5 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -125,8 +125,8 @@ return errors === 0;
 }
 validate22.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema38 = {"type":"object","additionalProperties":false,"required":["digest","mediaType","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"mediaType":{"type":"string","minLength":1,"maxLength":255},"sizeBytes":{"$ref":"#/$defs/size"},"subject":{"description":"What it refers to, which may be absent.","$ref":"#/$defs/digest"},"manifests":{"description":"The manifests that it lists, in byte order.","type":"array","items":{"$ref":"#/$defs/digest"}},"blobs":{"description":"The blobs that it names, in byte order.","type":"array","items":{"$ref":"#/$defs/digest"}}}};
-const schema40 = {"type":"integer","minimum":0,"maximum":9007199254740991};
+const schema39 = {"type":"object","additionalProperties":false,"required":["digest","mediaType","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"mediaType":{"type":"string","minLength":1,"maxLength":255},"sizeBytes":{"$ref":"#/$defs/size"},"subject":{"description":"What it refers to, which may be absent.","$ref":"#/$defs/digest"},"manifests":{"description":"The manifests that it lists, in byte order.","type":"array","items":{"$ref":"#/$defs/digest"}},"blobs":{"description":"The blobs that it names, in byte order.","type":"array","items":{"$ref":"#/$defs/digest"}},"foreign":{"description":"Layers that must not be distributed and stay at their URLs, in byte order.","type":"array","items":{"$ref":"#/$defs/digest"}}}};
+const schema41 = {"type":"integer","minimum":0,"maximum":9007199254740991};
 
 function validate24(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -170,7 +170,7 @@ vErrors.push(err2);
 errors++;
 }
 for(const key0 in data){
-if(!((((((key0 === "digest") || (key0 === "mediaType")) || (key0 === "sizeBytes")) || (key0 === "subject")) || (key0 === "manifests")) || (key0 === "blobs"))){
+if(!(((((((key0 === "digest") || (key0 === "mediaType")) || (key0 === "sizeBytes")) || (key0 === "subject")) || (key0 === "manifests")) || (key0 === "blobs")) || (key0 === "foreign"))){
 const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err3];
@@ -184,7 +184,7 @@ errors++;
 if(data.digest !== undefined){
 let data0 = data.digest;
 if(typeof data0 === "string"){
-if(!pattern8.test(data0)){
+if(!pattern9.test(data0)){
 const err4 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
@@ -279,7 +279,7 @@ errors++;
 if(data.subject !== undefined){
 let data3 = data.subject;
 if(typeof data3 === "string"){
-if(!pattern8.test(data3)){
+if(!pattern9.test(data3)){
 const err12 = {instancePath:instancePath+"/subject",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
 if(vErrors === null){
 vErrors = [err12];
@@ -308,7 +308,7 @@ const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 let data5 = data4[i0];
 if(typeof data5 === "string"){
-if(!pattern8.test(data5)){
+if(!pattern9.test(data5)){
 const err14 = {instancePath:instancePath+"/manifests/" + i0,schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
 if(vErrors === null){
 vErrors = [err14];
@@ -349,7 +349,7 @@ const len1 = data6.length;
 for(let i1=0; i1<len1; i1++){
 let data7 = data6[i1];
 if(typeof data7 === "string"){
-if(!pattern8.test(data7)){
+if(!pattern9.test(data7)){
 const err17 = {instancePath:instancePath+"/blobs/" + i1,schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
 if(vErrors === null){
 vErrors = [err17];
@@ -383,9 +383,15 @@ vErrors.push(err19);
 errors++;
 }
 }
-}
-else {
-const err20 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.foreign !== undefined){
+let data8 = data.foreign;
+if(Array.isArray(data8)){
+const len2 = data8.length;
+for(let i2=0; i2<len2; i2++){
+let data9 = data8[i2];
+if(typeof data9 === "string"){
+if(!pattern9.test(data9)){
+const err20 = {instancePath:instancePath+"/foreign/" + i2,schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -394,12 +400,47 @@ vErrors.push(err20);
 }
 errors++;
 }
+}
+else {
+const err21 = {instancePath:instancePath+"/foreign/" + i2,schemaPath:"#/$defs/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/foreign",schemaPath:"#/properties/foreign/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+}
+else {
+const err23 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
 validate24.errors = vErrors;
 return errors === 0;
 }
 validate24.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema44 = {"type":"object","additionalProperties":false,"required":["digest","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/size"}}};
+const schema46 = {"type":"object","additionalProperties":false,"required":["digest","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/size"}}};
 
 function validate26(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -447,7 +488,7 @@ errors++;
 if(data.digest !== undefined){
 let data0 = data.digest;
 if(typeof data0 === "string"){
-if(!pattern8.test(data0)){
+if(!pattern9.test(data0)){
 const err3 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -520,7 +561,7 @@ return errors === 0;
 }
 validate26.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema47 = {"type":"object","additionalProperties":false,"required":["subject","digest"],"properties":{"subject":{"$ref":"#/$defs/digest"},"digest":{"$ref":"#/$defs/digest"}}};
+const schema49 = {"type":"object","additionalProperties":false,"required":["subject","digest"],"properties":{"subject":{"$ref":"#/$defs/digest"},"digest":{"$ref":"#/$defs/digest"}}};
 
 function validate28(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -568,7 +609,7 @@ errors++;
 if(data.subject !== undefined){
 let data0 = data.subject;
 if(typeof data0 === "string"){
-if(!pattern8.test(data0)){
+if(!pattern9.test(data0)){
 const err3 = {instancePath:instancePath+"/subject",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -593,7 +634,7 @@ errors++;
 if(data.digest !== undefined){
 let data1 = data.digest;
 if(typeof data1 === "string"){
-if(!pattern8.test(data1)){
+if(!pattern9.test(data1)){
 const err5 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -694,7 +735,7 @@ vErrors.push(err4);
 errors++;
 }
 for(const key0 in data){
-if(!((((((key0 === "name") || (key0 === "signedBy")) || (key0 === "tags")) || (key0 === "manifests")) || (key0 === "blobs")) || (key0 === "referrers"))){
+if(!(((((((key0 === "name") || (key0 === "profile")) || (key0 === "signedBy")) || (key0 === "tags")) || (key0 === "manifests")) || (key0 === "blobs")) || (key0 === "referrers"))){
 const err5 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err5];
@@ -750,15 +791,11 @@ vErrors.push(err9);
 errors++;
 }
 }
-if(data.signedBy !== undefined){
-let data1 = data.signedBy;
-if(Array.isArray(data1)){
-const len0 = data1.length;
-for(let i0=0; i0<len0; i0++){
-let data2 = data1[i0];
-if(typeof data2 === "string"){
-if(!pattern6.test(data2)){
-const err10 = {instancePath:instancePath+"/signedBy/" + i0,schemaPath:"#/properties/signedBy/items/pattern",keyword:"pattern",params:{pattern: "^SHA256:[A-Za-z0-9+/]{43}$"},message:"must match pattern \""+"^SHA256:[A-Za-z0-9+/]{43}$"+"\""};
+if(data.profile !== undefined){
+let data1 = data.profile;
+if(typeof data1 === "string"){
+if(func1(data1) > 64){
+const err10 = {instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -767,9 +804,8 @@ vErrors.push(err10);
 }
 errors++;
 }
-}
-else {
-const err11 = {instancePath:instancePath+"/signedBy/" + i0,schemaPath:"#/properties/signedBy/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(func1(data1) < 1){
+const err11 = {instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -779,9 +815,8 @@ vErrors.push(err11);
 errors++;
 }
 }
-}
 else {
-const err12 = {instancePath:instancePath+"/signedBy",schemaPath:"#/properties/signedBy/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err12 = {instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -791,19 +826,15 @@ vErrors.push(err12);
 errors++;
 }
 }
-if(data.tags !== undefined){
-let data3 = data.tags;
-if(Array.isArray(data3)){
-const len1 = data3.length;
-for(let i1=0; i1<len1; i1++){
-if(!(validate22(data3[i1], {instancePath:instancePath+"/tags/" + i1,parentData:data3,parentDataProperty:i1,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors);
-errors = vErrors.length;
-}
-}
-}
-else {
-const err13 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data.signedBy !== undefined){
+let data2 = data.signedBy;
+if(Array.isArray(data2)){
+const len0 = data2.length;
+for(let i0=0; i0<len0; i0++){
+let data3 = data2[i0];
+if(typeof data3 === "string"){
+if(!pattern7.test(data3)){
+const err13 = {instancePath:instancePath+"/signedBy/" + i0,schemaPath:"#/properties/signedBy/items/pattern",keyword:"pattern",params:{pattern: "^SHA256:[A-Za-z0-9+/]{43}$"},message:"must match pattern \""+"^SHA256:[A-Za-z0-9+/]{43}$"+"\""};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -813,19 +844,8 @@ vErrors.push(err13);
 errors++;
 }
 }
-if(data.manifests !== undefined){
-let data5 = data.manifests;
-if(Array.isArray(data5)){
-const len2 = data5.length;
-for(let i2=0; i2<len2; i2++){
-if(!(validate24(data5[i2], {instancePath:instancePath+"/manifests/" + i2,parentData:data5,parentDataProperty:i2,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate24.errors : vErrors.concat(validate24.errors);
-errors = vErrors.length;
-}
-}
-}
 else {
-const err14 = {instancePath:instancePath+"/manifests",schemaPath:"#/properties/manifests/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err14 = {instancePath:instancePath+"/signedBy/" + i0,schemaPath:"#/properties/signedBy/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -835,19 +855,9 @@ vErrors.push(err14);
 errors++;
 }
 }
-if(data.blobs !== undefined){
-let data7 = data.blobs;
-if(Array.isArray(data7)){
-const len3 = data7.length;
-for(let i3=0; i3<len3; i3++){
-if(!(validate26(data7[i3], {instancePath:instancePath+"/blobs/" + i3,parentData:data7,parentDataProperty:i3,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate26.errors : vErrors.concat(validate26.errors);
-errors = vErrors.length;
-}
-}
 }
 else {
-const err15 = {instancePath:instancePath+"/blobs",schemaPath:"#/properties/blobs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err15 = {instancePath:instancePath+"/signedBy",schemaPath:"#/properties/signedBy/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -857,19 +867,19 @@ vErrors.push(err15);
 errors++;
 }
 }
-if(data.referrers !== undefined){
-let data9 = data.referrers;
-if(Array.isArray(data9)){
-const len4 = data9.length;
-for(let i4=0; i4<len4; i4++){
-if(!(validate28(data9[i4], {instancePath:instancePath+"/referrers/" + i4,parentData:data9,parentDataProperty:i4,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
+if(data.tags !== undefined){
+let data4 = data.tags;
+if(Array.isArray(data4)){
+const len1 = data4.length;
+for(let i1=0; i1<len1; i1++){
+if(!(validate22(data4[i1], {instancePath:instancePath+"/tags/" + i1,parentData:data4,parentDataProperty:i1,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors);
 errors = vErrors.length;
 }
 }
 }
 else {
-const err16 = {instancePath:instancePath+"/referrers",schemaPath:"#/properties/referrers/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err16 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -879,14 +889,80 @@ vErrors.push(err16);
 errors++;
 }
 }
+if(data.manifests !== undefined){
+let data6 = data.manifests;
+if(Array.isArray(data6)){
+const len2 = data6.length;
+for(let i2=0; i2<len2; i2++){
+if(!(validate24(data6[i2], {instancePath:instancePath+"/manifests/" + i2,parentData:data6,parentDataProperty:i2,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate24.errors : vErrors.concat(validate24.errors);
+errors = vErrors.length;
+}
+}
 }
 else {
-const err17 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err17 = {instancePath:instancePath+"/manifests",schemaPath:"#/properties/manifests/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err17];
 }
 else {
 vErrors.push(err17);
+}
+errors++;
+}
+}
+if(data.blobs !== undefined){
+let data8 = data.blobs;
+if(Array.isArray(data8)){
+const len3 = data8.length;
+for(let i3=0; i3<len3; i3++){
+if(!(validate26(data8[i3], {instancePath:instancePath+"/blobs/" + i3,parentData:data8,parentDataProperty:i3,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate26.errors : vErrors.concat(validate26.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err18 = {instancePath:instancePath+"/blobs",schemaPath:"#/properties/blobs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+if(data.referrers !== undefined){
+let data10 = data.referrers;
+if(Array.isArray(data10)){
+const len4 = data10.length;
+for(let i4=0; i4<len4; i4++){
+if(!(validate28(data10[i4], {instancePath:instancePath+"/referrers/" + i4,parentData:data10,parentDataProperty:i4,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err19 = {instancePath:instancePath+"/referrers",schemaPath:"#/properties/referrers/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+}
+else {
+const err20 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
 }
 errors++;
 }
@@ -927,8 +1003,8 @@ vErrors.push(err1);
 }
 errors++;
 }
-if(data.repositories === undefined){
-const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "repositories"},message:"must have required property '"+"repositories"+"'"};
+if(data.snapshots === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "snapshots"},message:"must have required property '"+"snapshots"+"'"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -937,9 +1013,8 @@ vErrors.push(err2);
 }
 errors++;
 }
-for(const key0 in data){
-if(!(((key0 === "mediaType") || (key0 === "stream")) || (key0 === "repositories"))){
-const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(data.repositories === undefined){
+const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "repositories"},message:"must have required property '"+"repositories"+"'"};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -948,10 +1023,9 @@ vErrors.push(err3);
 }
 errors++;
 }
-}
-if(data.mediaType !== undefined){
-if("application/vnd.stellaops.export.mirror.snapshot.v1+json" !== data.mediaType){
-const err4 = {instancePath:instancePath+"/mediaType",schemaPath:"#/properties/mediaType/const",keyword:"const",params:{allowedValue: "application/vnd.stellaops.export.mirror.snapshot.v1+json"},message:"must be equal to constant"};
+for(const key0 in data){
+if(!((((key0 === "mediaType") || (key0 === "stream")) || (key0 === "snapshots")) || (key0 === "repositories"))){
+const err4 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -961,11 +1035,9 @@ vErrors.push(err4);
 errors++;
 }
 }
-if(data.stream !== undefined){
-let data1 = data.stream;
-if(typeof data1 === "string"){
-if(!pattern4.test(data1)){
-const err5 = {instancePath:instancePath+"/stream",schemaPath:"#/$defs/stream/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"+"\""};
+if(data.mediaType !== undefined){
+if("application/vnd.stellaops.export.mirror.snapshot.v1+json" !== data.mediaType){
+const err5 = {instancePath:instancePath+"/mediaType",schemaPath:"#/properties/mediaType/const",keyword:"const",params:{allowedValue: "application/vnd.stellaops.export.mirror.snapshot.v1+json"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -975,8 +1047,11 @@ vErrors.push(err5);
 errors++;
 }
 }
-else {
-const err6 = {instancePath:instancePath+"/stream",schemaPath:"#/$defs/stream/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.stream !== undefined){
+let data1 = data.stream;
+if(typeof data1 === "string"){
+if(!pattern4.test(data1)){
+const err6 = {instancePath:instancePath+"/stream",schemaPath:"#/$defs/stream/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -986,11 +1061,8 @@ vErrors.push(err6);
 errors++;
 }
 }
-if(data.repositories !== undefined){
-let data2 = data.repositories;
-if(Array.isArray(data2)){
-if(data2.length > 100000){
-const err7 = {instancePath:instancePath+"/repositories",schemaPath:"#/properties/repositories/maxItems",keyword:"maxItems",params:{limit: 100000},message:"must NOT have more than 100000 items"};
+else {
+const err7 = {instancePath:instancePath+"/stream",schemaPath:"#/$defs/stream/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -999,16 +1071,12 @@ vErrors.push(err7);
 }
 errors++;
 }
-const len0 = data2.length;
-for(let i0=0; i0<len0; i0++){
-if(!(validate21(data2[i0], {instancePath:instancePath+"/repositories/" + i0,parentData:data2,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate21.errors : vErrors.concat(validate21.errors);
-errors = vErrors.length;
 }
-}
-}
-else {
-const err8 = {instancePath:instancePath+"/repositories",schemaPath:"#/properties/repositories/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data.snapshots !== undefined){
+let data2 = data.snapshots;
+if(typeof data2 === "string"){
+if(func1(data2) > 255){
+const err8 = {instancePath:instancePath+"/snapshots",schemaPath:"#/$defs/name/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -1017,15 +1085,78 @@ vErrors.push(err8);
 }
 errors++;
 }
-}
-}
-else {
-const err9 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data2) < 1){
+const err9 = {instancePath:instancePath+"/snapshots",schemaPath:"#/$defs/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err9];
 }
 else {
 vErrors.push(err9);
+}
+errors++;
+}
+if(!pattern5.test(data2)){
+const err10 = {instancePath:instancePath+"/snapshots",schemaPath:"#/$defs/name/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$"},message:"must match pattern \""+"^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$"+"\""};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+else {
+const err11 = {instancePath:instancePath+"/snapshots",schemaPath:"#/$defs/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+if(data.repositories !== undefined){
+let data3 = data.repositories;
+if(Array.isArray(data3)){
+if(data3.length > 100000){
+const err12 = {instancePath:instancePath+"/repositories",schemaPath:"#/properties/repositories/maxItems",keyword:"maxItems",params:{limit: 100000},message:"must NOT have more than 100000 items"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+const len0 = data3.length;
+for(let i0=0; i0<len0; i0++){
+if(!(validate21(data3[i0], {instancePath:instancePath+"/repositories/" + i0,parentData:data3,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate21.errors : vErrors.concat(validate21.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err13 = {instancePath:instancePath+"/repositories",schemaPath:"#/properties/repositories/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+}
+else {
+const err14 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
 }
 errors++;
 }

@@ -20,7 +20,7 @@ export interface ManifestNode {
   /** What else it names; of an index, blobs that it lists. */
   readonly blobs: readonly Descriptor[];
   /** Layers that stay at their publisher's place. */
-  readonly foreign: readonly Descriptor[];
+  readonly foreign: readonly Digest[];
 }
 
 /** Reads manifests of a repository, each once; those of an earlier snapshot are not read again. */
@@ -65,7 +65,7 @@ export class NodeReader {
     const bytes = await fetchBytes(this.#source, bareDescriptor(descriptor), this.#options);
     const manifest = parseManifest(bytes, descriptor.mediaType, name);
     const links = successorLinks(descriptor.digest, manifest);
-    const foreign = links.filter((link) => isForeign(link.descriptor)).map((link) => link.descriptor);
+    const foreign = links.filter((link) => isForeign(link.descriptor)).map((link) => link.descriptor.digest);
     const kept = links.filter((link) => !isForeign(link.descriptor));
     const listed = await Promise.all(kept.map(async (link) => ({ ...link, isBlob: await this.#isBlob(link) })));
     return {
@@ -106,6 +106,6 @@ function nodesOf({ manifests, blobs }: RepositoryState): ManifestNode[] {
     subject: manifest.subject,
     manifests: from(described, manifest.manifests),
     blobs: from(sizes, manifest.blobs),
-    foreign: [],
+    foreign: manifest.foreign ?? [],
   }));
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { CodedError, type Descriptor, type Digest, digestOf } from '#core';
+import { CodedError, type Descriptor, type Digest, digestOf, isCoded } from '#core';
 import type { OperationOptions, RegistryReference, Repository } from '#oci/image';
 import { Semaphore } from '#oci/transfer';
 import type { Verifier } from '#signing';
@@ -9,7 +9,7 @@ import type { MirrorSnapshot, Repository as RepositoryState } from './mirror-sna
 import { requireSigned, requireUnmoved } from './policy.ts';
 import { isBundleOf } from './profile.ts';
 import { type MirroredRepository, resolveRepositories } from './repositories.ts';
-import { type LeftOut, type ResolvedTag, walkRepository } from './walk.ts';
+import { type LeftOut, type ResolvedTag, type WalkedRepository, type WalkOptions, walkRepository } from './walk.ts';
 
 /** How a snapshot reaches its sources. */
 export interface SnapshotPorts {
@@ -66,7 +66,7 @@ export async function takeSnapshot(
   if (taken.some(({ isFresh }) => isFresh)) await requireStill(taken, options);
   const kept = taken.filter(({ state }) => state.tags.length > 0);
   const repositories = kept.map(({ state }) => state);
-  const bytes = encodeSnapshot(spec.stream, repositories);
+  const bytes = encodeSnapshot(spec, repositories);
   return {
     bytes,
     digest: digestOf(bytes),
@@ -108,19 +108,27 @@ class RepositoryTaking {
     const { previous, signal } = this.#options;
     const known = previous?.repositories.find((each) => each.name === name);
     const listed = await this.#listTags();
-    const roots = await this.#selectTags(listed);
+    const roots = await this.#selectTags(listed, known);
     requireUnmoved(this.#source, roots, rule.immutable, known);
-    const walked = await walkRepository(this.#source, roots, { rule, listed, known, signal });
+    const walked = await this.#walk(roots, { rule, listed, known, signal });
     const verifiers = rule.keys?.map((path) => this.#options.verifiers.get(path) as Verifier);
-    const state = stateOf(
-      name,
-      walked,
-      verifiers?.map(({ keyid }) => keyid),
-    );
+    const signedBy = verifiers?.map(({ keyid }) => keyid);
+    const state = stateOf({ name, profile: rule.profile, signedBy }, walked);
     const isUnchanged = isDeepStrictEqual(state, known);
     if (verifiers !== undefined && !isUnchanged) await requireSigned(this.#source, roots, verifiers, { signal });
     const leftOut = [...this.#leftOut, ...walked.leftOut];
     return { source: this.#source, state, tags: walked.tags, leftOut, isFresh: !isUnchanged };
+  }
+
+  async #walk(roots: readonly ResolvedTag[], options: WalkOptions): Promise<WalkedRepository> {
+    try {
+      return await walkRepository(this.#source, roots, options);
+    } catch (error) {
+      if (!isCoded(error, 'ERR_EXPORT_NOT_FOUND')) throw error;
+      // What a tag led to may have been deleted since it was resolved.
+      const moved = await movedTags(this.#source, roots, options);
+      throw moved.length > 0 ? sourceMoved(moved, error) : error;
+    }
   }
 
   async #listTags(): Promise<ReadonlySet<string>> {
@@ -130,7 +138,7 @@ class RepositoryTaking {
     return listed;
   }
 
-  async #selectTags(listed: ReadonlySet<string>): Promise<ResolvedTag[]> {
+  async #selectTags(listed: ReadonlySet<string>, known: RepositoryState | undefined): Promise<ResolvedTag[]> {
     const { rule, sourceName } = this.#mirrored;
     const { signal } = this.#options;
     const wanted = [...rule.tags([...listed])];
@@ -138,9 +146,7 @@ class RepositoryTaking {
     const roots: ResolvedTag[] = [];
     for (const { tag, descriptor } of resolved) {
       if (descriptor === undefined) this.#leaveOut(tag, 'listed but not found');
-      else if (rule.profile === undefined) roots.push({ tag, descriptor });
-      else if (await isBundleOf(this.#source, { tag, descriptor }, rule.profile, { signal }))
-        roots.push({ tag, descriptor });
+      else if (await this.#fits({ tag, descriptor }, known)) roots.push({ tag, descriptor });
       else this.#leaveOut(tag, `not a bundle of ${rule.profile}`);
     }
     if (roots.length > 0) return roots;
@@ -148,6 +154,16 @@ class RepositoryTaking {
     if (rule.name !== sourceName) this.#leaveOut('*', 'no tag is selected');
     else throw nothingSelected(this.#source);
     return roots;
+  }
+
+  /** Whether a tag is of the profile that is wanted; one that was before is not read again. */
+  async #fits(tag: ResolvedTag, known: RepositoryState | undefined): Promise<boolean> {
+    const { profile } = this.#mirrored.rule;
+    if (profile === undefined) return true;
+    const { digest } = tag.descriptor;
+    if (known?.profile === profile && known.tags.some((each) => each.tag === tag.tag && each.digest === digest))
+      return true;
+    return isBundleOf(this.#source, tag, profile, { signal: this.#options.signal });
   }
 
   #leaveOut(tag: string, reason: string): void {
@@ -165,22 +181,30 @@ function resolveAll(
   return Promise.all(tags.map(async (tag) => ({ tag, descriptor: await resolve(tag) })));
 }
 
-async function requireStill(taken: readonly TakenRepository[], { signal }: OperationOptions): Promise<void> {
+async function requireStill(taken: readonly TakenRepository[], options: OperationOptions): Promise<void> {
   const moved: string[] = [];
-  for (const { source, tags } of taken) {
-    const now = await resolveAll(
-      source,
-      tags.map(({ tag }) => tag),
-      signal,
-    );
-    for (const [i, { tag, descriptor }] of now.entries()) {
-      if (descriptor?.digest !== tags[i]?.descriptor.digest) moved.push(`${source.name}:${tag}`);
-    }
-  }
-  if (moved.length === 0) return;
-  throw new CodedError('ERR_EXPORT_SOURCE_MOVED', `tags moved while the snapshot was taken: ${moved.join(', ')}`, {
+  for (const { source, tags } of taken) moved.push(...(await movedTags(source, tags, options)));
+  if (moved.length > 0) throw sourceMoved(moved);
+}
+
+/** Which of these tags lead to something else now, or to nothing. */
+async function movedTags(
+  source: Repository,
+  tags: readonly ResolvedTag[],
+  { signal }: OperationOptions,
+): Promise<string[]> {
+  const names = tags.map(({ tag }) => tag);
+  const now = await resolveAll(source, names, signal);
+  return now
+    .filter(({ descriptor }, i) => descriptor?.digest !== tags[i]?.descriptor.digest)
+    .map(({ tag }) => `${source.name}:${tag}`);
+}
+
+function sourceMoved(moved: readonly string[], cause?: unknown): CodedError {
+  return new CodedError('ERR_EXPORT_SOURCE_MOVED', `tags moved while the snapshot was taken: ${moved.join(', ')}`, {
     hint: 'run it again; what was read is read again only where it changed',
     details: { tags: moved },
+    ...(cause === undefined ? {} : { cause }),
   });
 }
 

@@ -102,7 +102,7 @@ class RepositoryWalk {
     if (node === undefined) return { links: [], value: undefined };
     this.#manifests.push(node);
     for (const layer of node.foreign) {
-      this.#leaveOut(layer.digest, `not distributable (foreign layer) of ${descriptor.digest}`);
+      this.#leaveOut(layer, `not distributable (foreign layer) of ${descriptor.digest}`);
     }
     const { digest } = descriptor;
     const children = node.manifests.map((child): GraphLink => {
