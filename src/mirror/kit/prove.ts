@@ -4,6 +4,7 @@ import { blobPath, layoutMarker } from '#oci/layout';
 import { Semaphore } from '#oci/transfer';
 import { kitFault } from '../faults.ts';
 import { contentsOf, encodeKitIndex, type KitContent, type KitSnapshot, repositoriesOf } from './contents.ts';
+import { requireEvidence } from './evidence.ts';
 import { type OpenKit, readKitFile } from './open.ts';
 import { kitPaths } from './plan.ts';
 import { checkedContent } from './sources.ts';
@@ -31,6 +32,7 @@ export async function proveKit(open: OpenKit, snapshot: KitSnapshot, options: Pr
   const repositories = repositoriesOf(snapshot);
   const contents = contentsOf(repositories);
   await requireAll(open, contents);
+  await requireEvidence(open, snapshot);
   await requireFiles(open, encodeKitIndex(repositories), contents);
   await requireUndamaged(open, contents, options);
 }
@@ -66,12 +68,16 @@ async function requireFiles(open: OpenKit, index: Uint8Array, contents: readonly
       .map(([path]) => `${path} (in ${kitPaths.checksums})`),
     ...NEEDED_TEXTS.filter((path) => !listed.has(path)).map((path) => `${path} (not in ${kitPaths.checksums})`),
   ];
+  const missing: string[] = [];
   for (const [path, hex] of listed) {
     if (path.startsWith('blobs/') && known.has(path)) continue;
     const isExpected = known.has(path) || NEEDED_TEXTS.includes(path) || path === kitPaths.checksums512;
-    if (!isExpected) damaged.push(`${path} (no part of a kit)`);
-    else if ((await hashOf(open, path)) !== hex) damaged.push(path);
+    const found = isExpected ? await hashOf(open, path) : undefined;
+    if (!isExpected) damaged.push(`${path} (not part of a kit)`);
+    else if (found === undefined) missing.push(path);
+    else if (found !== hex) damaged.push(path);
   }
+  if (missing.length > 0) throw incomplete(open.path, missing);
   if (damaged.length > 0) throw invalid(open.path, damaged);
 }
 

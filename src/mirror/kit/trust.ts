@@ -1,5 +1,5 @@
 import { type KeyObject, verify } from 'node:crypto';
-import { algorithmOf, CodedError, digestOf, type Instant } from '#core';
+import { algorithmOf, CodedError, digestOf, type Instant, isCoded } from '#core';
 import { blobPath } from '#oci/layout';
 import { type ClientState, refreshRepository, type TrustedRepository, type TufSource } from '#tuf';
 import { kitFault } from '../faults.ts';
@@ -7,6 +7,7 @@ import { maxSnapshotBytes, parseMirrorSnapshot, snapshotLayer, snapshotTag } fro
 import type { KitSnapshot } from './contents.ts';
 import { type OpenKit, readKitFile } from './open.ts';
 import { kitPaths } from './plan.ts';
+import { encodeSignature } from './sign.ts';
 
 /** What a kit has to prove itself to. */
 export interface TrustOptions {
@@ -42,23 +43,45 @@ const MAX_SIGNATURE_BYTES = 4096;
  */
 export async function trustKit(open: OpenKit, options: TrustOptions): Promise<TrustedKit> {
   const { kit, path } = open;
-  const source = tufSourceOf(open);
-  const repository = await refreshRepository({ ...options, source });
-  const target = await repository.find(`${kit.stream}.${kit.sequence}.json`);
-  if (target === undefined) {
-    const what = `TUF does not list snapshot ${kit.sequence} of ${kit.stream}`;
-    throw kitFault('ERR_EXPORT_KIT_INVALID', path, what);
-  }
-  if (target.role !== kit.stream || target.custom?.['stream'] !== kit.stream) {
-    throw kitFault('ERR_EXPORT_STREAM_MISMATCH', path, `its target is of ${target.role}, not of stream ${kit.stream}`);
-  }
-  const manifest = await repository.download(target);
+  const { repository, manifest } = await followTuf(open, options);
   const digest = digestOf(manifest);
   if (digest !== kit.snapshot.digest || kit.snapshot.tag !== snapshotTag(kit.stream, kit.sequence)) {
     throw kitFault('ERR_EXPORT_KIT_INVALID', path, `kit.json names another snapshot than TUF, ${digest}`);
   }
   const snapshot = await readSnapshot(open, manifest);
+  if (snapshot.snapshot.snapshots !== kit.snapshot.repository) {
+    throw kitFault('ERR_EXPORT_KIT_INVALID', path, 'kit.json names another repository of snapshots than the snapshot');
+  }
   return { snapshot, repository, isSigned: await requireKitSignature(open, repository, options.kitKey) };
+}
+
+/** Root, timestamp, snapshot, stream, and the target that is the snapshot's manifest: the newest of its stream. */
+async function followTuf(
+  open: OpenKit,
+  options: TrustOptions,
+): Promise<{ readonly repository: TrustedRepository; readonly manifest: Uint8Array }> {
+  const { kit, path } = open;
+  try {
+    const repository = await refreshRepository({ ...options, source: tufSourceOf(open) });
+    const target = await repository.find(`${kit.stream}.${kit.sequence}.json`);
+    if (target === undefined) {
+      const what = `TUF does not list snapshot ${kit.sequence} of ${kit.stream}`;
+      throw kitFault('ERR_EXPORT_KIT_INVALID', path, what);
+    }
+    if (target.role !== kit.stream || target.custom?.['stream'] !== kit.stream) {
+      const what = `its target is of ${target.role}, not of stream ${kit.stream}`;
+      throw kitFault('ERR_EXPORT_STREAM_MISMATCH', path, what);
+    }
+    // Sequence numbers have no gaps. Metadata of today around contents of last year is a replay.
+    if ((await repository.find(`${kit.stream}.${kit.sequence + 1}.json`)) !== undefined) {
+      const what = `snapshot ${kit.sequence}, but its own TUF metadata lists a newer one of ${kit.stream}`;
+      throw kitFault('ERR_EXPORT_TUF_ROLLBACK', path, what, 'get the newest kit');
+    }
+    return { repository, manifest: await repository.download(target) };
+  } catch (error) {
+    if (!isCoded(error, 'ERR_EXPORT_NOT_FOUND')) throw error;
+    throw kitFault('ERR_EXPORT_KIT_INCOMPLETE', path, `TUF: ${error.message}`, undefined, error);
+  }
 }
 
 /** TUF as a kit carries it. */
@@ -111,9 +134,12 @@ async function requireKitSignature(
     );
   }
   const checksums = await readKitFile(open, kitPaths.checksums, MAX_CHECKSUMS_BYTES);
+  if (checksums === undefined) throw kitFault('ERR_EXPORT_KIT_INCOMPLETE', path, `missing: ${kitPaths.checksums}`);
   const keys = kitKey === undefined ? await repository.keysOf(kit.stream) : [kitKey];
-  const signature = Buffer.from(Buffer.from(text).toString('latin1').trim(), 'base64');
-  if (keys.some((key) => isSignedBy(key, checksums ?? Buffer.alloc(0), signature))) return true;
+  const signature = decodeSignature(text);
+  if (signature !== undefined && keys.some((key) => isSignedBy(key, checksums, signature))) {
+    return true;
+  }
   const who = kitKey === undefined ? `a key of stream ${kit.stream}` : 'the key of --kit-key';
   throw new CodedError('ERR_EXPORT_SIGNATURE_INVALID', `${path}: ${kitPaths.signature} is not a signature by ${who}`, {
     hint: 'if another key signs kits, specify it with --kit-key; otherwise get the kit again',
@@ -121,10 +147,12 @@ async function requireKitSignature(
   });
 }
 
+/** @returns undefined for what is not exactly as signedFilesOf writes it: not every bit of base64 counts */
+function decodeSignature(text: Uint8Array): Uint8Array | undefined {
+  const signature = Buffer.from(Buffer.from(text).toString('latin1'), 'base64');
+  return encodeSignature(signature).equals(text) ? signature : undefined;
+}
+
 function isSignedBy(key: KeyObject, message: Uint8Array, signature: Uint8Array): boolean {
-  try {
-    return verify(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', message, key, signature);
-  } catch {
-    return false;
-  }
+  return key.asymmetricKeyType === 'ed25519' && verify(null, message, key, signature);
 }
