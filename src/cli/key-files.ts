@@ -34,6 +34,21 @@ export async function loadTufSigner(io: Io, path: string): Promise<Signer> {
   );
 }
 
+/** The signer behind a key that signs kits and receipts: as that of a TUF role, Ed25519 alone. */
+export async function loadEd25519Signer(io: Io, path: string): Promise<Signer> {
+  const pem = await readKeyFile(path);
+  return createSigner(
+    isPlainPkcs8(pem) ? decodePkcs8Key(pem, path, ed25519) : await openPrivateKey(io, pem, path, ed25519),
+  );
+}
+
+/** The public key that must have signed a kit: SubjectPublicKeyInfo PEM, Ed25519. */
+export async function loadEd25519PublicKey(path: string): Promise<KeyObject> {
+  return parsePublicKey(await readKeyFile(path), path, ed25519);
+}
+
+const ed25519: readonly KeyKind[] = ['ed25519'];
+
 /** The public key of a TUF role: SubjectPublicKeyInfo PEM, Ed25519 or P-256. */
 export async function loadTufPublicKey(path: string): Promise<KeyObject> {
   return parsePublicKey(await readKeyFile(path), path, tufKeyKinds);

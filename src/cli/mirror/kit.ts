@@ -13,7 +13,7 @@ import {
   writeKitTar,
 } from '#mirror';
 import { type Io, resumable, writeText } from '../io.ts';
-import { loadTufSigner } from '../key-files.ts';
+import { loadEd25519Signer } from '../key-files.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
 import { parsing, withCommonOptions, withTransportOptions } from '../options.ts';
@@ -47,7 +47,7 @@ export function exportCommand(command: Command, io: Io): void {
     .description('write a kit of the newest snapshot, to be carried into the zone')
     .argument('<spec>', 'file with the mirror spec (YAML)')
     .requiredOption('--to <path>', 'directory of the kit; a file that ends with .tar; or - for a tar on stdout')
-    .option('--kit-key <file>', 'private key that signs the kit itself; use the stream key')
+    .option('--kit-key <file>', 'private key (Ed25519) that signs the kit itself; use the stream key')
     .option(
       '--offset <bytes>',
       'with --to -, leave out so many bytes, to resume an interrupted transfer',
@@ -73,7 +73,7 @@ async function runExport(io: Io, path: string, options: ExportOptions): Promise<
     const hint = 'omit it: files and directories are resumed without it';
     throw new CodedError('ERR_EXPORT_USAGE', '--offset can only be used with --to -', { hint });
   }
-  const signer = options.kitKey === undefined ? undefined : await loadTufSigner(io, options.kitKey);
+  const signer = options.kitKey === undefined ? undefined : await loadEd25519Signer(io, options.kitKey);
   await withPlan(io, path, options, async (plan, sources, progress) => {
     const files = await signedFilesOf(plan, signer);
     const written = await write(io, plan, files, sources, options, progress);
@@ -100,6 +100,10 @@ async function write(
 ): Promise<WrittenKit> {
   const { signal } = io;
   const total = kitTarBytes(plan, files);
+  if (offset > total) {
+    const hint = 'check how many bytes arrived; without --offset the tar begins at its first byte';
+    throw new CodedError('ERR_EXPORT_USAGE', `--offset ${offset}: the tar has ${total} bytes`, { hint });
+  }
   let done = offset;
   const onBytes = (sizeBytes: number) => {
     done += sizeBytes;

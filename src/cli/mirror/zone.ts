@@ -26,7 +26,7 @@ import {
 import { parseReference, type Reference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { type Io, resumable, writeText } from '../io.ts';
-import { loadTufPublicKey, loadTufSigner } from '../key-files.ts';
+import { loadEd25519PublicKey, loadEd25519Signer } from '../key-files.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
 import {
@@ -69,7 +69,10 @@ function withTrustOptions(command: Command): Command {
       'accept a timestamp and a snapshot so long after their expiry; never an expired root or stream',
       parsing(parseDuration),
     )
-    .option('--kit-key <file>', 'public key that must have signed the kit itself; by default, a key of its stream');
+    .option(
+      '--kit-key <file>',
+      'public key (Ed25519) that must have signed the kit itself; by default, a key of its stream',
+    );
 }
 
 /** `mirror verify`. */
@@ -111,7 +114,7 @@ async function trustOptionsOf(io: Io, options: VerifyOptions) {
     trustedRoot: new Uint8Array(trustedRoot),
     at: options.at ?? instantOf(systemClock.now()),
     acceptExpired: options.acceptExpired,
-    kitKey: options.kitKey === undefined ? undefined : await loadTufPublicKey(options.kitKey),
+    kitKey: options.kitKey === undefined ? undefined : await loadEd25519PublicKey(options.kitKey),
     signal: io.signal,
   };
 }
@@ -161,14 +164,14 @@ function meter(progress: ProgressLine): (sizeBytes: number, totalBytes: number) 
 async function runImport(io: Io, path: string, options: ImportOptions): Promise<void> {
   const target = parseTarget(options.to);
   const trust = await trustOptionsOf(io, options);
-  const zoneKey = options.zoneKey === undefined ? undefined : await loadTufSigner(io, options.zoneKey);
+  const zoneKey = options.zoneKey === undefined ? undefined : await loadEd25519Signer(io, options.zoneKey);
   const progress = createProgressLine(io, options.quiet);
   const example: Reference =
     target.kind === 'layout'
       ? { kind: 'layout', path: target.path }
       : { kind: 'registry', registry: target.registry, repository: 'x' };
-  const opening = { ...(await openOptions(io, [example], options, progress)), create: true, writes: true };
-  const place = placeAt(target, (reference) => openRepository(reference, opening));
+  const opening = { ...(await openOptions(io, [example], options, progress)), writes: true };
+  const place = placeAt(target, (reference, create) => openRepository(reference, { ...opening, create }));
   let report: ImportReport;
   try {
     report = await importKit(path, place, new ZoneState(options.state), {

@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { CodedError, fileError, isCoded, isSystemError, writeFileDurable } from '#core';
 import type { OperationOptions } from '#oci/image';
 import { blobPath, openFiles, openLayout } from '#oci/layout';
@@ -36,6 +36,7 @@ export async function writeKitDirectory(
   options: WriteOptions,
 ): Promise<WrittenKit> {
   await claimDirectory(plan, dir);
+  await removeTemporary(files, dir);
   if (await isComplete(plan, files, dir)) return { contentsWritten: 0, bytesWritten: 0 };
   const written = await writeContents(plan, dir, sources, options);
   await requireContents(plan, dir);
@@ -48,7 +49,7 @@ async function claimDirectory({ files }: KitPlan, dir: string): Promise<void> {
   const kit = files.get(kitPaths.kit) as Uint8Array;
   const found = await readIfThere(join(dir, kitPaths.kit));
   if (found !== undefined && Buffer.from(found).equals(kit)) return;
-  const names = await listIfThere(dir);
+  const names = (await listIfThere(dir)).filter((name) => !TEMPORARY.test(name));
   if (names.length > 0) {
     const what = found === undefined ? `not empty: it contains ${names[0]}` : 'it contains another kit';
     const hint = 'specify a new or an empty directory for each kit';
@@ -59,6 +60,19 @@ async function claimDirectory({ files }: KitPlan, dir: string): Promise<void> {
   });
   await writeFileDurable(join(dir, kitPaths.kit), kit);
   await writeFileDurable(join(dir, 'oci-layout'), files.get('oci-layout') as Uint8Array);
+}
+
+/** How a file is called while it is written. */
+const TEMPORARY = /^\.[0-9a-f]{18}\.tmp$/;
+
+/** Removes what a killed export has left of the files beside the blobs; those have a folder of their own for that. */
+async function removeTemporary(files: KitFiles, dir: string): Promise<void> {
+  const folders = new Set([...files.keys()].map((path) => dirname(join(dir, path))));
+  for (const folder of folders) {
+    for (const name of await listIfThere(folder)) {
+      if (TEMPORARY.test(name)) await rm(join(folder, name), { force: true });
+    }
+  }
 }
 
 async function isComplete(plan: KitPlan, files: KitFiles, dir: string): Promise<boolean> {

@@ -18,7 +18,15 @@ import {
 import type { RepositoryState } from '../snapshot.ts';
 import { type Fidelity, fidelityOf, findLacking, type Lacking } from './fidelity.ts';
 import type { ZonePlace } from './place.ts';
-import { readStateCopy, requireSuccessor, type StateName, stateTag, writeStateCopy, type ZoneState } from './state.ts';
+import {
+  type Imported,
+  readStateCopy,
+  requireSuccessor,
+  type StateName,
+  stateTag,
+  writeStateCopy,
+  type ZoneState,
+} from './state.ts';
 
 /** How a kit is imported. */
 export interface ImportOptions extends OperationOptions, Omit<TrustOptions, 'state'> {
@@ -88,21 +96,24 @@ class KitImport {
     const { kit, path, id } = this.#open;
     const { stream, sequence, snapshot } = kit;
     const next = { stream, sequence, snapshot: snapshot.digest };
-    const before = (await this.#state.read()) ?? (await this.#recover());
+    const before = (await this.#state.read()) ?? (await this.#state.readBegun()) ?? (await this.#recover());
     requireSuccessor(before, next, path);
     const trusted = await trustKit(this.#open, { ...this.#options, state: this.#state.tuf });
     const states = repositoriesOf(trusted.snapshot);
     if (before === undefined && this.#options.resetBaseline !== true) await this.#requireVacant(states);
     await proveKit(this.#open, trusted.snapshot, { signal: this.#options.signal, onBytes: this.#options.onProve });
+    const imported = { ...next, kit: id, latestTime: this.#options.at };
+    if (before?.kit !== id) await this.#state.writeBegun(imported);
     await this.#copyAll(states);
-    await this.#writeState(next, before?.kit === id);
+    await this.#writeState(imported, before?.kit === id);
     return this.#report(trusted, states);
   }
 
   /** Where the directory is lost, the copy in the target is the state. */
   async #recover() {
+    if (this.#options.resetBaseline === true) return undefined;
     const { kit } = this.#open;
-    const copied = await this.#within(kit.snapshot.repository, (target) =>
+    const copied = await this.#reading(kit.snapshot.repository, (target) =>
       readStateCopy(target, this.#stateName(), this.#options),
     );
     if (copied === undefined) return undefined;
@@ -120,7 +131,7 @@ class KitImport {
   /** Without a state, what is there may be newer than the kit. */
   async #requireVacant(states: readonly RepositoryState[]): Promise<void> {
     for (const { name, tags } of states) {
-      const found = await this.#within(name, async (target) => {
+      const found = await this.#reading(name, async (target) => {
         for (const { tag } of tags) {
           if ((await target.resolve(this.#place.tagName(name, tag), this.#options)) !== undefined) return tag;
         }
@@ -170,13 +181,8 @@ class KitImport {
     });
   }
 
-  async #writeState(
-    next: { readonly stream: string; readonly sequence: number; readonly snapshot: Digest },
-    isSame: boolean,
-  ): Promise<void> {
-    const { kit, id } = this.#open;
-    const imported = { ...next, kit: id, latestTime: this.#options.at };
-    const { repository } = kit.snapshot;
+  async #writeState(imported: Imported, isSame: boolean): Promise<void> {
+    const { repository } = this.#open.kit.snapshot;
     await this.#within(repository, async (target) => {
       const isThere = (await readStateCopy(target, this.#stateName(), this.#options)) !== undefined;
       if (isSame && isThere) return;
@@ -201,6 +207,16 @@ class KitImport {
       tagged: this.#tagged,
       fidelity: fidelityOf(states, this.#lacking),
     };
+  }
+
+  /** @returns undefined where the target does not exist */
+  async #reading<T>(name: string, use: (target: Repository) => Promise<T>): Promise<T | undefined> {
+    const target = await this.#place.find(name);
+    try {
+      return target === undefined ? undefined : await use(target);
+    } finally {
+      await target?.close();
+    }
   }
 
   async #within<T>(name: string, use: (target: Repository) => Promise<T>): Promise<T> {

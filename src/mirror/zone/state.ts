@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   CodedError,
@@ -43,6 +43,8 @@ export interface Imported {
 }
 
 const STATE_FILE = 'state.json';
+/** Of an import that has begun to write to the target and has not ended. */
+const BEGUN_FILE = 'begun.json';
 const MAX_STATE_BYTES = 256 * 1024 * 1024;
 /** Metadata in the state of a TUF client, without what is in `root_history/`. */
 const DOCUMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,150}\.json$/;
@@ -71,8 +73,17 @@ export class ZoneState {
    * @returns undefined where nothing was
    * @throws CodedError ERR_EXPORT_SCHEMA, ERR_EXPORT_JSON_INVALID for a damaged state
    */
-  async read(): Promise<Imported | undefined> {
-    const path = join(this.dir, STATE_FILE);
+  read(): Promise<Imported | undefined> {
+    return this.#read(STATE_FILE);
+  }
+
+  /** What an import that was interrupted has begun to write. @returns undefined where none was; throws as `read` */
+  readBegun(): Promise<Imported | undefined> {
+    return this.#read(BEGUN_FILE);
+  }
+
+  async #read(name: string): Promise<Imported | undefined> {
+    const path = join(this.dir, name);
     try {
       return parseMirrorState(await readFile(path), path);
     } catch (error) {
@@ -81,11 +92,21 @@ export class ZoneState {
     }
   }
 
+  /** Notes what is imported from now on, before the first write to the target. */
+  async writeBegun(imported: Imported): Promise<void> {
+    await this.#write(BEGUN_FILE, imported);
+  }
+
   /** Writes what was imported, the last step of an import. */
   async write(imported: Imported): Promise<void> {
+    await this.#write(STATE_FILE, imported);
+    await rm(join(this.dir, BEGUN_FILE), { force: true });
+  }
+
+  async #write(name: string, imported: Imported): Promise<void> {
     const { stream, sequence, snapshot, kit, latestTime } = imported;
     const state: MirrorState = { formatVersion: 1, stream, sequence, snapshot, kit, latestTime, metadata: [] };
-    await writeFileDurable(join(this.dir, STATE_FILE), encodeState(state));
+    await writeFileDurable(join(this.dir, name), encodeState(state));
   }
 
   /** The state with the metadata of its TUF client, for the copy in the target. */
@@ -187,7 +208,7 @@ export function requireSuccessor(
     ? `snapshot ${next.sequence}, but ${before.sequence} was imported already`
     : `another snapshot ${next.sequence} than the one that was imported`;
   throw new CodedError('ERR_EXPORT_TUF_ROLLBACK', `${path}: ${what}`, {
-    hint: 'get the newest kit; to go back, delete the state and use --reset-baseline',
+    hint: 'get the newest kit; to go back, delete the state directory and use --reset-baseline',
     details: { path, sequence: next.sequence, imported: before.sequence },
   });
 }
