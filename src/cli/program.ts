@@ -38,7 +38,7 @@ const entries: readonly Entry[] = [
   {
     usage: 'quickstart [options]',
     summary: 'export the sample, sign it, serve it on loopback, verify it, and print commands to try',
-    load: async () => (await import('./commands/quickstart.ts')).quickstartCommand,
+    load: async () => (await import('./quickstart/command.ts')).quickstartCommand,
   },
   {
     usage: 'export [options]',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { linesToPaste } from '../../src/cli/quickstart/lines.ts';
 import { run } from '../../src/cli/run.ts';
+import { readJson } from '../core/read-json.ts';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { fakeIo } from './fake-io.ts';
 import { startQuickstart } from './quickstart-session.ts';
@@ -27,6 +28,19 @@ test('once: exports, signs and verifies; a second run sends nothing, signs nothi
     expect(io.out()).toContain('with an empty password');
     expect(io.err()).toBe('');
   }
+});
+
+test('mirror: a kit crosses, a damaged one is refused; a second run publishes and sends nothing', async () => {
+  const [first, second] = [fakeIo(), fakeIo()];
+  const args = ['quickstart', '--mirror', '--once', '--output', 'json', '--data', join(dir, 'data')];
+  expect(await run(args, first)).toBe(0);
+  expect(await run(args, second)).toBe(0);
+  const [one, two] = [readJson(first.out()), readJson(second.out())] as Record<string, never>[];
+  const importOf = (result: Record<string, never> | undefined) => result?.['import'] as unknown as object;
+  expect(one).toMatchObject({ refused: { code: 'ERR_EXPORT_KIT_INVALID' }, snapshot: { sequence: 1, isNew: true } });
+  expect(importOf(one)).toMatchObject({ stream: 'sample', fidelity: { lacking: [], referrers: 4 } });
+  expect(two).toMatchObject({ snapshot: { sequence: 1, isNew: false } });
+  expect(importOf(two)).toMatchObject({ bytesSent: 0, fidelity: { lacking: [] } });
 });
 
 test('serves until Ctrl-C, which is a good end; two at a time take two ports', async () => {

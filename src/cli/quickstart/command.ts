@@ -1,27 +1,17 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { systemClock } from '#core';
-import { type ExportReport, type Publication, runExport, type VerifyReport, verifyArtifact } from '#export';
-import { parseReference } from '#oci/image';
-import { openRepository } from '#oci/transfer';
 import { type Io, untilInterrupted, writeText } from '../io.ts';
 import { formatBytes, plural } from '../numbers.ts';
 import { type CommonOptions, withCommonOptions } from '../options.ts';
-import { createProgressLine, type ProgressLine } from '../progress.ts';
-import {
-  firstPort,
-  linesToPaste,
-  prepareKey,
-  type QuickstartKey,
-  sampleApp,
-  sampleFolder,
-  startOnFreePort,
-} from '../quickstart.ts';
-import { packageVersion } from '../version.ts';
+import { createProgressLine } from '../progress.ts';
+import { linesToPaste } from './lines.ts';
+import { firstPort, prepareKey, type QuickstartKey, sampleApp, startOnFreePort } from './place.ts';
+import { exportSample, type SampleArtifact } from './sample.ts';
 
 interface QuickstartOptions extends CommonOptions {
   readonly data: string;
   readonly once: boolean;
+  readonly mirror: boolean;
 }
 
 const ARTIFACTS = [
@@ -34,8 +24,19 @@ export function quickstartCommand(command: Command, io: Io): void {
   withCommonOptions(command)
     .option('--data <dir>', 'directory for the key, the registry and the trust files', 'data')
     .option('--once', 'exit when done, instead of serving until Ctrl-C', false)
-    .addHelpText('after', '\nExample:\n  export-center quickstart --data data --once')
-    .action((options: QuickstartOptions) => quickstart(io, options));
+    .option('--mirror', 'show how a mirror of the sample crosses an air gap instead', false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  export-center quickstart --data data --once
+  export-center quickstart --mirror`,
+    )
+    .action(async (options: QuickstartOptions) => {
+      if (!options.mirror) return quickstart(io, options);
+      // Most runs do without mirrors.
+      return (await import('./crossing.ts')).showCrossing(io, options);
+    });
 }
 
 async function quickstart(io: Io, options: QuickstartOptions): Promise<void> {
@@ -44,9 +45,9 @@ async function quickstart(io: Io, options: QuickstartOptions): Promise<void> {
   const key = await prepareKey(data);
   const server = await startOnFreePort(data);
   try {
-    const results: Result[] = [];
+    const results: SampleArtifact[] = [];
     for (const { profile, name } of ARTIFACTS) {
-      results.push(await exportAndVerify(io, profile, `${server.address}/${name}`, key, progress));
+      results.push(await exportSample(io, profile, `${server.address}/${name}`, key, progress));
     }
     progress.clear();
     const [records, database] = ARTIFACTS.map(({ name }) => `${server.address}/${name}`) as [string, string];
@@ -63,64 +64,10 @@ async function quickstart(io: Io, options: QuickstartOptions): Promise<void> {
   }
 }
 
-interface Result {
-  readonly reference: string;
-  readonly profile: string;
-  readonly digest: string;
-  readonly records: number;
-  readonly bytesSent: number;
-  readonly signed: Publication['signed'];
-  readonly layersVerified: number;
-}
-
-async function exportAndVerify(
-  io: Io,
-  profile: string,
-  reference: string,
-  key: QuickstartKey,
-  progress: ProgressLine,
-): Promise<Result> {
-  const parsed = parseReference(reference);
-  const repository = await openRepository(parsed);
-  try {
-    const watch = { signal: io.signal, onProgress: progress.listen };
-    const report: ExportReport = await runExport(
-      {
-        profile,
-        sources: [sampleFolder],
-        selector: {},
-        tenant: 'default',
-        withholdInvalid: false,
-      },
-      {
-        destinations: [{ reference: parsed, repository }],
-        signer: key.signer,
-        builderId: 'https://stellaops.io/export-center/builder/quickstart/v1',
-        builderVersion: { 'export-center': packageVersion(), node: process.versions.node },
-        clock: systemClock,
-        ...watch,
-      },
-    );
-    const proof: VerifyReport = await verifyArtifact(parsed, repository, key.verifier, watch);
-    const publication = report.publications[0] as Publication;
-    return {
-      reference,
-      profile,
-      digest: report.digest,
-      records: report.records.kept,
-      bytesSent: publication.bytesSent,
-      signed: publication.signed,
-      layersVerified: proof.layers.length,
-    };
-  } finally {
-    await repository.close();
-  }
-}
-
 interface Summary {
   readonly registry: string;
   readonly key: string;
-  readonly artifacts: readonly Result[];
+  readonly artifacts: readonly SampleArtifact[];
   readonly lines: readonly string[];
 }
 
@@ -145,7 +92,15 @@ function describe(
   return `${text.join('\n')}\n`;
 }
 
-function describeResult({ reference, profile, digest, records, bytesSent, signed, layersVerified }: Result): string[] {
+function describeResult({
+  reference,
+  profile,
+  digest,
+  records,
+  bytesSent,
+  signed,
+  layersVerified,
+}: SampleArtifact): string[] {
   const sent = bytesSent === 0 ? 'everything already present, 0 bytes sent' : `${formatBytes(bytesSent)} sent`;
   const signature =
     signed === 'present' ? 'signature and provenance already present, nothing signed' : 'signed, with provenance';
