@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { benchExport } from './export.ts';
+import { benchMirror } from './mirror.ts';
 import { benchOci } from './oci.ts';
 
 /** Export: the data lie in `../shared/data` unless BENCH_DATA names them. */
@@ -10,10 +12,13 @@ if (name === 'export') {
   await benchExport(args, data);
 } else if (name === 'oci') {
   await benchOci(args);
+} else if (name === 'mirror') {
+  await benchMirror(args, join(data, '..'));
 } else {
   console.error(`usage: npm run bench -- export [--copies N] [--rounds N]
        npm run bench -- oci [--rounds N] [--slow-rounds N] [--large-count N] [--large-mib N]
                             [--small-count N] [--small-kib N] [--peers oras,crane,regctl,skopeo]
-                            [--only push,pull,rerun,servers,readers]`);
+                            [--only push,pull,rerun,servers,readers]
+       npm run bench -- mirror [--rounds N] [--small]`);
   process.exitCode = 2;
 }
