@@ -1,0 +1,265 @@
+import { execFileSync } from 'node:child_process';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseReference } from '#oci/image';
+import { openRepository } from '#oci/transfer';
+import { readJson } from '../core/read-json.ts';
+import { type RegistryDouble, sendError } from '../oci/registry-double.ts';
+import { copyOf, type KitFixture, kitJson, openKits, pushTagged } from './kit-fixture.ts';
+import { cliBytes, contentOf, jsonOf, startRegistry, treeOf, withCatalog, within } from './mirror-fixture.ts';
+
+let kits: KitFixture;
+let first: string;
+let second: string;
+let count = 0;
+
+beforeAll(async () => {
+  kits = await openKits();
+  first = await kits.export('first');
+  await within(`${kits.registry.host}/apps/web`, (repository) => pushTagged(repository, 'latest', 'moved'));
+  second = await kits.export('second');
+});
+afterAll(() => kits.registry.close());
+
+const fresh = (name: string) => kits.mirror.path(`${name}-${++count}`);
+const writes = (registry: RegistryDouble) => registry.seen.filter(({ method }) => !['GET', 'HEAD'].includes(method));
+
+/** A registry for one test. */
+async function withZone<T>(work: (zone: RegistryDouble) => Promise<T>): Promise<T> {
+  const zone = await startRegistry();
+  try {
+    return await work(zone);
+  } finally {
+    await zone.close();
+  }
+}
+
+describe('an import', () => {
+  test('into a registry brings every tag, manifest, blob and referrer, and ends with a report', () =>
+    withZone(async (zone) => {
+      const report = jsonOf(
+        await kits.mirror.importTo(first, zone.host, '--state', fresh('state'), '--output', 'json'),
+      );
+      const held = [...zone.blobs.keys(), ...zone.manifests.keys()].map((key) => key.split(' ')[1]);
+      const blobs = Object.keys(await treeOf(first)).filter((name) => name.startsWith('blobs/'));
+      const digests = blobs.map((name) => name.replace('blobs/', '').replace('/', ':'));
+      expect(held).toEqual(expect.arrayContaining(digests));
+      for (const tag of ['apps/web 1.0', 'apps/api 2.0']) expect(zone.tags.get(tag)).toBe(kits.registry.tags.get(tag));
+      expect(report).toMatchObject({ stream: 'main', sequence: 1, target: zone.host, isSigned: true, waived: [] });
+      expect(report.fidelity).toMatchObject({ repositories: 3, lacking: [] });
+      expect([...zone.tags.keys()]).toEqual(
+        expect.arrayContaining([
+          'apps/web 1.0',
+          'apps/web latest',
+          'apps/api 2.0',
+          'mirrors/main main.1',
+          'mirrors/main main.state',
+        ]),
+      );
+      const status = await cliBytes('mirror', 'status', '--state', fresh('none'));
+      expect(status.out.toString()).toBe('nothing imported\n');
+    }));
+
+  test('with a prefix puts every repository below it', () =>
+    withZone(async (zone) => {
+      const ended = await kits.mirror.importTo(first, `${zone.host}/team/zone`, '--state', fresh('state'));
+      expect(ended).toMatchObject({ status: 0 });
+      const names = new Set([...zone.tags.keys()].map((key) => key.split(' ')[0]));
+      expect([...names].sort()).toEqual(['team/zone/apps/api', 'team/zone/apps/web', 'team/zone/mirrors/main']);
+    }));
+
+  test.each(['the directory', 'the tar'])('from %s into a layout is read there by repository and tag', async (form) => {
+    const kit = form === 'the tar' ? `${first}.tar` : first;
+    const layout = fresh('layout');
+    if (form === 'the tar') await tarOf(first, kit);
+    expect(await kits.mirror.importTo(kit, `oci:${layout}`, '--state', fresh('state'))).toMatchObject({ status: 0 });
+    const found = await openRepository(parseReference(`oci:${layout}:apps/web:1.0`), { env: {} });
+    expect((await found.resolve('1.0'))?.digest).toBe(kits.registry.tags.get('apps/web 1.0'));
+    await found.close();
+    expect(await cliBytes('fsck', `oci:${layout}`)).toMatchObject({ status: 0 });
+  });
+
+  test('run twice sends nothing, and changes no byte of a layout', () =>
+    withZone(async (zone) => {
+      const state = fresh('state');
+      const layout = fresh('layout');
+      const layoutState = fresh('state');
+      expect(await kits.mirror.importTo(first, zone.host, '--state', state)).toMatchObject({ status: 0 });
+      expect(await kits.mirror.importTo(first, `oci:${layout}`, '--state', layoutState)).toMatchObject({ status: 0 });
+      const before = await treeOf(layout);
+      zone.seen.length = 0;
+      const again = jsonOf(await kits.mirror.importTo(first, zone.host, '--state', state, '--output', 'json'));
+      expect(again).toMatchObject({ bytesSent: 0, tagged: [] });
+      expect(writes(zone)).toEqual([]);
+      expect(await kits.mirror.importTo(first, `oci:${layout}`, '--state', layoutState)).toMatchObject({ status: 0 });
+      expect(await treeOf(layout)).toEqual(before);
+      const { imported } = jsonOf(await cliBytes('mirror', 'status', '--state', state, '--output', 'json'));
+      expect(imported).toMatchObject({ stream: 'main', sequence: 1, kit: again.kit, snapshot: again.snapshot });
+    }));
+
+  test('of the next kit sends what is new, and moves the tags', () =>
+    withZone(async (zone) => {
+      const state = fresh('state');
+      expect(await kits.mirror.importTo(first, zone.host, '--state', state)).toMatchObject({ status: 0 });
+      const report = jsonOf(await kits.mirror.importTo(second, zone.host, '--state', state, '--output', 'json'));
+      expect(report.tagged).toContain('apps/web:latest');
+      expect(report.bytesSent).toBeLessThan(50_000);
+      expect(zone.tags.get('apps/web latest')).toBe(kits.registry.tags.get('apps/web latest'));
+    }));
+
+  test('where another one uses the state ends with 75 at once', () =>
+    withZone(async (zone) => {
+      const state = fresh('state');
+      let other: { status: number; err: string } | undefined;
+      zone.fault = withCatalog(zone, async (request) => {
+        if (request.method === 'POST' && other === undefined) {
+          other = { status: -1, err: '' };
+          other = await kits.mirror.importTo(first, zone.host, '--state', state);
+        }
+        return false;
+      });
+      expect(await kits.mirror.importTo(first, zone.host, '--state', state)).toMatchObject({ status: 0 });
+      expect(other).toMatchObject({ status: 75, err: expect.stringContaining('ERR_EXPORT_LOCKED') });
+      expect(other?.err).toContain('hint: ');
+    }));
+
+  test('that a registry interrupts after any request goes on, and reaches the same end', async () => {
+    const expected = await withZone(async (zone) => {
+      expect(await kits.mirror.importTo(first, zone.host, '--state', fresh('state'))).toMatchObject({ status: 0 });
+      return withoutState(contentOf(zone));
+    });
+    for (const last of [1, 5, 20, 30, 40, 47]) {
+      await withZone(async (zone) => {
+        const state = fresh('state');
+        let left = last;
+        zone.fault = withCatalog(zone, (request, response) => {
+          if (['GET', 'HEAD'].includes(request.method ?? '') || left-- > 0) return false;
+          sendError(response, 403, 'DENIED');
+          return true;
+        });
+        const ended = await kits.mirror.importTo(first, zone.host, '--state', state);
+        zone.fault = withCatalog(zone);
+        const again = await kits.mirror.importTo(first, zone.host, '--state', state);
+        expect({ last, status: again.status, err: again.err, ended: ended.status >= 0 }).toEqual({
+          last,
+          status: 0,
+          err: '',
+          ended: true,
+        });
+        expect(withoutState(contentOf(zone))).toBe(expected);
+      });
+    }
+  });
+
+  test('into a target that drops what it accepts ends with 5, and names what is lacking', () =>
+    withZone(async (zone) => {
+      zone.fault = withCatalog(zone, (request, response, path) => {
+        if (request.method !== 'GET' || !/apps\/web\/referrers/.test(path)) return false;
+        const type = 'application/vnd.oci.image.index.v1+json';
+        response.writeHead(200, { 'content-type': type });
+        response.end(JSON.stringify({ schemaVersion: 2, mediaType: type, manifests: [] }));
+        return true;
+      });
+      const zoneKey = kits.mirror.path('zone.pem');
+      const state = fresh('state');
+      const ended = await kits.mirror.importTo(first, zone.host, '--state', state, '--zone-key', zoneKey);
+      expect(ended).toMatchObject({ status: 5, err: expect.stringContaining('ERR_EXPORT_INCOMPLETE') });
+      expect(ended.out.toString()).toMatch(/lacking: apps\/web@sha256:.*not listed as a referrer/);
+      const receipt = readJson(await readFile(join(state, 'receipts/main.1.dsse.json'), 'utf8'));
+      const { predicate } = readJson(Buffer.from(receipt.payload, 'base64').toString());
+      expect(predicate.verificationResult).toBe('FAILED');
+      expect(predicate.mirror.fidelity.lacking).not.toEqual([]);
+    }));
+});
+
+describe('a lost state', () => {
+  test('is recovered from its copy in the target: the older kit is refused, the newer one accepted', () =>
+    withZone(async (zone) => {
+      expect(await kits.mirror.importTo(second, zone.host, '--state', fresh('state'))).toMatchObject({ status: 0 });
+      const older = await kits.mirror.importTo(first, zone.host, '--state', fresh('state'));
+      expect(older).toMatchObject({ status: 3, err: expect.stringContaining('ERR_EXPORT_TUF_ROLLBACK') });
+      const state = fresh('state');
+      zone.seen.length = 0;
+      expect(await kits.mirror.importTo(second, zone.host, '--state', state)).toMatchObject({ status: 0 });
+      expect(writes(zone)).toEqual([]);
+    }));
+
+  test.each(['registry', 'layout'])('in a %s whose copy is lost too, needs --reset-baseline', (form) =>
+    withZone(async (zone) => {
+      const layout = fresh('layout');
+      const to = form === 'layout' ? `oci:${layout}` : zone.host;
+      expect(await kits.mirror.importTo(second, to, '--state', fresh('state'))).toMatchObject({ status: 0 });
+      zone.tags.delete('mirrors/main main.state');
+      if (form === 'layout') await removeName(layout, 'mirrors/main:main.state');
+      const before = form === 'layout' ? await treeOf(layout) : contentOf(zone);
+      const refused = await kits.mirror.importTo(first, to, '--state', fresh('state'));
+      expect(refused).toMatchObject({ status: 2, err: expect.stringContaining('ERR_EXPORT_BASELINE_MISSING') });
+      expect(refused.err).toContain('--reset-baseline');
+      expect(form === 'layout' ? await treeOf(layout) : contentOf(zone)).toEqual(before);
+      const reset = await kits.mirror.importTo(first, to, '--state', fresh('state'), '--reset-baseline');
+      expect(reset).toMatchObject({ status: 0 });
+    }),
+  );
+
+  test('with --reset-baseline goes back to an older kit, as the hint says, although the copy is there', () =>
+    withZone(async (zone) => {
+      const state = fresh('state');
+      expect(await kits.mirror.importTo(second, zone.host, '--state', state)).toMatchObject({ status: 0 });
+      const refused = await kits.mirror.importTo(first, zone.host, '--state', state, '--reset-baseline');
+      expect(refused).toMatchObject({ status: 3 });
+      await rm(state, { recursive: true });
+      const back = await kits.mirror.importTo(first, zone.host, '--state', state, '--reset-baseline');
+      expect(back).toMatchObject({ status: 0 });
+      expect(await kits.mirror.importTo(second, zone.host, '--state', fresh('state'))).toMatchObject({ status: 0 });
+    }));
+
+  test('over an empty target is a new beginning', () =>
+    withZone(async (zone) => {
+      expect(await kits.mirror.importTo(first, zone.host, '--state', fresh('state'))).toMatchObject({ status: 0 });
+    }));
+
+  test('that is damaged is an error and not a beginning', () =>
+    withZone(async (zone) => {
+      const state = fresh('state');
+      expect(await kits.mirror.importTo(second, zone.host, '--state', state)).toMatchObject({ status: 0 });
+      await writeFile(join(state, 'state.json'), '{"formatVersion":1');
+      const ended = await kits.mirror.importTo(first, zone.host, '--state', state);
+      expect(ended.status).toBe(2);
+      expect(ended.err).toContain('hint: ');
+    }));
+});
+
+test('mirror verify says what an import would, and writes to the state alone', async () => {
+  const state = fresh('state');
+  const verify = (kit: string) =>
+    cliBytes('mirror', 'verify', kit, '--trust', kits.mirror.root, '--state', state, '--output', 'json');
+  expect(jsonOf(await verify(second))).toMatchObject({ sequence: 2, isSigned: true, waived: [] });
+  expect(await verify(first)).toMatchObject({ status: 3 });
+  const copy = await copyOf(second);
+  await cp(join(copy, 'README.txt'), join(copy, 'verify.sh'));
+  expect(await verify(copy)).toMatchObject({ status: 3, err: expect.stringContaining('verify.sh') });
+  expect((await kitJson(second)).sequence).toBe(2);
+});
+
+/** Without the copy of the state, which says when it was written. */
+function withoutState(content: string): string {
+  const [blobs, manifests, tags] = readJson(content);
+  const keep = (names: string[]) => names.filter((name) => !name.startsWith('mirrors/'));
+  return JSON.stringify([keep(blobs), keep(manifests), tags.filter(([name]: [string]) => !name.endsWith('.state'))]);
+}
+
+async function tarOf(dir: string, tar: string): Promise<void> {
+  execFileSync('tar', ['-cf', tar, '-C', dir, '.']);
+}
+
+async function removeName(layout: string, name: string): Promise<void> {
+  const path = join(layout, 'index.json');
+  const index = readJson(await readFile(path, 'utf8'));
+  const refName = 'org.opencontainers.image.ref.name';
+  const manifests = index.manifests.filter((each: { annotations?: object }) => {
+    return (each.annotations as Record<string, string> | undefined)?.[refName] !== name;
+  });
+  expect(manifests.length).toBe(index.manifests.length - 1);
+  await writeFile(path, JSON.stringify({ ...index, manifests }));
+}
