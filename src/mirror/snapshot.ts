@@ -10,10 +10,9 @@ export {
   type PublishedSnapshot,
   publishSnapshot,
   readNewest,
-  type SnapshotSigning,
   snapshotLayer,
   snapshotTag,
 } from './snapshot/publish.ts';
 export { resolveRepositories } from './snapshot/repositories.ts';
 export { type SnapshotPorts, type TakenSnapshot, takeSnapshot } from './snapshot/take.ts';
-export { type LeftOut, walkRepository } from './snapshot/walk.ts';
+export { walkRepository } from './snapshot/walk.ts';

@@ -10,7 +10,6 @@ import { compileSelection, type TagSelection } from './spec/selection.ts';
 import { readYaml, specInvalid, type YamlDocument } from './spec/yaml.ts';
 
 export { isNamePattern } from './spec/names.ts';
-export { specInvalid } from './spec/yaml.ts';
 
 /** What a mirror contains. */
 export interface MirrorSpec {

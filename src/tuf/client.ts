@@ -5,4 +5,4 @@ export { refreshRepository } from './client/refresh.ts';
 export { verifySuccessor } from './client/roots.ts';
 export { directorySource, type TufSource } from './client/source.ts';
 export { type ClientState, directoryState, memoryState } from './client/state.ts';
-export type { FoundTarget, TrustedRepository } from './client/trusted.ts';
+export type { TrustedRepository } from './client/trusted.ts';

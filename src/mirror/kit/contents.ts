@@ -23,7 +23,7 @@ export interface KitSnapshot {
 }
 
 /** The repository with the snapshot, its signatures and its provenance, as one more that is mirrored. */
-export function snapshotState({ kit, manifestBytes, document }: KitSnapshot): RepositoryState {
+function snapshotState({ kit, manifestBytes, document }: KitSnapshot): RepositoryState {
   const { repository, tag, digest, evidence } = kit.snapshot;
   const empty = { digest: emptyDescriptor.digest, sizeBytes: emptyConfig.byteLength };
   const mediaType = mediaTypes.ociManifest;

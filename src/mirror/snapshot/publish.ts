@@ -25,7 +25,7 @@ import { type MirrorSnapshot, parseMirrorSnapshot } from './mirror-snapshot.gene
 import type { TakenSnapshot } from './take.ts';
 
 /** How a mirror snapshot is made; docs/formats/mirror.md says what the parameters mean. */
-export const mirrorBuild: BuildType<MirrorProvenanceParameters> = {
+const mirrorBuild: BuildType<MirrorProvenanceParameters> = {
   uri: 'https://stellaops.io/export-center/build/mirror-snapshot/v1',
   check: checkMirrorProvenanceParameters,
 };
@@ -110,7 +110,7 @@ export function snapshotLayer(manifest: Uint8Array, name: string): Descriptor {
 }
 
 /** The manifest of a snapshot: the document is its only layer. */
-export function packSnapshot({ bytes, digest }: Pick<TakenSnapshot, 'bytes' | 'digest'>): PackedManifest {
+function packSnapshot({ bytes, digest }: Pick<TakenSnapshot, 'bytes' | 'digest'>): PackedManifest {
   const layer: Descriptor = { mediaType: mediaTypes.mirrorSnapshot, digest, size: bytes.byteLength };
   return packManifest({ artifactType: mediaTypes.mirrorSnapshot, layers: [layer] });
 }

@@ -3,7 +3,7 @@ import { encodeEnvelope, makeStatement, type Signer, signStatement, subjectOf } 
 import type { ImportReport } from './import-kit.ts';
 
 /** The predicate of SLSA's verification summary (slsa.dev/spec/v1.0/verification_summary). */
-export const verificationSummary = 'https://slsa.dev/verification_summary/v1';
+const verificationSummary = 'https://slsa.dev/verification_summary/v1';
 /** Who verifies, in a receipt. */
 const VERIFIER = 'https://stellaops.io/export-center/verifier/mirror-import/v1';
 
