@@ -50,13 +50,14 @@ async function snapshot(io: Io, path: string, options: SnapshotOptions): Promise
   const { spec, ports } = loaded;
   const verifiers = new Map<string, Awaited<ReturnType<typeof loadVerifier>>>();
   for (const key of new Set(spec.rules.flatMap(({ keys = [] }) => keys))) verifiers.set(key, await loadVerifier(key));
-  const signing = await loadSigning(io, options);
   const snapshots = await openSnapshots(io, loaded, options);
   try {
     const previous = (await readNewest(spec, snapshots, { signal: io.signal }))?.document;
     const taken = await takeSnapshot(spec, ports, { previous, verifiers, signal: io.signal });
     const place = { repository: snapshots, reference: spec.snapshots };
-    const published = await publishSnapshot(spec, taken, place, signing, { signal: io.signal });
+    const published = await publishSnapshot(spec, taken, place, () => loadSigning(io, options), {
+      signal: io.signal,
+    });
     progress.clear();
     await report(io, loaded, taken, published, options);
   } finally {
@@ -89,6 +90,11 @@ async function loadSigning(io: Io, options: SnapshotOptions) {
   };
 }
 
+function describeState({ isNew, waiting }: PublishedSnapshot): string {
+  if (!isNew) return 'unchanged';
+  return waiting.length > 0 ? 'staged' : 'published';
+}
+
 async function report(
   io: Io,
   { spec }: LoadedSpec,
@@ -108,9 +114,16 @@ async function report(
     for (const { name, reason } of leftOut) await writeText(io.stderr, `left out: ${oneLine(`${name}: ${reason}`)}\n`);
   }
   const text = asLines([
-    `${published.isNew ? 'published' : 'unchanged'} ${reference}`,
+    `${describeState(published)} ${reference}`,
     `${plural(counts.repositories, 'repository', 'repositories')}, ${plural(counts.tags, 'tag')}, ${plural(counts.manifests, 'manifest')}`,
   ]);
+  if (published.waiting.length > 0) {
+    const next = `next: sign with the other keys: export-center tuf sign ${spec.tuf}`;
+    await writeText(
+      io.stderr,
+      asLines([`waits for signatures of ${published.waiting.join(', ')}; not listed until then`, next]),
+    );
+  }
   const json = { reference, stream: spec.stream, ...published, ...counts, leftOut };
   await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(json)}\n` : text);
 }

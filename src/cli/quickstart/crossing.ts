@@ -108,14 +108,14 @@ async function snapshotOf(io: Io, spec: MirrorSpec, key: QuickstartKey, tuf: Tuf
     const verifiers = new Map(spec.rules.flatMap(({ keys = [] }) => keys.map((path) => [path, key.verifier] as const)));
     const previous = (await readNewest(spec, repository, { signal }))?.document;
     const taken = await takeSnapshot(spec, ports, { previous, verifiers, signal });
-    const signing = {
+    const signing = async () => ({
       signer: key.signer,
       tufSigners: tuf.signers,
       streamSigner: tuf.stream,
       builderId: BUILDER_ID,
       builderVersion: { 'export-center': packageVersion(), node: process.versions.node },
       clock: systemClock,
-    };
+    });
     return await publishSnapshot(spec, taken, { repository, reference: spec.snapshots }, signing, { signal });
   } finally {
     await repository.close();

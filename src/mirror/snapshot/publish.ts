@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Clock, type Descriptor, type Digest, type Instant, instantOf, mediaTypes } from '#core';
+import { join } from 'node:path';
+import { type Clock, type Descriptor, type Digest, type Instant, instantOf, mediaTypes, withLock } from '#core';
 import {
   bareDescriptor,
   contentOf,
@@ -43,6 +44,13 @@ export interface SnapshotSigning {
   readonly clock: Clock;
 }
 
+/** Where snapshots are kept. */
+interface SnapshotPlace {
+  readonly repository: Repository;
+  /** Its name, which the signatures bear. */
+  readonly reference: RegistryReference;
+}
+
 /** A snapshot that is published. */
 export interface PublishedSnapshot {
   readonly sequence: number;
@@ -51,6 +59,8 @@ export interface PublishedSnapshot {
   readonly tag: string;
   /** False where it was the newest already and nothing was written. */
   readonly isNew: boolean;
+  /** Roles of the TUF repository that lack signatures: until they have them, the snapshot is not listed. */
+  readonly waiting: readonly string[];
 }
 
 /** The tag of a snapshot in the repository of snapshots. */
@@ -118,30 +128,53 @@ function packSnapshot({ bytes, digest }: Pick<TakenSnapshot, 'bytes' | 'digest'>
 /**
  * Publishes a snapshot: document and manifest, signature and provenance, its tag, and last the TUF target, which is the
  * commit. Killed at any moment it can be run again; a snapshot that is the newest already is not published again.
+ *
+ * @param prepare opens the keys; not called where there is nothing to sign
+ * @throws CodedError ERR_EXPORT_LOCKED at once where another process publishes a snapshot of the stream
  */
 export async function publishSnapshot(
   spec: MirrorSpec,
   taken: TakenSnapshot,
-  snapshots: { readonly repository: Repository; readonly reference: RegistryReference },
-  signing: SnapshotSigning,
+  snapshots: SnapshotPlace,
+  prepare: () => Promise<SnapshotSigning>,
   options: OperationOptions = {},
 ): Promise<PublishedSnapshot> {
-  const startedOn = instantOf(signing.clock.now());
   const manifest = packSnapshot(taken);
+  // The tag has the number that the target will have.
+  return withLock(join(spec.tuf, `.${spec.stream}.lock`), { timeoutMs: 0 }, async () => {
+    const { digest } = manifest.descriptor;
+    const newest = await newestTarget(spec.tuf, spec.stream);
+    if (newest?.digest === digest && (await snapshots.repository.exists(manifest.descriptor, options))) {
+      const tag = snapshotTag(spec.stream, newest.sequence);
+      return { sequence: newest.sequence, digest, tag, isNew: false, waiting: [] };
+    }
+    return publish({ spec, taken, manifest, snapshots, newest, signing: await prepare() }, options);
+  });
+}
+
+/** What one publication works with. */
+interface Publication {
+  readonly spec: MirrorSpec;
+  readonly taken: TakenSnapshot;
+  readonly manifest: PackedManifest;
+  readonly snapshots: SnapshotPlace;
+  readonly newest: StreamTarget | undefined;
+  readonly signing: SnapshotSigning;
+}
+
+async function publish(publication: Publication, options: OperationOptions): Promise<PublishedSnapshot> {
+  const { spec, taken, manifest, snapshots, newest, signing } = publication;
+  const startedOn = instantOf(signing.clock.now());
   const { digest } = manifest.descriptor;
-  const newest = await newestTarget(spec.tuf, spec.stream);
   const { repository } = snapshots;
-  if (newest?.digest === digest && (await repository.exists(manifest.descriptor, options))) {
-    return { sequence: newest.sequence, digest, tag: snapshotTag(spec.stream, newest.sequence), isNew: false };
-  }
   const sequence = newest?.digest === digest ? newest.sequence : (newest?.sequence ?? 0) + 1;
   await pushSnapshot(repository, taken, manifest, options);
-  await sign(spec, taken, manifest, snapshots, signing, startedOn, options);
+  await sign(publication, startedOn, options);
   const tag = snapshotTag(spec.stream, sequence);
   await repository.tag(manifest.descriptor, tag, options);
   await repository.flush?.(options);
   const { streamSigner, tufSigners, clock } = signing;
-  await addTarget(spec.tuf, {
+  const { waiting } = await addTarget(spec.tuf, {
     stream: spec.stream,
     newKey: streamSigner?.publicKey,
     bytes: manifest.bytes,
@@ -149,7 +182,7 @@ export async function publishSnapshot(
     signers: tufSigners,
     at: instantOf(clock.now()),
   });
-  return { sequence, digest: manifest.descriptor.digest, tag, isNew: true };
+  return { sequence, digest, tag, isNew: true, waiting: waiting.map(({ role }) => role) };
 }
 
 async function pushSnapshot(
@@ -165,14 +198,12 @@ async function pushSnapshot(
 }
 
 async function sign(
-  spec: MirrorSpec,
-  taken: TakenSnapshot,
-  { descriptor }: PackedManifest,
-  { repository, reference }: { readonly repository: Repository; readonly reference: RegistryReference },
-  { signer, builderId, builderVersion, clock }: SnapshotSigning,
+  { spec, taken, manifest: { descriptor }, snapshots, signing }: Publication,
   startedOn: Instant,
   options: OperationOptions,
 ): Promise<void> {
+  const { repository, reference } = snapshots;
+  const { signer, builderId, builderVersion, clock } = signing;
   const created = instantOf(clock.now());
   const provenance = {
     externalParameters: { stream: spec.stream, specDigest: spec.digest },
