@@ -39,7 +39,7 @@ export function noiseText(size: number, seed = 'layer'): string {
   return Buffer.from(noise(size, seed)).toString('latin1');
 }
 
-export const ALL = '  - { name: "apps/*", signatures: none }\n';
+const ALL = '  - { name: "apps/*", signatures: none }\n';
 
 export async function openKits(options: Parameters<typeof openMirror>[1] = {}): Promise<KitFixture> {
   const registry = await startRegistry();
