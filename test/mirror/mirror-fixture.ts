@@ -24,7 +24,7 @@ import { run } from '../../src/cli/run.ts';
 import { fakeIo } from '../cli/fake-io.ts';
 import { readJson } from '../core/read-json.ts';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
-import { type Fault, RegistryDouble, send } from '../oci/registry-double.ts';
+import { type DoubleOptions, type Fault, RegistryDouble, send } from '../oci/registry-double.ts';
 
 /** What a command did. */
 export interface Ended {
@@ -123,9 +123,9 @@ function trustOf(root: string, more: readonly string[], dir: string): string[] {
 }
 
 /** A registry in memory that has a catalog too. */
-export async function startRegistry(fault?: Fault): Promise<RegistryDouble> {
-  const double = await RegistryDouble.start();
-  double.fault = withCatalog(double, fault);
+export async function startRegistry(options: DoubleOptions = {}): Promise<RegistryDouble> {
+  const double = await RegistryDouble.start(options);
+  double.fault = withCatalog(double, options.fault);
   return double;
 }
 

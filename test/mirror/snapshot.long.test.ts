@@ -306,6 +306,22 @@ describe('a snapshot is refused', () => {
     expect((await taken()).leftOut).toContainEqual(expect.objectContaining({ reason: 'no tag is selected' }));
   });
 
+  test('at once where one repository cannot be read, although another does not answer', async () => {
+    for (const name of ['apps/bad', 'apps/slow']) await at(name, (repository) => push(repository, 'a'));
+    registry.fault = withCatalog(registry, (_, response, path) => {
+      if (path.startsWith('/v2/apps/bad/')) {
+        send(response, 403, {});
+        return true;
+      }
+      return path.startsWith('/v2/apps/slow/');
+    });
+    await mirror.writeSpec('  - { name: apps/slow, signatures: none }\n  - { name: apps/bad, signatures: none }\n');
+    registry.seen.length = 0;
+    expect(await mirror.snapshot()).toMatchObject({ status: 4, err: expect.stringContaining('apps/bad') });
+    const open = registry.seen.filter(({ path }) => path.startsWith('/v2/apps/slow/'));
+    expect(open).toHaveLength(1);
+  });
+
   test('where a manifest is of a type whose contents cannot be found', async () => {
     await at('apps/web', async (repository) => {
       const mediaType = 'application/vnd.example.unknown+json';

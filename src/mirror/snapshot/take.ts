@@ -52,17 +52,12 @@ export async function takeSnapshot(
   options: TakeOptions,
 ): Promise<TakenSnapshot> {
   const mirrored = await resolveRepositories(spec, () => ports.list(spec.source.registry));
-  const semaphore = new Semaphore(REPOSITORIES_AT_A_TIME);
   await using resources = new AsyncDisposableStack();
-  const taken = await Promise.all(
-    mirrored.map((each) =>
-      semaphore.run(async () => {
-        const source = await ports.open(referenceOf(spec, each));
-        resources.defer(() => source.close());
-        return new RepositoryTaking(source, each, options).take();
-      }),
-    ),
-  );
+  const taken = await allOrFirstFailure(mirrored, options.signal, async (each, signal) => {
+    const source = await ports.open(referenceOf(spec, each));
+    resources.defer(() => source.close());
+    return new RepositoryTaking(source, each, { ...options, signal }).take();
+  });
   if (taken.some(({ isFresh }) => isFresh)) await requireStill(taken, options);
   const kept = taken.filter(({ state }) => state.tags.length > 0);
   const repositories = kept.map(({ state }) => state);
@@ -76,6 +71,34 @@ export async function takeSnapshot(
     ),
     leftOut: taken.flatMap(({ leftOut }) => leftOut),
   };
+}
+
+/** Runs `work` on each, a few at a time. The first failure ends the others, and all have ended before it is thrown. */
+async function allOrFirstFailure<T, R>(
+  items: readonly T[],
+  outer: AbortSignal | undefined,
+  work: (item: T, signal: AbortSignal) => Promise<R>,
+): Promise<R[]> {
+  const stop = new AbortController();
+  const signal = outer === undefined ? stop.signal : AbortSignal.any([outer, stop.signal]);
+  const semaphore = new Semaphore(REPOSITORIES_AT_A_TIME);
+  const failures: unknown[] = [];
+  const running = items.map((item) =>
+    semaphore.run(async () => {
+      signal.throwIfAborted();
+      try {
+        return await work(item, signal);
+      } catch (error) {
+        failures.push(error);
+        stop.abort(error);
+        throw error;
+      }
+    }),
+  );
+  const ended = await Promise.allSettled(running);
+  outer?.throwIfAborted();
+  if (failures.length > 0) throw failures[0];
+  return ended.map((each) => (each as PromiseFulfilledResult<R>).value);
 }
 
 function referenceOf({ source }: MirrorSpec, { sourceName }: MirroredRepository): RegistryReference {
