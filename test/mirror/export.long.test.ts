@@ -95,6 +95,24 @@ describe('a kit', () => {
   });
 });
 
+test('files in trust/ have names that an import accepts, and no two have one name', async () => {
+  const spec = await readFile(mirror().spec, 'utf8');
+  const use = (...paths: string[]) =>
+    writeFile(mirror().spec, spec.replace('repositories:', `trust: [${paths.join(', ')}]\nrepositories:`));
+  const dir = await makeTempDir();
+  for (const name of ['my key.pub', '.key.pub', 'kéy.pub']) {
+    await writeFile(join(dir, name), 'key');
+    await use(`"${join(dir, name)}"`);
+    const ended = await mirror().exportTo(mirror().path('trust'));
+    expect(ended).toMatchObject({ status: 2, err: expect.stringContaining('ERR_EXPORT_MIRROR_SPEC') });
+    expect(ended.err).toContain('hint: ');
+  }
+  await writeFile(join(dir, 'online.pem.pub'), 'another');
+  await use(join(dir, 'online.pem.pub'), mirror().path('online.pem.pub'));
+  expect(await mirror().exportTo(mirror().path('trust'))).toMatchObject({ status: 2 });
+  await writeFile(mirror().spec, spec);
+});
+
 async function tarOf(): Promise<Buffer> {
   const path = mirror().path('reference.tar');
   expect(await mirror().exportTo(path)).toMatchObject({ status: 0 });

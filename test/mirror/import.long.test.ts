@@ -2,12 +2,22 @@ import { execFileSync } from 'node:child_process';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseReference } from '#oci/image';
+import { packManifest, parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { readJson } from '../core/read-json.ts';
+import { describe as describeContent, inPieces, pushBytes } from '../oci/content.ts';
 import { type RegistryDouble, sendError } from '../oci/registry-double.ts';
 import { copyOf, type KitFixture, kitJson, openKits, pushTagged } from './kit-fixture.ts';
-import { cliBytes, contentOf, jsonOf, startRegistry, treeOf, withCatalog, within } from './mirror-fixture.ts';
+import {
+  cliBytes,
+  contentOf,
+  jsonOf,
+  openMirror,
+  startRegistry,
+  treeOf,
+  withCatalog,
+  within,
+} from './mirror-fixture.ts';
 
 let kits: KitFixture;
 let first: string;
@@ -97,6 +107,49 @@ describe('an import', () => {
       const { imported } = jsonOf(await cliBytes('mirror', 'status', '--state', state, '--output', 'json'));
       expect(imported).toMatchObject({ stream: 'main', sequence: 1, kit: again.kit, snapshot: again.snapshot });
     }));
+
+  test('into a registry that lists no referrers itself sends nothing the second time either', async () => {
+    const zone = await startRegistry({ referrers: false });
+    try {
+      const state = fresh('state');
+      expect(await kits.mirror.importTo(first, zone.host, '--state', state)).toMatchObject({ status: 0 });
+      zone.seen.length = 0;
+      expect(await kits.mirror.importTo(first, zone.host, '--state', state)).toMatchObject({ status: 0 });
+      expect(writes(zone)).toEqual([]);
+    } finally {
+      await zone.close();
+    }
+  });
+
+  test.each(['odd', 'odd.tar'])('of contents under sha512 and of empty ones, from %s', async (name) => {
+    const source = await startRegistry();
+    try {
+      const mirror = await openMirror(source.host);
+      await within(`${source.host}/odd`, async (repository) => {
+        const config = await pushBytes(repository, Buffer.from('{}'), 'application/vnd.oci.empty.v1+json');
+        const long = describeContent(Buffer.from('sha512'), 'text/plain', 'sha512');
+        await repository.push(long, inPieces(Buffer.from('sha512'), 3));
+        const empty = await pushBytes(repository, Buffer.alloc(0), 'text/plain');
+        const packed = packManifest({ artifactType: 'text/odd', config, layers: [long, empty] });
+        await repository.push(packed.descriptor, inPieces(packed.bytes, 100));
+        await repository.tag(packed.descriptor, '1');
+      });
+      await mirror.writeSpec('  - { name: odd, signatures: none }\n');
+      expect(await mirror.snapshot()).toMatchObject({ status: 0 });
+      const kit = mirror.path(name);
+      expect(await mirror.exportTo(kit)).toMatchObject({ status: 0 });
+      const layout = mirror.path('layout');
+      expect(await mirror.importTo(kit, `oci:${layout}`)).toMatchObject({ status: 0, err: '' });
+      expect(Object.keys(await treeOf(layout)).filter((path) => path.startsWith('blobs/sha512/'))).toHaveLength(1);
+      if (name.endsWith('.tar')) return;
+      execFileSync('sh', [`${kit}/verify.sh`]);
+      const sums = join(kit, 'checksums-sha512.txt');
+      await writeFile(sums, (await readFile(sums, 'utf8')).replace(/^./, 'x'));
+      expect(await mirror.importTo(kit, `oci:${layout}`)).toMatchObject({ status: 3 });
+    } finally {
+      await source.close();
+    }
+  });
 
   test('of the next kit sends what is new, and moves the tags', () =>
     withZone(async (zone) => {

@@ -89,6 +89,8 @@ async function evidenceOf(
     .toSorted((a, b) => compareText(a.digest, b.digest));
 }
 
+/** As the schema of kit.json has it. */
+const TRUST_NAME = /^trust\/[A-Za-z0-9][A-Za-z0-9._-]{0,160}$/;
 const MAX_TRUST_BYTES = 1024 * 1024;
 
 /** Public keys of the signature policies, and what the spec puts there by itself. */
@@ -97,6 +99,13 @@ async function readTrust(spec: MirrorSpec): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   for (const path of paths) {
     const name = `trust/${basename(path)}`;
+    if (!TRUST_NAME.test(name)) {
+      const hint =
+        'rename the file; use letters, digits, dots, dashes and underscores, and begin with a letter or digit';
+      throw new CodedError('ERR_EXPORT_MIRROR_SPEC', `${JSON.stringify(path)}: not a name for a file of a kit`, {
+        hint,
+      });
+    }
     const bytes = await readSmall(path);
     const other = files.get(name);
     if (other !== undefined && !Buffer.from(other).equals(bytes)) {
