@@ -4,6 +4,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'no
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addSeconds, type Instant, instantOf, mediaTypes, systemClock } from '#core';
+import { encodeKitIndex, repositoriesOf } from '../../src/mirror/kit/contents.ts';
 import { readJson } from '../core/read-json.ts';
 import type { RegistryDouble } from '../oci/registry-double.ts';
 import { copyOf, flipByte, forge, type KitFixture, kitJson, openKits, pushTagged } from './kit-fixture.ts';
@@ -101,13 +102,13 @@ describe('time', () => {
 
 describe('another maker', () => {
   test('a root that is not the one of the zone', async () => {
-    const stranger = await openKits();
+    const other = await openKits();
     try {
-      const kit = await stranger.export('kit');
+      const kit = await other.export('kit');
       await expectRefused(kit, 'ERR_EXPORT_SIGNATURE_INVALID');
-      await expectRefused(first, 'ERR_EXPORT_SIGNATURE_INVALID', '', '--trust', stranger.mirror.root);
+      await expectRefused(first, 'ERR_EXPORT_SIGNATURE_INVALID', '', '--trust', other.mirror.root);
     } finally {
-      await stranger.registry.close();
+      await other.registry.close();
     }
     for (const notRoot of ['tuf/metadata/timestamp.json', 'README.txt']) {
       const ended = await kits.mirror.importTo(
@@ -123,12 +124,14 @@ describe('another maker', () => {
     }
   });
 
-  test('a key of a stranger for the kit itself', async () => {
-    await writePem(kits.mirror.path('stranger.pem'));
-    const kit = kits.mirror.path('by-stranger');
-    expect(await kits.mirror.exportTo(kit, '--kit-key', kits.mirror.path('stranger.pem'))).toMatchObject({ status: 0 });
+  test('another key for the kit itself', async () => {
+    await writePem(kits.mirror.path('other-signer.pem'));
+    const kit = kits.mirror.path('by-another-key');
+    expect(await kits.mirror.exportTo(kit, '--kit-key', kits.mirror.path('other-signer.pem'))).toMatchObject({
+      status: 0,
+    });
     await expectRefused(kit, 'ERR_EXPORT_SIGNATURE_INVALID', 'a key of stream main');
-    const key = kits.mirror.path('stranger.pem.pub');
+    const key = kits.mirror.path('other-signer.pem.pub');
     await expectRefused(second, 'ERR_EXPORT_SIGNATURE_INVALID', 'the key of --kit-key', '--kit-key', key);
     const unsigned = await copyOf(second);
     await rm(join(unsigned, 'checksums.txt.sig'));
@@ -303,21 +306,32 @@ describe('damage', () => {
     const signature = `${json.snapshot.digest.replace(':', '-')}.sbom`;
     const sorted = (evidence: object[]) =>
       evidence.toSorted((a, b) => ((a as typeof own).digest < (b as typeof own).digest ? -1 : 1));
-    const forgeries = [
-      { evidence: sorted([...json.snapshot.evidence, { ...own, tag: 'stable' }]) },
-      { evidence: sorted([...json.snapshot.evidence, own]) },
-      { evidence: sorted([...json.snapshot.evidence, { ...own, tag: signature, blobs: [] }]) },
-      { repository: 'apps/web' },
-      { repository: 'apps/else' },
+    const forgeries: readonly (readonly [object, string])[] = [
+      [{ evidence: sorted([...json.snapshot.evidence, { ...own, tag: 'stable' }]) }, 'has the tag stable'],
+      [{ evidence: sorted([...json.snapshot.evidence, own]) }, 'refers to something else'],
+      [{ evidence: sorted([...json.snapshot.evidence, { ...own, tag: signature, blobs: [] }]) }, 'names other blobs'],
+      [{ repository: 'apps/web' }, 'another repository of snapshots'],
+      [{ repository: 'apps/else' }, 'another repository of snapshots'],
     ];
-    for (const forged of forgeries) {
+    const [document] = readJson(await readFile(join(kit, blobOf(json.snapshot.digest)), 'utf8')).layers;
+    const snapshot = readJson(await readFile(join(kit, blobOf(document.digest)), 'utf8'));
+    const manifestBytes = (await readFile(join(kit, blobOf(json.snapshot.digest)))).length;
+    for (const [change, words] of forgeries) {
       const copy = await copyOf(kit);
       await rm(join(copy, 'checksums.txt.sig'));
+      const forged = { ...json, snapshot: { ...json.snapshot, ...change } };
+      const state = {
+        kit: forged,
+        snapshot,
+        manifestBytes,
+        document: { digest: document.digest, sizeBytes: document.size },
+      };
       await forge(copy, {
-        'kit.json': JSON.stringify({ ...json, snapshot: { ...json.snapshot, ...forged } }),
+        'kit.json': JSON.stringify(forged),
+        'index.json': encodeKitIndex(repositoriesOf(state)),
         [`blobs/sha256/${digest}`]: manifest,
       });
-      await expectRefused(copy, 'ERR_EXPORT_KIT_INVALID');
+      await expectRefused(copy, 'ERR_EXPORT_KIT_INVALID', words);
     }
   });
 
@@ -400,6 +414,10 @@ describe('a tar', () => {
     expect(await kits.mirror.importTo(join(dir, 'absent'), zone.host)).toMatchObject({ status: 1 });
   });
 });
+
+function blobOf(digest: string): string {
+  return `blobs/${digest.replace(':', '/')}`;
+}
 
 function hex(bytes: string | Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');

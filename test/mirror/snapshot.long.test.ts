@@ -270,10 +270,10 @@ describe('a snapshot is refused', () => {
       expect([...registry.manifests.keys()].some((name) => name.startsWith('mirrors/'))).toBe(false);
     };
     await refused('a, b');
-    const stranger = createSigner(generateKeyPair().privateKey);
+    const otherSigner = createSigner(generateKeyPair().privateKey);
     await at('apps/web', async (repository) => {
       await signWith(repository, a, mirror.cosign.signer, form);
-      await signWith(repository, b, stranger, form);
+      await signWith(repository, b, otherSigner, form);
     });
     await refused('b');
     await at('apps/web', (repository) =>
