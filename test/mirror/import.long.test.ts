@@ -193,6 +193,9 @@ describe('an import', () => {
         });
         const ended = await kits.mirror.importTo(first, zone.host, '--state', state);
         zone.fault = withCatalog(zone);
+        const { imported, begun } = jsonOf(await cliBytes('mirror', 'status', '--state', state, '--output', 'json'));
+        expect(imported).toBe(null);
+        expect(begun).toMatchObject({ stream: 'main', sequence: 1 });
         const again = await kits.mirror.importTo(first, zone.host, '--state', state);
         expect({ last, status: again.status, err: again.err, ended: ended.status >= 0 }).toEqual({
           last,
@@ -201,6 +204,7 @@ describe('an import', () => {
           ended: true,
         });
         expect(withoutState(contentOf(zone))).toBe(expected);
+        expect(jsonOf(await cliBytes('mirror', 'status', '--state', state, '--output', 'json')).begun).toBe(null);
       });
     }
   });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ZoneState } from '#mirror';
+import { type Imported, ZoneState } from '#mirror';
 import { type Io, writeText } from '../io.ts';
 import { asLines } from '../one-line.ts';
 import { type CommonOptions, withCommonOptions } from '../options.ts';
@@ -11,15 +11,22 @@ export function statusCommand(command: Command, io: Io): void {
     .requiredOption('--state <dir>', 'directory that mirror import was given')
     .addHelpText('after', '\nExample:\n  export-center mirror status --state state')
     .action(async ({ state, output }: CommonOptions & { readonly state: string }) => {
-      const found = await new ZoneState(state).read();
-      const json = found === undefined ? { imported: null } : { imported: { ...found, metadata: undefined } };
-      const text =
-        found === undefined
+      const zone = new ZoneState(state);
+      const [found, begun] = [await zone.read(), await zone.readBegun()];
+      const json = { imported: withoutMetadata(found), begun: withoutMetadata(begun) };
+      const text = [
+        ...(found === undefined
           ? ['nothing imported']
           : [
               `snapshot ${found.sequence} of ${found.stream}, ${found.snapshot}`,
               `kit ${found.kit}, verified at ${found.latestTime}`,
-            ];
+            ]),
+        ...(begun === undefined ? [] : [`snapshot ${begun.sequence} is incomplete: import kit ${begun.kit} again`]),
+      ];
       await writeText(io.stdout, output === 'json' ? `${JSON.stringify(json)}\n` : asLines(text));
     });
+}
+
+function withoutMetadata(found: Imported | undefined): object | null {
+  return found === undefined ? null : { ...found, metadata: undefined };
 }
