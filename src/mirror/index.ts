@@ -13,14 +13,8 @@ export {
   writeKitDirectory,
   writeKitTar,
 } from './kit.ts';
-export {
-  type PublishedSnapshot,
-  publishSnapshot,
-  readNewest,
-  type SnapshotPorts,
-  type TakenSnapshot,
-  takeSnapshot,
-} from './snapshot.ts';
+export { type MirrorRequest, type MirrorRun, runMirror } from './run.ts';
+export type { PublishedSnapshot, SnapshotPorts, TakenSnapshot } from './snapshot.ts';
 export { type MirrorSpec, parseMirrorSpec } from './spec.ts';
 export { type ImportReport, importKit } from './zone/import-kit.ts';
 export { placeAt, type ZoneTarget, zoneTargetOf } from './zone/place.ts';

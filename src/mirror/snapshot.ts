@@ -10,6 +10,7 @@ export {
   type PublishedSnapshot,
   publishSnapshot,
   readNewest,
+  type SnapshotSigning,
   snapshotLayer,
   snapshotTag,
 } from './snapshot/publish.ts';

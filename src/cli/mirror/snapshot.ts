@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { systemClock } from '#core';
-import { type PublishedSnapshot, publishSnapshot, readNewest, type TakenSnapshot, takeSnapshot } from '#mirror';
+import { type PublishedSnapshot, runMirror, type TakenSnapshot } from '#mirror';
 import type { Repository } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { type Io, resumable, writeText } from '../io.ts';
@@ -52,10 +52,12 @@ async function snapshot(io: Io, path: string, options: SnapshotOptions): Promise
   for (const key of new Set(spec.rules.flatMap(({ keys = [] }) => keys))) verifiers.set(key, await loadVerifier(key));
   const snapshots = await openSnapshots(io, loaded, options);
   try {
-    const previous = (await readNewest(spec, snapshots, { signal: io.signal }))?.document;
-    const taken = await takeSnapshot(spec, ports, { previous, verifiers, signal: io.signal });
-    const place = { repository: snapshots, reference: spec.snapshots };
-    const published = await publishSnapshot(spec, taken, place, () => loadSigning(io, options), {
+    const { taken, published } = await runMirror({
+      spec,
+      ports,
+      snapshots: { repository: snapshots, reference: spec.snapshots },
+      verifiers,
+      prepare: () => loadSigning(io, options),
       signal: io.signal,
     });
     progress.clear();

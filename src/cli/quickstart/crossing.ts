@@ -11,11 +11,9 @@ import {
   type PublishedSnapshot,
   parseMirrorSpec,
   placeAt,
-  publishSnapshot,
-  readNewest,
+  runMirror,
   type SnapshotPorts,
   signedFilesOf,
-  takeSnapshot,
   writeKitDirectory,
   ZoneState,
 } from '#mirror';
@@ -106,9 +104,7 @@ async function snapshotOf(io: Io, spec: MirrorSpec, key: QuickstartKey, tuf: Tuf
   const repository = await ports.open(spec.snapshots);
   try {
     const verifiers = new Map(spec.rules.flatMap(({ keys = [] }) => keys.map((path) => [path, key.verifier] as const)));
-    const previous = (await readNewest(spec, repository, { signal }))?.document;
-    const taken = await takeSnapshot(spec, ports, { previous, verifiers, signal });
-    const signing = async () => ({
+    const prepare = async () => ({
       signer: key.signer,
       tufSigners: tuf.signers,
       streamSigner: tuf.stream,
@@ -116,7 +112,8 @@ async function snapshotOf(io: Io, spec: MirrorSpec, key: QuickstartKey, tuf: Tuf
       builderVersion: { 'export-center': packageVersion(), node: process.versions.node },
       clock: systemClock,
     });
-    return await publishSnapshot(spec, taken, { repository, reference: spec.snapshots }, signing, { signal });
+    const snapshots = { repository, reference: spec.snapshots };
+    return (await runMirror({ spec, ports, snapshots, verifiers, prepare, signal })).published;
   } finally {
     await repository.close();
   }

@@ -79,6 +79,19 @@ export interface ProfileDefinition<Options> {
 /** A profile whose options are known by their JSON alone: what they mean stays inside of it. */
 export type Profile = ProfileDefinition<JsonObject>;
 
+/** What a consumer wants that is not built of records: the profile runs by itself. */
+export interface RunProfile<Request, Result> {
+  /** `KIND:VARIANT`, such as `mirror:full`. */
+  readonly name: string;
+  /** Raised when the meaning of the profile changes. */
+  readonly revision: string;
+  /** One sentence for help texts. */
+  readonly summary: string;
+  /** The command that does the same. */
+  readonly command: string;
+  run(request: Request): Promise<Result>;
+}
+
 /** Hides the type of a profile's options behind the schema that they are read by. */
 export function defineProfile<Options>(definition: ProfileDefinition<Options>): Profile {
   const { options, name } = definition;
