@@ -36,7 +36,7 @@ export function planCommand(command: Command, io: Io): void {
     .addHelpText('after', '\nExample:\n  export-center mirror plan mirror.yaml')
     .action((spec: string, options: PlanOptions) =>
       withPlan(io, spec, options, async (plan) => {
-        await writeText(io.stdout, options.output === 'json' ? planAsJson(plan, plan.files) : planAsText(plan));
+        await writeText(io.stdout, await (options.output === 'json' ? planAsJson(plan, plan.files) : planAsText(plan)));
       }),
     );
 }
@@ -80,9 +80,9 @@ async function runExport(io: Io, path: string, options: ExportOptions): Promise<
     progress.clear();
     const text = asLines([
       `${written.bytesWritten === 0 ? 'unchanged' : 'written'} ${options.to === '-' ? 'stdout' : options.to}`,
-      ...linesOf(plan),
+      ...(await linesOf(plan)),
     ]);
-    const json = { ...factsOf(plan, files), to: options.to, bytesWritten: written.bytesWritten };
+    const json = { ...(await factsOf(plan, files)), to: options.to, bytesWritten: written.bytesWritten };
     const stream = options.to === '-' ? io.stderr : io.stdout;
     if (options.to !== '-' || !options.quiet) {
       await writeText(stream, options.output === 'json' ? `${JSON.stringify(json)}\n` : text);
@@ -99,7 +99,7 @@ async function write(
   progress: ProgressLine,
 ): Promise<WrittenKit> {
   const { signal } = io;
-  const total = kitTarBytes(plan, files);
+  const total = await kitTarBytes(plan, files);
   if (offset > total) {
     const hint = 'check how many bytes arrived; without --offset the tar begins at its first byte';
     throw new CodedError('ERR_EXPORT_USAGE', `--offset ${offset}: the tar has ${total} bytes`, { hint });
@@ -157,7 +157,7 @@ async function withPlan(
   }
 }
 
-function factsOf(plan: KitPlan, files: KitFiles) {
+async function factsOf(plan: KitPlan, files: KitFiles) {
   const { stream, sequence, snapshot } = plan.snapshot.kit;
   const manifests = plan.contents.filter(({ mediaType }) => mediaType !== undefined).length;
   return {
@@ -169,20 +169,20 @@ function factsOf(plan: KitPlan, files: KitFiles) {
     manifests,
     blobs: plan.contents.length - manifests,
     contentBytes: plan.contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
-    tarBytes: kitTarBytes(plan, files),
+    tarBytes: await kitTarBytes(plan, files),
   };
 }
 
-function planAsJson(plan: KitPlan, files: KitFiles): string {
-  return `${JSON.stringify(factsOf(plan, files))}\n`;
+async function planAsJson(plan: KitPlan, files: KitFiles): Promise<string> {
+  return `${JSON.stringify(await factsOf(plan, files))}\n`;
 }
 
-function planAsText(plan: KitPlan): string {
-  return asLines(linesOf(plan));
+async function planAsText(plan: KitPlan): Promise<string> {
+  return asLines(await linesOf(plan));
 }
 
-function linesOf(plan: KitPlan): string[] {
-  const { kit, stream, sequence, snapshot, repositories, manifests, blobs, contentBytes, tarBytes } = factsOf(
+async function linesOf(plan: KitPlan): Promise<string[]> {
+  const { kit, stream, sequence, snapshot, repositories, manifests, blobs, contentBytes, tarBytes } = await factsOf(
     plan,
     plan.files,
   );

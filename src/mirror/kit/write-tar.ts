@@ -33,7 +33,7 @@ async function* only(bytes: Uint8Array): ByteStream {
 }
 
 /** How many bytes the tar of a kit has. */
-export function kitTarBytes(plan: KitPlan, files: KitFiles): number {
+export async function kitTarBytes(plan: KitPlan, files: KitFiles): Promise<number> {
   const none = async function* (): ByteStream {};
   const small = [...files].map(([path, bytes]) => ({ path, size: bytes.byteLength, content: none() }));
   const blobs = plan.contents.map(({ digest, sizeBytes }) => ({
@@ -76,7 +76,7 @@ export async function writeKitTar(
   sources: KitSources,
   options: OperationOptions & { readonly onBytes?: (sizeBytes: number) => void },
 ): Promise<WrittenKit> {
-  const totalBytes = kitTarBytes(plan, files);
+  const totalBytes = await kitTarBytes(plan, files);
   if ((await sizeOf(path)) === totalBytes && (await beginsAs(path, plan, files, sources))) {
     return { contentsWritten: 0, bytesWritten: 0 };
   }
@@ -129,7 +129,7 @@ async function beginsAs(path: string, plan: KitPlan, files: KitFiles, sources: K
   const none: TarFile[] = tarFilesOf(plan, files, sources, {}).slice(0, files.size);
   const wanted: Uint8Array[] = [];
   for await (const chunk of encodeLayoutTar(none)) wanted.push(chunk);
-  const head = Buffer.concat(wanted).subarray(0, layoutTarBytes(none) - 1024);
+  const head = Buffer.concat(wanted).subarray(0, (await layoutTarBytes(none)) - 1024);
   await using file = await open(path, 'r');
   for (let at = 0; at < head.length; at += COMPARED_BYTES) {
     const want = head.subarray(at, at + COMPARED_BYTES);

@@ -1,4 +1,4 @@
-export { encodeLayoutTar, layoutTarBytes, type TarFile } from './archive/encode-layout-tar.ts';
+export type { TarFile } from './archive/encode-layout-tar.ts';
 export { openOnThread, threadBytes } from './file-io/file-read.ts';
 export type { ThreadedFile } from './file-io/threaded-file.ts';
 export { blobPath, type LayoutFiles } from './files.ts';
@@ -6,4 +6,12 @@ export { checkLayout, type LayoutFinding } from './fsck.ts';
 export { collectLayoutGarbage, type LayoutGarbageReport } from './gc.ts';
 export { layoutMarker } from './index-source.ts';
 export { Layout, type LayoutOptions, openLayout, openStaging } from './layout.ts';
-export { type ArchiveOptions, type OpenFiles, openArchive, openDocker, openFiles } from './open.ts';
+export {
+  type ArchiveOptions,
+  encodeLayoutTar,
+  layoutTarBytes,
+  type OpenFiles,
+  openArchive,
+  openDocker,
+  openFiles,
+} from './open.ts';

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { CodedError, fileError } from '#core';
-import type { Repository } from '#oci/image';
+import type { ByteStream, Repository } from '#oci/image';
+import type { TarFile } from './archive/encode-layout-tar.ts';
 import type { PipeEnds } from './archive/pipe.ts';
 import { FolderFiles, type LayoutFiles } from './files.ts';
 import type { LayoutOptions } from './layout.ts';
@@ -50,4 +51,18 @@ export async function openFiles(path: string): Promise<OpenFiles> {
   const tar = await (await import('./tar-files.ts')).TarFiles.open(path);
   if (tar !== undefined) return tar;
   throw new CodedError('ERR_EXPORT_NOT_FOUND', `${path}: no such file`, { hint: 'check the path', details: { path } });
+}
+
+/**
+ * A tar of these files, the same bytes each time, as archives of layouts have it.
+ *
+ * @param offset how many bytes to leave out at the beginning; content of files that lie wholly in them is not read
+ */
+export async function* encodeLayoutTar(files: readonly TarFile[], offset = 0): ByteStream {
+  yield* (await import('./archive/encode-layout-tar.ts')).encodeLayoutTar(files, offset);
+}
+
+/** How many bytes the tar of these files has. */
+export async function layoutTarBytes(files: readonly TarFile[]): Promise<number> {
+  return (await import('./archive/encode-layout-tar.ts')).layoutTarBytes(files);
 }
