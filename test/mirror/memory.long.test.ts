@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Descriptor, Digest } from '#core';
@@ -84,4 +84,12 @@ test.each([
   const imported = await measured(importing(kit, to(), `state-${name}`));
   expect(imported).toMatchObject({ exit: 0, stderr: '' });
   expect(imported.rssMib).toBeLessThan(MAX_IMPORT_MIB);
+});
+
+test('a README.txt of 512 MiB is hashed in as little memory', async () => {
+  const kit = mirror.path('kit');
+  await truncate(join(kit, 'README.txt'), PIECES * piece.length);
+  const refused = await measured(importing(kit, `oci:${mirror.path('never')}`, 'state-never'));
+  expect(refused).toMatchObject({ exit: 3, stderr: expect.stringContaining('damaged: README.txt') });
+  expect(refused.rssMib).toBeLessThan(MAX_IMPORT_MIB);
 });

@@ -1,4 +1,4 @@
-import { type CodedError, type Digest, digestOf, hexOf, isCoded } from '#core';
+import { type CodedError, type Digest, Digester, digestOf, hexOf, isCoded } from '#core';
 import type { OperationOptions } from '#oci/image';
 import { blobPath, layoutMarker } from '#oci/layout';
 import { Semaphore } from '#oci/transfer';
@@ -15,7 +15,8 @@ export interface ProveOptions extends OperationOptions {
   readonly onBytes?: ((sizeBytes: number, totalBytes: number) => void) | undefined;
 }
 
-const MAX_FILE_BYTES = 512 * 1024 * 1024;
+/** A line takes some 140 bytes: of a million files. */
+const MAX_CHECKSUMS_BYTES = 256 * 1024 * 1024;
 const FILES_AT_A_TIME = 2;
 /** Most digests that one message names. */
 const MAX_NAMED = 1000;
@@ -84,14 +85,17 @@ async function requireFiles(open: OpenKit, index: Uint8Array, contents: readonly
 /** What people read and run; their text may change with the version that wrote the kit. */
 const NEEDED_TEXTS: readonly string[] = ['README.txt', 'verify.sh'];
 
-async function hashOf(open: OpenKit, path: string): Promise<string | undefined> {
-  const bytes = await readKitFile(open, path, MAX_FILE_BYTES);
-  return bytes === undefined ? undefined : hexOf(digestOf(bytes));
+/** Whatever its size, a file is hashed as it is read. @returns undefined where there is none */
+async function hashOf({ files }: OpenKit, path: string): Promise<string | undefined> {
+  if ((await files.sizeOf(path)) === undefined) return undefined;
+  const digester = new Digester();
+  for await (const chunk of files.read(path, undefined, true)) digester.update(chunk);
+  return hexOf(digester.digest());
 }
 
 /** Hex by path. */
 async function readChecksums(open: OpenKit): Promise<ReadonlyMap<string, string>> {
-  const bytes = await readKitFile(open, kitPaths.checksums, MAX_FILE_BYTES);
+  const bytes = await readKitFile(open, kitPaths.checksums, MAX_CHECKSUMS_BYTES);
   if (bytes === undefined) throw incomplete(open.path, [kitPaths.checksums]);
   const listed = new Map<string, string>();
   const lines = Buffer.from(bytes).toString('latin1').split('\n');
