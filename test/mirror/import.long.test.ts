@@ -90,6 +90,13 @@ describe('an import', () => {
     expect(await cliBytes('fsck', `oci:${layout}`)).toMatchObject({ status: 0 });
   });
 
+  test('into the directory of the kit itself is refused', async () => {
+    const kit = await copyOf(first);
+    const ended = await kits.mirror.importTo(kit, `oci:${kit}/`, '--state', fresh('state'));
+    expect(ended).toMatchObject({ status: 2, err: expect.stringContaining('hint: ') });
+    expect(await treeOf(kit)).toEqual(await treeOf(first));
+  });
+
   test('run twice sends nothing, and changes no byte of a layout', () =>
     withZone(async (zone) => {
       const state = fresh('state');

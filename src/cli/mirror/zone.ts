@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
   CodedError,
@@ -163,6 +163,10 @@ function meter(progress: ProgressLine): (sizeBytes: number, totalBytes: number) 
 
 async function runImport(io: Io, path: string, options: ImportOptions): Promise<void> {
   const target = parseTarget(options.to);
+  if (target.kind === 'layout' && resolve(target.path) === resolve(path)) {
+    const hint = 'specify another directory: the kit must stay as it is';
+    throw new CodedError('ERR_EXPORT_USAGE', `--to ${options.to}: the directory of the kit itself`, { hint });
+  }
   const trust = await trustOptionsOf(io, options);
   const zoneKey = options.zoneKey === undefined ? undefined : await loadEd25519Signer(io, options.zoneKey);
   const progress = createProgressLine(io, options.quiet);
