@@ -43,9 +43,6 @@ test('a copy between layouts loads nothing of registries, archives, pulls and ot
   const loaded = await loadedBy('copy', '--quiet', `oci:${root}/source:1`, `oci:${root}/target:1`);
   const needless = /undici|oci\/registry|layout\/(?:archive|docker|tar)|file-thread|transfer\/pull\/|server|signing/;
   expect(loaded.filter((path) => needless.test(path))).toEqual([]);
-  expect(loaded.filter((path) => path.includes('cli/commands/')).sort()).toEqual([
-    'src/cli/commands/copy.ts',
-    'src/cli/options.ts',
-  ]);
+  expect(loaded.filter((path) => path.includes('cli/commands/'))).toEqual(['src/cli/commands/copy.ts']);
   expect(loaded.length).toBeLessThanOrEqual(105);
 });
