@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -69,16 +69,20 @@ test('in an installed package: the JavaScript, on the Node beside it', async () 
   expect(await launch(join(checkout, 'app/node_modules/.bin/export-center'))).toEqual(['app', ...flags, main]);
 });
 
+const packageName = `node-${process.platform}-${process.arch}`;
+
 /** A Node as npm installs it, which fails when it is asked for its version. */
 async function packagedNode(version: string): Promise<void> {
-  const name = `node-${process.platform}-${process.arch}`;
-  await put(`node_modules/${name}/package.json`, `{\n  "name": "${name}",\n  "version": "${version}",\n  "os": "x"\n}`);
   await put(
-    `node_modules/${name}/bin/node`,
+    `node_modules/${packageName}/package.json`,
+    `{\n  "name": "${packageName}",\n  "version": "${version}",\n  "os": "x"\n}`,
+  );
+  await put(
+    `node_modules/${packageName}/bin/node`,
     '#!/bin/sh\n[ "$1" = --version ] && exit 1\nprintf "%s\\n" packaged "$@"\n',
   );
   await mkdir(join(checkout, 'node_modules/.bin'));
-  await symlink(`../${name}/bin/node`, join(checkout, 'node_modules/.bin/node'));
+  await symlink(`../${packageName}/bin/node`, join(checkout, 'node_modules/.bin/node'));
 }
 
 test('the Node of an npm package is not asked for its version, which its package says', async () => {
@@ -105,6 +109,37 @@ test('a Node that is not the one of the package beside it is asked', async () =>
   await fakeNode('node_modules/.bin/node', 'v20.20.2');
   await fakeNode('path/node', 'v26.10.0');
   expect(await launch(launcher())).toEqual(['path', ...flags, main]);
+});
+
+test('a Node beside which no version stands is asked, and nothing else is said', async () => {
+  const main = await put('src/cli/main.ts', '');
+  await packagedNode('26.10.0');
+  await rm(join(checkout, 'node_modules', packageName, 'package.json'));
+  await fakeNode('path/node', 'v26.10.0');
+  const { stdout, stderr } = await run('/bin/sh', [launcher()], { env: { PATH: join(checkout, 'path') } });
+  expect({ stdout, stderr }).toEqual({ stdout: ['path', ...flags, main, ''].join('\n'), stderr: '' });
+});
+
+test.each([
+  ['may not be run', (node: string) => chmod(node, 0o644)],
+  ['is empty', (node: string) => writeFile(node, '')],
+])('the Node of an npm package that %s will not do', async (_, damage) => {
+  const main = await put('src/cli/main.ts', '');
+  await packagedNode('26.10.0');
+  await damage(join(checkout, 'node_modules', packageName, 'bin/node'));
+  await fakeNode('path/node', 'v26.10.0');
+  expect(await launch(launcher())).toEqual(['path', ...flags, main]);
+});
+
+test('files in the working directory say nothing of the Node on the path', async () => {
+  await put('dist/cli/main.js', '');
+  await fakeNode('path/node', 'v20.20.2');
+  await put('cwd/node/node-x/package.json', '{\n  "version": "26.10.0",\n}');
+  await mkdir(join(checkout, 'cwd/node/node-x/bin'));
+  await symlink('../..', join(checkout, 'cwd/node/node-x/bin/node'));
+  const env = { PATH: `${join(checkout, 'path')}:/usr/bin:/bin` };
+  const launching = run('/bin/sh', [launcher()], { env, cwd: join(checkout, 'cwd') });
+  await expect(launching).rejects.toMatchObject({ code: 1, stdout: '' });
 });
 
 test.each(['v24.15.0', 'v24.21.0', 'v26.0.0', 'v28.1.0'])('%s on the path will do', async (version) => {
