@@ -34,6 +34,8 @@ export class ThreadTask<Result> {
     this.#signal = signal;
     signal?.addEventListener('abort', this.#abort);
     this.#result.promise.catch(() => undefined);
+    // The thread was waited for; an event that has passed does not come again.
+    if (signal?.aborted) this.#abort();
   }
 
   /**

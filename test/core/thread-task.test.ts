@@ -49,3 +49,8 @@ test('a signal ends the wait, and close ends the thread', async () => {
   const onNote = () => stop.abort(new Error('enough'));
   await expect(resultOf('wait', { onNote, signal: stop.signal })).rejects.toThrow('enough');
 });
+
+test('a signal that was given before the thread has started ends the wait too', async () => {
+  const signal = AbortSignal.abort(new Error('enough'));
+  await expect(resultOf('wait', { signal })).rejects.toThrow('enough');
+});
