@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo, LookupFunction, Socket } from 'node:net';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as workerThreads from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, describe as group, test, vi } from 'vitest';
 import { openOnThread, type ThreadedFile } from '#oci/layout';
 import { getInBulk } from '../../../src/oci/registry/http/bulk.ts';
@@ -91,6 +92,35 @@ async function write(body: AsyncIterable<Uint8Array> | undefined, into: Threaded
   return size;
 }
 
+/** As `write`. @returns what the file threw, as opposed to the body */
+async function faultOfFile(body: AsyncIterable<Uint8Array> | undefined, into: ThreadedFile): Promise<unknown> {
+  for await (const chunk of body ?? []) {
+    const fault = await into.write(chunk).catch((error: unknown) => error);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** A server whose queue of connections is full, and which takes none: what is sent to it is not answered. */
+async function unaccepting(): Promise<number> {
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads');
+    const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`,
+    { eval: true },
+  );
+  const [port] = (await once(worker, 'message')) as [number];
+  const queued = Array.from({ length: 8 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+  closing.push(async () => {
+    for (const socket of queued) socket.destroy();
+    await worker.terminate();
+  });
+  await once(queued[0] as Socket, 'connect');
+  return port;
+}
+
 group.skipIf(availableParallelism() < 2)('a body that goes into a file on another thread', () => {
   test.each([0, 1, 300_007])('is in the file, and hashed, where the head comes with %i bytes of it', async (along) => {
     const bytes = noise(9 * MiB + 17);
@@ -154,13 +184,7 @@ group.skipIf(availableParallelism() < 2)('a body that goes into a file on anothe
       void sleep(20).then(() => socket.write(noise(MiB)));
     });
     const into = await openFile('/dev/full');
-    const response = await get(url, into);
-    let fault: unknown;
-    for await (const chunk of response?.body ?? []) {
-      fault = await into.write(chunk).catch((error: unknown) => error);
-      if (fault !== undefined) break;
-    }
-    expect(fault).toMatchObject({ code: 'ENOSPC' });
+    expect(await faultOfFile((await get(url, into))?.body, into)).toMatchObject({ code: 'ENOSPC' });
   });
 
   test.each([
@@ -190,6 +214,29 @@ group.skipIf(availableParallelism() < 2)('a body that goes into a file on anothe
     const hanging = get(url, into, { lookup: () => undefined, idleMs: 100 });
     await expect(hanging).rejects.toMatchObject({ code: 'ETIMEDOUT' });
   });
+
+  test('a full disk is a fault of the file also for what came before the connection', async () => {
+    const url = await answering((socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n'));
+    const into = await openFile('/dev/full');
+    await into.write(Buffer.from('not received by the thread'));
+    expect(await faultOfFile((await get(url, into))?.body, into)).toMatchObject({ code: 'ENOSPC' });
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'a host that does not accept the connection is waited for as long as connecting may take',
+    async () => {
+      const into = await openFile();
+      const peer = {
+        host: '127.0.0.1',
+        port: await unaccepting(),
+        addresses: undefined,
+        connectMs: 100,
+        idleMs: 3_600_000,
+      };
+      const connection = await into.connect(peer, 'GET');
+      await expect(connection.next()).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    },
+  );
 
   test('a reader that is told to stop, and one that stops by itself, leave no connection', async () => {
     const url = await answering((socket) => {

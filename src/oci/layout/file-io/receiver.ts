@@ -124,10 +124,10 @@ export class Receiver {
     if (this.#leftBytes === 0) this.end();
   }
 
-  /** What this thread takes, to write to a slow disk, is not silence of the other side. */
+  /** What this thread takes, to write to a slow disk, is not silence of the other side; before a connection there is none. */
   #tire(): void {
     const isOurs = !this.#reading || performance.now() - this.#activeAt < this.#idleMs;
-    if (isOurs) this.#socket.setTimeout(this.#idleMs);
+    if (isOurs && !this.#socket.connecting) this.#socket.setTimeout(this.#idleMs);
     else this.#socket.destroy(silent());
   }
 }

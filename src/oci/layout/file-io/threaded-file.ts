@@ -139,10 +139,11 @@ export class ThreadedFile implements ReceivingFile {
 
   /** Receipts for what comes; the fault of the file is for `write` to throw, so that nobody takes it for one of the network. */
   async *#receive(sizeBytes: number): ByteStream {
-    await this.#flush();
     for (let left = sizeBytes; left > 0; ) {
       let size = 1;
       try {
+        // What was written before comes before it.
+        await this.#flush();
         size = Number(await this.#ask({ op: 'receive', size: sizeBytes }));
       } catch (error) {
         if ((error as { ofConnection?: boolean }).ofConnection === true) throw error;
