@@ -17,7 +17,15 @@ export async function reportFailure(error: unknown, io: Io, format: OutputFormat
   return exitStatusOf(coded.code);
 }
 
-function asCoded(error: unknown): CodedError {
+/** What failed first, where closing what was open failed after it: that often has the same cause. */
+export function firstFailure(error: unknown): unknown {
+  let first = error;
+  while (first instanceof SuppressedError) first = first.suppressed;
+  return first;
+}
+
+function asCoded(failure: unknown): CodedError {
+  const error = firstFailure(failure);
   if (error instanceof CodedError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new CodedError('ERR_EXPORT_INTERNAL', message, {

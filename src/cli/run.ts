@@ -1,6 +1,6 @@
 import { type Command, CommanderError, type Option } from 'commander';
 import { CodedError, isCoded } from '#core';
-import { type OutputFormat, reportFailure } from './failure.ts';
+import { firstFailure, type OutputFormat, reportFailure } from './failure.ts';
 import type { Io } from './io.ts';
 import { createProgram } from './program.ts';
 
@@ -12,7 +12,9 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    const failure = io.signal.aborted ? interrupted(error) : usageError(error, commandIn(program, args).words, args);
+    const failure = io.signal.aborted
+      ? interrupted(firstFailure(error))
+      : usageError(error, commandIn(program, args).words, args);
     return await reportFailure(failure, io, formatAskedFor(args));
   }
 }

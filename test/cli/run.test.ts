@@ -2,6 +2,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { beforeEach, expect, test } from 'vitest';
+import { CodedError } from '#core';
+import { reportFailure } from '../../src/cli/failure.ts';
 import { run } from '../../src/cli/run.ts';
 import { readJson } from '../core/read-json.ts';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
@@ -196,4 +198,20 @@ test('a failure keeps its status where nobody reads stderr', async () => {
   });
   gone.on('error', () => undefined);
   expect(await run(['explode'], { ...fakeIo(), stderr: gone })).toBe(2);
+});
+
+test('a failure to close what was open does not hide what failed first', async () => {
+  const work = async () => {
+    await using resources = new AsyncDisposableStack();
+    for (const closing of ['one', 'two']) {
+      resources.defer(() => {
+        throw new TypeError(closing);
+      });
+    }
+    throw new CodedError('ERR_EXPORT_SIGNATURE_INVALID', 'x: not signed', { hint: 'sign it' });
+  };
+  const error = await work().catch((thrown: unknown) => thrown);
+  const io = fakeIo();
+  expect(await reportFailure(error, io, 'text')).toBe(3);
+  expect(io.err()).toBe('error ERR_EXPORT_SIGNATURE_INVALID: x: not signed\nhint: sign it\n');
 });
