@@ -43,12 +43,18 @@ export interface MirrorFixture {
   writeSpec(repositories: string): Promise<void>;
   /** Runs `mirror COMMAND`, with what every run of it needs. */
   snapshot(...more: string[]): Promise<Ended>;
+  /** The same with a text on standard input. */
+  snapshotWith(input: string, ...more: string[]): Promise<Ended>;
   exportTo(to: string, ...more: string[]): Promise<Ended>;
   importTo(kit: string, to: string, ...more: string[]): Promise<Ended>;
 }
 
 /** Runs one command; its output as bytes. */
-export async function cliBytes(...args: string[]): Promise<Ended> {
+export function cliBytes(...args: string[]): Promise<Ended> {
+  return cliWith('', ...args);
+}
+
+async function cliWith(input: string, ...args: string[]): Promise<Ended> {
   const chunks: Buffer[] = [];
   const io = fakeIo({ env: { COSIGN_PASSWORD: '' } });
   const stdout = new Writable({
@@ -57,7 +63,7 @@ export async function cliBytes(...args: string[]): Promise<Ended> {
       done();
     },
   });
-  const status = await run(args, { ...io, stdout, archiveOut: () => stdout, stdin: new PassThrough().end() });
+  const status = await run(args, { ...io, stdout, archiveOut: () => stdout, stdin: new PassThrough().end(input) });
   return { status, out: Buffer.concat(chunks), err: io.err() };
 }
 
@@ -103,12 +109,14 @@ export async function openMirror(
   const pem = (name: string) => join(dir, `${name}.pem`);
   const keyOptions = ['--stream-key', pem('stream'), '--targets-key', pem('targets'), '--online-key', pem('online')];
   const root = join(tuf, 'metadata/1.root.json');
+  const snapshotArgs = ['mirror', 'snapshot', spec, '--key', files.privateKey, ...keyOptions];
   return {
     ...{ dir, spec, root },
     cosign: { ...cosign, signer: createSigner(cosign.privateKey), publicFile: files.publicKey },
     path: (...parts) => join(dir, ...parts),
     writeSpec: (repositories) => writeFile(spec, `${specHead(host, options.snapshots)}${repositories}`),
-    snapshot: (...more) => cliBytes('mirror', 'snapshot', spec, '--key', files.privateKey, ...keyOptions, ...more),
+    snapshot: (...more) => cliBytes(...snapshotArgs, ...more),
+    snapshotWith: (input, ...more) => cliWith(input, ...snapshotArgs, ...more),
     exportTo: (to, ...more) => cliBytes('mirror', 'export', spec, '--to', to, ...more),
     importTo: (kit, to, ...more) => cliBytes('mirror', 'import', kit, '--to', to, ...trustOf(root, more, dir), ...more),
   };

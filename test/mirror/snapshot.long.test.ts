@@ -322,6 +322,43 @@ describe('a snapshot is refused', () => {
     expect(open).toHaveLength(1);
   });
 
+  test('with as few connections for many repositories as for one: registries limit those of one address', async () => {
+    for (let i = 0; i < 30; i++) await at(`apps/r${i}`, (repository) => push(repository, 'a'));
+    const sockets = new Set<unknown>();
+    registry.fault = withCatalog(registry, (request) => {
+      sockets.add(request.socket);
+      return false;
+    });
+    await mirror.writeSpec(ALL);
+    expect((await taken()).repositories).toBe(30);
+    expect(sockets.size).toBeLessThanOrEqual(16);
+    sockets.clear();
+    expect(await mirror.exportTo(mirror.path('many'))).toMatchObject({ status: 0 });
+    expect(sockets.size).toBeLessThanOrEqual(16);
+    sockets.clear();
+    const ended = await mirror.importTo(mirror.path('many'), `${registry.host}/zone`);
+    expect(ended).toMatchObject({ status: 0 });
+    expect(sockets.size).toBeLessThanOrEqual(16);
+  });
+
+  test('with a password from standard input, which is read once', async () => {
+    await at('apps/web', (repository) => push(repository, 'a'));
+    await mirror.writeSpec(ALL);
+    const login = ['--username', 'alice', '--password-stdin'];
+    const basic = `Basic ${Buffer.from('alice:secret').toString('base64')}`;
+    const asked = new Set<string | undefined>();
+    registry.fault = withCatalog(registry, (request, response) => {
+      asked.add(request.headers.authorization);
+      if (request.headers.authorization === basic) return false;
+      send(response, 401, { 'www-authenticate': 'Basic realm="registry"' });
+      return true;
+    });
+    const ended = await mirror.snapshotWith('secret\n', ...login);
+    expect(ended).toMatchObject({ status: 0 });
+    expect([...asked].toSorted()).toEqual([basic, undefined]);
+    expect(`${ended.out}${ended.err}`).not.toContain('secret');
+  });
+
   test('where a manifest is of a type whose contents cannot be found', async () => {
     await at('apps/web', async (repository) => {
       const mediaType = 'application/vnd.example.unknown+json';

@@ -154,6 +154,7 @@ async function withPlan(
   } finally {
     progress.clear();
     await sources.close();
+    await loaded.close();
   }
 }
 

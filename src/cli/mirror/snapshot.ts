@@ -1,13 +1,11 @@
 import type { Command } from 'commander';
 import { systemClock } from '#core';
 import { type PublishedSnapshot, runMirror, type TakenSnapshot } from '#mirror';
-import type { Repository } from '#oci/image';
-import { openRepository } from '#oci/transfer';
 import { type Io, resumable, writeText } from '../io.ts';
 import { loadSigner, loadTufSigner, loadVerifier } from '../key-files.ts';
 import { plural } from '../numbers.ts';
 import { asLines, oneLine } from '../one-line.ts';
-import { collect, openOptions, withCommonOptions, withTransportOptions } from '../options.ts';
+import { collect, withCommonOptions, withTransportOptions } from '../options.ts';
 import { createProgressLine } from '../progress.ts';
 import { packageVersion } from '../version.ts';
 import { type LoadedSpec, loadSpec, type SpecOptions } from './spec-file.ts';
@@ -50,7 +48,7 @@ async function snapshot(io: Io, path: string, options: SnapshotOptions): Promise
   const { spec, ports } = loaded;
   const verifiers = new Map<string, Awaited<ReturnType<typeof loadVerifier>>>();
   for (const key of new Set(spec.rules.flatMap(({ keys = [] }) => keys))) verifiers.set(key, await loadVerifier(key));
-  const snapshots = await openSnapshots(io, loaded, options);
+  const snapshots = await loaded.openSnapshots();
   try {
     const { taken, published } = await runMirror({
       spec,
@@ -65,11 +63,8 @@ async function snapshot(io: Io, path: string, options: SnapshotOptions): Promise
   } finally {
     progress.clear();
     await snapshots.close();
+    await loaded.close();
   }
-}
-
-async function openSnapshots(io: Io, { spec }: LoadedSpec, options: SnapshotOptions): Promise<Repository> {
-  return openRepository(spec.snapshots, { ...(await openOptions(io, [spec.snapshots], options)), writes: true });
 }
 
 async function loadSigning(io: Io, options: SnapshotOptions) {

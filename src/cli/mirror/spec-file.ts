@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { fileError } from '#core';
 import { type MirrorSpec, parseMirrorSpec, type SnapshotPorts } from '#mirror';
-import type { Reference } from '#oci/image';
-import { listRepositories } from '#oci/registry';
+import type { Reference, Repository } from '#oci/image';
+import { listRepositories, SharedConnections } from '#oci/registry';
 import { openRepository } from '#oci/transfer';
 import type { Io } from '../io.ts';
 import { type CommonOptions, openOptions, type TransportOptions } from '../options.ts';
@@ -15,7 +15,14 @@ export type SpecOptions = CommonOptions & TransportOptions;
 export interface LoadedSpec {
   readonly spec: MirrorSpec;
   readonly ports: SnapshotPorts;
+  /** Opens the repository of snapshots for writing. */
+  openSnapshots(): Promise<Repository>;
+  /** Ends all connections, after everything that was opened is closed. */
+  close(): Promise<void>;
 }
+
+/** To a registry at a time, however many of its repositories are read. */
+const CONNECTIONS = 16;
 
 /** Reads the spec in a file. */
 export async function loadSpec(
@@ -29,9 +36,14 @@ export async function loadSpec(
   });
   const spec = parseMirrorSpec(bytes, path);
   const source: Reference = { kind: 'registry', registry: spec.source.registry, repository: 'x' };
-  const opening = await openOptions(io, [source, spec.snapshots], options, progress);
+  const shared = new SharedConnections();
+  // Once for all: the password of --password-stdin can be read only once.
+  const given = await openOptions(io, [source, spec.snapshots], options, progress);
+  const opening = { ...given, shared, connections: CONNECTIONS };
   return {
     spec,
+    openSnapshots: () => openRepository(spec.snapshots, { ...opening, writes: true }),
+    close: () => shared.close(),
     ports: {
       open: (reference) => openRepository(reference, opening),
       list: (registry) => listRepositories(registry, { ...opening, signal: io.signal }),

@@ -174,7 +174,9 @@ async function runImport(io: Io, path: string, options: ImportOptions): Promise<
     target.kind === 'layout'
       ? { kind: 'layout', path: target.path }
       : { kind: 'registry', registry: target.registry, repository: 'x' };
-  const opening = { ...(await openOptions(io, [example], options, progress)), writes: true };
+  const { SharedConnections } = await import('#oci/registry');
+  const shared = new SharedConnections();
+  const opening = { ...(await openOptions(io, [example], options, progress)), shared, writes: true };
   const place = placeAt(target, (reference, create) => openRepository(reference, { ...opening, create }));
   let report: ImportReport;
   try {
@@ -193,6 +195,7 @@ async function runImport(io: Io, path: string, options: ImportOptions): Promise<
     });
   } finally {
     progress.clear();
+    await shared.close();
   }
   const receipt =
     zoneKey === undefined

@@ -6,6 +6,7 @@ import { type CatalogOptions, readCatalog } from './catalog.ts';
 import type { RetryOptions } from './http/backoff.ts';
 import type { Lookup } from './http/pinned-lookup.ts';
 import { RegistryClient, type WarningHook } from './http/registry-client.ts';
+import type { SharedConnections } from './http/shared-connections.ts';
 import { meansTls, type TlsOptions } from './http/tls.ts';
 import { RegistryRepository } from './registry.ts';
 import { Remote } from './remote.ts';
@@ -22,6 +23,8 @@ export interface RegistryOptions {
   readonly onWarning?: WarningHook | undefined;
   /** Connections at a time; 8 unless told. */
   readonly connections?: number | undefined;
+  /** Connections of several repositories together; each has its own unless given. */
+  readonly shared?: SharedConnections | undefined;
   /** How long the other side may be silent; 60 s unless told. */
   readonly idleTimeoutMs?: number | undefined;
   /** Resolves host names; the system's way unless told. */
@@ -82,6 +85,7 @@ function clientOf(registry: string, repository: string, options: RegistryOptions
     },
     retry: options.retry ?? {},
     onWarning: options.onWarning,
+    shared: options.shared,
     credential: () => source(registry, repository),
   });
 }

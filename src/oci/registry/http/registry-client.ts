@@ -6,6 +6,7 @@ import { parseWarnings } from '../headers.ts';
 import { resolveLocation } from '../origin.ts';
 import { Backoff, type RetryOptions } from './backoff.ts';
 import type { WireRequest, WireResponse } from './message.ts';
+import type { SharedConnections } from './shared-connections.ts';
 import { Wire, type WireOptions } from './wire.ts';
 
 /** What a client of a registry needs. */
@@ -14,6 +15,8 @@ export interface RegistryClientOptions {
   readonly retry: RetryOptions;
   readonly credential: () => Promise<Credential | undefined>;
   readonly onWarning?: WarningHook | undefined;
+  /** Connections and waits that this client has in common with others; its own unless given. */
+  readonly shared?: SharedConnections | undefined;
 }
 
 /** Told once of each thing that a host wants its users to know. */
@@ -69,14 +72,15 @@ export class RegistryClient {
   readonly #wire: Wire;
   readonly #options: RegistryClientOptions;
   readonly #authenticator: Authenticator;
-  readonly #backoffs = new Map<string, Backoff>();
+  readonly #backoffs: Map<string, Backoff>;
   /** What each host wants its users to know. */
   readonly #warnings = new Map<string, Set<string>>();
 
   constructor(origin: URL, options: RegistryClientOptions) {
     this.origin = origin;
     this.#options = options;
-    this.#wire = new Wire(origin, options.wire);
+    this.#wire = options.shared?.wireOf(origin, options.wire) ?? new Wire(origin, options.wire);
+    this.#backoffs = options.shared?.backoffs ?? new Map();
     const exchange: TokenExchange = (request) => this.#exchangeToken(request);
     this.#authenticator = new Authenticator({ registry: origin, credential: options.credential, exchange });
   }
@@ -111,7 +115,7 @@ export class RegistryClient {
   }
 
   async close(): Promise<void> {
-    await this.#wire.close();
+    if (this.#options.shared === undefined) await this.#wire.close();
   }
 
   async #sendOnce(request: RegistryRequest): Promise<WireResponse> {
