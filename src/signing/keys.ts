@@ -73,7 +73,7 @@ export function requireKind(key: KeyObject, name: string, kinds: readonly KeyKin
   throw keyInvalid(
     name,
     `${kind}${curve === undefined ? '' : ` on ${curve}`}, but only ${kinds.map((each) => KIND_NAMES[each]).join(' or ')} is accepted`,
-    'create a key with: export-center keys generate --out DIR',
+    `create a key with: export-center keys generate ${kinds.includes('p256') ? '' : '--type ed25519 '}--out DIR`,
   );
 }
 

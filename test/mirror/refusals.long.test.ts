@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addSeconds, type Instant, instantOf, mediaTypes, systemClock } from '#core';
 import { encodeKitIndex, repositoriesOf } from '../../src/mirror/kit/contents.ts';
@@ -400,11 +401,33 @@ describe('a tar', () => {
       await writeFile(tar, damaged);
       const ended = await kits.mirror.importTo(tar, zone.host, '--state', newState());
       expect(ended.status).not.toBe(0);
-      expect(ended.err).toContain('hint: ');
+      expect(ended.err).toMatch(/hint: (?:copy the kit again|specify the directory or the tar)/);
     }
+    await writeFile(tar, gzipSync(bytes));
+    const compressed = await kits.mirror.importTo(tar, zone.host, '--state', newState());
+    expect(compressed.err).toMatch(/compressed.*\nhint: copy the kit again.*without compression/);
     await writeFile(tar, bytes);
     await flipByte(tar, bytes.indexOf('This is a mirror kit') + 5);
     await expectRefused(tar, 'ERR_EXPORT_KIT_INVALID', 'README.txt');
+  });
+
+  test('with a --trust that is not a root is not the fault of the kit, and says what to specify', async () => {
+    for (const other of [join(second, 'tuf/metadata/timestamp.json'), kits.mirror.path('stream.pem.pub')]) {
+      await expectRefused(
+        second,
+        'ERR_EXPORT_TUF_INVALID',
+        ['the trusted root', 'specify 1.root.json'],
+        '--trust',
+        other,
+      );
+    }
+  });
+
+  test('with a --zone-key of another kind says how to make one', async () => {
+    const key = kits.mirror.path('p256.pem');
+    await writePem(key, 'p256');
+    const ended = await kits.mirror.importTo(second, zone.host, '--state', newState(), '--zone-key', key);
+    expect(ended).toMatchObject({ status: 2, err: expect.stringContaining('keys generate --type ed25519 --out DIR') });
   });
 
   test('of another directory is not a kit', async () => {

@@ -6,6 +6,7 @@ import { readJson } from '../core/read-json.ts';
 import { describe as descriptorOf, pushArtifact, pushBytes } from '../oci/content.ts';
 import { type RegistryDouble, send } from '../oci/registry-double.ts';
 import {
+  cliBytes,
   contentOf,
   jsonOf,
   type MirrorFixture,
@@ -339,6 +340,14 @@ describe('a snapshot is refused', () => {
     const ended = await mirror.importTo(mirror.path('many'), `${registry.host}/zone`);
     expect(ended).toMatchObject({ status: 0 });
     expect(sockets.size).toBeLessThanOrEqual(16);
+  });
+
+  test('without the key that lists it names the option', async () => {
+    await at('apps/web', (repository) => push(repository, 'a'));
+    await mirror.writeSpec(ALL);
+    const keys = ['--key', mirror.path('cosign', 'cosign.key'), '--stream-key', mirror.path('stream.pem')];
+    const ended = await cliBytes('mirror', 'snapshot', mirror.spec, ...keys);
+    expect(ended).toMatchObject({ status: 2, err: expect.stringContaining('with --targets-key;') });
   });
 
   test('with a password from standard input, which is read once', async () => {

@@ -1,4 +1,4 @@
-import { type Digest, digestOf } from '#core';
+import { CodedError, type Digest, digestOf, isCoded } from '#core';
 import { collect } from '#oci/image';
 import { type OpenFiles, openFiles } from '#oci/layout';
 import { kitFault } from '../faults.ts';
@@ -23,7 +23,7 @@ const MAX_KIT_BYTES = 16 * 1024 * 1024;
  *   ERR_EXPORT_ARCHIVE_UNSAFE
  */
 export async function openKit(path: string): Promise<OpenKit> {
-  const files = await openFiles(path);
+  const files = await openKitFiles(path);
   try {
     const bytes = await readKitFile({ path, files }, kitPaths.kit, MAX_KIT_BYTES);
     if (bytes === undefined) {
@@ -34,6 +34,17 @@ export async function openKit(path: string): Promise<OpenKit> {
   } catch (error) {
     await files.close();
     throw error;
+  }
+}
+
+async function openKitFiles(path: string): Promise<OpenFiles> {
+  try {
+    return await openFiles(path);
+  } catch (error) {
+    if (!isCoded(error, 'ERR_EXPORT_ARCHIVE_INVALID', 'ERR_EXPORT_ARCHIVE_UNSAFE')) throw error;
+    const hint =
+      'copy the kit again, as export-center mirror export wrote it: a directory, or a tar without compression';
+    throw new CodedError(error.code, error.message, { hint, details: error.details, cause: error.cause });
   }
 }
 

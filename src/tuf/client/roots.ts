@@ -1,3 +1,4 @@
+import { CodedError, isCoded } from '#core';
 import { metadataRefused } from '../faults.ts';
 import { type Envelope, maxRootBytes, parseRoot, type Root, requireCurrent, requireThreshold } from '../metadata.ts';
 import { type ClientContext, readLocal } from './context.ts';
@@ -13,8 +14,7 @@ const MAX_ROTATIONS = 256;
  *   than the next, ERR_EXPORT_TUF_EXPIRED
  */
 export async function trustRoot(context: ClientContext, trusted: Uint8Array): Promise<Envelope<Root>> {
-  let root = parseRoot(trusted, 'the trusted root');
-  requireThreshold(root, root.signed.roles.root, 'the trusted root');
+  let root = parseTrustedRoot(trusted);
   for (let i = 0; ; i++) {
     const next = await nextRoot(context, root);
     if (next === undefined) break;
@@ -25,6 +25,25 @@ export async function trustRoot(context: ClientContext, trusted: Uint8Array): Pr
   await writeChanged(context, 'root', root.bytes);
   requireCurrent(root, context.at);
   return root;
+}
+
+/**
+ * The root that a user trusts, by itself.
+ *
+ * @throws CodedError ERR_EXPORT_TUF_INVALID, ERR_EXPORT_SIGNATURE_INVALID
+ */
+export function parseTrustedRoot(bytes: Uint8Array): Envelope<Root> {
+  const name = 'the trusted root';
+  try {
+    const root = parseRoot(bytes, name);
+    requireThreshold(root, root.signed.roles.root, name);
+    return root;
+  } catch (error) {
+    if (!isCoded(error)) throw error;
+    const hint =
+      'specify 1.root.json of the repository, or a later root, which you received in another way than the rest';
+    throw new CodedError(error.code, error.message, { hint, details: error.details, cause: error.cause });
+  }
 }
 
 async function nextRoot(context: ClientContext, root: Envelope<Root>): Promise<Envelope<Root> | undefined> {

@@ -2,9 +2,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeTempFolder, writeFileDurable } from '#core';
 import { fetchBytes, type OperationOptions, type Repository } from '#oci/image';
-import { verifySuccessor } from '../client.ts';
+import { parseTrustedRoot, verifySuccessor } from '../client.ts';
 import { metadataInvalid, metadataRefused } from '../faults.ts';
-import { type Envelope, maxRootBytes, maxTargetsBytes, parseRoot, type Root, requireThreshold } from '../metadata.ts';
+import { type Envelope, maxRootBytes, maxTargetsBytes, parseRoot, type Root } from '../metadata.ts';
 import { readArtifact, type TufArtifact } from './artifact.ts';
 import { readPublication } from './publication.ts';
 import { type PublishedArtifact, publishArtifact } from './publish.ts';
@@ -57,8 +57,7 @@ export async function withCheckout<T>(options: CheckoutOptions, use: (checkout: 
 
 /** Follows the chain of roots from the trusted one to the newest; expiry does not count here. */
 async function requireTrusted({ repository, trustedRoot, signal }: CheckoutOptions, artifact: TufArtifact) {
-  let root: Envelope<Root> = parseRoot(trustedRoot, 'the trusted root');
-  requireThreshold(root, root.signed.roles.root, 'the trusted root');
+  let root: Envelope<Root> = parseTrustedRoot(trustedRoot);
   const nameOf = (version: number) => `${version}.root.json`;
   const read = async (name: string) => {
     const descriptor = artifact.files.get(`metadata/${name}`);

@@ -130,7 +130,7 @@ async function sign<T extends Envelope>(publication: Publication, draft: Draft<T
   const signatures = await signaturesOf({ signed, keys, signers: publication.signers, before });
   const isComplete = signatures.size >= keys.threshold;
   if (!isComplete && publication.mayWait !== true && keys.threshold === 1) {
-    throw lackingSignatures(file, keys, signatures.size);
+    throw lackingSignatures(draft, keys, signatures.size);
   }
   const envelope = parse(encodeDocument(signed, signatures), file);
   publication.documents.set(role, envelope);

@@ -42,12 +42,21 @@ export async function signaturesOf({ signed, keys, signers, before }: SigningTas
 }
 
 /** The error for a document with too few signatures. */
-export function lackingSignatures(name: string, { keys, threshold }: RoleKeys, count: number): CodedError {
+export function lackingSignatures(
+  { role, file }: { readonly role: string; readonly file: string },
+  { keys, threshold }: RoleKeys,
+  count: number,
+): CodedError {
   const keyids = [...keys.keys()].map((keyid) => keyid.slice(0, 12)).join(' or ');
   return metadataRefused(
     'ERR_EXPORT_TUF_STATE',
-    name,
+    file,
     `needs signatures by ${threshold} of its keys, and ${count} of them are given`,
-    `give the private key of ${keyids} with the option for this role`,
+    `specify the private key of ${keyids} with --${optionOf(role)}; of export, --tuf-${optionOf(role)}`,
   );
+}
+
+function optionOf(role: string): string {
+  if (role === 'targets') return 'targets-key';
+  return role === 'snapshot' || role === 'timestamp' ? 'online-key' : 'stream-key';
 }
