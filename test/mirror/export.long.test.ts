@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
@@ -207,4 +207,17 @@ describe('an export', () => {
       await registry.close();
     }
   });
+});
+
+test('verify.sh takes KIT_KEY relative to where it is started', async () => {
+  const bin = await makeTempDir();
+  const seen = join(bin, 'seen');
+  await writeFile(join(bin, 'cosign'), `#!/bin/sh\ncat "$3" > ${seen}\n`, { mode: 0o755 });
+  const signed = await kits.export('signed');
+  for (const key of ['stream.pem.pub', mirror().path('stream.pem.pub')]) {
+    const env = { PATH: `${bin}:${process.env['PATH']}`, KIT_KEY: key };
+    execFileSync('sh', [join(signed, 'verify.sh')], { cwd: mirror().dir, env });
+    expect(await readFile(seen, 'utf8')).toBe(await readFile(mirror().path('stream.pem.pub'), 'utf8'));
+    await rm(seen);
+  }
 });

@@ -33,6 +33,7 @@ export const verifyScript = `#!/bin/sh
 # With KIT_KEY=FILE, a public key that you trust, it also verifies who made it (requires cosign).
 # It does not check that this is the newest kit: export-center mirror import does.
 set -eu
+case "\${KIT_KEY:-}" in '' | /* | *://*) ;; *) KIT_KEY=$PWD/$KIT_KEY ;; esac
 cd "$(dirname "$0")"
 sha256sum -c checksums.txt > /dev/null
 if [ -f checksums-sha512.txt ]; then sha512sum -c checksums-sha512.txt > /dev/null; fi
