@@ -1,4 +1,5 @@
 export {
+  type GatheredKit,
   gatherKit,
   type KitFiles,
   type KitPlan,

@@ -1,7 +1,7 @@
 // Public entry of kit/: what crosses a gap, written, opened and proven.
 
 export { repositoriesOf } from './kit/contents.ts';
-export { gatherKit } from './kit/gather.ts';
+export { type GatheredKit, gatherKit } from './kit/gather.ts';
 export { type OpenKit, openKit } from './kit/open.ts';
 export type { KitFiles, KitPlan } from './kit/plan.ts';
 export { type ProveOptions, proveKit } from './kit/prove.ts';

@@ -22,6 +22,7 @@ export {
   type AddedTarget,
   addTarget,
   defaultLifetimes,
+  type EarliestExpiry,
   filesForNewest,
   initRepository,
   isUnchanged,

@@ -8,7 +8,13 @@ export {
   type SignedRoot,
   signRoot,
 } from './repository/ceremony.ts';
-export { filesForNewest, newestTarget, type RepositoryFile, type StreamTarget } from './repository/listing.ts';
+export {
+  type EarliestExpiry,
+  filesForNewest,
+  newestTarget,
+  type RepositoryFile,
+  type StreamTarget,
+} from './repository/listing.ts';
 export { signWaiting } from './repository/partial.ts';
 export type { PublishedRole, PublishResult } from './repository/publish.ts';
 export {

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addSeconds, instantOf, systemClock } from '#core';
+import { readJson } from '../core/read-json.ts';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { fillSource, type KitFixture, openKits } from './kit-fixture.ts';
 import {
@@ -207,6 +209,50 @@ describe('an export', () => {
       await registry.close();
     }
   });
+});
+
+test('plan and export say until when the zone accepts the kit', async () => {
+  const { expiry } = jsonOf(await cliBytes('mirror', 'plan', mirror().spec, '--output', 'json'));
+  const timestamp = readJson(await readFile(mirror().path('tuf', 'metadata', 'timestamp.json'), 'utf8'));
+  expect(expiry).toEqual({ role: 'timestamp', expires: timestamp.signed.expires });
+  const ended = await mirror().exportTo(mirror().path('valid'));
+  expect(ended.out.toString()).toContain(`valid until ${expiry.expires}, when its timestamp expires`);
+  expect(ended.err).not.toContain('warning');
+});
+
+test('export warns of metadata that has expired, and names what renews it', async () => {
+  const at = addSeconds(instantOf(systemClock.now()), -10 * 86_400);
+  const old = await openKits({ at, rootDays: 5 });
+  try {
+    const kit = mirror().path('old');
+    jsonOf(await old.mirror.snapshot('--output', 'json'));
+    const ended = await old.mirror.exportTo(kit);
+    expect(ended).toMatchObject({ status: 0, err: expect.stringContaining('warning: root in ') });
+    expect(ended.err).toContain(`next: export-center tuf rotate ${old.mirror.path('tuf')} root`);
+    const imported = await old.mirror.importTo(kit, `oci:${mirror().path('old-zone')}`);
+    expect(imported).toMatchObject({ status: 3, err: expect.stringContaining('ERR_EXPORT_TUF_EXPIRED') });
+  } finally {
+    await old.registry.close();
+  }
+});
+
+test.each([
+  ['kit.tar.gz', 'a kit is not compressed'],
+  ['kit.tgz', 'a kit is not compressed'],
+  ['oci:kit', 'a reference, not a path'],
+])('--to %s is refused instead of becoming a directory', async (to, words) => {
+  const ended = await mirror().exportTo(to);
+  expect(ended).toMatchObject({ status: 2, err: expect.stringContaining(words) });
+  expect(ended.err).toContain('hint: ');
+  await expect(stat(to)).rejects.toThrow('ENOENT');
+});
+
+test('--to a file that is not a tar by its name is refused, and says how to write one', async () => {
+  const file = mirror().path('kitfile');
+  await writeFile(file, 'x');
+  const ended = await mirror().exportTo(file);
+  expect(ended).toMatchObject({ status: 2, err: expect.stringContaining('kitfile: a file, not a directory') });
+  expect(ended.err).toContain('ends with .tar');
 });
 
 test('verify.sh takes KIT_KEY relative to where it is started', async () => {

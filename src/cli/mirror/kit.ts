@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { CodedError } from '#core';
+import { CodedError, compareInstants, instantOf, systemClock } from '#core';
 import {
+  type GatheredKit,
   gatherKit,
   type KitFiles,
-  type KitPlan,
   KitSources,
   kitTarBytes,
   signedFilesOf,
@@ -73,6 +73,7 @@ async function runExport(io: Io, path: string, options: ExportOptions): Promise<
     const hint = 'omit it: files and directories are resumed without it';
     throw new CodedError('ERR_EXPORT_USAGE', '--offset can only be used with --to -', { hint });
   }
+  refuseOtherForms(options.to);
   const signer = options.kitKey === undefined ? undefined : await loadEd25519Signer(io, options.kitKey);
   await withPlan(io, path, options, async (plan, sources, progress) => {
     const files = await signedFilesOf(plan, signer);
@@ -90,9 +91,25 @@ async function runExport(io: Io, path: string, options: ExportOptions): Promise<
   });
 }
 
+const COMPRESSED = /\.(?:t?gz|tgz|t?zst|zstd|t?bz2?|t?xz|zip|7z)$/i;
+
+/** What would become the name of a directory, and means something else. */
+function refuseOtherForms(to: string): void {
+  const name = `--to ${JSON.stringify(to)}`;
+  const refuse = (what: string, hint: string) => {
+    throw new CodedError('ERR_EXPORT_USAGE', `${name}: ${what}`, { hint });
+  };
+  if (COMPRESSED.test(to)) {
+    refuse('a kit is not compressed', 'specify a directory, FILE.tar, or -; most blobs are compressed already');
+  }
+  if (/^(?:oci|oci-archive|docker-archive):/.test(to)) {
+    refuse('a reference, not a path', 'specify the path only: a kit is an OCI layout as a directory or a tar');
+  }
+}
+
 async function write(
   io: Io,
-  plan: KitPlan,
+  plan: GatheredKit,
   files: KitFiles,
   sources: KitSources,
   { to, offset }: ExportOptions,
@@ -142,7 +159,7 @@ async function withPlan(
   io: Io,
   path: string,
   options: SpecOptions,
-  use: (plan: KitPlan, sources: KitSources, progress: ProgressLine) => Promise<void>,
+  use: (plan: GatheredKit, sources: KitSources, progress: ProgressLine) => Promise<void>,
 ): Promise<void> {
   const progress = createProgressLine(io, options.quiet);
   const loaded: LoadedSpec = await loadSpec(io, path, options, progress);
@@ -150,6 +167,7 @@ async function withPlan(
   try {
     const snapshots = await sources.repository(loaded.spec.snapshots.repository);
     const plan = await gatherKit(loaded.spec, snapshots, { signal: io.signal });
+    await warnOfExpiry(io, loaded.spec.tuf, plan);
     await use(plan, sources, progress);
   } finally {
     progress.clear();
@@ -158,7 +176,16 @@ async function withPlan(
   }
 }
 
-async function factsOf(plan: KitPlan, files: KitFiles) {
+/** A kit that the zone refuses is better not carried there. */
+async function warnOfExpiry(io: Io, tuf: string, { expiry: { role, expires } }: GatheredKit): Promise<void> {
+  if (compareInstants(instantOf(systemClock.now()), expires) < 0) return;
+  const isOnline = role === 'timestamp' || role === 'snapshot';
+  const next = isOnline ? `tuf refresh ${tuf}` : `tuf rotate ${tuf} ${role}`;
+  const text = `warning: ${role} in ${tuf} expired at ${expires}: the zone will refuse this kit`;
+  await writeText(io.stderr, asLines([text, `next: export-center ${next}; then export again`]));
+}
+
+async function factsOf(plan: GatheredKit, files: KitFiles) {
   const { stream, sequence, snapshot } = plan.snapshot.kit;
   const manifests = plan.contents.filter(({ mediaType }) => mediaType !== undefined).length;
   return {
@@ -171,26 +198,26 @@ async function factsOf(plan: KitPlan, files: KitFiles) {
     blobs: plan.contents.length - manifests,
     contentBytes: plan.contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
     tarBytes: await kitTarBytes(plan, files),
+    expiry: plan.expiry,
   };
 }
 
-async function planAsJson(plan: KitPlan, files: KitFiles): Promise<string> {
+async function planAsJson(plan: GatheredKit, files: KitFiles): Promise<string> {
   return `${JSON.stringify(await factsOf(plan, files))}\n`;
 }
 
-async function planAsText(plan: KitPlan): Promise<string> {
+async function planAsText(plan: GatheredKit): Promise<string> {
   return asLines(await linesOf(plan));
 }
 
-async function linesOf(plan: KitPlan): Promise<string[]> {
-  const { kit, stream, sequence, snapshot, repositories, manifests, blobs, contentBytes, tarBytes } = await factsOf(
-    plan,
-    plan.files,
-  );
+async function linesOf(plan: GatheredKit): Promise<string[]> {
+  const { kit, stream, sequence, snapshot, repositories, manifests, blobs, contentBytes, tarBytes, expiry } =
+    await factsOf(plan, plan.files);
   return [
     `kit ${kit}`,
     `snapshot ${sequence} of ${stream}, ${snapshot}`,
     `${plural(repositories, 'repository', 'repositories')}, ${plural(manifests, 'manifest')}, ${plural(blobs, 'blob')}, ${formatBytes(contentBytes)}; as a tar ${tarBytes} bytes`,
+    `valid until ${expiry.expires}, when its ${expiry.role} expires`,
   ];
 }
 

@@ -2,13 +2,18 @@ import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { CodedError, compareText, type Digest, digestOf, fileError, mediaTypes } from '#core';
 import { bareDescriptor, cosignTagsOf, fetchBytes, type OperationOptions, type Repository } from '#oci/image';
-import { filesForNewest } from '#tuf';
+import { type EarliestExpiry, filesForNewest } from '#tuf';
 import { kitFault } from '../faults.ts';
 import { maxSnapshotBytes, parseMirrorSnapshot, snapshotLayer, snapshotTag, walkRepository } from '../snapshot.ts';
 import type { MirrorSpec } from '../spec.ts';
 import type { KitSnapshot } from './contents.ts';
 import type { MirrorKit } from './mirror-kit.generated.ts';
 import { type KitPlan, planKit, tufFilesOf } from './plan.ts';
+
+/** A planned kit, and when its TUF metadata begins to expire. */
+export interface GatheredKit extends KitPlan {
+  readonly expiry: EarliestExpiry;
+}
 
 /**
  * Plans a full kit of the newest snapshot of a spec's stream.
@@ -17,8 +22,12 @@ import { type KitPlan, planKit, tufFilesOf } from './plan.ts';
  * @throws CodedError ERR_EXPORT_TUF_STATE where there is no snapshot, ERR_EXPORT_NOT_FOUND where it is gone,
  *   ERR_EXPORT_MIRROR_SPEC
  */
-export async function gatherKit(spec: MirrorSpec, snapshots: Repository, options: OperationOptions): Promise<KitPlan> {
-  const { target, files } = await filesForNewest(spec.tuf, spec.stream);
+export async function gatherKit(
+  spec: MirrorSpec,
+  snapshots: Repository,
+  options: OperationOptions,
+): Promise<GatheredKit> {
+  const { target, files, expiry } = await filesForNewest(spec.tuf, spec.stream);
   const descriptor = await snapshots.resolve(target.digest, options);
   if (descriptor === undefined) {
     const hint = 'take a new snapshot with: export-center mirror snapshot';
@@ -53,7 +62,7 @@ export async function gatherKit(spec: MirrorSpec, snapshots: Repository, options
     manifestBytes: descriptor.size,
     document: { digest: layer.digest, sizeBytes: layer.size },
   };
-  return planKit(planned, extra);
+  return { ...planKit(planned, extra), expiry };
 }
 
 /** Signatures and provenance of a snapshot, in both of cosign's forms, in byte order of digest. */

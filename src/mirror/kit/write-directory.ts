@@ -153,6 +153,10 @@ async function listIfThere(dir: string): Promise<string[]> {
     return await readdir(dir);
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return [];
+    if (isSystemError(error, 'ENOTDIR')) {
+      const hint = 'specify a directory, or a file that ends with .tar';
+      throw new CodedError('ERR_EXPORT_USAGE', `${dir}: a file, not a directory`, { hint, cause: error });
+    }
     throw fileError(error, dir);
   }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Digest } from '#core';
+import { compareInstants, type Digest, type Instant } from '#core';
 import { metadataRefused } from '../faults.ts';
 import { readBounded } from '../files.ts';
 import { type Envelope, maxRootBytes, streamTargetName, type Targets } from '../metadata.ts';
@@ -17,6 +17,12 @@ export interface RepositoryFile {
   /** Below the directory of the repository: `metadata/3.snapshot.json`, `targets/HASH.NAME`. */
   readonly path: string;
   readonly bytes: Uint8Array;
+}
+
+/** When the first of the roles that vouch for something expires. */
+export interface EarliestExpiry {
+  readonly role: string;
+  readonly expires: Instant;
 }
 
 /** As much as clients read of a target. */
@@ -41,17 +47,30 @@ export async function newestTarget(dir: string, stream: string): Promise<StreamT
 export async function filesForNewest(
   dir: string,
   stream: string,
-): Promise<{ readonly target: StreamTarget; readonly files: readonly RepositoryFile[] }> {
+): Promise<{
+  readonly target: StreamTarget;
+  readonly files: readonly RepositoryFile[];
+  readonly expiry: EarliestExpiry;
+}> {
   const repository = await openRepository(dir);
   const target = newestIn(repository, stream);
   if (target === undefined) {
-    const hint = 'take a snapshot first, which adds it';
+    const hint = 'take a snapshot first with: export-center mirror snapshot';
     throw metadataRefused('ERR_EXPORT_TUF_STATE', stream, 'the stream has no target', hint);
   }
   const { timestamp, snapshot, targets, streams } = repository;
   const current = [timestamp, snapshot, targets, ...streams.values()].filter((envelope) => envelope !== undefined);
   const files = [...(await readRoots(repository)), ...current.map(fileOf), await readTarget(dir, target)];
-  return { target, files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)) };
+  const expiry = earliestOf([repository.root, timestamp, snapshot, targets, streams.get(stream)], stream);
+  return { target, files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)), expiry };
+}
+
+function earliestOf(envelopes: readonly (Envelope | undefined)[], stream: string): EarliestExpiry {
+  const roles = ['root', 'timestamp', 'snapshot', 'targets', stream];
+  const expiries = envelopes.flatMap((envelope, i): EarliestExpiry[] =>
+    envelope === undefined ? [] : [{ role: roles[i] as string, expires: envelope.signed.expires }],
+  );
+  return expiries.toSorted((a, b) => compareInstants(a.expires, b.expires))[0] as EarliestExpiry;
 }
 
 function newestIn({ streams }: Repository, stream: string): StreamTarget | undefined {
