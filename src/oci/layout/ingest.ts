@@ -81,8 +81,9 @@ export class BlobWriter {
         await temp.write(chunk);
       }
       const digest = digester.digest();
-      await this.#place(temp, digest);
-      return { mediaType, digest, size: digester.size };
+      const descriptor = { mediaType, digest, size: digester.size };
+      await this.#place(temp, descriptor);
+      return descriptor;
     } finally {
       await temp.end(false);
     }
@@ -114,7 +115,7 @@ export class BlobWriter {
     try {
       await temp.open();
       await temp.write(bytes);
-      await temp.moveTo(join(this.#root, path), true);
+      await temp.moveTo(join(this.#root, path), bytes.byteLength, true);
       await syncFolder(this.#root);
     } finally {
       await temp.end(false);
@@ -186,7 +187,7 @@ export class BlobWriter {
         await temp.write(chunk);
         options.onBytes?.(chunk.byteLength);
       }
-      await this.#place(temp, descriptor.digest);
+      await this.#place(temp, descriptor);
     } catch (error) {
       isIntact = !isCoded(error, 'ERR_EXPORT_DIGEST_MISMATCH', 'ERR_EXPORT_SIZE_MISMATCH');
       throw error;
@@ -195,9 +196,9 @@ export class BlobWriter {
     }
   }
 
-  async #place(temp: TempFile, digest: Digest): Promise<void> {
+  async #place(temp: TempFile, { digest, size }: Descriptor): Promise<void> {
     const path = join(this.#root, blobPath(digest));
-    await temp.moveTo(path, this.#durable);
+    await temp.moveTo(path, size, this.#durable);
     this.#unsynced.add(dirname(path));
   }
 }

@@ -5,15 +5,17 @@ import {
   fstatSync,
   fsync as fsyncFile,
   ftruncateSync,
+  lstatSync,
   open as openFile,
   writeSync,
   write as writeToFile,
 } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rename as renameFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import {
   algorithmOf,
+  CodedError,
   type Descriptor,
   type Digest,
   type DigestAlgorithm,
@@ -128,11 +130,17 @@ export class TempFile {
     });
   }
 
-  async moveTo(path: string, durable: boolean): Promise<void> {
+  /**
+   * Gives it its name.
+   *
+   * @param sizeBytes what was written in all
+   * @throws CodedError ERR_EXPORT_IO where another process has replaced or truncated it
+   */
+  async moveTo(path: string, sizeBytes: number, durable: boolean): Promise<void> {
     await this.#onDisk(path, async () => {
       if (durable) await syncIfSupported(this.#threaded?.sync() ?? fsync(this.#opened()));
       await this.#close();
-      await this.#rename(path);
+      await this.#rename(path, sizeBytes);
       this.#moved = true;
     });
   }
@@ -154,19 +162,26 @@ export class TempFile {
   }
 
   /** Folders are made when one is missing: most often they are there. */
-  async #rename(path: string): Promise<void> {
+  async #rename(path: string, sizeBytes: number): Promise<void> {
+    const rename = () =>
+      this.#guard.at(this.#path, async (source) => {
+        const found = lstatSync(source);
+        if (!found.isFile() || found.size !== sizeBytes) throw changedByAnother(this.#path);
+        await this.#guard.at(path, (target) => renameFile(source, target));
+      });
     try {
-      await this.#guard.rename(this.#path, path);
+      await rename();
     } catch (error) {
       if (!isSystemError(error, 'ENOENT')) throw error;
       await this.#guard.makeFolder(dirname(path));
-      await this.#guard.rename(this.#path, path);
+      await rename();
     }
   }
 
   /** Another process may have tidied the folder away in between. */
   async #openNew(): Promise<number> {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+    // What is appended to a file that another process truncates leaves it too short, and no hole that nobody would find.
+    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.#guard.at(this.#path, (path) => open(path, flags, 0o644));
@@ -207,4 +222,15 @@ export class TempFile {
       throw fileError(error, path);
     }
   }
+}
+
+function changedByAnother(path: string): CodedError {
+  return new CodedError(
+    'ERR_EXPORT_IO',
+    `${path}: another process replaced or truncated the file while it was written`,
+    {
+      hint: 'write to a directory that nobody else may write to',
+      details: { path },
+    },
+  );
 }

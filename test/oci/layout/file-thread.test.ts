@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -134,6 +134,30 @@ test.each([
   expect(await layout.exists(blob)).toBe(false);
   expect((await readdir(root, { recursive: true })).filter((name) => name.includes('.part'))).toEqual([]);
 });
+
+test.each([
+  ['a small file', 2 * MiB, 'truncates it', (path: string) => truncate(path, 0)],
+  ['a small file', 2 * MiB, 'puts a link there', replaceByLink],
+  ['a large file', large.byteLength, 'truncates it', (path: string) => truncate(path, 0)],
+  ['a large file', large.byteLength, 'puts a link there', replaceByLink],
+])('%s of %i bytes gets no name where another process %s', async (_, size, __, tamper) => {
+  await using layout = await openTemporary();
+  const bytes = large.subarray(0, size);
+  const content: ContentReader = async function* () {
+    yield bytes.subarray(0, MiB);
+    const [temp] = (await readdir(join(root, 'layout/.export-center'))).filter((name) => name.endsWith('.part'));
+    await tamper(join(root, 'layout/.export-center', temp as string));
+    yield bytes.subarray(MiB);
+  };
+  await expect(layout.push(describe(bytes), content)).rejects.toMatchObject({ code: 'ERR_EXPORT_IO' });
+  expect(await layout.exists(describe(bytes))).toBe(false);
+});
+
+async function replaceByLink(path: string): Promise<void> {
+  await writeFile(join(root, 'elsewhere'), 'elsewhere');
+  await rm(path);
+  await symlink(join(root, 'elsewhere'), path);
+}
 
 test('a push that is stopped leaves its beginning, which the next goes on with', async () => {
   await using layout = await openTemporary();
