@@ -237,7 +237,32 @@ describe('an import', () => {
     }));
 });
 
+test('a blob of several repositories is sent once, and mounted into the others', () =>
+  withZone(async (zone) => {
+    const ended = await kits.mirror.importTo(first, `${zone.host}/team`, '--state', fresh('state'));
+    expect(ended).toMatchObject({ status: 0 });
+    const paths = zone.seen.map(({ path }) => path);
+    const sent = paths.map((path) => /\/blobs\/uploads\/.*digest=([^&]+)/.exec(path)?.[1]).filter(Boolean);
+    expect(sent.length).toBeGreaterThan(0);
+    expect(new Set(sent).size).toBe(sent.length);
+    expect(paths).toContainEqual(expect.stringMatching(/^\/v2\/team\/apps\/web.*mount=.*from=team/));
+  }));
+
 describe('a lost state', () => {
+  test('whose copy is something else says so; where the state is there, the copy is written again', () =>
+    withZone(async (zone) => {
+      const [state, lost] = [fresh('state'), fresh('state')];
+      expect(await kits.mirror.importTo(first, zone.host, '--state', state)).toMatchObject({ status: 0 });
+      const copy = zone.tags.get('mirrors/main main.state');
+      zone.tags.set('mirrors/main main.state', zone.tags.get('mirrors/main main.1') as string);
+      const refused = await kits.mirror.importTo(first, zone.host, '--state', lost);
+      expect(refused).toMatchObject({ status: 2, err: expect.stringContaining('not the copy of a mirror state') });
+      expect(refused.err).toContain('hint: restore the state directory');
+      expect(await kits.mirror.importTo(first, zone.host, '--state', state)).toMatchObject({ status: 0 });
+      expect(zone.tags.get('mirrors/main main.state')).not.toBe(zone.tags.get('mirrors/main main.1'));
+      expect(copy).toBeDefined();
+    }));
+
   test('is recovered from its copy in the target: the older kit is refused, the newer one accepted', () =>
     withZone(async (zone) => {
       expect(await kits.mirror.importTo(second, zone.host, '--state', fresh('state'))).toMatchObject({ status: 0 });

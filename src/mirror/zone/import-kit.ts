@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { CodedError, type Digest } from '#core';
+import { CodedError, type Digest, isCoded } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
 import { openArchive, openLayout } from '#oci/layout';
 import { type CopyOptions, copy } from '#oci/transfer';
@@ -83,6 +83,8 @@ class KitImport {
   readonly #options: ImportOptions;
   readonly #lacking: Lacking[] = [];
   readonly #tagged: string[] = [];
+  /** The first repository of the target's registry that got each blob, by its name there. */
+  readonly #holders = new Map<Digest, string>();
   #bytesSent = 0;
 
   constructor(open: OpenKit, place: ZonePlace, state: ZoneState, options: ImportOptions) {
@@ -164,6 +166,7 @@ class KitImport {
         signal,
         checkAll: true,
         onProgress: onCopy,
+        mountFrom: (digest) => this.#holders.get(digest),
         tags: tags.map(({ tag, digest }) => {
           return {
             tag,
@@ -173,6 +176,10 @@ class KitImport {
         }),
       });
       await target.flush?.({ signal });
+      const holder = target.mountable?.repository;
+      for (const { digest } of holder === undefined ? [] : state.blobs) {
+        if (!this.#holders.has(digest)) this.#holders.set(digest, holder as string);
+      }
       this.#bytesSent += report.bytesSent;
       this.#tagged.push(...report.tagged.map(({ tag }) => `${name}:${tag}`));
       const merged = new Set(report.tagged.filter(({ isMerged }) => isMerged).map(({ tag }) => tag));
@@ -184,12 +191,21 @@ class KitImport {
   async #writeState(imported: Imported, isSame: boolean): Promise<void> {
     const { repository } = this.#open.kit.snapshot;
     await this.#within(repository, async (target) => {
-      const isThere = (await readStateCopy(target, this.#stateName(), this.#options)) !== undefined;
-      if (isSame && isThere) return;
+      if (isSame && (await this.#hasStateCopy(target))) return;
       const bytes = await this.#state.export(imported);
       await writeStateCopy(target, this.#stateName(), bytes, this.#options);
     });
     await this.#state.write(imported);
+  }
+
+  /** Whether the target has a copy of a state; what else has its tag is replaced. */
+  async #hasStateCopy(target: Repository): Promise<boolean> {
+    try {
+      return (await readStateCopy(target, this.#stateName(), this.#options)) !== undefined;
+    } catch (error) {
+      if (!isCoded(error, 'ERR_EXPORT_TUF_STATE')) throw error;
+      return false;
+    }
   }
 
   #report({ repository, isSigned }: TrustedKit, states: readonly RepositoryState[]): ImportReport {

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import {
   CodedError,
   compareText,
+  type Descriptor,
   type Digest,
   encodeCanonical,
   fileError,
   type Instant,
+  isCoded,
   isSystemError,
   type JsonObject,
   mediaTypes,
@@ -152,6 +154,7 @@ export interface StateName {
  * The copy of the state in the target.
  *
  * @returns undefined where there is none
+ * @throws CodedError ERR_EXPORT_TUF_STATE where the tag names something else
  */
 export async function readStateCopy(
   target: Repository,
@@ -161,6 +164,31 @@ export async function readStateCopy(
   const found = await target.resolve(stateName.name, options);
   if (found === undefined) return undefined;
   const name = `${target.name}:${stateName.tag}`;
+  try {
+    return await readState(target, found, name, options);
+  } catch (error) {
+    if (!isCoded(error, ...UNREADABLE)) throw error;
+    const hint = 'restore the state directory; or, if the kit may replace what the target has, add --reset-baseline';
+    throw kitFault('ERR_EXPORT_TUF_STATE', name, 'not the copy of a mirror state', hint, error);
+  }
+}
+
+/** What is wrong with a manifest, or with a document in one, that somebody else has put there. */
+const UNREADABLE = [
+  'ERR_EXPORT_MANIFEST_INVALID',
+  'ERR_EXPORT_TUF_STATE',
+  'ERR_EXPORT_SCHEMA',
+  'ERR_EXPORT_JSON_INVALID',
+  'ERR_EXPORT_TOO_LARGE',
+  'ERR_EXPORT_NOT_FOUND',
+] as const;
+
+async function readState(
+  target: Repository,
+  found: Descriptor,
+  name: string,
+  options: OperationOptions,
+): Promise<MirrorState> {
   const manifest = parseManifest(await fetchBytes(target, found, options), found.mediaType, name);
   const layer = manifest.kind === 'index' ? undefined : layersOf(manifest)[0];
   if (layer?.mediaType !== mediaTypes.mirrorState) throw kitFault('ERR_EXPORT_TUF_STATE', name, 'not a mirror state');

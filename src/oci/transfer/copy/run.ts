@@ -1,3 +1,4 @@
+import type { Digest } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
 import { CopiedContents, type OnCopyProgress } from './contents.ts';
 import { CopyLog } from './report.ts';
@@ -17,6 +18,8 @@ export interface CopyOptions extends OperationOptions {
   readonly keepGoing?: boolean | undefined;
   /** Look for each content at the target, also where the target has the manifest that names it. */
   readonly checkAll?: boolean | undefined;
+  /** The repository of the target's registry that a blob can be mounted from, where the source is not of that registry. */
+  readonly mountFrom?: ((digest: Digest) => string | undefined) | undefined;
   /** Transfers at a time; 8 unless told. */
   readonly concurrency?: number | undefined;
   readonly onProgress?: OnCopyProgress | undefined;
@@ -53,7 +56,7 @@ export function startRun(source: Repository, target: Repository, options: CopyOp
     concurrency,
     semaphore: new Semaphore(concurrency),
     contents,
-    transfer: new Transfer(source, target, contents, signal),
+    transfer: new Transfer(source, target, contents, { signal, mountFrom: options.mountFrom }),
     tags: new TagSetter(source, target, { signal: options.signal }),
     log: new CopyLog(options.keepGoing ?? false),
     signal,

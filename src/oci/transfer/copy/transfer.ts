@@ -1,4 +1,4 @@
-import type { Descriptor } from '#core';
+import type { Descriptor, Digest } from '#core';
 import {
   type ByteStream,
   bareDescriptor,
@@ -17,18 +17,27 @@ import {
 import type { CopiedContents } from './contents.ts';
 import { streamWithOrigin, withOrigin } from './rules.ts';
 
+type MountFrom = ((digest: Digest) => string | undefined) | undefined;
+
 /** Moves single contents from one repository to another. */
 export class Transfer {
   readonly source: Repository;
   readonly target: Repository;
   readonly #contents: CopiedContents;
   readonly #signal: AbortSignal;
+  readonly #mountFrom: MountFrom;
 
-  constructor(source: Repository, target: Repository, contents: CopiedContents, signal: AbortSignal) {
+  constructor(
+    source: Repository,
+    target: Repository,
+    contents: CopiedContents,
+    { signal, mountFrom }: { readonly signal: AbortSignal; readonly mountFrom: MountFrom },
+  ) {
     this.source = source;
     this.target = target;
     this.#contents = contents;
     this.#signal = signal;
+    this.#mountFrom = mountFrom;
   }
 
   /** A manifest of the source, checked. */
@@ -58,7 +67,8 @@ export class Transfer {
   async #push(descriptor: Descriptor, content: ContentReader, more: PushOptions): Promise<void> {
     this.#signal.throwIfAborted();
     const [from, to] = [this.source.mountable, this.target.mountable];
-    const mountFrom = from !== undefined && from.origin === to?.origin ? from.repository : undefined;
+    const mountFrom =
+      from !== undefined && from.origin === to?.origin ? from.repository : this.#mountFrom?.(descriptor.digest);
     const onBytes = (sizeBytes: number) => this.#contents.move(descriptor, sizeBytes);
     const options = { ...more, signal: this.#signal, mountFrom, onBytes };
     const bare = bareDescriptor(descriptor);
