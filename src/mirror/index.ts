@@ -20,4 +20,4 @@ export { type MirrorSpec, parseMirrorSpec } from './spec.ts';
 export { type ImportReport, importKit } from './zone/import-kit.ts';
 export { placeAt, type ZoneTarget, zoneTargetOf } from './zone/place.ts';
 export { signReceipt } from './zone/receipt.ts';
-export { type Imported, ZoneState } from './zone/state.ts';
+export { type Imported, requireSuccessor, ZoneState } from './zone/state.ts';

@@ -39,6 +39,8 @@ test('a kit of another stream of the same TUF repository is refused by a state, 
   const refused = await mirror.importTo(other, `oci:${layout}`, '--state', state);
   expect(refused).toMatchObject({ status: 3, err: expect.stringContaining('ERR_EXPORT_STREAM_MISMATCH') });
   expect(refused.err).toContain('hint: ');
+  const verified = await cliBytes('mirror', 'verify', other, '--trust', mirror.root, '--state', state);
+  expect(verified).toMatchObject({ status: 3, err: expect.stringContaining('ERR_EXPORT_STREAM_MISMATCH') });
   expect(await mirror.importTo(other, `oci:${fresh('layout')}`, '--state', fresh('state'))).toMatchObject({
     status: 0,
   });

@@ -17,6 +17,7 @@ import {
   openKit,
   placeAt,
   proveKit,
+  requireSuccessor,
   signReceipt,
   trustKit,
   ZoneState,
@@ -126,6 +127,8 @@ async function verify(io: Io, path: string, options: VerifyOptions): Promise<voi
   const open = await openKit(path);
   try {
     await state.exclusively(async () => {
+      const next = { stream: open.kit.stream, sequence: open.kit.sequence, snapshot: open.kit.snapshot.digest };
+      requireSuccessor((await state.read()) ?? (await state.readBegun()), next, path);
       const trusted = await trustKit(open, { ...trust, state: state.tuf });
       await proveKit(open, trusted.snapshot, { signal: io.signal, onBytes: meter(progress) });
       progress.clear();
