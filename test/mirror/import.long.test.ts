@@ -71,6 +71,24 @@ describe('an import', () => {
       expect(status.out.toString()).toBe('nothing imported\n');
     }));
 
+  test('copies the rest of what one refused manifest is not a part of, and names that one', () =>
+    withZone(async (zone) => {
+      const digest = kits.registry.tags.get('apps/api 2.0') as string;
+      zone.fault = withCatalog(zone, (request, response, path) => {
+        const isRefused = request.method === 'PUT' && path.includes(`/apps/api/manifests/${digest}`);
+        if (isRefused) sendError(response, 400, 'MANIFEST_INVALID');
+        return isRefused;
+      });
+      const ended = await kits.mirror.importTo(first, zone.host, '--state', fresh('state'), '--output', 'json');
+      expect(ended).toMatchObject({ status: 5, err: expect.stringContaining('ERR_EXPORT_INCOMPLETE') });
+      const { fidelity } = readJson(ended.out.toString()) as { fidelity: { lacking: { name: string }[] } };
+      expect(fidelity.lacking.map(({ name }) => name)).toEqual([`apps/api@${digest}`, 'apps/api:2.0']);
+      expect([...zone.tags.keys()]).toEqual(expect.arrayContaining(['apps/web 1.0', 'mirrors/main main.1']));
+      expect([...zone.tags.keys()]).not.toContain('apps/api 2.0');
+      zone.fault = withCatalog(zone);
+      expect(await kits.mirror.importTo(first, zone.host, '--state', fresh('state'))).toMatchObject({ status: 0 });
+    }));
+
   test('with a prefix puts every repository below it', () =>
     withZone(async (zone) => {
       const ended = await kits.mirror.importTo(first, `${zone.host}/team/zone`, '--state', fresh('state'));

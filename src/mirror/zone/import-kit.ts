@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises';
 import { CodedError, type Digest, isCoded } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
 import { openArchive, openLayout } from '#oci/layout';
-import { type CopyOptions, copy } from '#oci/transfer';
+import { type CopyOptions, type CopyReport, copy } from '#oci/transfer';
 import type { WaivedExpiry } from '#tuf';
+import { kitFault } from '../faults.ts';
 import {
   descriptorOf,
   type OpenKit,
@@ -165,6 +166,8 @@ class KitImport {
       const report = await copy(source, target, [...described.values()], {
         signal,
         checkAll: true,
+        // What the target refuses is no reason to keep the rest from it.
+        keepGoing: true,
         onProgress: onCopy,
         mountFrom: (digest) => this.#holders.get(digest),
         tags: tags.map(({ tag, digest }) => {
@@ -176,6 +179,7 @@ class KitImport {
         }),
       });
       await target.flush?.({ signal });
+      this.#noteFailures(name, report);
       const holder = target.mountable?.repository;
       for (const { digest } of holder === undefined ? [] : state.blobs) {
         if (!this.#holders.has(digest)) this.#holders.set(digest, holder as string);
@@ -186,6 +190,19 @@ class KitImport {
       const expected = { ...state, tags: tags.filter(({ tag }) => !merged.has(tag)) };
       this.#lacking.push(...(await findLacking(target, expected, (tag) => this.#place.tagName(name, tag), { signal })));
     });
+  }
+
+  /** @throws CodedError ERR_EXPORT_KIT_INVALID where the kit has changed since it was proven */
+  #noteFailures(name: string, { missing, unsupported, refused }: CopyReport): void {
+    const [gone] = missing;
+    if (gone !== undefined) {
+      const hint = 'keep the medium as it is until the import has ended, then run it again';
+      throw kitFault('ERR_EXPORT_KIT_INVALID', this.#open.path, `changed while it was imported: ${gone.message}`, hint);
+    }
+    for (const { descriptor, tag, message } of [...unsupported, ...refused]) {
+      const what = descriptor === undefined ? `${name}:${tag}` : `${name}@${descriptor.digest}`;
+      this.#lacking.push({ name: what, problem: message });
+    }
   }
 
   async #writeState(imported: Imported, isSame: boolean): Promise<void> {
