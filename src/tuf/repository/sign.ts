@@ -52,11 +52,12 @@ export function lackingSignatures(
     'ERR_EXPORT_TUF_STATE',
     file,
     `needs signatures by ${threshold} of its keys, and ${count} of them are given`,
-    `specify the private key of ${keyids} with --${optionOf(role)}; of export, --tuf-${optionOf(role)}`,
+    `specify the private key of ${keyids} with ${optionOf(role)}`,
   );
 }
 
 function optionOf(role: string): string {
-  if (role === 'targets') return 'targets-key';
-  return role === 'snapshot' || role === 'timestamp' ? 'online-key' : 'stream-key';
+  if (role === 'targets') return '--targets-key; of export, --tuf-targets-key';
+  const isOnline = role === 'snapshot' || role === 'timestamp';
+  return isOnline ? '--online-key; of export, --tuf-online-key' : '--stream-key; of export, --tuf-stream-key';
 }
