@@ -22,6 +22,7 @@ export {
   metadataPath,
   openRepository,
   type Repository,
+  readRoots,
   withRepositoryLock,
 } from './repository/repository.ts';
 export type { WaitingRole } from './repository/staged.ts';

@@ -145,7 +145,7 @@ async function verify(io: Io, path: string, options: VerifyOptions): Promise<voi
       };
       const text = asLines([
         `verified ${path}: snapshot ${sequence} of ${stream}, ${snapshot.digest}`,
-        `kit ${open.id}, ${trusted.isSigned ? 'signed' : 'not signed itself; TUF vouches for its snapshot'}`,
+        `kit ${open.id}, ${trusted.isSigned ? 'signed' : 'not signed; TUF covers its snapshot'}`,
         ...waived.map((each) => `waived: ${each.role} ${each.version} expired at ${each.expires}`),
       ]);
       await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(json)}\n` : text);

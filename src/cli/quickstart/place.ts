@@ -62,7 +62,8 @@ async function openKey(pem: string, path: string) {
   }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+/** A small file as text; undefined if it does not exist. */
+export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileError, type Instant, isSystemError } from '#core';
+import type { Instant } from '#core';
 import {
   createSigner,
   decodePrivateKey,
@@ -11,6 +10,7 @@ import {
   writeKeyPair,
 } from '#signing';
 import { defaultLifetimes, initRepository, refreshOnlineRoles, signRoot } from '#tuf';
+import { readIfThere } from './place.ts';
 
 /** The keys of a TUF repository that a quickstart keeps, all on this machine. */
 export interface TufKeys {
@@ -57,13 +57,4 @@ async function prepareSigner(dir: string): Promise<Signer> {
   const made = generateKeyPair('ed25519');
   await writeKeyPair(dir, made, PASSWORD);
   return createSigner(made.privateKey);
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return undefined;
-    throw fileError(error, path);
-  }
 }

@@ -9,7 +9,7 @@ import { type OpenKit, readKitFile } from './open.ts';
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /**
- * Refuses a kit whose evidence belongs to something else than its snapshot: TUF vouches for the snapshot and what that
+ * Refuses a kit whose evidence belongs to something else than its snapshot: TUF covers the snapshot and what that
  * lists, and only kit.json names its signatures and provenance, each by what it is attached to.
  *
  * @throws CodedError ERR_EXPORT_KIT_INVALID

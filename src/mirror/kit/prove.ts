@@ -26,7 +26,7 @@ const MAX_NAMED = 1000;
  * and what their digests say, that `index.json` names them as the snapshot does, and that every other file is as
  * checksums.txt says.
  *
- * @param snapshot as TUF vouches for it
+ * @param snapshot the one that TUF covers
  * @throws CodedError ERR_EXPORT_KIT_INCOMPLETE with every missing digest, ERR_EXPORT_KIT_INVALID with every damaged file
  */
 export async function proveKit(open: OpenKit, snapshot: KitSnapshot, options: ProveOptions): Promise<void> {

@@ -23,11 +23,11 @@ export interface TrustOptions {
   readonly kitKey?: KeyObject | undefined;
 }
 
-/** A kit whose snapshot TUF vouches for. */
+/** A kit whose snapshot is a verified TUF target. */
 export interface TrustedKit {
   readonly snapshot: KitSnapshot;
   readonly repository: TrustedRepository;
-  /** Whether the kit itself is signed, so that README.txt and trust/ are vouched for too. */
+  /** Whether the kit itself is signed, so that README.txt and trust/ are covered too. */
   readonly isSigned: boolean;
 }
 

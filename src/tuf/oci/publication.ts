@@ -12,8 +12,8 @@ import { type ByteStream, type ContentReader, contentOf, describeBytes } from '#
 import { memoryState, refreshRepository, type TufSource } from '../client.ts';
 import { metadataRefused } from '../faults.ts';
 import { readBounded } from '../files.ts';
-import { type Envelope, maxRootBytes, type TargetFacts } from '../metadata.ts';
-import { metadataPath, openRepository, type Repository, withRepositoryLock } from '../repository.ts';
+import type { Envelope, TargetFacts } from '../metadata.ts';
+import { openRepository, readRoots, withRepositoryLock } from '../repository.ts';
 import type { TufFile } from './artifact.ts';
 
 /** What a repository publishes now: its files in a fixed order, and how to read them. */
@@ -74,17 +74,6 @@ export async function readPublication(dir: string, elsewhere?: TargetReader): Pr
     ...{ version: timestamp.signed.version, rootVersion: root.signed.version },
     contentOf: (digest) => contents.get(digest) as ContentReader,
   };
-}
-
-async function readRoots({ dir, root }: Repository): Promise<ReadonlyMap<string, Uint8Array>> {
-  const roots = new Map<string, Uint8Array>();
-  for (let version = 1; version <= (root?.signed.version ?? 0); version++) {
-    const name = `${version}.root.json`;
-    const bytes = await readBounded(metadataPath(dir, name), name, maxRootBytes);
-    if (bytes === undefined) throw gone(name);
-    roots.set(name, bytes);
-  }
-  return roots;
 }
 
 async function verifyAsNewClient(bytesOf: ReadonlyMap<string, Uint8Array>, at: Instant): Promise<void> {

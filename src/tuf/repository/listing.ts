@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { compareInstants, type Digest, type Instant } from '#core';
 import { metadataRefused } from '../faults.ts';
 import { readBounded } from '../files.ts';
-import { type Envelope, maxRootBytes, streamTargetName, type Targets } from '../metadata.ts';
-import { metadataPath, openRepository, type Repository } from './repository.ts';
+import { type Envelope, streamTargetName, type Targets } from '../metadata.ts';
+import { openRepository, type Repository, readRoots } from './repository.ts';
 
 /** A target of a stream. */
 export interface StreamTarget {
@@ -19,7 +19,7 @@ export interface RepositoryFile {
   readonly bytes: Uint8Array;
 }
 
-/** When the first of the roles that vouch for something expires. */
+/** The role that something depends on and that expires first. */
 export interface EarliestExpiry {
   readonly role: string;
   readonly expires: Instant;
@@ -60,7 +60,9 @@ export async function filesForNewest(
   }
   const { timestamp, snapshot, targets, streams } = repository;
   const current = [timestamp, snapshot, targets, ...streams.values()].filter((envelope) => envelope !== undefined);
-  const files = [...(await readRoots(repository)), ...current.map(fileOf), await readTarget(dir, target)];
+  const documents = [...(await readRoots(repository)), ...current.map(({ name, bytes }) => [name, bytes] as const)];
+  const metadata = documents.map(([name, bytes]) => ({ path: `metadata/${name}`, bytes }));
+  const files = [...metadata, await readTarget(dir, target)];
   const expiry = earliestOf([repository.root, timestamp, snapshot, targets, streams.get(stream)], stream);
   return { target, files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)), expiry };
 }
@@ -85,21 +87,6 @@ function newestIn({ streams }: Repository, stream: string): StreamTarget | undef
 export function lastSequence({ signed }: Envelope<Targets>, stream: string): number {
   const numbers = [...signed.targets.keys()].map((name) => Number(name.slice(stream.length + 1, -'.json'.length)));
   return Math.max(0, ...numbers.filter(Number.isSafeInteger));
-}
-
-function fileOf({ name, bytes }: Envelope): RepositoryFile {
-  return { path: `metadata/${name}`, bytes };
-}
-
-async function readRoots({ dir, root }: Repository): Promise<RepositoryFile[]> {
-  const roots: RepositoryFile[] = [];
-  for (let version = 1; version <= (root?.signed.version ?? 0); version++) {
-    const name = `${version}.root.json`;
-    const bytes = await readBounded(metadataPath(dir, name), name, maxRootBytes);
-    if (bytes === undefined) throw metadataRefused('ERR_EXPORT_TUF_MISMATCH', name, 'missing; every root is needed');
-    roots.push({ path: `metadata/${name}`, bytes });
-  }
-  return roots;
 }
 
 async function readTarget(dir: string, { name, digest }: StreamTarget): Promise<RepositoryFile> {

@@ -188,3 +188,21 @@ async function readSettings(dir: string): Promise<Lifetimes> {
     timestamp: secondsOf('timestamp'),
   };
 }
+
+/**
+ * Every root that a repository has published, by file name, the first one first.
+ *
+ * @throws CodedError ERR_EXPORT_TUF_MISMATCH where one is missing
+ */
+export async function readRoots({ dir, root }: Repository): Promise<ReadonlyMap<string, Uint8Array>> {
+  const roots = new Map<string, Uint8Array>();
+  for (let version = 1; version <= (root?.signed.version ?? 0); version++) {
+    const name = `${version}.root.json`;
+    const bytes = await readBounded(metadataPath(dir, name), name, maxRootBytes);
+    if (bytes === undefined) {
+      throw metadataRefused('ERR_EXPORT_TUF_MISMATCH', name, 'missing', 'restore the directory from a copy');
+    }
+    roots.set(name, bytes);
+  }
+  return roots;
+}
