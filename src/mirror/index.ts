@@ -10,7 +10,6 @@ export {
   signedFilesOf,
   streamKit,
   trustKit,
-  type WrittenKit,
   writeKitDirectory,
   writeKitTar,
 } from './kit.ts';

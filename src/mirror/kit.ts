@@ -8,5 +8,5 @@ export { type ProveOptions, proveKit } from './kit/prove.ts';
 export { signedFilesOf } from './kit/sign.ts';
 export { descriptorOf, KitSources } from './kit/sources.ts';
 export { type TrustedKit, type TrustOptions, trustKit } from './kit/trust.ts';
-export { type WrittenKit, writeKitDirectory } from './kit/write-directory.ts';
+export { writeKitDirectory } from './kit/write-directory.ts';
 export { kitTarBytes, streamKit, writeKitTar } from './kit/write-tar.ts';

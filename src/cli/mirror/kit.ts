@@ -8,7 +8,6 @@ import {
   kitTarBytes,
   signedFilesOf,
   streamKit,
-  type WrittenKit,
   writeKitDirectory,
   writeKitTar,
 } from '#mirror';
@@ -77,13 +76,13 @@ async function runExport(io: Io, path: string, options: ExportOptions): Promise<
   const signer = options.kitKey === undefined ? undefined : await loadEd25519Signer(io, options.kitKey);
   await withPlan(io, path, options, async (plan, sources, progress) => {
     const files = await signedFilesOf(plan, signer);
-    const written = await write(io, plan, files, sources, options, progress);
+    const bytesWritten = await write(io, plan, files, sources, options, progress);
     progress.clear();
     const text = asLines([
-      `${written.bytesWritten === 0 ? 'unchanged' : 'written'} ${options.to === '-' ? 'stdout' : options.to}`,
+      `${bytesWritten === 0 ? 'unchanged' : 'written'} ${options.to === '-' ? 'stdout' : options.to}`,
       ...(await linesOf(plan)),
     ]);
-    const json = { ...(await factsOf(plan, files)), to: options.to, bytesWritten: written.bytesWritten };
+    const json = { ...(await factsOf(plan, files)), to: options.to, bytesWritten };
     const stream = options.to === '-' ? io.stderr : io.stdout;
     if (options.to !== '-' || !options.quiet) {
       await writeText(stream, options.output === 'json' ? `${JSON.stringify(json)}\n` : text);
@@ -114,7 +113,7 @@ async function write(
   sources: KitSources,
   { to, offset }: ExportOptions,
   progress: ProgressLine,
-): Promise<WrittenKit> {
+): Promise<number> {
   const { signal } = io;
   const total = await kitTarBytes(plan, files);
   if (offset > total) {
@@ -133,7 +132,7 @@ async function write(
       await writeChunk(out, chunk);
       onBytes(chunk.byteLength);
     }
-    return { contentsWritten: plan.contents.length, bytesWritten: total - offset };
+    return total - offset;
   }
   if (to.endsWith('.tar')) return writeKitTar(plan, files, to, sources, { signal, onBytes });
   return writeKitDirectory(plan, files, to, sources, {

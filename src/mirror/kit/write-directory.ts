@@ -14,17 +14,11 @@ export interface WriteOptions extends OperationOptions {
   readonly onProgress?: CopyOptions['onProgress'];
 }
 
-/** What was written. */
-export interface WrittenKit {
-  /** Blobs and manifests whose bytes were read from the source. */
-  readonly contentsWritten: number;
-  readonly bytesWritten: number;
-}
-
 /**
  * Writes a kit into a directory: contents first, then the files beside them, checksums.txt last. What is there already
  * is not fetched again, so that a killed export goes on, and a finished one does nothing.
  *
+ * @returns how many bytes of contents were read from the source
  * @throws CodedError ERR_EXPORT_USAGE where the directory holds something else, ERR_EXPORT_SOURCE_MOVED where the source
  *   no longer has what the snapshot lists
  */
@@ -34,10 +28,10 @@ export async function writeKitDirectory(
   dir: string,
   sources: KitSources,
   options: WriteOptions,
-): Promise<WrittenKit> {
+): Promise<number> {
   await claimDirectory(plan, dir);
   await removeTemporary(files, dir);
-  if (await isComplete(plan, files, dir)) return { contentsWritten: 0, bytesWritten: 0 };
+  if (await isComplete(plan, files, dir)) return 0;
   const written = await writeContents(plan, dir, sources, options);
   await requireContents(plan, dir);
   for (const [path, bytes] of files) await writeChanged(join(dir, path), bytes);
@@ -88,8 +82,8 @@ async function writeContents(
   dir: string,
   sources: KitSources,
   { signal, onProgress }: WriteOptions,
-): Promise<WrittenKit> {
-  let [contentsWritten, bytesWritten] = [0, 0];
+): Promise<number> {
+  let bytesWritten = 0;
   await using resources = new AsyncDisposableStack();
   const layout = await openLayout(dir, { create: true });
   resources.defer(() => layout.close());
@@ -97,13 +91,12 @@ async function writeContents(
     const source = await sources.repository(name);
     try {
       const report = await copy(source, layout, manifests.map(descriptorOf), { checkAll: true, signal, onProgress });
-      contentsWritten += [...report.outcomes.values()].filter((outcome) => outcome !== 'present').length;
       bytesWritten += report.bytesSent;
     } catch (error) {
       throw isGone(error) ? sourceMoved(source.name, error) : error;
     }
   }
-  return { contentsWritten, bytesWritten };
+  return bytesWritten;
 }
 
 function isGone(error: unknown): error is CodedError {

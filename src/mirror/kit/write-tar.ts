@@ -5,7 +5,7 @@ import type { ByteStream, OperationOptions } from '#oci/image';
 import { blobPath, encodeLayoutTar, layoutTarBytes, type TarFile } from '#oci/layout';
 import type { KitFiles, KitPlan } from './plan.ts';
 import type { KitSources } from './sources.ts';
-import { sourceMoved, type WrittenKit } from './write-directory.ts';
+import { sourceMoved } from './write-directory.ts';
 
 /** The files of a kit in the order of its tar: what is small, checksums.txt among it, comes before the blobs. */
 function tarFilesOf(plan: KitPlan, files: KitFiles, sources: KitSources, options: OperationOptions): TarFile[] {
@@ -67,6 +67,7 @@ const COMPARED_BYTES = 1024 * 1024;
  * Writes the tar of a kit to a file. Until it is whole it is called `FILE.part`; a killed export goes on where that
  * ends, if it is of this kit.
  *
+ * @returns how many bytes were written to the file
  * @throws CodedError ERR_EXPORT_DISK_FULL, ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_SOURCE_MOVED
  */
 export async function writeKitTar(
@@ -75,10 +76,10 @@ export async function writeKitTar(
   path: string,
   sources: KitSources,
   options: OperationOptions & { readonly onBytes?: (sizeBytes: number) => void },
-): Promise<WrittenKit> {
+): Promise<number> {
   const totalBytes = await kitTarBytes(plan, files);
   if ((await sizeOf(path)) === totalBytes && (await beginsAs(path, plan, files, sources))) {
-    return { contentsWritten: 0, bytesWritten: 0 };
+    return 0;
   }
   const part = `${path}${PART}`;
   const held = (await sizeOf(part)) ?? 0;
@@ -105,7 +106,7 @@ export async function writeKitTar(
   } catch (error) {
     throw fileError(error, part);
   }
-  return { contentsWritten: plan.contents.length, bytesWritten: totalBytes - offset };
+  return totalBytes - offset;
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array, at: number): Promise<void> {
