@@ -19,9 +19,7 @@ export { signWaiting } from './repository/partial.ts';
 export type { PublishedRole, PublishResult } from './repository/publish.ts';
 export {
   defaultLifetimes,
-  metadataPath,
   openRepository,
-  type Repository,
   readRoots,
   withRepositoryLock,
 } from './repository/repository.ts';
