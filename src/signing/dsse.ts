@@ -1,10 +1,8 @@
-import { toDSSEBundle } from '@sigstore/bundle';
-import { dsse } from '@sigstore/core';
-import { Verifier as SigstoreVerifier, toSignedEntity, VerificationError } from '@sigstore/verify';
 import { type JsonObject, mediaTypes } from '#core';
 import { base64From, encodeBase64 } from './base64.ts';
 import { asObjects, asString, onlyMembers, parseSignedJson, signatureInvalid } from './faults.ts';
 import type { Signer, Verifier } from './signer.ts';
+import { sigstoreBundle, sigstoreCore, sigstoreVerify } from './sigstore.ts';
 import { encodeStatement, type Statement } from './statement.ts';
 
 /** A DSSE envelope v1 with one signature, its fields decoded. */
@@ -19,7 +17,7 @@ export interface Envelope {
 /** Signs a statement once; the envelope serves the legacy form and the sigstore bundle alike. */
 export async function signStatement(statement: Statement, signer: Signer): Promise<Envelope> {
   const payload = encodeStatement(statement);
-  const signature = await signer.sign(dsse.preAuthEncoding(mediaTypes.inToto, Buffer.from(payload)));
+  const signature = await signer.sign(sigstoreCore().dsse.preAuthEncoding(mediaTypes.inToto, Buffer.from(payload)));
   // cosign accepts no keyid but the OpenSSH fingerprint, which is what the signer calls its key.
   return { payloadType: mediaTypes.inToto, payload, keyid: signer.keyid, signature };
 }
@@ -69,7 +67,8 @@ export function claimedKeyids(value: JsonObject): readonly string[] {
 
 /** Whether the verifier's key made the envelope's signature, over PAE(payloadType, payload). */
 export function isSignedBy(envelope: Envelope, verifier: Verifier): boolean {
-  const bundle = toDSSEBundle({
+  const { Verifier: SigstoreVerifier, toSignedEntity, VerificationError } = sigstoreVerify();
+  const bundle = sigstoreBundle().toDSSEBundle({
     artifact: Buffer.from(envelope.payload),
     artifactType: envelope.payloadType,
     signature: Buffer.from(envelope.signature),

@@ -1,6 +1,5 @@
 import { createPrivateKey, type KeyObject, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
-import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { CodedError, type JsonObject, type JsonValue, parseJsonObject } from '#core';
 import { base64From, encodeBase64 } from './base64.ts';
 import { type KeyKind, keyInvalid, requireKind, tufKeyKinds } from './keys.ts';
@@ -36,7 +35,7 @@ export async function encodePrivateKey(key: KeyObject, password: string): Promis
     const body = {
       kdf: { name: 'scrypt', params: { N: COST, r: BLOCK_SIZE, p: PARALLELISM }, salt: encodeBase64(salt) },
       cipher: { name: 'nacl/secretbox', nonce: encodeBase64(nonce) },
-      ciphertext: encodeBase64(xsalsa20poly1305(sealingKey, nonce).encrypt(plain)),
+      ciphertext: encodeBase64((await secretbox())(sealingKey, nonce).encrypt(plain)),
     };
     return encodePem(JSON.stringify(body));
   } finally {
@@ -63,7 +62,7 @@ export async function decodePrivateKey(
   const sealingKey = await deriveKey(password, sealed.salt, sealed.cost);
   let plain: Uint8Array | undefined;
   try {
-    plain = open(sealed, sealingKey);
+    plain = open(sealed, sealingKey, await secretbox());
     if (plain === undefined) throw passwordWrong(name);
     return requireKind(privateKeyFrom(plain, name), name, kinds);
   } finally {
@@ -71,6 +70,13 @@ export async function decodePrivateKey(
     plain?.fill(0);
   }
 }
+
+/** NaCl's secretbox, loaded where a key file is read or written. */
+async function secretbox() {
+  return (await import('@noble/ciphers/salsa.js')).xsalsa20poly1305;
+}
+
+type Secretbox = Awaited<ReturnType<typeof secretbox>>;
 
 interface Sealed {
   readonly cost: number;
@@ -80,9 +86,9 @@ interface Sealed {
 }
 
 /** What the box holds; undefined where it does not open. The library's error is dropped: it tells the user nothing. */
-function open({ nonce, ciphertext }: Sealed, sealingKey: Uint8Array): Uint8Array | undefined {
+function open({ nonce, ciphertext }: Sealed, sealingKey: Uint8Array, box: Secretbox): Uint8Array | undefined {
   try {
-    return xsalsa20poly1305(sealingKey, nonce).decrypt(ciphertext);
+    return box(sealingKey, nonce).decrypt(ciphertext);
   } catch {
     return undefined;
   }

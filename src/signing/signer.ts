@@ -1,6 +1,6 @@
 import { sign as cryptoSign, type KeyObject } from 'node:crypto';
-import { crypto as sigstoreCrypto } from '@sigstore/core';
 import { cosignHintOf, keyidOf, kindOf, publicHalf, requireKind, tufKeyKinds } from './keys.ts';
+import { sigstoreCore } from './sigstore.ts';
 
 /** Makes signatures with one private key, wherever that key lies. */
 export interface Signer {
@@ -54,6 +54,6 @@ export function createVerifier(publicKey: KeyObject): Verifier {
     publicKey,
     isNamedBy: (name) => name !== undefined && names.includes(name),
     hasSigned: (message, signature) =>
-      sigstoreCrypto.verify(Buffer.from(message), publicKey, Buffer.from(signature), 'sha256'),
+      sigstoreCore().crypto.verify(Buffer.from(message), publicKey, Buffer.from(signature), 'sha256'),
   };
 }

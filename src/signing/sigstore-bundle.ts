@@ -1,9 +1,9 @@
-import { bundleToJSON, toDSSEBundle } from '@sigstore/bundle';
 import { type Descriptor, type Digest, encodeCanonical, type Instant, type JsonValue, mediaTypes } from '#core';
 import { bareDescriptor, emptyConfig, parseManifest } from '#oci/image';
 import type { Envelope } from './dsse.ts';
 import { signatureInvalid } from './faults.ts';
 import { blobOf, keyidAnnotation, manifestOf, type SignedObject } from './signed-object.ts';
+import { sigstoreBundle } from './sigstore.ts';
 
 const createdAnnotation = 'org.opencontainers.image.created';
 const contentAnnotation = 'dev.sigstore.bundle.content';
@@ -64,6 +64,7 @@ export function packSigstoreBundle(
 
 /** The sigstore bundle of an envelope, in canonical JSON: what `cosign verify-blob-attestation --bundle` reads. */
 export function encodeSigstoreBundle(envelope: Envelope): Uint8Array {
+  const { bundleToJSON, toDSSEBundle } = sigstoreBundle();
   const bundle = toDSSEBundle({
     artifact: Buffer.from(envelope.payload),
     artifactType: envelope.payloadType,
