@@ -14,7 +14,7 @@ import {
   type Verifier,
 } from '#signing';
 import type { Io } from './io.ts';
-import { readPassword } from './password.ts';
+import { asksForPassword, readPassword } from './password.ts';
 
 /** Reads and decrypts a cosign.key; asks for the password where the environment has none. */
 export async function loadPrivateKey(io: Io, path: string, kinds?: readonly KeyKind[]): Promise<KeyObject> {
@@ -26,8 +26,26 @@ async function openPrivateKey(io: Io, pem: string, path: string, kinds?: readonl
   return decodePrivateKey(pem, password, path, kinds);
 }
 
+/** A box takes 64 MiB while it is opened, at the highest cost 128. */
+const KEYS_AT_A_TIME = 2;
+
+/** loadTufSigner for each file of some lists, once; one after the other where each asks for its password. */
+export async function loadTufSigners(
+  io: Io,
+  ...lists: readonly (readonly string[] | undefined)[]
+): Promise<Map<string, Signer>> {
+  const paths = [...new Set(lists.flatMap((list) => list ?? []))];
+  const atATime = asksForPassword(io) ? 1 : KEYS_AT_A_TIME;
+  const signers: (readonly [string, Signer])[] = [];
+  for (let next = 0; next < paths.length; next += atATime) {
+    const some = paths.slice(next, next + atATime).map(async (path) => [path, await loadTufSigner(io, path)] as const);
+    signers.push(...(await Promise.all(some)));
+  }
+  return new Map(signers);
+}
+
 /** The signer behind a key of a TUF role: a cosign.key, or PKCS#8 PEM without a password; Ed25519 or P-256. */
-export async function loadTufSigner(io: Io, path: string): Promise<Signer> {
+async function loadTufSigner(io: Io, path: string): Promise<Signer> {
   const pem = await readKeyFile(path);
   return createSigner(
     isPlainPkcs8(pem) ? decodePkcs8Key(pem, path, tufKeyKinds) : await openPrivateKey(io, pem, path, tufKeyKinds),

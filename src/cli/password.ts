@@ -35,6 +35,11 @@ export async function readNewPassword(io: Io): Promise<string> {
   throw new CodedError('ERR_EXPORT_USAGE', 'the two passwords differ', { hint: 'run the command again' });
 }
 
+/** Whether readPassword asks on the terminal. */
+export function asksForPassword(io: Io): boolean {
+  return io.env['COSIGN_PASSWORD'] === undefined;
+}
+
 const MAX_PASSWORD_BYTES = 16 * 1024;
 
 /**

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { CodedError, fileError, type Instant, instantOf, systemClock } from '#core';
 import type { Signer } from '#signing';
 import type { Io } from '../io.ts';
-import { loadTufSigner } from '../key-files.ts';
+import { loadTufSigners } from '../key-files.ts';
 import { formatBytes } from '../numbers.ts';
 import { collect } from '../options.ts';
 
@@ -27,10 +27,7 @@ export function withSigners(command: Command, ...roles: readonly ('targets' | 's
 
 /** The signers behind lists of key files, each file once. */
 export async function loadSigners(io: Io, ...lists: readonly (readonly string[] | undefined)[]): Promise<Signer[]> {
-  const signers: Signer[] = [];
-  // One after the other: each may ask for its password.
-  for (const path of new Set(lists.flatMap((list) => list ?? []))) signers.push(await loadTufSigner(io, path));
-  return signers;
+  return [...(await loadTufSigners(io, ...lists)).values()];
 }
 
 /** Adds the options of `export` for the TUF repository that lists the bundle. */

@@ -5,7 +5,7 @@ import { type Reference, tagOf } from '#oci/image';
 import { type OpenOptions, openRepository } from '#oci/transfer';
 import type { Signer } from '#signing';
 import type { Io } from '../io.ts';
-import { loadTufSigner } from '../key-files.ts';
+import { loadTufSigners } from '../key-files.ts';
 import { parseTufPlace } from '../tuf.ts';
 
 /** The options of `export` for the TUF repository that lists the bundle. */
@@ -56,10 +56,7 @@ export async function readTufListing(
   const reference = parseTufPlace(place);
   if (reference !== undefined) tagOf(reference);
   if ((reference === undefined) !== (tufTrust === undefined)) throw trustOrNot(place, reference !== undefined);
-  const signers: Signer[] = [];
-  for (const path of new Set([...tufStreamKey, ...tufTargetsKey, ...tufOnlineKey])) {
-    signers.push(await loadTufSigner(io, path));
-  }
+  const signers = [...(await loadTufSigners(io, tufStreamKey, tufTargetsKey, tufOnlineKey)).values()];
   const trustedRoot = tufTrust === undefined ? undefined : await readRoot(tufTrust);
   const streamKey = tufStreamKey.length === 0 ? undefined : signers[0]?.publicKey;
   return { place, reference, streamKey, signers, trustedRoot };

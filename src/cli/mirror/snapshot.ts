@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { systemClock } from '#core';
 import { type PublishedSnapshot, runMirror, type TakenSnapshot } from '#mirror';
 import { type Io, resumable, writeText } from '../io.ts';
-import { loadSigner, loadTufSigner, loadVerifier } from '../key-files.ts';
+import { loadSigner, loadTufSigners, loadVerifier } from '../key-files.ts';
 import { plural } from '../numbers.ts';
 import { asLines, oneLine } from '../one-line.ts';
 import { collect, withCommonOptions, withTransportOptions } from '../options.ts';
@@ -69,18 +69,12 @@ async function snapshot(io: Io, path: string, options: SnapshotOptions): Promise
 
 async function loadSigning(io: Io, options: SnapshotOptions) {
   const signer = await loadSigner(io, options.key);
-  const load = async (paths: readonly string[] = []) => {
-    const signers = [];
-    // One after the other: each may ask for its password.
-    for (const path of paths) signers.push(await loadTufSigner(io, path));
-    return signers;
-  };
-  const stream = await load(options.streamKey);
-  const tufSigners = [...stream, ...(await load(options.targetsKey)), ...(await load(options.onlineKey))];
+  const { streamKey, targetsKey, onlineKey } = options;
+  const tufSigners = await loadTufSigners(io, streamKey, targetsKey, onlineKey);
   return {
     signer,
-    tufSigners,
-    streamSigner: stream[0],
+    tufSigners: [...tufSigners.values()],
+    streamSigner: tufSigners.get(streamKey?.[0] ?? ''),
     builderId: options.builderId,
     builderVersion: { 'export-center': packageVersion(), node: process.versions.node },
     clock: systemClock,
