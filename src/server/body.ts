@@ -1,9 +1,9 @@
 import { CodedError } from '#core';
 import type { ByteStream } from '#oci/image';
 import { clientOf } from './access/client-address.ts';
-import { type RegistryContext, type ServerRequest, socketsOf } from './context.ts';
-import { MinRateGuard } from './min-rate-guard.ts';
-import { RegistryProblem } from './registry/problem.ts';
+import { type ServerContext, type ServerRequest, socketsOf } from './context.ts';
+import { HttpProblem } from './problem.ts';
+import { MinRateGuard } from './sending.ts';
 
 /** The Content-Length of a request in bytes; undefined without that header. */
 export function contentLengthOf(c: ServerRequest): number | undefined {
@@ -62,12 +62,12 @@ export interface BufferedBody extends Disposable {
 /**
  * A small body, in memory. Its bytes are charged to the budget as they arrive, not when they are announced.
  *
- * @throws RegistryProblem SIZE_INVALID with status 413, or 408 when it does not arrive in time; HttpProblem
+ * @throws HttpProblem ERR_EXPORT_TOO_LARGE, ERR_EXPORT_NETWORK when it does not arrive in time,
  *   ERR_EXPORT_RATE_LIMITED
  */
-export async function readBody(c: ServerRequest, { limits }: RegistryContext, maxBytes: number): Promise<BufferedBody> {
-  const tooLarge = (): RegistryProblem =>
-    new RegistryProblem('SIZE_INVALID', `expected ${maxBytes} bytes or fewer`, { status: 413 });
+export async function readBody(c: ServerRequest, { limits }: ServerContext, maxBytes: number): Promise<BufferedBody> {
+  const tooLarge = (): HttpProblem =>
+    new HttpProblem('ERR_EXPORT_TOO_LARGE', `expected ${maxBytes} bytes or fewer`, { status: 413 });
   if ((contentLengthOf(c) ?? 0) > maxBytes) throw tooLarge();
   const client = clientOf(c, limits.behindProxy);
   const chunks: Uint8Array[] = [];
@@ -94,7 +94,9 @@ async function* inTime(chunks: ByteStream, deadlineMs: number): ByteStream {
   const tooSlow = (): void => {
     const seconds = Math.round(deadlineMs / 1000);
     late.reject(
-      new RegistryProblem('SIZE_INVALID', `the request body did not arrive within ${seconds} seconds`, { status: 408 }),
+      new HttpProblem('ERR_EXPORT_NETWORK', `the request body did not arrive within ${seconds} seconds`, {
+        status: 408,
+      }),
     );
   };
   const timer = setTimeout(tooSlow, deadlineMs);

@@ -3,8 +3,14 @@ import type { Context, Hono } from 'hono';
 import type { Limits } from './limits.ts';
 import type { Principal, StoreFor } from './principal.ts';
 
+/** What the routes of every app are given. */
+export interface ServerContext {
+  /** Memory budgets for clients. */
+  readonly limits: Limits;
+}
+
 /** The dependencies and limits of the registry's routes. */
-export interface RegistryContext {
+export interface RegistryContext extends ServerContext {
   /** Asked for the tenant of each request's principal, and for no other: `storeOf` in registry/request.ts. */
   readonly storeFor: StoreFor;
   /** Refuses writes and deletes. */
@@ -13,8 +19,6 @@ export interface RegistryContext {
   readonly deletes: boolean;
   /** The largest blob that is accepted. */
   readonly maxBlobBytes: number;
-  /** Memory budgets for clients. */
-  readonly limits: Limits;
 }
 
 /** The Hono environment of a request. */

@@ -1,5 +1,5 @@
 import { type BudgetLimits, MemoryBudget } from './memory-budget.ts';
-import { SendBuffers } from './send-buffers.ts';
+import { SendBuffers } from './sending/send-buffers.ts';
 
 /** How much memory clients may use, in total and each. */
 export interface LimitOptions {

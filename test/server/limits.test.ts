@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { expect, test, vi } from 'vitest';
 import { MemoryBudget } from '../../src/server/memory-budget.ts';
-import { SendBuffers } from '../../src/server/send-buffers.ts';
+import { SendBuffers } from '../../src/server/sending/send-buffers.ts';
 import { describe, noise } from '../oci/content.ts';
 import { dial } from './raw.ts';
 import { problem } from './registry.ts';

@@ -1,7 +1,7 @@
 import type { StoredBlob } from '#oci/store';
 import { REPOSITORY_PATH, type RegistryContext, type ServerApp, type ServerRequest } from '../context.ts';
 import { parseRange } from '../range.ts';
-import { sendBlob } from '../send.ts';
+import { sendBlob } from '../sending.ts';
 import { RegistryProblem, unsupported } from './problem.ts';
 import { digestFrom, matchesEtag, repositoryOf } from './request.ts';
 

@@ -1,5 +1,5 @@
 import type { RegistryContext, ServerApp } from '../context.ts';
-import { reserveResponse } from '../response-memory.ts';
+import { reserveResponse } from '../sending.ts';
 import { nextLink, pageSizeOf, storeOf } from './request.ts';
 
 /** The page size if the client does not send `n`, and its maximum. */

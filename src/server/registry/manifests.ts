@@ -3,7 +3,7 @@ import { maxManifestBytes } from '#oci/image';
 import type { StoredRepository } from '#oci/store';
 import { readBody } from '../body.ts';
 import { REPOSITORY_PATH, type RegistryContext, type ServerApp, type ServerRequest } from '../context.ts';
-import { reserveResponse } from '../response-memory.ts';
+import { reserveResponse } from '../sending.ts';
 import { RegistryProblem, unsupported } from './problem.ts';
 import { manifestNameOf, matchesEtag, repositoryOf, tagFrom } from './request.ts';
 

@@ -1,7 +1,7 @@
 import { mediaTypes } from '#core';
 import { encodeDescriptor } from '#oci/image';
 import { REPOSITORY_PATH, type RegistryContext, type ServerApp } from '../context.ts';
-import { reserveResponse } from '../response-memory.ts';
+import { reserveResponse } from '../sending.ts';
 import { RegistryProblem } from './problem.ts';
 import { digestFrom, nextLink, repositoryOf } from './request.ts';
 

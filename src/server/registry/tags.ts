@@ -1,5 +1,5 @@
 import { REPOSITORY_PATH, type RegistryContext, type ServerApp } from '../context.ts';
-import { reserveResponse } from '../response-memory.ts';
+import { reserveResponse } from '../sending.ts';
 import { RegistryProblem } from './problem.ts';
 import { nextLink, pageSizeOf, repositoryOf } from './request.ts';
 

@@ -1,5 +1,5 @@
-import { clientOf } from './access/client-address.ts';
-import { type RegistryContext, type ServerRequest, socketsOf } from './context.ts';
+import { clientOf } from '../access.ts';
+import { type ServerContext, type ServerRequest, socketsOf } from '../context.ts';
 
 /** The client must have received a response in memory within `ms`, plus its size divided by `bytesPerMs`. */
 const DEADLINE = { ms: 30_000, bytesPerMs: 16 };
@@ -11,7 +11,7 @@ const COUNTED_BYTES = 32 * 1024;
  *
  * @throws HttpProblem ERR_EXPORT_RATE_LIMITED
  */
-export function reserveResponse(c: ServerRequest, { limits }: RegistryContext, sizeBytes: number): void {
+export function reserveResponse(c: ServerRequest, { limits }: ServerContext, sizeBytes: number): void {
   const { outgoing } = socketsOf(c);
   if (sizeBytes < COUNTED_BYTES || outgoing === undefined) return;
   const client = clientOf(c, limits.behindProxy);

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { type ByteRange, collect } from '#oci/image';
+import { type ByteRange, type ByteStream, collect } from '#oci/image';
 import type { StoredBlob } from '#oci/store';
-import { API_VERSION, type RegistryContext, type ServerRequest, socketsOf } from './context.ts';
+import { API_VERSION, type ServerContext, type ServerRequest, socketsOf } from '../context.ts';
 import { MinRateGuard } from './min-rate-guard.ts';
 import { reserveResponse } from './response-memory.ts';
 import { ResponseWriter } from './response-writer.ts';
@@ -21,7 +21,7 @@ export interface BlobResponse {
 /** Sends a blob or a range of it, and closes the blob. */
 export async function sendBlob(
   c: ServerRequest,
-  context: RegistryContext,
+  context: ServerContext,
   blob: StoredBlob,
   answer: BlobResponse,
 ): Promise<Response> {
@@ -41,23 +41,60 @@ export async function sendBlob(
   // Straight to the socket: a web stream in between needs fresh memory for each piece, and halves the rate.
   outgoing.writeHead(status, { ...API_VERSION, ...headers });
   using share = context.limits.sending.begin();
-  await pump(blob, range, outgoing, share);
+  await pump(outgoing, (write) => sendPieces(blob, range, write, share));
   return RESPONSE_ALREADY_SENT;
 }
 
-async function pump(blob: StoredBlob, range: ByteRange, outgoing: ServerResponse, memory: SendShare): Promise<void> {
+/**
+ * Sends a stream whose length the headers state. If it fails, the connection is closed before that length, which is how
+ * a client knows that it lacks the rest.
+ *
+ * @param report called with what failed, unless the client closed the connection
+ */
+export async function sendStream(
+  c: ServerRequest,
+  stream: ByteStream,
+  { status, headers }: Pick<BlobResponse, 'status' | 'headers'>,
+  report: (error: unknown) => void,
+): Promise<Response> {
+  const { outgoing } = socketsOf(c);
+  if (outgoing === undefined) return new Response(ReadableStream.from(stream), { status, headers });
+  outgoing.writeHead(status, headers);
+  let isReading = true;
+  const send = async (write: Write): Promise<void> => {
+    for await (const chunk of stream) {
+      isReading = false;
+      await write(chunk);
+      isReading = true;
+    }
+  };
+  await pump(outgoing, send, (error) => isReading && report(error));
+  return RESPONSE_ALREADY_SENT;
+}
+
+type Write = (piece: Uint8Array) => Promise<void>;
+
+async function sendPieces(blob: StoredBlob, range: ByteRange, write: Write, memory: SendShare): Promise<void> {
+  if (blob.send !== undefined) await blob.send(range, write, memory);
+  else for await (const chunk of blob.read(range)) await write(chunk);
+}
+
+async function pump(
+  outgoing: ServerResponse,
+  send: (write: Write) => Promise<void>,
+  onFailure: (error: unknown) => void = () => undefined,
+): Promise<void> {
   const rate = new MinRateGuard();
   using writer = new ResponseWriter(outgoing);
   try {
-    const write = async (piece: Uint8Array): Promise<void> => {
+    await send(async (piece) => {
       await rate.wait(() => writer.write(piece));
       rate.count(piece.byteLength);
-    };
-    if (blob.send !== undefined) await blob.send(range, write, memory);
-    else for await (const chunk of blob.read(range)) await write(chunk);
+    });
     outgoing.end();
-  } catch {
+  } catch (error) {
     // The headers were sent already: only a truncated body can tell the client.
     outgoing.destroy();
+    onFailure(error);
   }
 }
