@@ -18,6 +18,7 @@ export const mediaTypes = {
   exportIndex: 'application/vnd.stellaops.export.index.v1+json',
   exportRedaction: 'application/vnd.stellaops.export.redaction.v1+json',
   mirrorSnapshot: 'application/vnd.stellaops.export.mirror.snapshot.v1+json',
+  mirrorDigests: 'application/vnd.stellaops.export.mirror.digests.v1',
   mirrorState: 'application/vnd.stellaops.export.mirror.state.v1+json',
   text: 'text/plain',
 

@@ -1,3 +1,4 @@
+export { DigestSet, digestOfList, encodeDigestList, readDigestList } from './delta.ts';
 export {
   type GatheredKit,
   gatherKit,
