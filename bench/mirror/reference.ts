@@ -25,13 +25,29 @@ const TOOLS: Readonly<Record<string, PeerName>> = {
   cosign3: 'cosign3',
 };
 
+/** How much moving on to the second day adds, as the maker of the mirror counts it. */
+export interface BlobFloor {
+  readonly newBlobs: number;
+  readonly newBlobBytes: number;
+}
+
 /**
  * Fills a registry with the reference mirror of its first day.
  *
  * @returns its repositories
  */
-export async function fillReference({ shared, host, work, small }: ReferenceOptions): Promise<readonly string[]> {
-  const tools = join(work, 'tools');
+export async function fillReference(options: ReferenceOptions): Promise<readonly string[]> {
+  await prepareTools(join(options.work, 'tools'));
+  const { repositories } = (await make('day1', options)) as { repositories: Record<string, unknown> };
+  return Object.keys(repositories).sort();
+}
+
+/** Moves the registry that fillReference has filled on to the second day: a new database, new, moved and deleted tags. */
+export async function moveReference(options: ReferenceOptions): Promise<BlobFloor> {
+  return (await make('day2', options)) as BlobFloor;
+}
+
+async function prepareTools(tools: string): Promise<void> {
   await mkdir(tools, { recursive: true });
   for (const [name, peer] of Object.entries(TOOLS)) await symlink(requirePeer(peer), join(tools, name));
   // Ours takes the ecosystem, three texts and a directory for each source.
@@ -43,14 +59,16 @@ exec '${requirePeer('trivydb-ref')}' "$out" "$@"
 `;
   await writeFile(join(tools, 'trivydb-ref'), script);
   await chmod(join(tools, 'trivydb-ref'), 0o755);
+}
+
+async function make(day: 'day1' | 'day2', { shared, host, work, small }: ReferenceOptions): Promise<unknown> {
   const args = [
     join(shared, 'tools', 'make-reference-mirror'),
     ...(small ? ['--small'] : []),
-    ...['--tools', tools, '--data', join(shared, 'data'), 'day1', host, join(work, 'reference')],
+    ...['--tools', join(work, 'tools'), '--data', join(shared, 'data'), day, host, join(work, 'reference')],
   ];
   const env = { ...process.env, COSIGN_PASSWORD: '', PYTHONDONTWRITEBYTECODE: '1' };
   // The registry writes its log into a pipe of this process, which therefore must go on reading.
   const { stdout } = await promisify(execFile)('python3', args, { env, maxBuffer: 256 * 1024 * 1024 });
-  const { repositories } = parseKnownJson(stdout) as { repositories: Record<string, unknown> };
-  return Object.keys(repositories).sort();
+  return parseKnownJson(stdout);
 }
