@@ -1,15 +1,11 @@
-import { randomInt } from 'node:crypto';
 import { readFile, rm, stat } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { instantOf, systemClock } from '#core';
 import { CliFixture } from '../bad-input/fixture.ts';
+import { killAtRandom, killTimeoutMs } from './kill-rounds.ts';
 import { type KitFixture, noiseText, openKits, pushTagged } from './kit-fixture.ts';
 import { contentOf, startRegistry, treeOf, within } from './mirror-fixture.ts';
 
-/** How often each of the four is killed; KILL_ROUNDS=50 makes 200 kills. */
-const { KILL_ROUNDS = '2' } = process.env;
-const ROUNDS = Number(KILL_ROUNDS);
 /** Of every import, so that what it leaves can be compared. */
 const AT = instantOf(systemClock.now());
 
@@ -41,58 +37,25 @@ const importing = (to: string, state: string) => {
   return ['mirror', 'import', kit, '--to', to, ...trust];
 };
 
-/** What is killed: the command, and what is there when it has ended. */
-interface Killed {
-  readonly args: readonly string[];
-  end(): Promise<unknown>;
-  clear(): Promise<void>;
-}
-
-/** Kills the command at random moments, one after the other, until a run ends by itself; each time the end is the same. */
-async function killAtRandom({ args, end, clear }: Killed): Promise<{ kills: number }> {
-  const begun = performance.now();
-  expect(await cli.run(args)).toMatchObject({ exit: 0 });
-  const wholeMs = performance.now() - begun;
-  const expected = await end();
-  let kills = 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    await clear();
-    // Half of the rounds are killed a second time, when they resume.
-    for (let run = 0; run <= round % 2; run++) {
-      const running = cli.start(args);
-      await Promise.race([sleep(randomInt(Math.ceil(wholeMs / 5), Math.ceil(wholeMs))), running.outcome()]);
-      running.child.kill('SIGKILL');
-      if ((await running.outcome()).exit === null) kills++;
-    }
-    const resumed = await cli.run(args);
-    // A slow run says on stderr how far it is.
-    expect({ round, ...resumed }).toMatchObject({ round, exit: 0 });
-    expect(await end()).toEqual(expected);
-  }
-  return { kills };
-}
-
-const timeout = 120_000 + ROUNDS * 60_000;
-
-test('an export into a directory', { timeout }, async () => {
+test('an export into a directory', { timeout: killTimeoutMs }, async () => {
   const to = kits.mirror.path('killed');
   const clear = () => rm(to, { recursive: true, force: true });
-  const killed = await killAtRandom({ args: exporting(to), end: () => treeOf(to), clear });
+  const killed = await killAtRandom(cli, { args: exporting(to), end: () => treeOf(to), clear });
   expect(await treeOf(to)).toEqual(await treeOf(kit));
   expect(killed.kills).toBeGreaterThan(0);
 });
 
-test('an export into a tar', { timeout }, async () => {
+test('an export into a tar', { timeout: killTimeoutMs }, async () => {
   const to = kits.mirror.path('killed.tar');
   const clear = async () => {
     await rm(to, { force: true });
     await rm(`${to}.part`, { force: true });
   };
   const end = async () => [(await readFile(to)).toString('base64'), await stat(`${to}.part`).catch(() => 'absent')];
-  expect((await killAtRandom({ args: exporting(to), end, clear })).kills).toBeGreaterThan(0);
+  expect((await killAtRandom(cli, { args: exporting(to), end, clear })).kills).toBeGreaterThan(0);
 });
 
-test('an import into a registry', { timeout }, async () => {
+test('an import into a registry', { timeout: killTimeoutMs }, async () => {
   const zone = await startRegistry();
   const state = kits.mirror.path('state-registry');
   try {
@@ -101,19 +64,19 @@ test('an import into a registry', { timeout }, async () => {
       await rm(state, { recursive: true, force: true });
     };
     const end = async () => [contentOf(zone), await stateOf(state)];
-    expect((await killAtRandom({ args: importing(zone.host, state), end, clear })).kills).toBeGreaterThan(0);
+    expect((await killAtRandom(cli, { args: importing(zone.host, state), end, clear })).kills).toBeGreaterThan(0);
   } finally {
     await zone.close();
   }
 });
 
-test('an import into a layout', { timeout }, async () => {
+test('an import into a layout', { timeout: killTimeoutMs }, async () => {
   const [layout, state] = [kits.mirror.path('killed-layout'), kits.mirror.path('state-layout')];
   const clear = async () => {
     for (const path of [layout, state]) await rm(path, { recursive: true, force: true });
   };
   const end = async () => [await treeOf(layout), await stateOf(state)];
-  expect((await killAtRandom({ args: importing(`oci:${layout}`, state), end, clear })).kills).toBeGreaterThan(0);
+  expect((await killAtRandom(cli, { args: importing(`oci:${layout}`, state), end, clear })).kills).toBeGreaterThan(0);
 });
 
 /** The files of a state, but for temporary ones. */
