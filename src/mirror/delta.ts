@@ -1,4 +1,9 @@
 // Public entry of delta/: what a zone has, and what it lacks of a snapshot.
 
+export type { Base, BaseContext, BaseRequest } from './delta/base.ts';
+export { baseFormsText, parseBase } from './delta/bases.ts';
+export { type Delta, deltaOf } from './delta/delta-of.ts';
 export { digestOfList, encodeDigestList, readDigestList } from './delta/digest-list.ts';
 export { DigestSet } from './delta/digest-set.ts';
+export { listBase } from './delta/list-base.ts';
+export { snapshotBase } from './delta/snapshot-base.ts';

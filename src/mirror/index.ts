@@ -1,4 +1,14 @@
-export { DigestSet, digestOfList, encodeDigestList, readDigestList } from './delta.ts';
+export {
+  type BaseRequest,
+  baseFormsText,
+  DigestSet,
+  digestOfList,
+  encodeDigestList,
+  listBase,
+  parseBase,
+  readDigestList,
+  snapshotBase,
+} from './delta.ts';
 export {
   type GatheredKit,
   gatherKit,
@@ -9,6 +19,7 @@ export {
   openKit,
   proveKit,
   signedFilesOf,
+  splitContents,
   streamKit,
   trustKit,
   writeKitDirectory,

@@ -4,7 +4,7 @@ export { repositoriesOf } from './kit/contents.ts';
 export { type GatheredKit, gatherKit } from './kit/gather.ts';
 export { type OpenKit, openKit } from './kit/open.ts';
 export type { KitFiles, KitPlan } from './kit/plan.ts';
-export { type ProveOptions, proveKit } from './kit/prove.ts';
+export { type ProveOptions, proveKit, splitContents } from './kit/prove.ts';
 export { signedFilesOf } from './kit/sign.ts';
 export { descriptorOf, KitSources } from './kit/sources.ts';
 export { type TrustedKit, type TrustOptions, trustKit } from './kit/trust.ts';

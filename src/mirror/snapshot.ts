@@ -1,5 +1,6 @@
 // Public entry of snapshot/: the state of a mirror, taken, signed and published.
 
+export { contentsOf, type MirrorContent } from './snapshot/contents.ts';
 export {
   type MirrorSnapshot,
   parseMirrorSnapshot,
@@ -10,6 +11,7 @@ export {
   type PublishedSnapshot,
   publishSnapshot,
   readNewest,
+  readSnapshot,
   type SnapshotSigning,
   snapshotLayer,
   snapshotTag,

@@ -46,6 +46,7 @@ export interface MirrorFixture {
   /** The same with a text on standard input. */
   snapshotWith(input: string, ...more: string[]): Promise<Ended>;
   exportTo(to: string, ...more: string[]): Promise<Ended>;
+  plan(...more: string[]): Promise<Ended>;
   importTo(kit: string, to: string, ...more: string[]): Promise<Ended>;
 }
 
@@ -118,6 +119,7 @@ export async function openMirror(
     snapshot: (...more) => cliBytes(...snapshotArgs, ...more),
     snapshotWith: (input, ...more) => cliWith(input, ...snapshotArgs, ...more),
     exportTo: (to, ...more) => cliBytes('mirror', 'export', spec, '--to', to, ...more),
+    plan: (...more) => cliBytes('mirror', 'plan', spec, ...more),
     importTo: (kit, to, ...more) => cliBytes('mirror', 'import', kit, '--to', to, ...trustOf(root, more, dir), ...more),
   };
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addSeconds, type Instant, instantOf, mediaTypes, systemClock } from '#core';
-import { encodeKitIndex, repositoriesOf } from '../../src/mirror/kit/contents.ts';
+import { encodeKitIndex, type KitSnapshot, repositoriesOf } from '../../src/mirror/kit/contents.ts';
+import { contentsOf } from '../../src/mirror/snapshot.ts';
 import { readJson } from '../core/read-json.ts';
 import type { RegistryDouble } from '../oci/registry-double.ts';
 import { copyOf, flipByte, forge, type KitFixture, kitJson, openKits, pushTagged } from './kit-fixture.ts';
@@ -37,6 +38,11 @@ afterAll(async () => {
 const newState = () => kits.mirror.path(`state-${++states}`);
 
 /** A registry and a layout refuse the kit alike, and neither they nor a request have written anything. */
+function fullIndexOf(snapshot: KitSnapshot): Uint8Array {
+  const repositories = repositoriesOf(snapshot);
+  return encodeKitIndex(repositories, new Set(contentsOf(repositories).map(({ digest }) => digest)));
+}
+
 async function expectRefused(kit: string, code: string, words: string | readonly string[] = [], ...more: string[]) {
   const layout = kits.mirror.path(`layout-${++states}`);
   const [registryBefore, stateOption] = [contentOf(zone), more.includes('--state')];
@@ -329,7 +335,7 @@ describe('damage', () => {
       };
       await forge(copy, {
         'kit.json': JSON.stringify(forged),
-        'index.json': encodeKitIndex(repositoriesOf(state)),
+        'index.json': fullIndexOf(state),
         [`blobs/sha256/${digest}`]: manifest,
       });
       await expectRefused(copy, 'ERR_EXPORT_KIT_INVALID', words);

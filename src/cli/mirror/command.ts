@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Io } from '../io.ts';
-import { exportCommand, planCommand } from './kit.ts';
+import { exportCommand } from './kit.ts';
+import { planCommand } from './plan.ts';
 import { snapshotCommand } from './snapshot.ts';
 import { statusCommand } from './status.ts';
 import { importCommand, verifyCommand } from './zone.ts';

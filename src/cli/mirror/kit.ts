@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { CodedError, compareInstants, instantOf, systemClock } from '#core';
+import { CodedError } from '#core';
 import {
   type GatheredKit,
-  gatherKit,
   type KitFiles,
-  KitSources,
+  type KitSources,
   kitTarBytes,
   signedFilesOf,
   streamKit,
@@ -13,38 +12,22 @@ import {
 } from '#mirror';
 import { type Io, resumable, writeText } from '../io.ts';
 import { loadEd25519Signer } from '../key-files.ts';
-import { formatBytes, plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
-import { parsing, withCommonOptions, withTransportOptions } from '../options.ts';
-import { createProgressLine, type ProgressLine } from '../progress.ts';
-import { type LoadedSpec, loadSpec, type SpecOptions } from './spec-file.ts';
+import { parsing } from '../options.ts';
+import type { ProgressLine } from '../progress.ts';
+import { type GatherOptions, withGatherOptions, withPlan } from './gathered.ts';
+import { factsOf, linesOf } from './plan.ts';
 
-interface PlanOptions extends SpecOptions {}
-
-interface ExportOptions extends SpecOptions {
+interface ExportOptions extends GatherOptions {
   readonly to: string;
   readonly kitKey?: string;
   readonly offset: number;
 }
 
-/** `mirror plan`. */
-export function planCommand(command: Command, io: Io): void {
-  withTransportOptions(withCommonOptions(command))
-    .description('show what mirror export would write: files, bytes, id of the kit')
-    .argument('<spec>', 'file with the mirror spec (YAML)')
-    .addHelpText('after', '\nExample:\n  export-center mirror plan mirror.yaml')
-    .action((spec: string, options: PlanOptions) =>
-      withPlan(io, spec, options, async (plan) => {
-        await writeText(io.stdout, await (options.output === 'json' ? planAsJson(plan, plan.files) : planAsText(plan)));
-      }),
-    );
-}
-
 /** `mirror export`. */
 export function exportCommand(command: Command, io: Io): void {
-  withTransportOptions(withCommonOptions(command))
+  withGatherOptions(command)
     .description('write a kit of the newest snapshot, to be carried into the zone')
-    .argument('<spec>', 'file with the mirror spec (YAML)')
     .requiredOption('--to <path>', 'directory of the kit; a file that ends with .tar; or - for a tar on stdout')
     .option('--kit-key <file>', 'private key (Ed25519) that signs the kit itself; use the stream key')
     .option(
@@ -62,6 +45,7 @@ nothing.
 Examples:
   export-center mirror export mirror.yaml --to kit
   export-center mirror export mirror.yaml --to kit.tar --kit-key stream.key
+  export-center mirror export mirror.yaml --to delta.tar --base main.3
   export-center mirror export mirror.yaml --to - | ssh inside 'cat > kit.tar'`,
     )
     .action((spec: string, options: ExportOptions) => resumable(io, () => runExport(io, spec, options)));
@@ -152,72 +136,6 @@ function writeChunk(out: NodeJS.WritableStream, chunk: Uint8Array): Promise<void
   return new Promise((resolve, reject) => {
     out.write(chunk, (error) => (error ? reject(error) : resolve()));
   });
-}
-
-async function withPlan(
-  io: Io,
-  path: string,
-  options: SpecOptions,
-  use: (plan: GatheredKit, sources: KitSources, progress: ProgressLine) => Promise<void>,
-): Promise<void> {
-  const progress = createProgressLine(io, options.quiet);
-  const loaded: LoadedSpec = await loadSpec(io, path, options, progress);
-  const sources = new KitSources(loaded.spec, loaded.ports);
-  try {
-    const snapshots = await sources.repository(loaded.spec.snapshots.repository);
-    const plan = await gatherKit(loaded.spec, snapshots, { signal: io.signal });
-    await warnOfExpiry(io, loaded.spec.tuf, plan);
-    await use(plan, sources, progress);
-  } finally {
-    progress.clear();
-    await sources.close();
-    await loaded.close();
-  }
-}
-
-/** A kit that the zone refuses is better not carried there. */
-async function warnOfExpiry(io: Io, tuf: string, { expiry: { role, expires } }: GatheredKit): Promise<void> {
-  if (compareInstants(instantOf(systemClock.now()), expires) < 0) return;
-  const isOnline = role === 'timestamp' || role === 'snapshot';
-  const next = isOnline ? `tuf refresh ${tuf}` : `tuf rotate ${tuf} ${role}`;
-  const text = `warning: ${role} in ${tuf} expired at ${expires}: the zone will refuse this kit`;
-  await writeText(io.stderr, asLines([text, `next: export-center ${next}; then export again`]));
-}
-
-async function factsOf(plan: GatheredKit, files: KitFiles) {
-  const { stream, sequence, snapshot } = plan.snapshot.kit;
-  const manifests = plan.contents.filter(({ mediaType }) => mediaType !== undefined).length;
-  return {
-    kit: plan.id,
-    stream,
-    sequence,
-    snapshot: snapshot.digest,
-    repositories: plan.snapshot.snapshot.repositories.length,
-    manifests,
-    blobs: plan.contents.length - manifests,
-    contentBytes: plan.contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
-    tarBytes: await kitTarBytes(plan, files),
-    expiry: plan.expiry,
-  };
-}
-
-async function planAsJson(plan: GatheredKit, files: KitFiles): Promise<string> {
-  return `${JSON.stringify(await factsOf(plan, files))}\n`;
-}
-
-async function planAsText(plan: GatheredKit): Promise<string> {
-  return asLines(await linesOf(plan));
-}
-
-async function linesOf(plan: GatheredKit): Promise<string[]> {
-  const { kit, stream, sequence, snapshot, repositories, manifests, blobs, contentBytes, tarBytes, expiry } =
-    await factsOf(plan, plan.files);
-  return [
-    `kit ${kit}`,
-    `snapshot ${sequence} of ${stream}, ${snapshot}`,
-    `${plural(repositories, 'repository', 'repositories')}, ${plural(manifests, 'manifest')}, ${plural(blobs, 'blob')}, ${formatBytes(contentBytes)}; as a tar ${tarBytes} bytes`,
-    `valid until ${expiry.expires}, when its ${expiry.role} expires`,
-  ];
 }
 
 function parseOffset(text: string): number {

@@ -19,6 +19,7 @@ import {
   proveKit,
   requireSuccessor,
   signReceipt,
+  splitContents,
   trustKit,
   ZoneState,
   type ZoneTarget,
@@ -130,7 +131,8 @@ async function verify(io: Io, path: string, options: VerifyOptions): Promise<voi
       const next = { stream: open.kit.stream, sequence: open.kit.sequence, snapshot: open.kit.snapshot.digest };
       requireSuccessor((await state.read()) ?? (await state.readBegun()), next, path);
       const trusted = await trustKit(open, { ...trust, state: state.tuf });
-      await proveKit(open, trusted.snapshot, { signal: io.signal, onBytes: meter(progress) });
+      const contents = await splitContents(open, trusted.snapshot);
+      await proveKit(open, trusted.snapshot, contents, { signal: io.signal, onBytes: meter(progress) });
       progress.clear();
       const { stream, sequence, snapshot } = open.kit;
       const { waived, root } = trusted.repository;

@@ -95,16 +95,20 @@ export class BinarySet {
   }
 
   #equals(place: number, bytes: Uint8Array, offset: number): boolean {
-    const start = place * this.width;
-    for (let i = 0; i < this.width; i++) if (this.#entries[start + i] !== bytes[offset + i]) return false;
+    const entries = this.#entries;
+    const { width } = this;
+    const start = place * width;
+    for (let i = 0; i < width; i++) if (entries[start + i] !== bytes[offset + i]) return false;
     return true;
   }
 
   /** Multilinear over the bytes: of 32 bits the upper 25 are strongly universal. */
   #hash(bytes: Uint8Array, offset: number): number {
-    let sum = this.#factors[this.width] as number;
-    for (let i = 0; i < this.width; i++) {
-      sum = (sum + Math.imul(this.#factors[i] as number, bytes[offset + i] as number)) | 0;
+    const factors = this.#factors;
+    const { width } = this;
+    let sum = factors[width] as number;
+    for (let i = 0; i < width; i++) {
+      sum = (sum + Math.imul(factors[i] as number, bytes[offset + i] as number)) | 0;
     }
     return sum >>> 7;
   }

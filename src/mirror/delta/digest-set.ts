@@ -18,7 +18,6 @@ for (const [value, digit] of [...'0123456789abcdef'].entries()) HEX[digit.charCo
 export class DigestSet {
   readonly #sha256 = new BinarySet(32);
   readonly #sha512 = new BinarySet(64);
-  readonly #text = Buffer.alloc(LINE_512);
   readonly #scratch32 = new Uint8Array(32);
   readonly #scratch64 = new Uint8Array(64);
 
@@ -32,13 +31,13 @@ export class DigestSet {
   }
 
   add(digest: Digest): void {
-    const bytes = this.#bytesOf(digest);
+    const bytes = this.#decodeText(digest);
     if (bytes === undefined) throw new TypeError(`not a digest: ${digest.slice(0, 200)}`);
     this.#setOf(bytes).add(bytes);
   }
 
   has(digest: Digest): boolean {
-    const bytes = this.#bytesOf(digest);
+    const bytes = this.#decodeText(digest);
     return bytes !== undefined && this.#setOf(bytes).has(bytes);
   }
 
@@ -61,10 +60,6 @@ export class DigestSet {
     }
   }
 
-  #bytesOf(digest: string): Uint8Array | undefined {
-    return digest.length > LINE_512 ? undefined : this.#decode(this.#text, 0, this.#text.write(digest, 'latin1'));
-  }
-
   #setOf(bytes: Uint8Array): BinarySet {
     return bytes.byteLength === this.#sha256.width ? this.#sha256 : this.#sha512;
   }
@@ -83,4 +78,22 @@ export class DigestSet {
     }
     return bytes;
   }
+
+  /** The same of a string, which is not worth a buffer. */
+  #decodeText(text: string): Uint8Array | undefined {
+    const isShort = text.length === LINE_256 && text.startsWith('sha256:');
+    if (!isShort && !(text.length === LINE_512 && text.startsWith('sha512:'))) return undefined;
+    const bytes = isShort ? this.#scratch32 : this.#scratch64;
+    for (let i = 0, at = PREFIX_BYTES; i < bytes.byteLength; i++, at += 2) {
+      const value = (digitOf(text.charCodeAt(at)) << 4) | digitOf(text.charCodeAt(at + 1));
+      if (value < 0) return undefined;
+      bytes[i] = value;
+    }
+    return bytes;
+  }
+}
+
+/** @returns a negative number for a code unit that is no lower-case hex digit */
+function digitOf(unit: number): number {
+  return HEX[unit] ?? -1;
 }

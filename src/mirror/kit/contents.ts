@@ -3,16 +3,6 @@ import { emptyConfig, emptyDescriptor } from '#oci/image';
 import type { MirrorSnapshot, RepositoryState } from '../snapshot.ts';
 import type { MirrorKit } from './mirror-kit.generated.ts';
 
-/** A blob or manifest in a kit. */
-export interface KitContent {
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-  /** Of a manifest; undefined for a blob. */
-  readonly mediaType: string | undefined;
-  /** A repository that has it, by its name in the zone. */
-  readonly repository: string;
-}
-
 /** A snapshot as it lies in a kit. */
 export interface KitSnapshot {
   readonly kit: MirrorKit;
@@ -23,7 +13,7 @@ export interface KitSnapshot {
 }
 
 /** The repository with the snapshot, its signatures and its provenance, as one more that is mirrored. */
-function snapshotState({ kit, manifestBytes, document }: KitSnapshot): RepositoryState {
+export function ownRepository({ kit, manifestBytes, document }: KitSnapshot): RepositoryState {
   const { repository, tag, digest, evidence } = kit.snapshot;
   const empty = { digest: emptyDescriptor.digest, sizeBytes: emptyConfig.byteLength };
   const mediaType = mediaTypes.ociManifest;
@@ -48,42 +38,30 @@ function snapshotState({ kit, manifestBytes, document }: KitSnapshot): Repositor
 
 /** All repositories that a kit fills: those of the mirror, and the one of its snapshots last. */
 export function repositoriesOf(snapshot: KitSnapshot): RepositoryState[] {
-  return [...snapshot.snapshot.repositories, snapshotState(snapshot)];
-}
-
-/** All blobs and manifests of some repositories, each once, in byte order of digest. */
-export function contentsOf(repositories: readonly RepositoryState[]): KitContent[] {
-  const contents = new Map<Digest, KitContent>();
-  for (const { name, manifests, blobs } of repositories) {
-    for (const { digest, sizeBytes } of blobs) {
-      if (!contents.has(digest)) contents.set(digest, { digest, sizeBytes, mediaType: undefined, repository: name });
-    }
-    // What is a blob of one and a manifest of another is read as the manifest.
-    for (const { digest, sizeBytes, mediaType } of manifests) {
-      if (contents.get(digest)?.mediaType === undefined) {
-        contents.set(digest, { digest, sizeBytes, mediaType, repository: name });
-      }
-    }
-  }
-  return [...contents.values()].sort((a, b) => compareText(a.digest, b.digest));
+  return [...snapshot.snapshot.repositories, ownRepository(snapshot)];
 }
 
 /**
  * `index.json` of a kit: an entry `REPOSITORY:TAG` for each tag, and one without a name for each manifest that no tag
- * and no index leads to, such as referrers.
+ * and no index leads to, such as referrers. A delta lists what it carries, and nothing else.
+ *
+ * @param carried the contents of the kit
  */
-export function encodeKitIndex(repositories: readonly RepositoryState[]): Uint8Array {
+export function encodeKitIndex(repositories: readonly RepositoryState[], carried: ReadonlySet<Digest>): Uint8Array {
   const named: JsonObject[] = [];
   const reached = new Set<Digest>();
   const described = new Map<Digest, JsonObject>();
   for (const { name, tags, manifests } of repositories) {
     for (const { digest, mediaType, sizeBytes, manifests: children = [] } of manifests) {
+      if (!carried.has(digest)) continue;
       described.set(digest, { mediaType, digest, size: sizeBytes });
       for (const child of children) reached.add(child);
     }
     for (const { tag, digest } of tags) {
+      const descriptor = described.get(digest);
+      if (descriptor === undefined) continue;
       reached.add(digest);
-      named.push({ ...described.get(digest), annotations: { 'org.opencontainers.image.ref.name': `${name}:${tag}` } });
+      named.push({ ...descriptor, annotations: { 'org.opencontainers.image.ref.name': `${name}:${tag}` } });
     }
   }
   const others = [...described].filter(([digest]) => !reached.has(digest)).sort(([a], [b]) => compareText(a, b));

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { CodedError, compareText, type Digest, digestOf, fileError, mediaTypes } from '#core';
 import { bareDescriptor, cosignTagsOf, fetchBytes, type OperationOptions, type Repository } from '#oci/image';
 import { type EarliestExpiry, filesForNewest } from '#tuf';
+import type { Base, BaseContext, BaseRequest } from '../delta.ts';
 import { kitFault } from '../faults.ts';
 import { maxSnapshotBytes, parseMirrorSnapshot, snapshotLayer, snapshotTag, walkRepository } from '../snapshot.ts';
 import type { MirrorSpec } from '../spec.ts';
@@ -15,19 +16,25 @@ export interface GatheredKit extends KitPlan {
   readonly expiry: EarliestExpiry;
 }
 
+/** What a kit is gathered for. */
+export interface GatherOptions extends OperationOptions {
+  /** What the zones have: each zone must have one of them. None for a full kit. */
+  readonly bases?: readonly BaseRequest[] | undefined;
+}
+
 /**
- * Plans a full kit of the newest snapshot of a spec's stream.
+ * Plans a kit of the newest snapshot of a spec's stream.
  *
  * @param snapshots the repository of snapshots
- * @throws CodedError ERR_EXPORT_TUF_STATE where there is no snapshot, ERR_EXPORT_NOT_FOUND where it is gone,
+ * @throws CodedError those of bases, ERR_EXPORT_TUF_STATE where there is no snapshot, ERR_EXPORT_NOT_FOUND where it is gone,
  *   ERR_EXPORT_MIRROR_SPEC
  */
 export async function gatherKit(
   spec: MirrorSpec,
   snapshots: Repository,
-  options: OperationOptions,
+  { bases: requests = [], ...options }: GatherOptions = {},
 ): Promise<GatheredKit> {
-  const { target, files, expiry } = await filesForNewest(spec.tuf, spec.stream);
+  const { target, targets, files, expiry } = await filesForNewest(spec.tuf, spec.stream);
   const descriptor = await snapshots.resolve(target.digest, options);
   if (descriptor === undefined) {
     const hint = 'take a new snapshot with: export-center mirror snapshot';
@@ -39,6 +46,13 @@ export async function gatherKit(
   const snapshot = parseMirrorSnapshot(document, name);
   const repository = spec.snapshots.repository;
   if (snapshot.repositories.some((each) => each.name === repository)) throw nameTaken(repository);
+  const bases = await resolveBases(requests, {
+    ...options,
+    spec,
+    snapshots,
+    targets,
+    repositories: snapshot.repositories,
+  });
   const extra = new Map([...tufFilesOf(files), ...(await readTrust(spec))]);
   const kit: MirrorKit = {
     formatVersion: 1,
@@ -50,7 +64,7 @@ export async function gatherKit(
       digest: target.digest,
       evidence: await evidenceOf(snapshots, target.digest, options),
     },
-    bases: [],
+    bases: bases.map(({ kind, digest }) => ({ kind, digest })),
     files: [...extra]
       .map(([path, bytes]) => ({ path, digest: digestOf(bytes) }))
       .toSorted((a, b) => compareText(a.path, b.path)),
@@ -62,7 +76,17 @@ export async function gatherKit(
     manifestBytes: descriptor.size,
     document: { digest: layer.digest, sizeBytes: layer.size },
   };
-  return { ...planKit(planned, extra), expiry };
+  return { ...planKit(planned, extra, bases), expiry };
+}
+
+/** Each once, in the order in which kit.json has them. */
+async function resolveBases(requests: readonly BaseRequest[], context: BaseContext): Promise<Base[]> {
+  const found = new Map<string, Base>();
+  for (const request of requests) {
+    const base = await request.resolve(context);
+    found.set(`${base.kind} ${base.digest}`, base);
+  }
+  return [...found].sort(([a], [b]) => compareText(a, b)).map(([, base]) => base);
 }
 
 /** Signatures and provenance of a snapshot, in both of cosign's forms, in byte order of digest. */

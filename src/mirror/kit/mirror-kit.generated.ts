@@ -10,8 +10,10 @@ export interface MirrorKit {
   /** Of the snapshot in its stream. */
   readonly sequence: number;
   readonly snapshot: Artifact;
-  /** Snapshots of which a zone must have one; empty for a full kit. */
-  readonly bases: readonly Digest[];
+  /**
+   * What the kit leaves out because a zone has it: each zone must have one of them. In byte order of kind and digest; empty for a full kit.
+   */
+  readonly bases: readonly Base[];
   /** The files in tuf/ and trust/, in byte order of path. */
   readonly files: readonly File[];
   /** To whom it is locked; empty where it is not. */
@@ -39,6 +41,15 @@ export interface Evidence {
 export interface Blob {
   readonly digest: Digest;
   readonly sizeBytes: number;
+}
+
+export interface Base {
+  /**
+   * snapshot: an earlier one of the stream. receipt: that of a zone. list: a digest list. registry: what a registry answered.
+   */
+  readonly kind: 'list' | 'receipt' | 'registry' | 'snapshot';
+  /** Of the manifest of a snapshot, of a receipt, of the canonical digest list. */
+  readonly digest: Digest;
 }
 
 export interface File {

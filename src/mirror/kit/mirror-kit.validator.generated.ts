@@ -2,17 +2,17 @@
 // @ts-nocheck: compiled by ajv; the one function that leaves this module has a type of its own
 
 const validate = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/mirror-kit/v1","title":"Mirror kit","$comment":"Code: src/mirror/kit","description":"What a kit contains. Canonical JSON; the kit's id is its SHA-256, so that it depends on nothing else.","type":"object","additionalProperties":false,"required":["formatVersion","stream","sequence","snapshot","bases","files","recipients"],"properties":{"formatVersion":{"description":"The version of the kit's format.","const":1},"stream":{"$ref":"#/$defs/stream"},"sequence":{"description":"Of the snapshot in its stream.","type":"integer","minimum":1,"maximum":999999999},"snapshot":{"$ref":"#/$defs/artifact"},"bases":{"description":"Snapshots of which a zone must have one; empty for a full kit.","type":"array","maxItems":64,"items":{"$ref":"#/$defs/digest"}},"files":{"description":"The files in tuf/ and trust/, in byte order of path.","type":"array","maxItems":8192,"items":{"$ref":"#/$defs/file"}},"recipients":{"description":"To whom it is locked; empty where it is not.","type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":4096}}},"$defs":{"digest":{"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},"stream":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},"name":{"type":"string","minLength":1,"maxLength":255,"pattern":"^[a-z0-9]+(?:[._/-]+[a-z0-9]+){0,127}$"},"tag":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"},"size":{"type":"integer","minimum":0,"maximum":9007199254740991},"artifact":{"type":"object","additionalProperties":false,"required":["repository","tag","digest","evidence"],"properties":{"repository":{"description":"Its name in the zone.","$ref":"#/$defs/name"},"tag":{"$ref":"#/$defs/tag"},"digest":{"description":"Of its manifest.","$ref":"#/$defs/digest"},"evidence":{"description":"Manifests of its signatures and provenance, in byte order of digest.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/evidence"}}}},"evidence":{"type":"object","additionalProperties":false,"required":["digest","sizeBytes","blobs"],"properties":{"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/size"},"tag":{"description":"One of cosign's, where it has one; else it is a referrer.","$ref":"#/$defs/tag"},"blobs":{"type":"array","maxItems":1000,"items":{"$ref":"#/$defs/blob"}}}},"blob":{"type":"object","additionalProperties":false,"required":["digest","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/size"}}},"file":{"type":"object","additionalProperties":false,"required":["path","digest"],"properties":{"path":{"type":"string","pattern":"^(?:tuf/metadata|tuf/targets|trust)/[A-Za-z0-9][A-Za-z0-9._-]{0,160}$"},"digest":{"$ref":"#/$defs/digest"}}}}};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/mirror-kit/v1","title":"Mirror kit","$comment":"Code: src/mirror/kit","description":"What a kit contains. Canonical JSON; the kit's id is its SHA-256, so that it depends on nothing else.","type":"object","additionalProperties":false,"required":["formatVersion","stream","sequence","snapshot","bases","files","recipients"],"properties":{"formatVersion":{"description":"The version of the kit's format.","const":1},"stream":{"$ref":"#/$defs/stream"},"sequence":{"description":"Of the snapshot in its stream.","type":"integer","minimum":1,"maximum":999999999},"snapshot":{"$ref":"#/$defs/artifact"},"bases":{"description":"What the kit leaves out because a zone has it: each zone must have one of them. In byte order of kind and digest; empty for a full kit.","type":"array","maxItems":64,"items":{"$ref":"#/$defs/base"}},"files":{"description":"The files in tuf/ and trust/, in byte order of path.","type":"array","maxItems":8192,"items":{"$ref":"#/$defs/file"}},"recipients":{"description":"To whom it is locked; empty where it is not.","type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":4096}}},"$defs":{"digest":{"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},"stream":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},"name":{"type":"string","minLength":1,"maxLength":255,"pattern":"^[a-z0-9]+(?:[._/-]+[a-z0-9]+){0,127}$"},"tag":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"},"size":{"type":"integer","minimum":0,"maximum":9007199254740991},"artifact":{"type":"object","additionalProperties":false,"required":["repository","tag","digest","evidence"],"properties":{"repository":{"description":"Its name in the zone.","$ref":"#/$defs/name"},"tag":{"$ref":"#/$defs/tag"},"digest":{"description":"Of its manifest.","$ref":"#/$defs/digest"},"evidence":{"description":"Manifests of its signatures and provenance, in byte order of digest.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/evidence"}}}},"base":{"type":"object","additionalProperties":false,"required":["kind","digest"],"properties":{"kind":{"description":"snapshot: an earlier one of the stream. receipt: that of a zone. list: a digest list. registry: what a registry answered.","enum":["list","receipt","registry","snapshot"]},"digest":{"description":"Of the manifest of a snapshot, of a receipt, of the canonical digest list.","$ref":"#/$defs/digest"}}},"evidence":{"type":"object","additionalProperties":false,"required":["digest","sizeBytes","blobs"],"properties":{"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/size"},"tag":{"description":"One of cosign's, where it has one; else it is a referrer.","$ref":"#/$defs/tag"},"blobs":{"type":"array","maxItems":1000,"items":{"$ref":"#/$defs/blob"}}}},"blob":{"type":"object","additionalProperties":false,"required":["digest","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/size"}}},"file":{"type":"object","additionalProperties":false,"required":["path","digest"],"properties":{"path":{"type":"string","pattern":"^(?:tuf/metadata|tuf/targets|trust)/[A-Za-z0-9][A-Za-z0-9._-]{0,160}$"},"digest":{"$ref":"#/$defs/digest"}}}}};
 const schema32 = {"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"};
-const schema36 = {"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"};
 const pattern4 = new RegExp("^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$", "u");
-const pattern7 = new RegExp("^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$", "u");
 const schema33 = {"type":"object","additionalProperties":false,"required":["repository","tag","digest","evidence"],"properties":{"repository":{"description":"Its name in the zone.","$ref":"#/$defs/name"},"tag":{"$ref":"#/$defs/tag"},"digest":{"description":"Of its manifest.","$ref":"#/$defs/digest"},"evidence":{"description":"Manifests of its signatures and provenance, in byte order of digest.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/evidence"}}}};
 const schema34 = {"type":"string","minLength":1,"maxLength":255,"pattern":"^[a-z0-9]+(?:[._/-]+[a-z0-9]+){0,127}$"};
 const schema35 = {"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"};
+const schema36 = {"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"};
 const func1 = countCodePoints;
 const pattern5 = new RegExp("^[a-z0-9]+(?:[._/-]+[a-z0-9]+){0,127}$", "u");
 const pattern6 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$", "u");
+const pattern7 = new RegExp("^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$", "u");
 const schema37 = {"type":"object","additionalProperties":false,"required":["digest","sizeBytes","blobs"],"properties":{"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/size"},"tag":{"description":"One of cosign's, where it has one; else it is a referrer.","$ref":"#/$defs/tag"},"blobs":{"type":"array","maxItems":1000,"items":{"$ref":"#/$defs/blob"}}}};
 const schema39 = {"type":"integer","minimum":0,"maximum":9007199254740991};
 const schema41 = {"type":"object","additionalProperties":false,"required":["digest","sizeBytes"],"properties":{"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/size"}}};
@@ -530,13 +530,112 @@ return errors === 0;
 }
 validate21.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema45 = {"type":"object","additionalProperties":false,"required":["path","digest"],"properties":{"path":{"type":"string","pattern":"^(?:tuf/metadata|tuf/targets|trust)/[A-Za-z0-9][A-Za-z0-9._-]{0,160}$"},"digest":{"$ref":"#/$defs/digest"}}};
-const pattern12 = new RegExp("^(?:tuf/metadata|tuf/targets|trust)/[A-Za-z0-9][A-Za-z0-9._-]{0,160}$", "u");
+const schema44 = {"type":"object","additionalProperties":false,"required":["kind","digest"],"properties":{"kind":{"description":"snapshot: an earlier one of the stream. receipt: that of a zone. list: a digest list. registry: what a registry answered.","enum":["list","receipt","registry","snapshot"]},"digest":{"description":"Of the manifest of a snapshot, of a receipt, of the canonical digest list.","$ref":"#/$defs/digest"}}};
 
 function validate27(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
 const evaluated0 = validate27.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.kind === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.digest === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((key0 === "kind") || (key0 === "digest"))){
+const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.kind !== undefined){
+let data0 = data.kind;
+if(!((((data0 === "list") || (data0 === "receipt")) || (data0 === "registry")) || (data0 === "snapshot"))){
+const err3 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema44.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.digest !== undefined){
+let data1 = data.digest;
+if(typeof data1 === "string"){
+if(!pattern7.test(data1)){
+const err4 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+else {
+const err5 = {instancePath:instancePath+"/digest",schemaPath:"#/$defs/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+}
+else {
+const err6 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+validate27.errors = vErrors;
+return errors === 0;
+}
+validate27.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+const schema46 = {"type":"object","additionalProperties":false,"required":["path","digest"],"properties":{"path":{"type":"string","pattern":"^(?:tuf/metadata|tuf/targets|trust)/[A-Za-z0-9][A-Za-z0-9._-]{0,160}$"},"digest":{"$ref":"#/$defs/digest"}}};
+const pattern12 = new RegExp("^(?:tuf/metadata|tuf/targets|trust)/[A-Za-z0-9][A-Za-z0-9._-]{0,160}$", "u");
+
+function validate29(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate29.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -637,10 +736,10 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate27.errors = vErrors;
+validate29.errors = vErrors;
 return errors === 0;
 }
-validate27.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate29.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -829,10 +928,14 @@ errors++;
 }
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
-let data5 = data4[i0];
-if(typeof data5 === "string"){
-if(!pattern7.test(data5)){
-const err15 = {instancePath:instancePath+"/bases/" + i0,schemaPath:"#/$defs/digest/pattern",keyword:"pattern",params:{pattern: "^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},message:"must match pattern \""+"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"+"\""};
+if(!(validate27(data4[i0], {instancePath:instancePath+"/bases/" + i0,parentData:data4,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err15 = {instancePath:instancePath+"/bases",schemaPath:"#/properties/bases/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -842,8 +945,11 @@ vErrors.push(err15);
 errors++;
 }
 }
-else {
-const err16 = {instancePath:instancePath+"/bases/" + i0,schemaPath:"#/$defs/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.files !== undefined){
+let data6 = data.files;
+if(Array.isArray(data6)){
+if(data6.length > 8192){
+const err16 = {instancePath:instancePath+"/files",schemaPath:"#/properties/files/maxItems",keyword:"maxItems",params:{limit: 8192},message:"must NOT have more than 8192 items"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -852,10 +958,16 @@ vErrors.push(err16);
 }
 errors++;
 }
+const len1 = data6.length;
+for(let i1=0; i1<len1; i1++){
+if(!(validate29(data6[i1], {instancePath:instancePath+"/files/" + i1,parentData:data6,parentDataProperty:i1,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
+errors = vErrors.length;
+}
 }
 }
 else {
-const err17 = {instancePath:instancePath+"/bases",schemaPath:"#/properties/bases/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err17 = {instancePath:instancePath+"/files",schemaPath:"#/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -865,11 +977,11 @@ vErrors.push(err17);
 errors++;
 }
 }
-if(data.files !== undefined){
-let data6 = data.files;
-if(Array.isArray(data6)){
-if(data6.length > 8192){
-const err18 = {instancePath:instancePath+"/files",schemaPath:"#/properties/files/maxItems",keyword:"maxItems",params:{limit: 8192},message:"must NOT have more than 8192 items"};
+if(data.recipients !== undefined){
+let data8 = data.recipients;
+if(Array.isArray(data8)){
+if(data8.length > 64){
+const err18 = {instancePath:instancePath+"/recipients",schemaPath:"#/properties/recipients/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -878,16 +990,12 @@ vErrors.push(err18);
 }
 errors++;
 }
-const len1 = data6.length;
-for(let i1=0; i1<len1; i1++){
-if(!(validate27(data6[i1], {instancePath:instancePath+"/files/" + i1,parentData:data6,parentDataProperty:i1,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
-errors = vErrors.length;
-}
-}
-}
-else {
-const err19 = {instancePath:instancePath+"/files",schemaPath:"#/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const len2 = data8.length;
+for(let i2=0; i2<len2; i2++){
+let data9 = data8[i2];
+if(typeof data9 === "string"){
+if(func1(data9) > 4096){
+const err19 = {instancePath:instancePath+"/recipients/" + i2,schemaPath:"#/properties/recipients/items/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -896,12 +1004,8 @@ vErrors.push(err19);
 }
 errors++;
 }
-}
-if(data.recipients !== undefined){
-let data8 = data.recipients;
-if(Array.isArray(data8)){
-if(data8.length > 64){
-const err20 = {instancePath:instancePath+"/recipients",schemaPath:"#/properties/recipients/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
+if(func1(data9) < 1){
+const err20 = {instancePath:instancePath+"/recipients/" + i2,schemaPath:"#/properties/recipients/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -910,12 +1014,9 @@ vErrors.push(err20);
 }
 errors++;
 }
-const len2 = data8.length;
-for(let i2=0; i2<len2; i2++){
-let data9 = data8[i2];
-if(typeof data9 === "string"){
-if(func1(data9) > 4096){
-const err21 = {instancePath:instancePath+"/recipients/" + i2,schemaPath:"#/properties/recipients/items/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+}
+else {
+const err21 = {instancePath:instancePath+"/recipients/" + i2,schemaPath:"#/properties/recipients/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -924,8 +1025,10 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(func1(data9) < 1){
-const err22 = {instancePath:instancePath+"/recipients/" + i2,schemaPath:"#/properties/recipients/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/recipients",schemaPath:"#/properties/recipients/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -935,37 +1038,14 @@ vErrors.push(err22);
 errors++;
 }
 }
+}
 else {
-const err23 = {instancePath:instancePath+"/recipients/" + i2,schemaPath:"#/properties/recipients/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err23 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err23];
 }
 else {
 vErrors.push(err23);
-}
-errors++;
-}
-}
-}
-else {
-const err24 = {instancePath:instancePath+"/recipients",schemaPath:"#/properties/recipients/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err24];
-}
-else {
-vErrors.push(err24);
-}
-errors++;
-}
-}
-}
-else {
-const err25 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err25];
-}
-else {
-vErrors.push(err25);
 }
 errors++;
 }

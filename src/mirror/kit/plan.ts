@@ -1,28 +1,25 @@
 import { algorithmOf, compareText, type Digest, digestOf, hexOf } from '#core';
 import { blobPath, layoutMarker } from '#oci/layout';
 import type { RepositoryFile } from '#tuf';
-import {
-  contentsOf,
-  encodeKit,
-  encodeKitIndex,
-  type KitContent,
-  type KitSnapshot,
-  repositoriesOf,
-} from './contents.ts';
+import { type Base, type Delta, deltaOf } from '../delta.ts';
+import type { MirrorContent } from '../snapshot.ts';
+import { encodeKit, encodeKitIndex, type KitSnapshot, ownRepository } from './contents.ts';
 import { encodeReadme, verifyScript } from './texts.ts';
 
 /** The files of a kit beside its blobs, by path. */
 export type KitFiles = ReadonlyMap<string, Uint8Array>;
 
-/** All that a kit consists of. It depends on the snapshot, its evidence, the TUF metadata and trust/ alone. */
+/** All that a kit consists of. It depends on the snapshot, its evidence, the bases, the TUF metadata and trust/ alone. */
 export interface KitPlan {
   /** The digest of kit.json. */
   readonly id: Digest;
   readonly snapshot: KitSnapshot;
   /** In the order in which they are written; checksums.txt last. */
   readonly files: KitFiles;
-  /** In byte order of digest. */
-  readonly contents: readonly KitContent[];
+  /** What it carries, in byte order of digest. */
+  readonly contents: readonly MirrorContent[];
+  /** What it leaves out, and what happens to tags. */
+  readonly delta: Delta;
 }
 
 export const kitPaths = {
@@ -34,19 +31,23 @@ export const kitPaths = {
 } as const;
 
 /**
- * Plans a full kit.
+ * Plans a kit: a full one, or, for bases, one that carries what not all of them have.
  *
  * @param extra the files in `tuf/` and `trust/`, by path
+ * @param bases those that `snapshot.kit` names
  */
-export function planKit(snapshot: KitSnapshot, extra: KitFiles): KitPlan {
-  const repositories = repositoriesOf(snapshot);
-  const contents = contentsOf(repositories);
+export function planKit(snapshot: KitSnapshot, extra: KitFiles, bases: readonly Base[]): KitPlan {
+  const mirrored = snapshot.snapshot.repositories;
+  const own = ownRepository(snapshot);
+  const delta = deltaOf(mirrored, own, bases);
+  const contents = delta.carried;
+  const carried = new Set(contents.map(({ digest }) => digest));
   const kit = encodeKit(snapshot.kit);
   const id = digestOf(kit);
   const files = new Map<string, Uint8Array>([
     [layoutMarker.path, Buffer.from(layoutMarker.text)],
     [kitPaths.kit, kit],
-    [kitPaths.index, encodeKitIndex(repositories)],
+    [kitPaths.index, encodeKitIndex([...mirrored, own], carried)],
     ['README.txt', Buffer.from(encodeReadme({ kit: snapshot.kit, id, roots: rootsIn(extra) }))],
     ['verify.sh', Buffer.from(verifyScript)],
     ...[...extra].sort(([a], [b]) => compareText(a, b)),
@@ -54,11 +55,11 @@ export function planKit(snapshot: KitSnapshot, extra: KitFiles): KitPlan {
   const others = contents.filter(({ digest }) => algorithmOf(digest) !== 'sha256');
   if (others.length > 0) files.set(kitPaths.checksums512, Buffer.from(others.map(lineOf).join('')));
   files.set(kitPaths.checksums, Buffer.from(encodeChecksums(files, contents)));
-  return { id, snapshot, files, contents };
+  return { id, snapshot, files, contents, delta };
 }
 
 /** As sha256sum reads them, in byte order of path; blobs under a sha512 digest have a list of their own. */
-function encodeChecksums(files: KitFiles, contents: readonly KitContent[]): string {
+function encodeChecksums(files: KitFiles, contents: readonly MirrorContent[]): string {
   const own = [...files].map(([path, bytes]) => ({ path, hex: hexOf(digestOf(bytes)) }));
   const blobs = contents
     .filter(({ digest }) => algorithmOf(digest) === 'sha256')
@@ -67,7 +68,7 @@ function encodeChecksums(files: KitFiles, contents: readonly KitContent[]): stri
   return all.map(({ path, hex }) => `${hex}  ${path}\n`).join('');
 }
 
-function lineOf({ digest }: KitContent): string {
+function lineOf({ digest }: MirrorContent): string {
   return `${hexOf(digest)}  ${blobPath(digest)}\n`;
 }
 

@@ -3,7 +3,8 @@ import type { OperationOptions } from '#oci/image';
 import { blobPath, layoutMarker } from '#oci/layout';
 import { Semaphore } from '#oci/transfer';
 import { kitFault } from '../faults.ts';
-import { contentsOf, encodeKitIndex, type KitContent, type KitSnapshot, repositoriesOf } from './contents.ts';
+import { contentsOf, type MirrorContent } from '../snapshot.ts';
+import { encodeKitIndex, type KitSnapshot, ownRepository, repositoriesOf } from './contents.ts';
 import { requireEvidence } from './evidence.ts';
 import { type OpenKit, readKitFile } from './open.ts';
 import { kitPaths } from './plan.ts';
@@ -21,24 +22,62 @@ const FILES_AT_A_TIME = 2;
 /** Most digests that one message names. */
 const MAX_NAMED = 1000;
 
+/** The contents of a snapshot, by where an import takes them from. */
+export interface SplitContents {
+  readonly carried: readonly MirrorContent[];
+  /** What a delta leaves out, since the zone is to have it; none in a full kit. */
+  readonly reliedOn: readonly MirrorContent[];
+}
+
 /**
- * Proves that a kit is complete and unchanged before anything of it is used: that all contents of its snapshot are there
+ * Which contents of its snapshot a kit carries, by its own word: only a delta may leave any out, never those of the
+ * snapshot itself, and what checksums.txt lists is carried.
+ *
+ * @param snapshot the one that TUF covers
+ * @throws CodedError ERR_EXPORT_KIT_INCOMPLETE, ERR_EXPORT_KIT_INVALID for a checksums.txt that cannot be read
+ */
+export async function splitContents(open: OpenKit, snapshot: KitSnapshot): Promise<SplitContents> {
+  const contents = contentsOf(repositoriesOf(snapshot));
+  if (snapshot.kit.bases.length === 0) return { carried: contents, reliedOn: [] };
+  const own = ownRepository(snapshot);
+  const needed = new Set([...own.manifests, ...own.blobs].map(({ digest }) => digest));
+  const listed = [await readChecksums(open, kitPaths.checksums, 64), await readChecksums512(open)];
+  const carried: MirrorContent[] = [];
+  const reliedOn: MirrorContent[] = [];
+  for (const content of contents) {
+    const path = blobPath(content.digest);
+    const isCarried =
+      needed.has(content.digest) ||
+      listed.some((each) => each.has(path)) ||
+      (await open.files.sizeOf(path)) !== undefined;
+    (isCarried ? carried : reliedOn).push(content);
+  }
+  return { carried, reliedOn };
+}
+
+/**
+ * Proves that a kit is complete and unchanged before anything of it is used: that all contents that it carries are there
  * and what their digests say, that `index.json` names them as the snapshot does, and that every other file is as
  * checksums.txt says.
  *
  * @param snapshot the one that TUF covers
+ * @param contents what splitContents found
  * @throws CodedError ERR_EXPORT_KIT_INCOMPLETE with every missing digest, ERR_EXPORT_KIT_INVALID with every damaged file
  */
-export async function proveKit(open: OpenKit, snapshot: KitSnapshot, options: ProveOptions): Promise<void> {
-  const repositories = repositoriesOf(snapshot);
-  const contents = contentsOf(repositories);
-  await requireAll(open, contents);
+export async function proveKit(
+  open: OpenKit,
+  snapshot: KitSnapshot,
+  { carried }: SplitContents,
+  options: ProveOptions,
+): Promise<void> {
+  await requireAll(open, carried);
   await requireEvidence(open, snapshot);
-  await requireFiles(open, encodeKitIndex(repositories), contents);
-  await requireUndamaged(open, contents, options);
+  const digests = new Set(carried.map(({ digest }) => digest));
+  await requireFiles(open, encodeKitIndex(repositoriesOf(snapshot), digests), carried);
+  await requireUndamaged(open, carried, options);
 }
 
-async function requireAll({ path, files }: OpenKit, contents: readonly KitContent[]): Promise<void> {
+async function requireAll({ path, files }: OpenKit, contents: readonly MirrorContent[]): Promise<void> {
   const missing: Digest[] = [];
   const damaged: string[] = [];
   for (const { digest, sizeBytes } of contents) {
@@ -51,9 +90,9 @@ async function requireAll({ path, files }: OpenKit, contents: readonly KitConten
 }
 
 /** Checks everything but the contents, which are under their own digests. */
-async function requireFiles(open: OpenKit, index: Uint8Array, contents: readonly KitContent[]): Promise<void> {
+async function requireFiles(open: OpenKit, index: Uint8Array, contents: readonly MirrorContent[]): Promise<void> {
   const { kit, id } = open;
-  const listed = await readChecksums(open);
+  const listed = await readChecksums(open, kitPaths.checksums, 64);
   const known = new Map<string, string>([
     [kitPaths.kit, hexOf(id)],
     [kitPaths.index, hexOf(digestOf(index))],
@@ -93,26 +132,36 @@ async function hashOf({ files }: OpenKit, path: string): Promise<string | undefi
   return hexOf(digester.digest());
 }
 
-/** Hex by path. */
-async function readChecksums(open: OpenKit): Promise<ReadonlyMap<string, string>> {
-  const bytes = await readKitFile(open, kitPaths.checksums, MAX_CHECKSUMS_BYTES);
-  if (bytes === undefined) throw incomplete(open.path, [kitPaths.checksums]);
+/** Blobs under a sha512 digest, where there are any. */
+async function readChecksums512(open: OpenKit): Promise<ReadonlyMap<string, string>> {
+  const size = await open.files.sizeOf(kitPaths.checksums512);
+  return size === undefined ? new Map() : readChecksums(open, kitPaths.checksums512, 128);
+}
+
+/** Hex by path. @param digits of each hash */
+async function readChecksums(open: OpenKit, name: string, digits: number): Promise<ReadonlyMap<string, string>> {
+  const bytes = await readKitFile(open, name, MAX_CHECKSUMS_BYTES);
+  if (bytes === undefined) throw incomplete(open.path, [name]);
   const listed = new Map<string, string>();
   const lines = Buffer.from(bytes).toString('latin1').split('\n');
   for (const line of lines.slice(0, -1)) {
-    const match = /^([0-9a-f]{64}) {2}([!-~]{1,512})$/.exec(line);
-    if (match === null || listed.has(match[2] as string)) throw invalid(open.path, [kitPaths.checksums]);
+    const match = /^([0-9a-f]{64,128}) {2}([!-~]{1,512})$/.exec(line);
+    if (match?.[1]?.length !== digits || listed.has(match[2] as string)) throw invalid(open.path, [name]);
     listed.set(match[2] as string, match[1] as string);
   }
-  if (lines.at(-1) !== '') throw invalid(open.path, [kitPaths.checksums]);
+  if (lines.at(-1) !== '') throw invalid(open.path, [name]);
   return listed;
 }
 
-async function requireUndamaged(open: OpenKit, contents: readonly KitContent[], options: ProveOptions): Promise<void> {
+async function requireUndamaged(
+  open: OpenKit,
+  contents: readonly MirrorContent[],
+  options: ProveOptions,
+): Promise<void> {
   const totalBytes = contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
   const semaphore = new Semaphore(FILES_AT_A_TIME);
   const damaged: string[] = [];
-  const prove = async (content: KitContent) => {
+  const prove = async (content: MirrorContent) => {
     const path = blobPath(content.digest);
     try {
       for await (const chunk of checkedContent(content, open.files.read(path, undefined, true), open.path)) {

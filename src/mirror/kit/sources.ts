@@ -1,8 +1,7 @@
 import type { Descriptor } from '#core';
 import { type ByteStream, type OperationOptions, type Repository, verifyStream } from '#oci/image';
-import { resolveRepositories, type SnapshotPorts } from '../snapshot.ts';
+import { type MirrorContent, resolveRepositories, type SnapshotPorts } from '../snapshot.ts';
 import type { MirrorSpec } from '../spec.ts';
-import type { KitContent } from './contents.ts';
 
 /** Media type of blobs, whose own one only their manifests know. */
 const BLOB = 'application/octet-stream';
@@ -27,9 +26,10 @@ export class KitSources {
   }
 
   /** The bytes of a content, checked against digest and size. */
-  async *read(content: KitContent, options: OperationOptions): ByteStream {
+  async *read(content: MirrorContent, options: OperationOptions): ByteStream {
     const repository = await this.repository(content.repository);
-    yield* await repository.fetch(descriptorOf(content), options);
+    const asManifest = content.mediaType !== undefined;
+    yield* await repository.fetch(descriptorOf(content), { ...options, asManifest });
   }
 
   async close(): Promise<void> {
@@ -52,11 +52,11 @@ export class KitSources {
 }
 
 /** The descriptor of a content. */
-export function descriptorOf({ digest, sizeBytes, mediaType = BLOB }: Omit<KitContent, 'repository'>): Descriptor {
+export function descriptorOf({ digest, sizeBytes, mediaType = BLOB }: Omit<MirrorContent, 'repository'>): Descriptor {
   return { mediaType, digest, size: sizeBytes };
 }
 
 /** A content read from a file of a kit, checked against digest and size. */
-export function checkedContent(content: KitContent, bytes: ByteStream, place: string): ByteStream {
+export function checkedContent(content: MirrorContent, bytes: ByteStream, place: string): ByteStream {
   return verifyStream(descriptorOf(content), bytes, place);
 }

@@ -13,7 +13,7 @@ export function encodeReadme({ kit, id, roots }: ReadmeFacts): string {
   const fingerprints = roots.map(({ version, sha256 }) => `     root ${version}: ${sha256}`);
   return `This is a mirror kit of Export Center: snapshot ${kit.sequence} of the mirror "${kit.stream}".
 Kit id: ${id}
-
+${basesText(kit)}
 1. Check that it arrived complete:      sh verify.sh
 2. You need a TUF root of this mirror that you received in another way than this kit.
    SHA-256 of the roots that this kit is signed under:
@@ -24,6 +24,14 @@ ${fingerprints.join('\n')}
      skopeo copy oci:.:REPOSITORY:TAG docker://REGISTRY/REPOSITORY:TAG
    index.json lists each REPOSITORY:TAG. Only step 3 detects that a kit is older than one that was imported before.
 Files in trust/ are for convenience: compare them with copies that you received in another way.
+`;
+}
+
+function basesText({ bases }: MirrorKit): string {
+  if (bases.length === 0) return '';
+  const list = bases.map(({ kind, digest }) => `     ${kind} ${digest}`);
+  return `It is a delta: it can only be imported where one of the following was imported before, or is there:
+${list.join('\n')}
 `;
 }
 

@@ -8,6 +8,7 @@ import { kitFault } from '../faults.ts';
 import { repositoriesOf } from './contents.ts';
 import { type KitFiles, type KitPlan, kitPaths } from './plan.ts';
 import { descriptorOf, type KitSources } from './sources.ts';
+import { writeCarried } from './write-carried.ts';
 
 /** How a kit is written. */
 export interface WriteOptions extends OperationOptions {
@@ -87,6 +88,9 @@ async function writeContents(
   await using resources = new AsyncDisposableStack();
   const layout = await openLayout(dir, { create: true });
   resources.defer(() => layout.close());
+  if (plan.delta.reliedOn.length > 0) {
+    return writeCarried(plan.contents, layout, sources, { signal, onProgress, onGone: sourceMoved });
+  }
   for (const { name, manifests } of repositoriesOf(plan.snapshot)) {
     const source = await sources.repository(name);
     try {

@@ -86,25 +86,26 @@ export async function readNewest(
 ): Promise<NewestSnapshot | undefined> {
   const newest = await newestTarget(tuf, stream);
   if (newest === undefined) return undefined;
-  const found = await snapshots.resolve(newest.digest, options);
-  if (found === undefined)
-    throw kitFault('ERR_EXPORT_NOT_FOUND', `${snapshots.name}@${newest.digest}`, 'not found, but TUF lists it');
-  const bytes = await fetchBytes(snapshots, found, options);
-  return { ...newest, document: await readDocument(snapshots, bytes, newest.digest, options) };
+  return { ...newest, document: await readSnapshot(snapshots, newest.digest, options) };
 }
 
-async function readDocument(
+/**
+ * The document of a snapshot, by the digest of its manifest.
+ *
+ * @param snapshots the repository of snapshots, at the source or in a zone
+ * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_KIT_INVALID where it is something else
+ */
+export async function readSnapshot(
   snapshots: Repository,
-  manifest: Uint8Array,
   digest: Digest,
   options: OperationOptions,
 ): Promise<MirrorSnapshot> {
   const name = `${snapshots.name}@${digest}`;
-  const layer = snapshotLayer(manifest, name);
-  return parseMirrorSnapshot(
-    await fetchBytes(snapshots, bareDescriptor(layer), { ...options, maxBytes: maxSnapshotBytes }),
-    name,
-  );
+  const found = await snapshots.resolve(digest, options);
+  if (found === undefined) throw kitFault('ERR_EXPORT_NOT_FOUND', name, 'not found, but TUF lists it');
+  const layer = snapshotLayer(await fetchBytes(snapshots, found, options), name);
+  const limits = { ...options, maxBytes: maxSnapshotBytes };
+  return parseMirrorSnapshot(await fetchBytes(snapshots, bareDescriptor(layer), limits), name);
 }
 
 /** A mirror of a million contents has a snapshot of some 300 MiB; a text of JSON may be no longer than 512 MiB. */

@@ -12,6 +12,7 @@ import {
   type ProveOptions,
   proveKit,
   repositoriesOf,
+  splitContents,
   type TrustedKit,
   type TrustOptions,
   trustKit,
@@ -104,7 +105,11 @@ class KitImport {
     const trusted = await trustKit(this.#open, { ...this.#options, state: this.#state.tuf });
     const states = repositoriesOf(trusted.snapshot);
     if (before === undefined && this.#options.resetBaseline !== true) await this.#requireVacant(states);
-    await proveKit(this.#open, trusted.snapshot, { signal: this.#options.signal, onBytes: this.#options.onProve });
+    const contents = await splitContents(this.#open, trusted.snapshot);
+    await proveKit(this.#open, trusted.snapshot, contents, {
+      signal: this.#options.signal,
+      onBytes: this.#options.onProve,
+    });
     const imported = { ...next, kit: id, latestTime: this.#options.at };
     if (before?.kit !== id) await this.#state.writeBegun(imported);
     await this.#copyAll(states);

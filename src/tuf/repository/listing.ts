@@ -49,11 +49,14 @@ export async function filesForNewest(
   stream: string,
 ): Promise<{
   readonly target: StreamTarget;
+  /** All targets of the stream, the newest first. */
+  readonly targets: readonly StreamTarget[];
   readonly files: readonly RepositoryFile[];
   readonly expiry: EarliestExpiry;
 }> {
   const repository = await openRepository(dir);
-  const target = newestIn(repository, stream);
+  const listed = targetsIn(repository, stream);
+  const [target] = listed;
   if (target === undefined) {
     const hint = 'take a snapshot first with: export-center mirror snapshot';
     throw metadataRefused('ERR_EXPORT_TUF_STATE', stream, 'the stream has no target', hint);
@@ -64,7 +67,7 @@ export async function filesForNewest(
   const metadata = documents.map(([name, bytes]) => ({ path: `metadata/${name}`, bytes }));
   const files = [...metadata, await readTarget(dir, target)];
   const expiry = earliestOf([repository.root, timestamp, snapshot, targets, streams.get(stream)], stream);
-  return { target, files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)), expiry };
+  return { target, targets: listed, files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)), expiry };
 }
 
 function earliestOf(envelopes: readonly (Envelope | undefined)[], stream: string): EarliestExpiry {
@@ -75,12 +78,22 @@ function earliestOf(envelopes: readonly (Envelope | undefined)[], stream: string
   return expiries.toSorted((a, b) => compareInstants(a.expires, b.expires))[0] as EarliestExpiry;
 }
 
-function newestIn({ streams }: Repository, stream: string): StreamTarget | undefined {
+function newestIn(repository: Repository, stream: string): StreamTarget | undefined {
+  return targetsIn(repository, stream)[0];
+}
+
+/** The targets of a stream, the newest first. */
+function targetsIn({ streams }: Repository, stream: string): StreamTarget[] {
   const envelope = streams.get(stream);
   const last = envelope === undefined ? 0 : lastSequence(envelope, stream);
-  const name = streamTargetName(stream, last);
-  const hash = envelope?.signed.targets.get(name)?.hashes.get('sha256');
-  return hash === undefined ? undefined : { name, sequence: last, digest: `sha256:${hash}` as Digest };
+  const targets: StreamTarget[] = [];
+  for (let sequence = last; sequence > 0; sequence--) {
+    const name = streamTargetName(stream, sequence);
+    const hash = envelope?.signed.targets.get(name)?.hashes.get('sha256');
+    if (hash === undefined) break;
+    targets.push({ name, sequence, digest: `sha256:${hash}` as Digest });
+  }
+  return targets;
 }
 
 /** The highest sequence number in a stream; 0 where it has no target. */
