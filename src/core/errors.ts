@@ -34,6 +34,8 @@ const CODES = {
   ERR_EXPORT_TUF_FULL: EXIT.input,
   ERR_EXPORT_MIRROR_SPEC: EXIT.input,
   ERR_EXPORT_BASELINE_MISSING: EXIT.input,
+  ERR_EXPORT_ZONE_UNKNOWN: EXIT.input,
+  ERR_EXPORT_ZONE_EXISTS: EXIT.input,
   // The machine or the other side cannot do it.
   ERR_EXPORT_NOT_FOUND: EXIT.failure,
   ERR_EXPORT_DISK_FULL: EXIT.failure,
@@ -70,6 +72,8 @@ const CODES = {
   ERR_EXPORT_KIT_INVALID: EXIT.verification,
   ERR_EXPORT_KIT_INCOMPLETE: EXIT.verification,
   ERR_EXPORT_STREAM_MISMATCH: EXIT.verification,
+  ERR_EXPORT_RECEIPT_INVALID: EXIT.verification,
+  ERR_EXPORT_RECEIPT_REPLAYED: EXIT.verification,
   // Who may.
   ERR_EXPORT_UNAUTHORIZED: EXIT.auth,
   ERR_EXPORT_FORBIDDEN: EXIT.auth,

@@ -25,10 +25,16 @@ export {
   writeKitDirectory,
   writeKitTar,
 } from './kit.ts';
+export {
+  parseZoneName,
+  type Receipt,
+  signReceipt,
+  verifyReceipt,
+} from './receipts.ts';
 export { type MirrorRequest, type MirrorRun, runMirror } from './run.ts';
 export type { PublishedSnapshot, SnapshotPorts, TakenSnapshot } from './snapshot.ts';
 export { type MirrorSpec, parseMirrorSpec } from './spec.ts';
 export { type ImportReport, importKit } from './zone/import-kit.ts';
 export { placeAt, type ZoneTarget, zoneTargetOf } from './zone/place.ts';
-export { signReceipt } from './zone/receipt.ts';
+
 export { type Imported, requireSuccessor, ZoneState } from './zone/state.ts';

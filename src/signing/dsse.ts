@@ -1,6 +1,8 @@
+import { type KeyObject, verify } from 'node:crypto';
 import { type JsonObject, mediaTypes } from '#core';
 import { base64From, encodeBase64 } from './base64.ts';
 import { asObjects, asString, onlyMembers, parseSignedJson, signatureInvalid } from './faults.ts';
+import { kindOf } from './keys.ts';
 import type { Signer, Verifier } from './signer.ts';
 import { sigstoreBundle, sigstoreCore, sigstoreVerify } from './sigstore.ts';
 import { encodeStatement, type Statement } from './statement.ts';
@@ -84,4 +86,10 @@ export function isSignedBy(envelope: Envelope, verifier: Verifier): boolean {
     if (error instanceof VerificationError) return false;
     throw error;
   }
+}
+
+/** Whether an Ed25519 key made the envelope's signature, over PAE(payloadType, payload); false for keys of other kinds. */
+export function isSignedByEd25519({ payloadType, payload, signature }: Envelope, publicKey: KeyObject): boolean {
+  if (kindOf(publicKey) !== 'ed25519') return false;
+  return verify(null, sigstoreCore().dsse.preAuthEncoding(payloadType, Buffer.from(payload)), publicKey, signature);
 }

@@ -10,6 +10,7 @@ export {
   decodeEnvelope,
   type Envelope,
   encodeEnvelope,
+  isSignedByEd25519,
   signStatement,
 } from './dsse.ts';
 export type { ExportProvenanceParameters } from './export-provenance-parameters.generated.ts';

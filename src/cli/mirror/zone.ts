@@ -15,6 +15,7 @@ import {
   type ImportReport,
   importKit,
   openKit,
+  parseZoneName,
   placeAt,
   proveKit,
   requireSuccessor,
@@ -53,6 +54,7 @@ interface ImportOptions extends VerifyOptions, TransportOptions {
   readonly to: string;
   readonly resetBaseline: boolean;
   readonly zoneKey?: string;
+  readonly zone?: string;
   readonly receipt?: string;
 }
 
@@ -92,6 +94,7 @@ export function importCommand(command: Command, io: Io): void {
     .requiredOption('--to <target>', 'HOST[:PORT][/PREFIX], or oci:DIR')
     .option('--reset-baseline', 'accept the kit although the target has content and the state is lost', false)
     .option('--zone-key <file>', 'private key (Ed25519) that signs a receipt of the import')
+    .option('--zone <name>', 'what this zone is called outside; the receipt says so', parsing(parseZoneName))
     .option('--receipt <file>', 'where to write the receipt; in the state directory by default')
     .addHelpText(
       'after',
@@ -172,6 +175,11 @@ async function runImport(io: Io, path: string, options: ImportOptions): Promise<
     const hint = 'specify another directory: the kit must stay as it is';
     throw new CodedError('ERR_EXPORT_USAGE', `--to ${options.to}: the directory of the kit itself`, { hint });
   }
+  if (options.zoneKey === undefined && (options.zone ?? options.receipt) !== undefined) {
+    const named = options.zone === undefined ? '--receipt' : '--zone';
+    const hint = 'add --zone-key FILE: without it there is no receipt';
+    throw new CodedError('ERR_EXPORT_USAGE', `${named} requires --zone-key`, { hint });
+  }
   const trust = await trustOptionsOf(io, options);
   const zoneKey = options.zoneKey === undefined ? undefined : await loadEd25519Signer(io, options.zoneKey);
   const progress = createProgressLine(io, options.quiet);
@@ -207,7 +215,7 @@ async function runImport(io: Io, path: string, options: ImportOptions): Promise<
       ? undefined
       : (options.receipt ?? join(options.state, 'receipts', `${report.stream}.${report.sequence}.dsse.json`));
   if (zoneKey !== undefined && receipt !== undefined) {
-    await writeFileDurable(receipt, await signReceipt(report, trust.at, zoneKey));
+    await writeFileDurable(receipt, await signReceipt({ ...report, at: trust.at, zone: options.zone }, zoneKey));
   }
   const json = { ...report, receipt: receipt ?? null };
   await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(json)}\n` : describeImport(report, receipt));
