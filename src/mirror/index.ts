@@ -28,8 +28,12 @@ export {
 export {
   parseZoneName,
   type Receipt,
+  recordReceipt,
   signReceipt,
+  statusOfZones,
   verifyReceipt,
+  ZoneRegister,
+  type ZoneStatus,
 } from './receipts.ts';
 export { type MirrorRequest, type MirrorRun, runMirror } from './run.ts';
 export type { PublishedSnapshot, SnapshotPorts, TakenSnapshot } from './snapshot.ts';

@@ -1,4 +1,6 @@
-// Public entry of receipts/: what zones state of their imports.
+// Public entry of receipts/: what zones state of their imports, and the zones that are known outside.
 
 export { type Receipt, signReceipt, verifyReceipt } from './receipts/receipt.ts';
+export { receiptOf, recordReceipt, statusOfZones, type ZoneStatus } from './receipts/record.ts';
 export { parseZoneName } from './receipts/zone-names.ts';
+export { ZoneRegister } from './receipts/zone-register.ts';

@@ -22,6 +22,8 @@ export interface MirrorSpec {
   readonly snapshots: RegistryReference;
   /** The directory of the TUF repository. */
   readonly tuf: string;
+  /** The directory with the keys and receipts of zones; undefined where the spec names none. */
+  readonly zones: string | undefined;
   /** Files that every kit carries for the zone. */
   readonly trust: readonly string[];
   readonly rules: readonly RepositoryRule[];
@@ -60,6 +62,7 @@ export function parseMirrorSpec(bytes: Uint8Array, path: string): MirrorSpec {
     source: parseSource(document.source, context),
     snapshots: parseSnapshots(document.snapshots, context),
     tuf: resolve(base, document.tuf),
+    zones: document.zones === undefined ? undefined : resolve(base, document.zones),
     trust: (document.trust ?? []).map((file) => resolve(base, file)),
     rules: document.repositories.map((entry, i) => ruleOf(entry, `/repositories/${i}`, base, context)),
   };

@@ -43,5 +43,6 @@ export {
   signRoot,
   signWaiting,
   statusOf,
+  targetsOf,
   type WaitingRole,
 } from './repository.ts';

@@ -14,6 +14,7 @@ export {
   newestTarget,
   type RepositoryFile,
   type StreamTarget,
+  targetsOf,
 } from './repository/listing.ts';
 export { signWaiting } from './repository/partial.ts';
 export type { PublishedRole, PublishResult } from './repository/publish.ts';

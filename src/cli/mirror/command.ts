@@ -5,6 +5,7 @@ import { planCommand } from './plan.ts';
 import { snapshotCommand } from './snapshot.ts';
 import { statusCommand } from './status.ts';
 import { importCommand, verifyCommand } from './zone.ts';
+import { zoneCommand } from './zones.ts';
 
 /** `mirror`: carries repositories of a registry into a zone without a network connection. */
 export function mirrorCommand(command: Command, io: Io): void {
@@ -14,6 +15,7 @@ export function mirrorCommand(command: Command, io: Io): void {
   importCommand(command.command('import'), io);
   verifyCommand(command.command('verify'), io);
   statusCommand(command.command('status'), io);
+  zoneCommand(command.command('zone'), io);
   command.addHelpText('after', EXAMPLE);
 }
 

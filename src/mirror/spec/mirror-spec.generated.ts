@@ -16,6 +16,8 @@ export interface MirrorSpec {
   readonly snapshots: string;
   /** The directory of the TUF repository, relative to this file. */
   readonly tuf: string;
+  /** The directory with the keys and receipts of zones, relative to this file. */
+  readonly zones?: string;
   /** What the mirror contains. */
   readonly repositories: readonly Repository[];
   /** Files to put into trust/ of each kit, such as public keys, relative to this file. */

@@ -2,7 +2,7 @@
 // @ts-nocheck: compiled by ajv; the one function that leaves this module has a type of its own
 
 const validate = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/mirror-spec/v1","title":"Mirror spec","$comment":"Code: src/mirror/spec","description":"What a mirror contains: repositories of a registry, their tags, and what must be signed. Written by people, as YAML.","type":"object","additionalProperties":false,"required":["version","stream","source","snapshots","tuf","repositories"],"properties":{"version":{"description":"The version of this format.","const":1},"stream":{"description":"The name of the mirror, and of its stream in the TUF repository.","$ref":"#/$defs/stream"},"source":{"description":"The registry, as HOST[:PORT][/PREFIX].","type":"string","minLength":1,"maxLength":512},"snapshots":{"description":"The repository that keeps the snapshots, as HOST[:PORT]/REPO.","type":"string","minLength":1,"maxLength":512},"tuf":{"description":"The directory of the TUF repository, relative to this file.","type":"string","minLength":1,"maxLength":4096},"repositories":{"description":"What the mirror contains.","type":"array","minItems":1,"maxItems":10000,"items":{"$ref":"#/$defs/repository"}},"trust":{"description":"Files to put into trust/ of each kit, such as public keys, relative to this file.","type":"array","maxItems":100,"items":{"type":"string","minLength":1,"maxLength":4096}}},"$defs":{"stream":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},"glob":{"type":"string","pattern":"^[A-Za-z0-9_.*?/-]{1,255}$"},"repository":{"type":"object","additionalProperties":false,"required":["name","signatures"],"properties":{"name":{"description":"The repository, or a glob of repositories, without the host.","$ref":"#/$defs/glob"},"target":{"description":"Its name in the zone; a * stands for what the * of the name matched.","$ref":"#/$defs/glob"},"profile":{"description":"Only tags of bundles that this profile made, such as trivy:db.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}:[a-z][a-z0-9-]{0,30}$"},"tags":{"description":"Which tags, by one or more choices; all unless given.","type":"array","minItems":1,"maxItems":1000,"items":{"anyOf":[{"$ref":"#/$defs/glob"},{"$ref":"#/$defs/choice"}]}},"immutable":{"description":"Tags that must not move, by glob.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/glob"}},"referrers":{"description":"Which referrers, by globs of their artifact types; all unless given, none for an empty list.","type":"array","maxItems":100,"items":{"type":"string","minLength":1,"maxLength":255}},"cosignTags":{"description":"Whether cosign's tags (.sig, .att, .sbom) are included; true unless given.","type":"boolean"},"signatures":{"description":"Who must have signed each tag with cosign; none to require no signature.","anyOf":[{"const":"none"},{"$ref":"#/$defs/signatures"}]}}},"choice":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"include":{"description":"Tags that match one of these globs.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/glob"}},"exclude":{"description":"And none of these.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/glob"}},"semver":{"description":"And that are versions in this range.","type":"string","minLength":1,"maxLength":200},"newest":{"description":"And of these versions only the highest ones, so many.","type":"integer","minimum":1,"maximum":1000000}}},"signatures":{"type":"object","additionalProperties":false,"required":["keys"],"properties":{"keys":{"description":"Files of public keys, relative to this file; a signature by any one is enough.","type":"array","minItems":1,"maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096}}}}}};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/mirror-spec/v1","title":"Mirror spec","$comment":"Code: src/mirror/spec","description":"What a mirror contains: repositories of a registry, their tags, and what must be signed. Written by people, as YAML.","type":"object","additionalProperties":false,"required":["version","stream","source","snapshots","tuf","repositories"],"properties":{"version":{"description":"The version of this format.","const":1},"stream":{"description":"The name of the mirror, and of its stream in the TUF repository.","$ref":"#/$defs/stream"},"source":{"description":"The registry, as HOST[:PORT][/PREFIX].","type":"string","minLength":1,"maxLength":512},"snapshots":{"description":"The repository that keeps the snapshots, as HOST[:PORT]/REPO.","type":"string","minLength":1,"maxLength":512},"tuf":{"description":"The directory of the TUF repository, relative to this file.","type":"string","minLength":1,"maxLength":4096},"zones":{"description":"The directory with the keys and receipts of zones, relative to this file.","type":"string","minLength":1,"maxLength":4096},"repositories":{"description":"What the mirror contains.","type":"array","minItems":1,"maxItems":10000,"items":{"$ref":"#/$defs/repository"}},"trust":{"description":"Files to put into trust/ of each kit, such as public keys, relative to this file.","type":"array","maxItems":100,"items":{"type":"string","minLength":1,"maxLength":4096}}},"$defs":{"stream":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},"glob":{"type":"string","pattern":"^[A-Za-z0-9_.*?/-]{1,255}$"},"repository":{"type":"object","additionalProperties":false,"required":["name","signatures"],"properties":{"name":{"description":"The repository, or a glob of repositories, without the host.","$ref":"#/$defs/glob"},"target":{"description":"Its name in the zone; a * stands for what the * of the name matched.","$ref":"#/$defs/glob"},"profile":{"description":"Only tags of bundles that this profile made, such as trivy:db.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}:[a-z][a-z0-9-]{0,30}$"},"tags":{"description":"Which tags, by one or more choices; all unless given.","type":"array","minItems":1,"maxItems":1000,"items":{"anyOf":[{"$ref":"#/$defs/glob"},{"$ref":"#/$defs/choice"}]}},"immutable":{"description":"Tags that must not move, by glob.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/glob"}},"referrers":{"description":"Which referrers, by globs of their artifact types; all unless given, none for an empty list.","type":"array","maxItems":100,"items":{"type":"string","minLength":1,"maxLength":255}},"cosignTags":{"description":"Whether cosign's tags (.sig, .att, .sbom) are included; true unless given.","type":"boolean"},"signatures":{"description":"Who must have signed each tag with cosign; none to require no signature.","anyOf":[{"const":"none"},{"$ref":"#/$defs/signatures"}]}}},"choice":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"include":{"description":"Tags that match one of these globs.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/glob"}},"exclude":{"description":"And none of these.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/glob"}},"semver":{"description":"And that are versions in this range.","type":"string","minLength":1,"maxLength":200},"newest":{"description":"And of these versions only the highest ones, so many.","type":"integer","minimum":1,"maximum":1000000}}},"signatures":{"type":"object","additionalProperties":false,"required":["keys"],"properties":{"keys":{"description":"Files of public keys, relative to this file; a signature by any one is enough.","type":"array","minItems":1,"maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096}}}}}};
 const schema32 = {"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"};
 const pattern4 = new RegExp("^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$", "u");
 const func1 = countCodePoints;
@@ -827,7 +827,7 @@ vErrors.push(err5);
 errors++;
 }
 for(const key0 in data){
-if(!(((((((key0 === "version") || (key0 === "stream")) || (key0 === "source")) || (key0 === "snapshots")) || (key0 === "tuf")) || (key0 === "repositories")) || (key0 === "trust"))){
+if(!((((((((key0 === "version") || (key0 === "stream")) || (key0 === "source")) || (key0 === "snapshots")) || (key0 === "tuf")) || (key0 === "zones")) || (key0 === "repositories")) || (key0 === "trust"))){
 const err6 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err6];
@@ -980,11 +980,11 @@ vErrors.push(err18);
 errors++;
 }
 }
-if(data.repositories !== undefined){
-let data5 = data.repositories;
-if(Array.isArray(data5)){
-if(data5.length > 10000){
-const err19 = {instancePath:instancePath+"/repositories",schemaPath:"#/properties/repositories/maxItems",keyword:"maxItems",params:{limit: 10000},message:"must NOT have more than 10000 items"};
+if(data.zones !== undefined){
+let data5 = data.zones;
+if(typeof data5 === "string"){
+if(func1(data5) > 4096){
+const err19 = {instancePath:instancePath+"/zones",schemaPath:"#/properties/zones/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -993,8 +993,8 @@ vErrors.push(err19);
 }
 errors++;
 }
-if(data5.length < 1){
-const err20 = {instancePath:instancePath+"/repositories",schemaPath:"#/properties/repositories/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(func1(data5) < 1){
+const err20 = {instancePath:instancePath+"/zones",schemaPath:"#/properties/zones/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -1003,16 +1003,9 @@ vErrors.push(err20);
 }
 errors++;
 }
-const len0 = data5.length;
-for(let i0=0; i0<len0; i0++){
-if(!(validate21(data5[i0], {instancePath:instancePath+"/repositories/" + i0,parentData:data5,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate21.errors : vErrors.concat(validate21.errors);
-errors = vErrors.length;
-}
-}
 }
 else {
-const err21 = {instancePath:instancePath+"/repositories",schemaPath:"#/properties/repositories/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err21 = {instancePath:instancePath+"/zones",schemaPath:"#/properties/zones/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -1022,11 +1015,11 @@ vErrors.push(err21);
 errors++;
 }
 }
-if(data.trust !== undefined){
-let data7 = data.trust;
-if(Array.isArray(data7)){
-if(data7.length > 100){
-const err22 = {instancePath:instancePath+"/trust",schemaPath:"#/properties/trust/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(data.repositories !== undefined){
+let data6 = data.repositories;
+if(Array.isArray(data6)){
+if(data6.length > 10000){
+const err22 = {instancePath:instancePath+"/repositories",schemaPath:"#/properties/repositories/maxItems",keyword:"maxItems",params:{limit: 10000},message:"must NOT have more than 10000 items"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -1035,12 +1028,8 @@ vErrors.push(err22);
 }
 errors++;
 }
-const len1 = data7.length;
-for(let i1=0; i1<len1; i1++){
-let data8 = data7[i1];
-if(typeof data8 === "string"){
-if(func1(data8) > 4096){
-const err23 = {instancePath:instancePath+"/trust/" + i1,schemaPath:"#/properties/trust/items/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+if(data6.length < 1){
+const err23 = {instancePath:instancePath+"/repositories",schemaPath:"#/properties/repositories/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -1049,8 +1038,16 @@ vErrors.push(err23);
 }
 errors++;
 }
-if(func1(data8) < 1){
-const err24 = {instancePath:instancePath+"/trust/" + i1,schemaPath:"#/properties/trust/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+const len0 = data6.length;
+for(let i0=0; i0<len0; i0++){
+if(!(validate21(data6[i0], {instancePath:instancePath+"/repositories/" + i0,parentData:data6,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate21.errors : vErrors.concat(validate21.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err24 = {instancePath:instancePath+"/repositories",schemaPath:"#/properties/repositories/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -1060,8 +1057,11 @@ vErrors.push(err24);
 errors++;
 }
 }
-else {
-const err25 = {instancePath:instancePath+"/trust/" + i1,schemaPath:"#/properties/trust/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.trust !== undefined){
+let data8 = data.trust;
+if(Array.isArray(data8)){
+if(data8.length > 100){
+const err25 = {instancePath:instancePath+"/trust",schemaPath:"#/properties/trust/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -1070,10 +1070,12 @@ vErrors.push(err25);
 }
 errors++;
 }
-}
-}
-else {
-const err26 = {instancePath:instancePath+"/trust",schemaPath:"#/properties/trust/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const len1 = data8.length;
+for(let i1=0; i1<len1; i1++){
+let data9 = data8[i1];
+if(typeof data9 === "string"){
+if(func1(data9) > 4096){
+const err26 = {instancePath:instancePath+"/trust/" + i1,schemaPath:"#/properties/trust/items/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -1082,15 +1084,48 @@ vErrors.push(err26);
 }
 errors++;
 }
-}
-}
-else {
-const err27 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data9) < 1){
+const err27 = {instancePath:instancePath+"/trust/" + i1,schemaPath:"#/properties/trust/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err27];
 }
 else {
 vErrors.push(err27);
+}
+errors++;
+}
+}
+else {
+const err28 = {instancePath:instancePath+"/trust/" + i1,schemaPath:"#/properties/trust/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+}
+else {
+const err29 = {instancePath:instancePath+"/trust",schemaPath:"#/properties/trust/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+}
+}
+else {
+const err30 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
 }
 errors++;
 }

@@ -39,6 +39,24 @@ export async function newestTarget(dir: string, stream: string): Promise<StreamT
 }
 
 /**
+ * All targets of a stream, by sequence number; none where the repository has no such stream yet.
+ *
+ * @throws CodedError as newestTarget
+ */
+export async function targetsOf(dir: string, stream: string): Promise<ReadonlyMap<number, StreamTarget>> {
+  const { streams } = await openRepository(dir);
+  const found = new Map<number, StreamTarget>();
+  for (const [name, { hashes }] of streams.get(stream)?.signed.targets ?? []) {
+    const sequence = sequenceIn(name, stream);
+    const hash = hashes.get('sha256');
+    if (hash !== undefined && name === streamTargetName(stream, sequence)) {
+      found.set(sequence, { name, sequence, digest: `sha256:${hash}` as Digest });
+    }
+  }
+  return found;
+}
+
+/**
  * All that a client needs to verify the newest target of a stream, and the target itself: every root, the current
  * metadata of all roles, in byte order of path.
  *
@@ -98,8 +116,13 @@ function targetsIn({ streams }: Repository, stream: string): StreamTarget[] {
 
 /** The highest sequence number in a stream; 0 where it has no target. */
 export function lastSequence({ signed }: Envelope<Targets>, stream: string): number {
-  const numbers = [...signed.targets.keys()].map((name) => Number(name.slice(stream.length + 1, -'.json'.length)));
+  const numbers = [...signed.targets.keys()].map((name) => sequenceIn(name, stream));
   return Math.max(0, ...numbers.filter(Number.isSafeInteger));
+}
+
+/** The sequence number in the name of a stream's target; NaN in that of another target. */
+function sequenceIn(name: string, stream: string): number {
+  return Number(name.slice(stream.length + 1, -'.json'.length));
 }
 
 async function readTarget(dir: string, { name, digest }: StreamTarget): Promise<RepositoryFile> {
