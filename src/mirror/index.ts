@@ -26,6 +26,7 @@ export {
   writeKitTar,
 } from './kit.ts';
 export {
+  encodeShortCode,
   parseZoneName,
   type Receipt,
   recordReceipt,

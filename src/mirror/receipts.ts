@@ -2,5 +2,6 @@
 
 export { type Receipt, signReceipt, verifyReceipt } from './receipts/receipt.ts';
 export { receiptOf, recordReceipt, statusOfZones, type ZoneStatus } from './receipts/record.ts';
+export { encodeShortCode } from './receipts/short-code.ts';
 export { parseZoneName } from './receipts/zone-names.ts';
 export { ZoneRegister } from './receipts/zone-register.ts';

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeShortCode } from '#mirror';
 import { packManifest, parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { readJson } from '../core/read-json.ts';
@@ -129,8 +130,12 @@ describe('an import', () => {
       expect(writes(zone)).toEqual([]);
       expect(await kits.mirror.importTo(first, `oci:${layout}`, '--state', layoutState)).toMatchObject({ status: 0 });
       expect(await treeOf(layout)).toEqual(before);
-      const { imported } = jsonOf(await cliBytes('mirror', 'status', '--state', state, '--output', 'json'));
+      const { imported, code } = jsonOf(await cliBytes('mirror', 'status', '--state', state, '--output', 'json'));
       expect(imported).toMatchObject({ stream: 'main', sequence: 1, kit: again.kit, snapshot: again.snapshot });
+      expect(code).toBe(again.code);
+      expect(code).toBe(encodeShortCode(imported));
+      const text = (await cliBytes('mirror', 'status', '--state', state)).out.toString();
+      expect(text).toContain(`code ${code} (to be read out where no receipt can be carried back; it proves nothing)\n`);
     }));
 
   test('into a registry that lists no referrers itself sends nothing the second time either', async () => {

@@ -12,6 +12,7 @@ import {
   writeFileDurable,
 } from '#core';
 import {
+  encodeShortCode,
   type ImportReport,
   importKit,
   openKit,
@@ -217,7 +218,7 @@ async function runImport(io: Io, path: string, options: ImportOptions): Promise<
   if (zoneKey !== undefined && receipt !== undefined) {
     await writeFileDurable(receipt, await signReceipt({ ...report, at: trust.at, zone: options.zone }, zoneKey));
   }
-  const json = { ...report, receipt: receipt ?? null };
+  const json = { ...report, receipt: receipt ?? null, code: encodeShortCode(report) };
   await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(json)}\n` : describeImport(report, receipt));
   if (report.fidelity.lacking.length > 0) throw lacking(report);
 }
@@ -231,7 +232,7 @@ function describeImport(report: ImportReport, receipt: string | undefined): stri
     `sent ${formatBytes(bytesSent)}, ${plural(tagged.length, 'tag')} set`,
     ...waived.map((each) => `waived: ${each.role} ${each.version} expired at ${each.expires}`),
     ...fidelity.lacking.map(({ name, problem }) => `lacking: ${name}: ${problem}`),
-    ...(receipt === undefined ? [] : [`receipt ${receipt}`]),
+    receipt === undefined ? `code ${encodeShortCode(report)}` : `receipt ${receipt}, code ${encodeShortCode(report)}`,
   ]);
 }
 
