@@ -61,7 +61,9 @@ async function parsed(
     given = { args: command.args, options: command.opts() };
   });
   const option = command.options.find((one) => one.long === long) as Option;
-  const args = command.registeredArguments.map((argument, i) => `oci:place${i}:${argument.variadic ? 'tag' : '1'}`);
+  const args = command.registeredArguments.map((argument, i) =>
+    argument.name() === 'name' ? 'name' : `oci:place${i}:${argument.variadic ? 'tag' : '1'}`,
+  );
   const mandatory = command.options
     .filter((one) => one.mandatory && one !== option)
     .flatMap((one) => [one.long as string, valueFor(one)]);
