@@ -5,11 +5,12 @@ import { parseArgs } from 'node:util';
 import { contestDelta, type DeltaTurns, prepareDelta } from './mirror/delta.ts';
 import { contestFull, printRerun, type Setting } from './mirror/full.ts';
 import { prepareOurs } from './mirror/ours.ts';
+import { printPlanning } from './mirror/planning.ts';
 import { fillReference, moveReference } from './mirror/reference.ts';
 import { peerTools } from './mirror/tools.ts';
 import { startServer } from './oci/servers.ts';
 
-const parts = ['full', 'delta'] as const;
+const parts = ['full', 'delta', 'planning'] as const;
 
 /**
  * Mirrors the reference mirror into files and loads it into an empty registry, then what a second day adds, with ours and
@@ -27,6 +28,8 @@ export async function benchMirror(args: readonly string[], shared: string): Prom
     },
   });
   const only = values.only.split(',');
+  if (only.includes('planning')) await printPlanning(Number(values.rounds));
+  if (only.join() === 'planning') return;
   const work = await mkdtemp(join(tmpdir(), 'bench-mirror-'));
   const source = await startServer('docker-registry', work);
   try {

@@ -1,4 +1,4 @@
-import { compareText, type Digest } from '#core';
+import { compareAscii, type Digest } from '#core';
 import type { Repository as RepositoryState } from './mirror-snapshot.generated.ts';
 
 /** A blob or manifest of a mirror. */
@@ -25,5 +25,5 @@ export function contentsOf(repositories: readonly RepositoryState[]): MirrorCont
       }
     }
   }
-  return [...contents.values()].sort((a, b) => compareText(a.digest, b.digest));
+  return [...contents.values()].sort((a, b) => compareAscii(a.digest, b.digest));
 }
