@@ -106,18 +106,12 @@ repositories:
     expect(messageOf(() => parse(`%YAML 1.1\n---\n${text}`))).toContain('line 9');
   });
 
-  test('that is hostile takes no long time: nested, and with many members', () => {
+  // With a comparison of each member with all others the second would take an hour.
+  test('that is hostile comes to an end: nested, and with many members', { timeout: 120_000 }, () => {
     for (const text of ['['.repeat(4000), '{a: '.repeat(4000), `\n${'- '.repeat(4000)}`])
       messageOf(() => parse(`${HEAD}repositories: ${text}`));
-    const time = (count: number) => {
-      const members = Array.from({ length: count }, (_, i) => `k${i}: 1\n`).join('');
-      const start = performance.now();
-      messageOf(() => parse(`${withRepositories(PLAIN)}${members}`));
-      return performance.now() - start;
-    };
-    time(2000);
-    // Eight times the members, at most some thirty times the time; with a comparison of all it would be sixty-four.
-    expect(time(16_000) / time(2000)).toBeLessThan(32);
+    const members = Array.from({ length: 250_000 }, (_, i) => `k${i}: 1\n`).join('');
+    expect(messageOf(() => parse(`${withRepositories(PLAIN)}${members}`))).toContain('k0');
   });
 });
 
