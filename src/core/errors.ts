@@ -36,6 +36,7 @@ const CODES = {
   ERR_EXPORT_BASELINE_MISSING: EXIT.input,
   ERR_EXPORT_ZONE_UNKNOWN: EXIT.input,
   ERR_EXPORT_ZONE_EXISTS: EXIT.input,
+  ERR_EXPORT_BASE_MISSING: EXIT.input,
   // The machine or the other side cannot do it.
   ERR_EXPORT_NOT_FOUND: EXIT.failure,
   ERR_EXPORT_DISK_FULL: EXIT.failure,

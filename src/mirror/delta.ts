@@ -6,4 +6,5 @@ export { type Delta, deltaOf } from './delta/delta-of.ts';
 export { digestOfList, encodeDigestList, readDigestList } from './delta/digest-list.ts';
 export { DigestSet } from './delta/digest-set.ts';
 export { listBase } from './delta/list-base.ts';
+export { findHolders } from './delta/presence.ts';
 export { snapshotBase } from './delta/snapshot-base.ts';

@@ -1,6 +1,6 @@
 // Public entry of kit/: what crosses a gap, written, opened and proven.
 
-export { repositoriesOf } from './kit/contents.ts';
+export { type KitSnapshot, repositoriesOf } from './kit/contents.ts';
 export { type GatheredKit, gatherKit } from './kit/gather.ts';
 export { type OpenKit, openKit } from './kit/open.ts';
 export type { KitFiles, KitPlan } from './kit/plan.ts';

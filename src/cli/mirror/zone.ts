@@ -54,6 +54,7 @@ interface VerifyOptions extends CommonOptions {
 interface ImportOptions extends VerifyOptions, TransportOptions {
   readonly to: string;
   readonly resetBaseline: boolean;
+  readonly prune: boolean;
   readonly zoneKey?: string;
   readonly zone?: string;
   readonly receipt?: string;
@@ -94,6 +95,7 @@ export function importCommand(command: Command, io: Io): void {
     .description('verify a kit, then copy it into a registry or a layout of the zone')
     .requiredOption('--to <target>', 'HOST[:PORT][/PREFIX], or oci:DIR')
     .option('--reset-baseline', 'accept the kit although the target has content and the state is lost', false)
+    .option('--prune', 'remove tags that earlier snapshots had and this one has not, where they did not move', false)
     .option('--zone-key <file>', 'private key (Ed25519) that signs a receipt of the import')
     .option('--zone <name>', 'what this zone is called outside; the receipt says so', parsing(parseZoneName))
     .option('--receipt <file>', 'where to write the receipt; in the state directory by default')
@@ -197,6 +199,7 @@ async function runImport(io: Io, path: string, options: ImportOptions): Promise<
     report = await importKit(path, place, new ZoneState(options.state), {
       ...trust,
       resetBaseline: options.resetBaseline,
+      prune: options.prune,
       onProve: meter(progress),
       onCopy: (_, { completedBytes, movingBytes, knownBytes, underWay }) =>
         progress.listen({
@@ -221,16 +224,19 @@ async function runImport(io: Io, path: string, options: ImportOptions): Promise<
   const json = { ...report, receipt: receipt ?? null, code: encodeShortCode(report) };
   await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(json)}\n` : describeImport(report, receipt));
   if (report.fidelity.lacking.length > 0) throw lacking(report);
+  if (report.tombstones.left.some(({ isRefused }) => isRefused)) throw unpruned(report);
 }
 
 function describeImport(report: ImportReport, receipt: string | undefined): string {
-  const { fidelity, stream, sequence, snapshot, target, bytesSent, tagged, waived } = report;
+  const { fidelity, stream, sequence, snapshot, target, bytesSent, tagged, tombstones, waived } = report;
   const { repositories, tags, manifests, blobs, referrers } = fidelity;
   return asLines([
     `imported snapshot ${sequence} of ${stream} into ${target}, ${snapshot}`,
     `${plural(repositories, 'repository', 'repositories')}, ${plural(tags, 'tag')}, ${plural(manifests, 'manifest')}, ${plural(blobs, 'blob')}, ${plural(referrers, 'referrer')}`,
     `sent ${formatBytes(bytesSent)}, ${plural(tagged.length, 'tag')} set`,
     ...waived.map((each) => `waived: ${each.role} ${each.version} expired at ${each.expires}`),
+    ...tombstones.pruned.map((name) => `pruned: ${name}`),
+    ...tombstones.left.map(({ name, reason }) => `not pruned: ${name}: ${reason}`),
     ...fidelity.lacking.map(({ name, problem }) => `lacking: ${name}: ${problem}`),
     receipt === undefined ? `code ${encodeShortCode(report)}` : `receipt ${receipt}, code ${encodeShortCode(report)}`,
   ]);
@@ -245,6 +251,14 @@ function lacking({ target, fidelity }: ImportReport): CodedError {
       details: { lacking: fidelity.lacking.map(({ name }) => name) },
     },
   );
+}
+
+function unpruned({ target, tombstones }: ImportReport): CodedError {
+  const refused = tombstones.left.filter(({ isRefused }) => isRefused).map(({ name }) => name);
+  return new CodedError('ERR_EXPORT_UNSUPPORTED', `${target} did not remove ${plural(refused.length, 'tag')}`, {
+    hint: 'the snapshot was imported; remove them with the tools of the registry: see the lines that begin with not pruned',
+    details: { tags: refused },
+  });
 }
 
 const HOST_ONLY = /^[^/]+$/;

@@ -18,6 +18,8 @@ import {
   trustKit,
 } from '../kit.ts';
 import type { RepositoryState } from '../snapshot.ts';
+import { requireBase } from './base-presence.ts';
+import { DeltaSource } from './delta-source.ts';
 import { type Fidelity, fidelityOf, findLacking, type Lacking } from './fidelity.ts';
 import type { ZonePlace } from './place.ts';
 import {
@@ -29,11 +31,14 @@ import {
   writeStateCopy,
   type ZoneState,
 } from './state.ts';
+import { findTombstones, type PruneReport, pruneTags } from './tombstones.ts';
 
 /** How a kit is imported. */
 export interface ImportOptions extends OperationOptions, Omit<TrustOptions, 'state'> {
   /** Accept a kit although the target has content of the mirror and nobody knows which snapshot that was. */
   readonly resetBaseline?: boolean | undefined;
+  /** Remove tags that earlier snapshots had and this one has not. */
+  readonly prune?: boolean | undefined;
   readonly onProve?: ProveOptions['onBytes'];
   readonly onCopy?: CopyOptions['onProgress'];
 }
@@ -52,14 +57,17 @@ export interface ImportReport {
   readonly bytesSent: number;
   /** Tags that name something else than before, as `REPOSITORY:TAG`. */
   readonly tagged: readonly string[];
+  /** Tags that earlier snapshots had and this one has not. */
+  readonly tombstones: PruneReport;
   readonly fidelity: Fidelity;
 }
 
 /**
- * Imports a kit: trust, freshness and completeness are proven before anything is written; then contents and tags of each
- * repository, the copy of the state, the state. It can be killed at any moment and run again; run again it writes nothing.
+ * Imports a kit: trust, freshness and completeness are proven before anything is written, that of a delta together with
+ * the target; then contents and tags of each repository, the copy of the state, the state. It can be killed at any moment
+ * and run again; run again it writes nothing.
  *
- * @throws CodedError those of trustKit and proveKit, ERR_EXPORT_BASELINE_MISSING, ERR_EXPORT_STREAM_MISMATCH,
+ * @throws CodedError those of trustKit and proveKit, ERR_EXPORT_BASE_MISSING, ERR_EXPORT_BASELINE_MISSING, ERR_EXPORT_STREAM_MISMATCH,
  *   ERR_EXPORT_TUF_ROLLBACK, ERR_EXPORT_LOCKED, and those of copies
  */
 export function importKit(
@@ -100,21 +108,33 @@ class KitImport {
     const { kit, path, id } = this.#open;
     const { stream, sequence, snapshot } = kit;
     const next = { stream, sequence, snapshot: snapshot.digest };
-    const before = (await this.#state.read()) ?? (await this.#state.readBegun()) ?? (await this.#recover());
+    const complete = (await this.#state.read()) ?? (await this.#recover());
+    const before = complete ?? (await this.#state.readBegun());
     requireSuccessor(before, next, path);
     const trusted = await trustKit(this.#open, { ...this.#options, state: this.#state.tuf });
     const states = repositoriesOf(trusted.snapshot);
     if (before === undefined && this.#options.resetBaseline !== true) await this.#requireVacant(states);
     const contents = await splitContents(this.#open, trusted.snapshot);
+    const facts = { path, place: this.#place, snapshot: trusted.snapshot, before: complete };
+    const held = await requireBase(facts, contents.reliedOn, this.#options);
     await proveKit(this.#open, trusted.snapshot, contents, {
       signal: this.#options.signal,
       onBytes: this.#options.onProve,
     });
     const imported = { ...next, kit: id, latestTime: this.#options.at };
     if (before?.kit !== id) await this.#state.writeBegun(imported);
-    await this.#copyAll(states);
-    await this.#writeState(imported, before?.kit === id);
-    return this.#report(trusted, states);
+    await this.#copyAll(states, held);
+    const tombstones = await this.#prune(trusted, complete);
+    const isPruned = this.#options.prune === true && !tombstones.left.some(({ isRefused }) => isRefused);
+    const pruned = isPruned ? sequence : complete?.pruned;
+    await this.#writeState({ ...imported, ...(pruned === undefined ? {} : { pruned }) }, isSame(complete, id, pruned));
+    return this.#report(trusted, states, tombstones);
+  }
+
+  async #prune(trusted: TrustedKit, complete: Imported | undefined): Promise<PruneReport> {
+    const { prune = false, signal } = this.#options;
+    const tombstones = await findTombstones(this.#place, trusted, { prune, since: complete?.pruned ?? 0, signal });
+    return pruneTags(this.#place, tombstones, { prune, signal });
   }
 
   /** Where the directory is lost, the copy in the target is the state. */
@@ -154,16 +174,22 @@ class KitImport {
     }
   }
 
-  async #copyAll(states: readonly RepositoryState[]): Promise<void> {
-    const source = await openSource(this.#open.path);
+  /** @param held which repository of the zone has what the kit does not carry */
+  async #copyAll(states: readonly RepositoryState[], held: ReadonlyMap<Digest, string>): Promise<void> {
+    for (const [name, digests] of Map.groupBy(held.keys(), (digest) => held.get(digest) as string)) {
+      const holder = await this.#reading(name, async (target) => target.mountable?.repository);
+      for (const digest of holder === undefined ? [] : digests) this.#holders.set(digest, holder as string);
+    }
+    const kit = await openSource(this.#open.path);
+    const source = held.size === 0 ? kit : new DeltaSource(kit, this.#place, held, states);
     try {
-      for (const state of states) await this.#copyRepository(source, state);
+      for (const state of states) await this.#copyRepository(source, state, held);
     } finally {
       await source.close();
     }
   }
 
-  async #copyRepository(source: Repository, state: RepositoryState): Promise<void> {
+  async #copyRepository(source: Repository, state: RepositoryState, held: ReadonlyMap<Digest, string>): Promise<void> {
     const { name, manifests, tags } = state;
     const { signal, onCopy } = this.#options;
     const described = new Map(manifests.map((manifest) => [manifest.digest, descriptorOf(manifest)]));
@@ -174,6 +200,7 @@ class KitImport {
         // What the target refuses is no reason to keep the rest from it.
         keepGoing: true,
         onProgress: onCopy,
+        isPresent: (digest) => held.get(digest) === name,
         mountFrom: (digest) => this.#holders.get(digest),
         tags: tags.map(({ tag, digest }) => {
           return {
@@ -230,7 +257,11 @@ class KitImport {
     }
   }
 
-  #report({ repository, isSigned }: TrustedKit, states: readonly RepositoryState[]): ImportReport {
+  #report(
+    { repository, isSigned }: TrustedKit,
+    states: readonly RepositoryState[],
+    tombstones: PruneReport,
+  ): ImportReport {
     const { kit, id } = this.#open;
     return {
       kit: id,
@@ -243,6 +274,7 @@ class KitImport {
       waived: repository.waived,
       bytesSent: this.#bytesSent,
       tagged: this.#tagged,
+      tombstones,
       fidelity: fidelityOf(states, this.#lacking),
     };
   }
@@ -265,6 +297,11 @@ class KitImport {
       await target.close();
     }
   }
+}
+
+/** Whether a state says already that this kit was imported, and what was pruned. */
+function isSame(complete: Imported | undefined, kit: Digest, pruned: number | undefined): boolean {
+  return complete?.kit === kit && complete.pruned === pruned;
 }
 
 /** The layout of a kit, which is a directory or a tar. */

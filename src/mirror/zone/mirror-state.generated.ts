@@ -14,6 +14,8 @@ export interface MirrorState {
   readonly snapshot: Digest;
   /** The id of the kit that brought it. */
   readonly kit: Digest;
+  /** Of the last snapshot that came with --prune: no tag of an earlier one is left to be removed. */
+  readonly pruned?: number;
   /** The time at which it was verified. */
   readonly latestTime: Instant;
   /** Accepted TUF metadata, in byte order of name. */

@@ -2,7 +2,7 @@
 // @ts-nocheck: compiled by ajv; the one function that leaves this module has a type of its own
 
 const validate = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/mirror-state/v1","title":"Mirror state","$comment":"Code: src/mirror/zone","description":"What a zone remembers of a mirror: what it imported last, and the TUF metadata that it accepted, so that nothing older is accepted again.","type":"object","additionalProperties":false,"required":["formatVersion","stream","sequence","snapshot","kit","latestTime","metadata"],"properties":{"formatVersion":{"const":1},"stream":{"$ref":"#/$defs/stream"},"sequence":{"description":"Of the snapshot that was imported last.","type":"integer","minimum":1,"maximum":999999999},"snapshot":{"description":"Its manifest.","$ref":"#/$defs/digest"},"kit":{"description":"The id of the kit that brought it.","$ref":"#/$defs/digest"},"latestTime":{"description":"The time at which it was verified.","$ref":"#/$defs/instant"},"metadata":{"description":"Accepted TUF metadata, in byte order of name.","type":"array","maxItems":2048,"items":{"$ref":"#/$defs/document"}}},"$defs":{"digest":{"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},"stream":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},"instant":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},"document":{"type":"object","additionalProperties":false,"required":["name","content"],"properties":{"name":{"type":"string","pattern":"^[A-Za-z0-9][A-Za-z0-9._-]{0,160}$"},"content":{"description":"In base64.","type":"string","pattern":"^[A-Za-z0-9+/]*={0,2}$"}}}}};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/mirror-state/v1","title":"Mirror state","$comment":"Code: src/mirror/zone","description":"What a zone remembers of a mirror: what it imported last, and the TUF metadata that it accepted, so that nothing older is accepted again.","type":"object","additionalProperties":false,"required":["formatVersion","stream","sequence","snapshot","kit","latestTime","metadata"],"properties":{"formatVersion":{"const":1},"stream":{"$ref":"#/$defs/stream"},"sequence":{"description":"Of the snapshot that was imported last.","type":"integer","minimum":1,"maximum":999999999},"snapshot":{"description":"Its manifest.","$ref":"#/$defs/digest"},"kit":{"description":"The id of the kit that brought it.","$ref":"#/$defs/digest"},"pruned":{"description":"Of the last snapshot that came with --prune: no tag of an earlier one is left to be removed.","type":"integer","minimum":1,"maximum":999999999},"latestTime":{"description":"The time at which it was verified.","$ref":"#/$defs/instant"},"metadata":{"description":"Accepted TUF metadata, in byte order of name.","type":"array","maxItems":2048,"items":{"$ref":"#/$defs/document"}}},"$defs":{"digest":{"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},"stream":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},"instant":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},"document":{"type":"object","additionalProperties":false,"required":["name","content"],"properties":{"name":{"type":"string","pattern":"^[A-Za-z0-9][A-Za-z0-9._-]{0,160}$"},"content":{"description":"In base64.","type":"string","pattern":"^[A-Za-z0-9+/]*={0,2}$"}}}}};
 const schema32 = {"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"};
 const schema33 = {"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"};
 const schema35 = {"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"};
@@ -95,7 +95,7 @@ vErrors.push(err6);
 errors++;
 }
 for(const key0 in data){
-if(!(((((((key0 === "formatVersion") || (key0 === "stream")) || (key0 === "sequence")) || (key0 === "snapshot")) || (key0 === "kit")) || (key0 === "latestTime")) || (key0 === "metadata"))){
+if(!((((((((key0 === "formatVersion") || (key0 === "stream")) || (key0 === "sequence")) || (key0 === "snapshot")) || (key0 === "kit")) || (key0 === "pruned")) || (key0 === "latestTime")) || (key0 === "metadata"))){
 const err7 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err7];
@@ -228,11 +228,10 @@ vErrors.push(err17);
 errors++;
 }
 }
-if(data.latestTime !== undefined){
-let data5 = data.latestTime;
-if(typeof data5 === "string"){
-if(!pattern7.test(data5)){
-const err18 = {instancePath:instancePath+"/latestTime",schemaPath:"#/$defs/instant/pattern",keyword:"pattern",params:{pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},message:"must match pattern \""+"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"+"\""};
+if(data.pruned !== undefined){
+let data5 = data.pruned;
+if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
+const err18 = {instancePath:instancePath+"/pruned",schemaPath:"#/properties/pruned/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -241,9 +240,9 @@ vErrors.push(err18);
 }
 errors++;
 }
-}
-else {
-const err19 = {instancePath:instancePath+"/latestTime",schemaPath:"#/$defs/instant/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data5 == "number") && (isFinite(data5))){
+if(data5 > 999999999 || isNaN(data5)){
+const err19 = {instancePath:instancePath+"/pruned",schemaPath:"#/properties/pruned/maximum",keyword:"maximum",params:{comparison: "<=", limit: 999999999},message:"must be <= 999999999"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -252,12 +251,8 @@ vErrors.push(err19);
 }
 errors++;
 }
-}
-if(data.metadata !== undefined){
-let data6 = data.metadata;
-if(Array.isArray(data6)){
-if(data6.length > 2048){
-const err20 = {instancePath:instancePath+"/metadata",schemaPath:"#/properties/metadata/maxItems",keyword:"maxItems",params:{limit: 2048},message:"must NOT have more than 2048 items"};
+if(data5 < 1 || isNaN(data5)){
+const err20 = {instancePath:instancePath+"/pruned",schemaPath:"#/properties/pruned/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -266,12 +261,13 @@ vErrors.push(err20);
 }
 errors++;
 }
-const len0 = data6.length;
-for(let i0=0; i0<len0; i0++){
-let data7 = data6[i0];
-if(data7 && typeof data7 == "object" && !Array.isArray(data7)){
-if(data7.name === undefined){
-const err21 = {instancePath:instancePath+"/metadata/" + i0,schemaPath:"#/$defs/document/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+}
+if(data.latestTime !== undefined){
+let data6 = data.latestTime;
+if(typeof data6 === "string"){
+if(!pattern7.test(data6)){
+const err21 = {instancePath:instancePath+"/latestTime",schemaPath:"#/$defs/instant/pattern",keyword:"pattern",params:{pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},message:"must match pattern \""+"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -280,8 +276,9 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(data7.content === undefined){
-const err22 = {instancePath:instancePath+"/metadata/" + i0,schemaPath:"#/$defs/document/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
+}
+else {
+const err22 = {instancePath:instancePath+"/latestTime",schemaPath:"#/$defs/instant/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -290,9 +287,12 @@ vErrors.push(err22);
 }
 errors++;
 }
-for(const key1 in data7){
-if(!((key1 === "name") || (key1 === "content"))){
-const err23 = {instancePath:instancePath+"/metadata/" + i0,schemaPath:"#/$defs/document/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+}
+if(data.metadata !== undefined){
+let data7 = data.metadata;
+if(Array.isArray(data7)){
+if(data7.length > 2048){
+const err23 = {instancePath:instancePath+"/metadata",schemaPath:"#/properties/metadata/maxItems",keyword:"maxItems",params:{limit: 2048},message:"must NOT have more than 2048 items"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -301,12 +301,12 @@ vErrors.push(err23);
 }
 errors++;
 }
-}
-if(data7.name !== undefined){
-let data8 = data7.name;
-if(typeof data8 === "string"){
-if(!pattern8.test(data8)){
-const err24 = {instancePath:instancePath+"/metadata/" + i0+"/name",schemaPath:"#/$defs/document/properties/name/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,160}$"},message:"must match pattern \""+"^[A-Za-z0-9][A-Za-z0-9._-]{0,160}$"+"\""};
+const len0 = data7.length;
+for(let i0=0; i0<len0; i0++){
+let data8 = data7[i0];
+if(data8 && typeof data8 == "object" && !Array.isArray(data8)){
+if(data8.name === undefined){
+const err24 = {instancePath:instancePath+"/metadata/" + i0,schemaPath:"#/$defs/document/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -315,9 +315,8 @@ vErrors.push(err24);
 }
 errors++;
 }
-}
-else {
-const err25 = {instancePath:instancePath+"/metadata/" + i0+"/name",schemaPath:"#/$defs/document/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data8.content === undefined){
+const err25 = {instancePath:instancePath+"/metadata/" + i0,schemaPath:"#/$defs/document/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -326,12 +325,9 @@ vErrors.push(err25);
 }
 errors++;
 }
-}
-if(data7.content !== undefined){
-let data9 = data7.content;
-if(typeof data9 === "string"){
-if(!pattern9.test(data9)){
-const err26 = {instancePath:instancePath+"/metadata/" + i0+"/content",schemaPath:"#/$defs/document/properties/content/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+/]*={0,2}$"},message:"must match pattern \""+"^[A-Za-z0-9+/]*={0,2}$"+"\""};
+for(const key1 in data8){
+if(!((key1 === "name") || (key1 === "content"))){
+const err26 = {instancePath:instancePath+"/metadata/" + i0,schemaPath:"#/$defs/document/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -341,8 +337,11 @@ vErrors.push(err26);
 errors++;
 }
 }
-else {
-const err27 = {instancePath:instancePath+"/metadata/" + i0+"/content",schemaPath:"#/$defs/document/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data8.name !== undefined){
+let data9 = data8.name;
+if(typeof data9 === "string"){
+if(!pattern8.test(data9)){
+const err27 = {instancePath:instancePath+"/metadata/" + i0+"/name",schemaPath:"#/$defs/document/properties/name/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,160}$"},message:"must match pattern \""+"^[A-Za-z0-9][A-Za-z0-9._-]{0,160}$"+"\""};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -352,9 +351,8 @@ vErrors.push(err27);
 errors++;
 }
 }
-}
 else {
-const err28 = {instancePath:instancePath+"/metadata/" + i0,schemaPath:"#/$defs/document/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err28 = {instancePath:instancePath+"/metadata/" + i0+"/name",schemaPath:"#/$defs/document/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -364,9 +362,11 @@ vErrors.push(err28);
 errors++;
 }
 }
-}
-else {
-const err29 = {instancePath:instancePath+"/metadata",schemaPath:"#/properties/metadata/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data8.content !== undefined){
+let data10 = data8.content;
+if(typeof data10 === "string"){
+if(!pattern9.test(data10)){
+const err29 = {instancePath:instancePath+"/metadata/" + i0+"/content",schemaPath:"#/$defs/document/properties/content/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+/]*={0,2}$"},message:"must match pattern \""+"^[A-Za-z0-9+/]*={0,2}$"+"\""};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -376,14 +376,49 @@ vErrors.push(err29);
 errors++;
 }
 }
-}
 else {
-const err30 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err30 = {instancePath:instancePath+"/metadata/" + i0+"/content",schemaPath:"#/$defs/document/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err30];
 }
 else {
 vErrors.push(err30);
+}
+errors++;
+}
+}
+}
+else {
+const err31 = {instancePath:instancePath+"/metadata/" + i0,schemaPath:"#/$defs/document/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+}
+else {
+const err32 = {instancePath:instancePath+"/metadata",schemaPath:"#/properties/metadata/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+}
+else {
+const err33 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
 }
 errors++;
 }

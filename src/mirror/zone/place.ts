@@ -9,6 +9,8 @@ export interface ZonePlace {
   open(repository: string): Promise<Repository>;
   /** The same to read only; undefined where the layout does not exist, which stays so. */
   find(repository: string): Promise<Repository | undefined>;
+  /** The same, with tags by their own names, as `untag` takes them. */
+  findAlone(repository: string): Promise<Repository | undefined>;
   /** What a tag is called in a repository that `open` gave. */
   tagName(repository: string, tag: string): string;
   /** Options by which a tag of a repository is set there. */
@@ -31,6 +33,7 @@ export function placeAt(
       name: `oci:${target.path}`,
       open: () => open(reference, true),
       find: () => orUndefined(open(reference, false)),
+      findAlone: (repository) => orUndefined(open({ ...reference, repository }, false)),
       tagName: (repository, tag) => `${repository}:${tag}`,
       tagOptions: (repository) => ({ repository, inFull: true }),
     };
@@ -41,6 +44,7 @@ export function placeAt(
     name: prefix === '' ? registry : `${registry}/${prefix.slice(0, -1)}`,
     open: (repository) => open(at(repository), true),
     find: (repository) => open(at(repository), true),
+    findAlone: (repository) => open(at(repository), true),
     tagName: (_, tag) => tag,
     tagOptions: () => ({}),
   };

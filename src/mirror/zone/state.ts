@@ -42,6 +42,8 @@ export interface Imported {
   /** The id of the kit that brought it. */
   readonly kit: Digest;
   readonly latestTime: Instant;
+  /** Snapshots before this sequence number have left no tags that were to be removed; absent where `--prune` never ran. */
+  readonly pruned?: number;
 }
 
 const STATE_FILE = 'state.json';
@@ -106,8 +108,7 @@ export class ZoneState {
   }
 
   async #write(name: string, imported: Imported): Promise<void> {
-    const { stream, sequence, snapshot, kit, latestTime } = imported;
-    const state: MirrorState = { formatVersion: 1, stream, sequence, snapshot, kit, latestTime, metadata: [] };
+    const state: MirrorState = { formatVersion: 1, ...imported, metadata: [] };
     await writeFileDurable(join(this.dir, name), encodeState(state));
   }
 

@@ -20,6 +20,8 @@ export interface CopyOptions extends OperationOptions {
   readonly checkAll?: boolean | undefined;
   /** The repository of the target's registry that a blob can be mounted from, where the source is not of that registry. */
   readonly mountFrom?: ((digest: Digest) => string | undefined) | undefined;
+  /** Blobs that the target was found to have just now: they are not asked for again. */
+  readonly isPresent?: ((digest: Digest) => boolean) | undefined;
   /** Transfers at a time; 8 unless told. */
   readonly concurrency?: number | undefined;
   readonly onProgress?: OnCopyProgress | undefined;
@@ -56,7 +58,7 @@ export function startRun(source: Repository, target: Repository, options: CopyOp
     concurrency,
     semaphore: new Semaphore(concurrency),
     contents,
-    transfer: new Transfer(source, target, contents, { signal, mountFrom: options.mountFrom }),
+    transfer: new Transfer(source, target, contents, { ...options, signal }),
     tags: new TagSetter(source, target, { signal: options.signal }),
     log: new CopyLog(options.keepGoing ?? false),
     signal,

@@ -17,7 +17,12 @@ import {
 import type { CopiedContents } from './contents.ts';
 import { streamWithOrigin, withOrigin } from './rules.ts';
 
-type MountFrom = ((digest: Digest) => string | undefined) | undefined;
+/** What a transfer is told by whoever copies, as in CopyOptions. */
+interface TransferOptions {
+  readonly signal: AbortSignal;
+  readonly mountFrom?: ((digest: Digest) => string | undefined) | undefined;
+  readonly isPresent?: ((digest: Digest) => boolean) | undefined;
+}
 
 /** Moves single contents from one repository to another. */
 export class Transfer {
@@ -25,19 +30,14 @@ export class Transfer {
   readonly target: Repository;
   readonly #contents: CopiedContents;
   readonly #signal: AbortSignal;
-  readonly #mountFrom: MountFrom;
+  readonly #options: TransferOptions;
 
-  constructor(
-    source: Repository,
-    target: Repository,
-    contents: CopiedContents,
-    { signal, mountFrom }: { readonly signal: AbortSignal; readonly mountFrom: MountFrom },
-  ) {
+  constructor(source: Repository, target: Repository, contents: CopiedContents, options: TransferOptions) {
     this.source = source;
     this.target = target;
     this.#contents = contents;
-    this.#signal = signal;
-    this.#mountFrom = mountFrom;
+    this.#signal = options.signal;
+    this.#options = options;
   }
 
   /** A manifest of the source, checked. */
@@ -56,6 +56,10 @@ export class Transfer {
   }
 
   async pushBlob(descriptor: Descriptor): Promise<void> {
+    if (this.#options.isPresent?.(descriptor.digest)) {
+      this.#contents.complete(descriptor, 'present');
+      return;
+    }
     const inline = await withOrigin('source', descriptor, () => inlineData(descriptor, this.source.name));
     const content: ContentReader =
       inline === undefined
@@ -68,7 +72,7 @@ export class Transfer {
     this.#signal.throwIfAborted();
     const [from, to] = [this.source.mountable, this.target.mountable];
     const mountFrom =
-      from !== undefined && from.origin === to?.origin ? from.repository : this.#mountFrom?.(descriptor.digest);
+      from !== undefined && from.origin === to?.origin ? from.repository : this.#options.mountFrom?.(descriptor.digest);
     const onBytes = (sizeBytes: number) => this.#contents.move(descriptor, sizeBytes);
     const options = { ...more, signal: this.#signal, mountFrom, onBytes };
     const bare = bareDescriptor(descriptor);
