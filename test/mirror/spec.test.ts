@@ -106,11 +106,11 @@ repositories:
     expect(messageOf(() => parse(`%YAML 1.1\n---\n${text}`))).toContain('line 9');
   });
 
-  // With a comparison of each member with all others the second would take an hour.
-  test('that is hostile comes to an end: nested, and with many members', { timeout: 120_000 }, () => {
+  // With a comparison of each member with all others the second would take minutes.
+  test('that is hostile comes to an end: nested, and with many members', { timeout: 60_000 }, () => {
     for (const text of ['['.repeat(4000), '{a: '.repeat(4000), `\n${'- '.repeat(4000)}`])
       messageOf(() => parse(`${HEAD}repositories: ${text}`));
-    const members = Array.from({ length: 250_000 }, (_, i) => `k${i}: 1\n`).join('');
+    const members = Array.from({ length: 100_000 }, (_, i) => `k${i}: 1\n`).join('');
     expect(messageOf(() => parse(`${withRepositories(PLAIN)}${members}`))).toContain('k0');
   });
 });
