@@ -1,3 +1,5 @@
+import { CodedError } from '#core';
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 /** A byte count as a person reads it: `512 B`, `1.4 MiB`. */
@@ -9,6 +11,25 @@ export function formatBytes(sizeBytes: number): string {
     unit++;
   }
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+const SIZE = /^(\d{1,15})(?:\.(\d{1,9}))? ?([kKMGT]?B|[KMGT]iB)?$/;
+const POWERS = ['', 'K', 'M', 'G', 'T'];
+
+/**
+ * A size as people write it, in bytes: `4.7GB`, `650 MiB`, `1000`. `kB`, `MB`, `GB` and `TB` are decimal, as media are
+ * sold.
+ *
+ * @throws CodedError ERR_EXPORT_USAGE for another form, or less than a byte
+ */
+export function parseSize(text: string): number {
+  const [, whole = '', fraction = '', unit = 'B'] = SIZE.exec(text) ?? [];
+  const power = POWERS.indexOf(unit.replace(/i?B$/, '').toUpperCase());
+  const size = Math.floor(Number(`${whole}.${fraction}`) * (unit.includes('i') ? 1024 : 1000) ** power);
+  if (whole !== '' && size >= 1 && Number.isSafeInteger(size)) return size;
+  throw new CodedError('ERR_EXPORT_USAGE', `not a size: ${JSON.stringify(text.slice(0, 100))}`, {
+    hint: 'write a number and a unit, such as 4.7GB or 650MiB',
+  });
 }
 
 /** A count with its thousands apart: `201,608`. The same on every machine, whatever its locale. */

@@ -2,7 +2,7 @@
 
 export type { Base, BaseContext, BaseRequest } from './delta/base.ts';
 export { baseFormsText, parseBase } from './delta/bases.ts';
-export { type Delta, deltaOf } from './delta/delta-of.ts';
+export { type Delta, deltaOf, type TagChanges } from './delta/delta-of.ts';
 export { digestOfList, encodeDigestList, readDigestList } from './delta/digest-list.ts';
 export { DigestSet } from './delta/digest-set.ts';
 export { listBase } from './delta/list-base.ts';

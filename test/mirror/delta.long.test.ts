@@ -116,6 +116,6 @@ describe('a delta', () => {
     await writeFile(list, `${api}\n`);
     const [both, one] = [await planWith('main.1', `list:${list}`), await planWith(`list:${list}`)];
     expect(both.contentBytes).toBe(one.contentBytes);
-    expect(both.reliedOn.contents).toBe(1);
+    expect(both.reliedOn.files).toBe(1);
   });
 });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { CodedError } from '#core';
 import {
+  factsOf,
   type GatheredKit,
   type KitFiles,
   type KitSources,
@@ -15,8 +16,8 @@ import { loadEd25519Signer } from '../key-files.ts';
 import { asLines } from '../one-line.ts';
 import { parsing } from '../options.ts';
 import type { ProgressLine } from '../progress.ts';
+import { factLinesOf } from './describe-plan.ts';
 import { type GatherOptions, withGatherOptions, withPlan } from './gathered.ts';
-import { factsOf, linesOf } from './plan.ts';
 
 interface ExportOptions extends GatherOptions {
   readonly to: string;
@@ -62,11 +63,12 @@ async function runExport(io: Io, path: string, options: ExportOptions): Promise<
     const files = await signedFilesOf(plan, signer);
     const bytesWritten = await write(io, plan, files, sources, options, progress);
     progress.clear();
+    const facts = await factsOf(plan);
     const text = asLines([
       `${bytesWritten === 0 ? 'unchanged' : 'written'} ${options.to === '-' ? 'stdout' : options.to}`,
-      ...(await linesOf(plan)),
+      ...factLinesOf(facts),
     ]);
-    const json = { ...(await factsOf(plan, files)), to: options.to, bytesWritten };
+    const json = { ...facts, tarBytes: await kitTarBytes(plan, files), to: options.to, bytesWritten };
     const stream = options.to === '-' ? io.stderr : io.stdout;
     if (options.to !== '-' || !options.quiet) {
       await writeText(stream, options.output === 'json' ? `${JSON.stringify(json)}\n` : text);

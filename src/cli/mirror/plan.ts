@@ -1,103 +1,111 @@
+import { statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type GatheredKit, type KitFiles, kitTarBytes } from '#mirror';
+import { CodedError, fileError, instantOf, isSystemError, systemClock, writeFileDurable } from '#core';
+import { type CarriageFacts, factsOf, type KitFacts, type SpaceFacts, signPlan } from '#mirror';
 import { type Io, writeText } from '../io.ts';
-import { formatBytes, plural } from '../numbers.ts';
+import { loadEd25519Signer } from '../key-files.ts';
+import { parseSize } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
+import { parsing } from '../options.ts';
+import { carriageLinesOf, factLinesOf } from './describe-plan.ts';
 import { type GatherOptions, withGatherOptions, withPlan } from './gathered.ts';
+
+interface PlanOptions extends GatherOptions {
+  readonly to?: string;
+  readonly mediaSize?: number;
+  readonly zoneFree?: number | string;
+  readonly rate?: number;
+  readonly key?: string;
+  readonly statement?: string;
+}
 
 /** `mirror plan`. */
 export function planCommand(command: Command, io: Io): void {
   withGatherOptions(command)
-    .description('show what mirror export would write: files, bytes, id of the kit')
+    .description('show what mirror export would write: files, bytes, tags, media, id of the kit')
+    .option('--media-size <size>', 'size of a medium, such as 4.7GB: how many are needed', parsing(parseSize))
+    .option('--to <path>', 'where mirror export is to write: whether there is space')
+    .option(
+      '--zone-free <size>',
+      'space that is free in the zone, or a directory of it that is mounted here',
+      parsing(parseSizeOrPath),
+    )
+    .option('--rate <size/s>', 'rate of the transfer, such as 20MB/s: how long it takes', parsing(parseRate))
+    .option('--key <file>', 'private key (Ed25519) that signs the plan as a statement')
+    .option('--statement <file>', 'where to write the signed plan, a DSSE envelope')
     .addHelpText(
       'after',
       `
+Plan with the same --base as the export that follows: the numbers are exact to the byte.
+
 Examples:
   export-center mirror plan mirror.yaml
-  export-center mirror plan mirror.yaml --base main.3`,
+  export-center mirror plan mirror.yaml --base main.3 --media-size 4.7GB --rate 20MB/s
+  export-center mirror plan mirror.yaml --base main.3 --key plan.key --statement plan.dsse.json`,
     )
-    .action((spec: string, options: GatherOptions) =>
-      withPlan(io, spec, options, async (plan) => {
-        await writeText(io.stdout, await (options.output === 'json' ? planAsJson(plan, plan.files) : planAsText(plan)));
-      }),
-    );
+    .action((spec: string, options: PlanOptions) => plan(io, spec, options));
 }
 
-/** What the results of plan and export say of a kit. */
-interface KitFacts {
-  readonly kit: string;
-  readonly stream: string;
-  readonly sequence: number;
-  readonly snapshot: string;
-  readonly bases: readonly { readonly kind: string; readonly digest: string }[];
-  readonly repositories: number;
-  readonly manifests: number;
-  readonly blobs: number;
-  readonly contentBytes: number;
-  /** What the kit does not carry, since the zone has it. */
-  readonly reliedOn: { readonly contents: number; readonly contentBytes: number };
-  /** Null where the bases do not tell. */
-  readonly tags: NonNullable<GatheredKit['delta']['tags']> | null;
-  readonly tarBytes: number;
-  readonly expiry: GatheredKit['expiry'];
+async function plan(io: Io, spec: string, options: PlanOptions): Promise<void> {
+  const { key, statement } = options;
+  if ((key === undefined) !== (statement === undefined)) {
+    const hint = 'use both, or neither';
+    throw new CodedError('ERR_EXPORT_USAGE', '--key and --statement require each other', { hint });
+  }
+  const signer = key === undefined ? undefined : await loadEd25519Signer(io, key);
+  await withPlan(io, spec, options, async (gathered) => {
+    const facts = await factsOf(gathered);
+    const carriage = await carriageOf(facts, options);
+    if (signer !== undefined && statement !== undefined) {
+      await writeFileDurable(statement, await signPlan(facts, carriage, instantOf(systemClock.now()), signer));
+    }
+    const text = () => asLines([...factLinesOf(facts), ...carriageLinesOf(carriage)]);
+    await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify({ ...facts, ...carriage })}\n` : text());
+  });
 }
 
-/** The facts of a kit. @param files its files, with a signature where it has one */
-export async function factsOf(plan: GatheredKit, files: KitFiles): Promise<KitFacts> {
-  const { stream, sequence, snapshot, bases } = plan.snapshot.kit;
-  const { reliedOn, tags } = plan.delta;
-  const manifests = plan.contents.filter(({ mediaType }) => mediaType !== undefined).length;
+async function carriageOf(
+  { signedTarBytes, contentBytes }: KitFacts,
+  { mediaSize, to, zoneFree, rate }: PlanOptions,
+): Promise<CarriageFacts> {
   return {
-    kit: plan.id,
-    stream,
-    sequence,
-    snapshot: snapshot.digest,
-    bases,
-    repositories: plan.snapshot.snapshot.repositories.length,
-    manifests,
-    blobs: plan.contents.length - manifests,
-    contentBytes: bytesOf(plan.contents),
-    reliedOn: { contents: reliedOn.length, contentBytes: bytesOf(reliedOn) },
-    tags: tags ?? null,
-    tarBytes: await kitTarBytes(plan, files),
-    expiry: plan.expiry,
+    media: mediaSize === undefined ? undefined : { sizeBytes: mediaSize, count: Math.ceil(signedTarBytes / mediaSize) },
+    space: {
+      source: await spaceAt(to, signedTarBytes),
+      zone: typeof zoneFree === 'number' ? spaceOf(zoneFree, contentBytes) : await spaceAt(zoneFree, contentBytes),
+    },
+    time: rate === undefined ? undefined : { bytesPerSecond: rate, seconds: Math.ceil(signedTarBytes / rate) },
   };
 }
 
-async function planAsJson(plan: GatheredKit, files: KitFiles): Promise<string> {
-  return `${JSON.stringify(await factsOf(plan, files))}\n`;
+function spaceOf(freeBytes: number, neededBytes: number): SpaceFacts {
+  return { freeBytes, neededBytes };
 }
 
-async function planAsText(plan: GatheredKit): Promise<string> {
-  return asLines(await linesOf(plan));
+async function spaceAt(path: string | undefined, neededBytes: number): Promise<SpaceFacts | undefined> {
+  return path === undefined || path === '-' ? undefined : spaceOf(await freeBytesAt(resolve(path)), neededBytes);
 }
 
-/** The same for people. */
-export async function linesOf(plan: GatheredKit): Promise<string[]> {
-  const facts = await factsOf(plan, plan.files);
-  const { kit, stream, sequence, snapshot, repositories, manifests, blobs, contentBytes, tarBytes, expiry } = facts;
-  return [
-    `kit ${kit}`,
-    `snapshot ${sequence} of ${stream}, ${snapshot}`,
-    `${plural(repositories, 'repository', 'repositories')}, ${plural(manifests, 'manifest')}, ${plural(blobs, 'blob')}, ${formatBytes(contentBytes)}; as a tar ${tarBytes} bytes`,
-    ...deltaLinesOf(facts),
-    `valid until ${expiry.expires}, when its ${expiry.role} expires`,
-  ];
+/** What is free at a path, or at the folder above it that exists. */
+async function freeBytesAt(path: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  } catch (error) {
+    const isRoot = dirname(path) === path;
+    if (isRoot || !isSystemError(error, 'ENOENT', 'ENOTDIR')) throw fileError(error, path);
+    return freeBytesAt(dirname(path));
+  }
 }
 
-function deltaLinesOf({ bases, reliedOn, tags }: KitFacts): string[] {
-  if (bases.length === 0) return [];
-  const relied = `${plural(reliedOn.contents, 'content')}, ${formatBytes(reliedOn.contentBytes)}`;
-  return [
-    ...bases.map(({ kind, digest }) => `base ${kind} ${digest}`),
-    `not carried, the zone must have it: ${relied}`,
-    tags === null
-      ? 'tags: unknown, the base does not tell'
-      : `tags: ${tags.new.length} new, ${tags.moved.length} moved, ${tags.removed.length} removed`,
-    ...(tags?.removed.map((name) => `removed: ${name}`) ?? []),
-  ];
+function parseSizeOrPath(text: string): number | string {
+  return /^\d/.test(text) ? parseSize(text) : text;
 }
 
-function bytesOf(contents: GatheredKit['contents']): number {
-  return contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+function parseRate(text: string): number {
+  if (text.endsWith('/s')) return parseSize(text.slice(0, -2));
+  throw new CodedError('ERR_EXPORT_USAGE', `not a rate: ${JSON.stringify(text.slice(0, 100))}`, {
+    hint: 'write a size for each second, such as 20MB/s',
+  });
 }

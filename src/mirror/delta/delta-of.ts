@@ -13,7 +13,7 @@ export interface Delta {
 }
 
 /** How tags differ from those of the bases, each as `REPOSITORY:TAG`, in byte order. */
-interface TagChanges {
+export interface TagChanges {
   /** Some base lacks them. */
   readonly new: readonly string[];
   /** Some base has them with another digest. */
