@@ -42,6 +42,16 @@ export {
   type ZoneStatus,
 } from './receipts.ts';
 export { type MirrorRequest, type MirrorRun, runMirror } from './run.ts';
+export {
+  type DeltaPlan,
+  type DeltaRequest,
+  type MirrorList,
+  type MirrorOffer,
+  type MirrorSnapshots,
+  parseDeltaRequest,
+  type ServedKit,
+  ServedMirror,
+} from './service.ts';
 export type { PublishedSnapshot, SnapshotPorts, TakenSnapshot } from './snapshot.ts';
 export { type MirrorSpec, parseMirrorSpec } from './spec.ts';
 export { type ImportReport, importKit } from './zone/import-kit.ts';

@@ -3,12 +3,15 @@ import { type Access, addGuard, DEFAULT_TENANT } from './access/guard.ts';
 import { createApiApp } from './api/app.ts';
 import type { AppParts, ServerApp, ServerEnv } from './context.ts';
 import { type LimitOptions, Limits } from './limits.ts';
+import type { MirrorsFor } from './mirrors.ts';
 import type { StoreFor } from './principal.ts';
 import { createRegistryApp } from './registry/app.ts';
 
 /** What the server serves and allows. */
 export interface AppOptions {
   readonly storeFor: StoreFor;
+  /** The mirrors of each tenant; none unless given. */
+  readonly mirrorsFor?: MirrorsFor;
   /** Authentication and authorization; by default everyone may do everything in the tenant `default`. */
   readonly access?: Access;
   /** Refuses all writes and deletes; default: false. */
@@ -33,10 +36,14 @@ const API_PATHS = /^\/(?:healthz|readyz|v1(?:\/.*)?)$/s;
  */
 export function createApp(options: AppOptions): ServerApp {
   const { storeFor, access = {}, readOnly = false, deletes = true, maxBlobBytes = MAX_BLOB_BYTES, report } = options;
+  const { mirrorsFor = () => new Map() } = options;
   const limits = new Limits(options.limits ?? {}, access.behindProxy ?? false);
   const parts: AppParts = { guard: (to) => addGuard(to, access), report };
   const registry = createRegistryApp({ storeFor, readOnly, deletes, maxBlobBytes, limits }, parts);
-  const api = createApiApp({ store: storeFor(access.tenant ?? DEFAULT_TENANT), readOnly }, parts);
+  const api = createApiApp(
+    { store: storeFor(access.tenant ?? DEFAULT_TENANT), readOnly, mirrorsFor, limits, report },
+    parts,
+  );
   const app = new Hono<ServerEnv>();
   app.all('*', (c) => (API_PATHS.test(c.req.path) ? api : registry).fetch(c.req.raw, c.env));
   return app;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
 import { CodedError, isCoded } from '#core';
+import { type MirrorOffer, ServedMirror } from '#mirror';
 import { openStore, type RegistryStore, type StoreOptions } from '#oci/store';
 import { type Access, DEFAULT_TENANT } from './access/guard.ts';
 import { Logins } from './access/logins.ts';
@@ -9,6 +10,7 @@ import type { ConnectionLimits } from './connections.ts';
 import { bracketed, checkExposure, isOnlyLocal } from './exposure.ts';
 import { close, listen, serverFor } from './http-server.ts';
 import type { LimitOptions } from './limits.ts';
+import { singleTenantMirrors } from './mirrors.ts';
 import { singleTenant } from './principal.ts';
 import { readTlsCertificate, type TlsFiles, watchTlsCertificate } from './tls-certificate.ts';
 
@@ -17,6 +19,8 @@ export interface ServerOptions {
   /** The data directory; the registry is in its subdirectory `registry/`. */
   readonly dataDir: string;
   readonly tenant?: string;
+  /** Mirrors to offer, of different streams. */
+  readonly mirrors?: readonly MirrorOffer[];
   /** Default: 127.0.0.1. */
   readonly host?: string;
   /** 0 for any free port. */
@@ -89,7 +93,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const access = await accessOf(options, host);
   const { store, faults } = await openServed(dataDir, { tenant, readOnly });
   warnings.push(...faults);
-  const app = createApp({ ...options, storeFor: singleTenant(store), access: { ...access, tenant } });
+  const mirrors = mirrorsOf(options);
+  const app = createApp({
+    ...options,
+    storeFor: singleTenant(store),
+    mirrorsFor: singleTenantMirrors(tenant, mirrors),
+    access: { ...access, tenant },
+  });
   const server = serverFor(app, certificate, {
     idleMs: options.idleMs ?? IDLE_MS,
     limits: {
@@ -114,6 +124,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       unwatch();
       await close(server, graceMs);
       await access.logins?.close();
+      for (const mirror of mirrors) await mirror.close();
     },
   };
 }
@@ -148,6 +159,20 @@ async function fullDisk(store: RegistryStore): Promise<string | undefined> {
     if (!isCoded(error, 'ERR_EXPORT_DISK_FULL')) throw error;
     return `${error.message}: pushes are refused until space is free; export-center gc --data DIR may free some`;
   }
+}
+
+/** @throws CodedError ERR_EXPORT_USAGE for two mirrors of one stream */
+function mirrorsOf({ mirrors = [] }: ServerOptions): ServedMirror[] {
+  const names = new Set<string>();
+  return mirrors.map((offer) => {
+    const { stream } = offer.spec;
+    if (names.has(stream)) {
+      const hint = 'use --mirror once for each stream';
+      throw new CodedError('ERR_EXPORT_USAGE', `two mirrors with the stream ${stream}`, { hint });
+    }
+    names.add(stream);
+    return new ServedMirror(offer);
+  });
 }
 
 async function accessOf(options: ServerOptions, host: string): Promise<Access> {

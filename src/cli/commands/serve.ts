@@ -3,10 +3,11 @@ import { CodedError } from '#core';
 import { type RunningServer, type ServerOptions, startServer } from '#server';
 import { type Io, untilInterrupted, writeText } from '../io.ts';
 import { parseListen } from '../listen.ts';
+import { openOffers, type ServeMirrorOptions, withMirrorOptions } from '../mirror.ts';
 import { oneLine } from '../one-line.ts';
-import { type CommonOptions, parsing, withCommonOptions } from '../options.ts';
+import { parsing, withCommonOptions } from '../options.ts';
 
-interface ServeOptions extends CommonOptions {
+interface ServeOptions extends ServeMirrorOptions {
   readonly data: string;
   readonly listen: { host: string; port: number };
   readonly htpasswd?: string;
@@ -31,7 +32,9 @@ Examples:
   export-center serve --listen 0.0.0.0:5000 --htpasswd users --tls-cert tls.crt --tls-key tls.key
       users push and pull after docker login, oras login, crane auth login or skopeo login
   export-center serve --listen 0.0.0.0:5000 --read-only
-      anyone can pull, no one can push`;
+      anyone can pull, no one can push
+  export-center serve --data data --mirror mirror.yaml --kit-key stream.key
+      zones fetch kits with what they lack: export-center mirror pull http://HOST:PORT/v1/mirrors/STREAM`;
 
 /** `serve`: the registry over a data folder, until it is told to stop. */
 export function serveCommand(command: Command, io: Io): void {
@@ -54,17 +57,20 @@ export function serveCommand(command: Command, io: Io): void {
       false,
     )
     .addHelpText('after', EXAMPLES);
-  withCommonOptions(command).action((options: ServeOptions) => serve(io, options));
+  withMirrorOptions(withCommonOptions(command)).action((options: ServeOptions) => serve(io, options));
 }
 
 async function serve(io: Io, options: ServeOptions): Promise<void> {
-  const server = await startServer(serverOptionsOf(io, options));
+  const { offers, close } = await openOffers(io, options);
+  let server: RunningServer | undefined;
   try {
+    server = await startServer({ ...serverOptionsOf(io, options), mirrors: offers });
     for (const warning of server.warnings) await writeText(io.stderr, `WARNING: ${warning}.\n`);
     await announce(io, server, options.output === 'json');
     await untilInterrupted(io.signal);
   } finally {
-    await server.close();
+    await server?.close();
+    await close();
   }
 }
 

@@ -24,12 +24,21 @@ export interface LoadedSpec {
 /** To a registry at a time, however many of its repositories are read. */
 const CONNECTIONS = 16;
 
+/** How patient a command is with registries. */
+export interface SpecPatience {
+  /** To a registry at a time. */
+  readonly connections?: number;
+  /** As in RetryOptions of #oci/registry. */
+  readonly retry?: { readonly attempts: number; readonly budgetMs: number; readonly longestMs: number };
+}
+
 /** Reads the spec in a file. */
 export async function loadSpec(
   io: Io,
   path: string,
   options: SpecOptions,
   progress: ProgressLine,
+  { connections = CONNECTIONS, retry }: SpecPatience = {},
 ): Promise<LoadedSpec> {
   const bytes = await readFile(path).catch((error: unknown) => {
     throw fileError(error, path);
@@ -39,7 +48,7 @@ export async function loadSpec(
   const shared = new SharedConnections();
   // Once for all: the password of --password-stdin can be read only once.
   const given = await openOptions(io, [source, spec.snapshots], options, progress);
-  const opening = { ...given, shared, connections: CONNECTIONS };
+  const opening = { ...given, shared, connections, retry: { ...given.retry, ...retry } };
   return {
     spec,
     openSnapshots: () => openRepository(spec.snapshots, { ...opening, writes: true }),

@@ -32,6 +32,20 @@ export class KitSources {
     yield* await repository.fetch(descriptorOf(content), { ...options, asManifest });
   }
 
+  /** Whether the source has a content. */
+  async has(content: MirrorContent, options: OperationOptions): Promise<boolean> {
+    const repository = await this.repository(content.repository);
+    return await repository.exists(descriptorOf(content), options);
+  }
+
+  /** The bytes of a content from an offset on, which only a reader of the whole can check. */
+  async *readFrom(content: MirrorContent, offset: number, options: OperationOptions): ByteStream {
+    const repository = await this.repository(content.repository);
+    const range = { start: offset, end: content.sizeBytes - 1 };
+    const asManifest = content.mediaType !== undefined;
+    yield* await repository.fetch(descriptorOf(content), { ...options, asManifest, range });
+  }
+
   async close(): Promise<void> {
     for (const open of this.#open.values()) await (await open.catch(() => undefined))?.close();
   }

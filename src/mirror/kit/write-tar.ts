@@ -7,22 +7,44 @@ import type { KitFiles, KitPlan } from './plan.ts';
 import type { KitSources } from './sources.ts';
 import { sourceMoved } from './write-directory.ts';
 
-/** The files of a kit in the order of its tar: what is small, checksums.txt among it, comes before the blobs. */
-function tarFilesOf(plan: KitPlan, files: KitFiles, sources: KitSources, options: OperationOptions): TarFile[] {
-  const small = [...files].map(([path, bytes]) => ({ path, size: bytes.byteLength, content: only(bytes) }));
-  const blobs = plan.contents.map((content) => {
-    return { path: blobPath(content.digest), size: content.sizeBytes, content: fromSource(sources, content, options) };
-  });
-  return [...small, ...blobs];
+/** How the tar of a kit is read. */
+export interface StreamOptions extends OperationOptions {
+  /**
+   * If it begins within a blob, read only the rest of that blob, which cannot be checked against its digest: for readers
+   * that check the whole kit.
+   */
+  readonly unchecked?: boolean;
 }
 
-async function* fromSource(
+/** What a tar needs of a plan. */
+type TarPlan = Pick<KitPlan, 'contents'>;
+
+/**
+ * The files of a kit in the order of its tar: what is small, checksums.txt among it, comes before the blobs. One after
+ * the other, since a server sends a kit of many contents to many clients at once.
+ */
+function* tarFilesOf(
+  plan: TarPlan,
+  files: KitFiles,
   sources: KitSources,
-  content: KitPlan['contents'][number],
-  options: OperationOptions,
-): ByteStream {
+  options: StreamOptions,
+): Generator<TarFile, void> {
+  yield* smallFilesOf(files);
+  for (const content of plan.contents) {
+    const file = { path: blobPath(content.digest), size: content.sizeBytes };
+    const whole = fromSource(content, sources.read(content, options));
+    const contentFrom = (offset: number) => fromSource(content, sources.readFrom(content, offset, options));
+    yield options.unchecked === true ? { ...file, content: whole, contentFrom } : { ...file, content: whole };
+  }
+}
+
+function smallFilesOf(files: KitFiles): TarFile[] {
+  return [...files].map(([path, bytes]) => ({ path, size: bytes.byteLength, content: only(bytes) }));
+}
+
+async function* fromSource(content: KitPlan['contents'][number], bytes: ByteStream): ByteStream {
   try {
-    yield* sources.read(content, options);
+    yield* bytes;
   } catch (error) {
     throw isCoded(error, 'ERR_EXPORT_NOT_FOUND') ? sourceMoved(content.repository, error) : error;
   }
@@ -32,16 +54,18 @@ async function* only(bytes: Uint8Array): ByteStream {
   yield bytes;
 }
 
+async function* nothing(): ByteStream {}
+
 /** How many bytes the tar of a kit has. */
-export async function kitTarBytes(plan: KitPlan, files: KitFiles): Promise<number> {
-  const none = async function* (): ByteStream {};
-  const small = [...files].map(([path, bytes]) => ({ path, size: bytes.byteLength, content: none() }));
-  const blobs = plan.contents.map(({ digest, sizeBytes }) => ({
-    path: blobPath(digest),
-    size: sizeBytes,
-    content: none(),
-  }));
-  return layoutTarBytes([...small, ...blobs]);
+export async function kitTarBytes(plan: TarPlan, files: KitFiles): Promise<number> {
+  return layoutTarBytes(sizesOf(plan, files));
+}
+
+function* sizesOf({ contents }: TarPlan, files: KitFiles): Generator<TarFile, void> {
+  yield* smallFilesOf(files);
+  for (const { digest, sizeBytes } of contents) {
+    yield { path: blobPath(digest), size: sizeBytes, content: nothing() };
+  }
 }
 
 /**
@@ -50,11 +74,11 @@ export async function kitTarBytes(plan: KitPlan, files: KitFiles): Promise<numbe
  * @param offset bytes to leave out at the beginning, for a reader that has these already
  */
 export function streamKit(
-  plan: KitPlan,
+  plan: TarPlan,
   files: KitFiles,
   sources: KitSources,
   offset: number,
-  options: OperationOptions,
+  options: StreamOptions,
 ): ByteStream {
   return encodeLayoutTar(tarFilesOf(plan, files, sources, options), offset);
 }
@@ -78,12 +102,12 @@ export async function writeKitTar(
   options: OperationOptions & { readonly onBytes?: (sizeBytes: number) => void },
 ): Promise<number> {
   const totalBytes = await kitTarBytes(plan, files);
-  if ((await sizeOf(path)) === totalBytes && (await beginsAs(path, plan, files, sources))) {
+  if ((await sizeOf(path)) === totalBytes && (await beginsAs(path, files))) {
     return 0;
   }
   const part = `${path}${PART}`;
   const held = (await sizeOf(part)) ?? 0;
-  const offset = held <= totalBytes && held > 0 && (await beginsAs(part, plan, files, sources)) ? held : 0;
+  const offset = held <= totalBytes && held > 0 && (await beginsAs(part, files)) ? held : 0;
   try {
     const file = await open(
       part,
@@ -126,11 +150,10 @@ async function sizeOf(path: string): Promise<number | undefined> {
 }
 
 /** Whether a file begins as the tar of this kit does, kit.json and all that is small included. */
-async function beginsAs(path: string, plan: KitPlan, files: KitFiles, sources: KitSources): Promise<boolean> {
-  const none: TarFile[] = tarFilesOf(plan, files, sources, {}).slice(0, files.size);
+async function beginsAs(path: string, files: KitFiles): Promise<boolean> {
   const wanted: Uint8Array[] = [];
-  for await (const chunk of encodeLayoutTar(none)) wanted.push(chunk);
-  const head = Buffer.concat(wanted).subarray(0, (await layoutTarBytes(none)) - 1024);
+  for await (const chunk of encodeLayoutTar(smallFilesOf(files))) wanted.push(chunk);
+  const head = Buffer.concat(wanted).subarray(0, (await layoutTarBytes(smallFilesOf(files))) - 1024);
   await using file = await open(path, 'r');
   for (let at = 0; at < head.length; at += COMPARED_BYTES) {
     const want = head.subarray(at, at + COMPARED_BYTES);

@@ -58,11 +58,11 @@ export async function openFiles(path: string): Promise<OpenFiles> {
  *
  * @param offset how many bytes to leave out at the beginning; content of files that lie wholly in them is not read
  */
-export async function* encodeLayoutTar(files: readonly TarFile[], offset = 0): ByteStream {
+export async function* encodeLayoutTar(files: Iterable<TarFile>, offset = 0): ByteStream {
   yield* (await import('./archive/encode-layout-tar.ts')).encodeLayoutTar(files, offset);
 }
 
 /** How many bytes the tar of these files has. */
-export async function layoutTarBytes(files: readonly TarFile[]): Promise<number> {
+export async function layoutTarBytes(files: Iterable<TarFile>): Promise<number> {
   return (await import('./archive/encode-layout-tar.ts')).layoutTarBytes(files);
 }

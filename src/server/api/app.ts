@@ -1,22 +1,47 @@
-import { Hono } from 'hono';
-import type { AppParts, ServerApp, ServerEnv } from '../context.ts';
+import { randomUUID } from 'node:crypto';
+import type { AppParts, ServerApp, ServerContext } from '../context.ts';
+import { addMirrorRoutes, type MirrorsContext } from '../mirrors.ts';
+import { createApi } from '../openapi.ts';
 import { HttpProblem } from '../problem.ts';
+import { addDocumentRoute } from './document.ts';
 import { addHealthRoutes, type HealthContext } from './health.ts';
 import { apiProblemOf, encodeApiProblem } from './problem.ts';
 
-/** `/healthz` and `/readyz`, without authentication, and the API below `/v1/`, which has no routes yet. */
-export function createApiApp(context: HealthContext, { guard, report }: AppParts): ServerApp {
-  const app = new Hono<ServerEnv>();
+/** What the routes of the API need. */
+export interface ApiContext extends ServerContext, HealthContext, MirrorsContext {}
+
+/**
+ * `/healthz` and `/readyz`, without authentication, and the API below `/v1/`. Each family of routes is a file, or a
+ * folder with an entry, and one line here.
+ */
+export function createApiApp(context: ApiContext, { guard, report }: AppParts): ServerApp {
+  const app = createApi();
   // Before the guard: health probes send neither credentials nor the right host name.
   addHealthRoutes(app, context);
   guard(app);
+  app.use('/v1/*', async (c, next) => {
+    if (!c.get('principal').roles.has('reader')) {
+      throw new HttpProblem('ERR_EXPORT_FORBIDDEN', 'permission denied', { status: 403 });
+    }
+    await next();
+  });
+  addDocumentRoute(app);
+  addMirrorRoutes(app, context);
+
   app.notFound(() => {
-    return encodeApiProblem(new HttpProblem('ERR_EXPORT_NOT_FOUND', 'no such path', { status: 404 }));
+    const detail = { hint: 'see /v1/openapi.json' };
+    return encodeApiProblem(new HttpProblem('ERR_EXPORT_NOT_FOUND', 'no such path', { status: 404, detail }));
   });
   app.onError((error) => {
     const problem = apiProblemOf(error);
-    if (problem.status >= 500) report?.(error);
-    return encodeApiProblem(problem);
+    const requestId = randomUUID();
+    if (problem.status === 500) report?.(withRequestId(error, requestId));
+    return encodeApiProblem(problem, requestId);
   });
   return app;
+}
+
+/** The error with the id that the client was told, so that an operator finds it in the log. */
+function withRequestId(error: Error, requestId: string): Error {
+  return new Error(`request ${requestId}: ${error.message}`, { cause: error });
 }

@@ -56,10 +56,13 @@ test('what is not the fault of a client says nothing of what it was', async () =
   }
   const known = new CodedError('ERR_EXPORT_NOT_FOUND', 'no run 7', { hint: 'list the runs' });
   expect((await read(encodeApiProblem(apiProblemOf(known)))).body).toEqual({
-    title: 'no run 7',
+    type: 'https://stellaops.io/export-center/errors/ERR_EXPORT_NOT_FOUND',
+    title: 'Not Found',
     status: 404,
+    detail: 'no run 7',
     code: 'ERR_EXPORT_NOT_FOUND',
     hint: 'list the runs',
+    requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
   });
 });
 

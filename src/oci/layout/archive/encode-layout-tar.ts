@@ -6,6 +6,8 @@ export interface TarFile {
   /** Bytes of `content`, exactly. */
   readonly size: number;
   readonly content: ByteStream;
+  /** The content without so many of its first bytes, if that takes less than to read and drop these. */
+  readonly contentFrom?: (offset: number) => ByteStream;
 }
 
 const BLOCK = 512;
@@ -25,7 +27,7 @@ export async function* encodeLayoutTar(files: Iterable<TarFile>, offset = 0): By
   let skip = offset;
   for (const file of files) {
     const sizeBytes = entryBytes(file);
-    if (skip < sizeBytes) yield* skip === 0 ? encodeEntry(file) : withoutBegin(encodeEntry(file), skip);
+    if (skip < sizeBytes) yield* skip === 0 ? encodeEntry(file) : encodeRest(file, skip);
     skip = Math.max(0, skip - sizeBytes);
   }
   yield new Uint8Array(Math.max(0, END_BYTES - skip));
@@ -39,13 +41,26 @@ export function layoutTarBytes(files: Iterable<TarFile>): number {
 }
 
 function entryBytes(file: TarFile): number {
-  const head = headOf(file).reduce((total, { byteLength }) => total + byteLength, 0);
-  return head + file.size + padding(file.size);
+  return headBytes(file) + file.size + padding(file.size);
+}
+
+function headBytes(file: TarFile): number {
+  return headOf(file).reduce((total, { byteLength }) => total + byteLength, 0);
 }
 
 async function* encodeEntry(file: TarFile): ByteStream {
   yield* headOf(file);
   yield* file.content;
+  yield new Uint8Array(padding(file.size));
+}
+
+/** An entry without its first bytes. */
+async function* encodeRest(file: TarFile, skip: number): ByteStream {
+  const contentSkip = skip - headBytes(file);
+  if (file.contentFrom === undefined || contentSkip <= 0 || contentSkip >= file.size) {
+    return yield* withoutBegin(encodeEntry(file), skip);
+  }
+  yield* file.contentFrom(contentSkip);
   yield new Uint8Array(padding(file.size));
 }
 

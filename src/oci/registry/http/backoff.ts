@@ -12,6 +12,11 @@ export interface RetryOptions {
   readonly budgetMs?: number | undefined;
   /** The first wait where the host does not say how long; 250 ms unless told, doubled with each failure in a row. */
   readonly firstMs?: number | undefined;
+  /**
+   * For a server, which runs for ever and whose clients wait: the longest wait. A host that asks for a longer one has
+   * failed, and `attempts` also counts tries that it asked to come later.
+   */
+  readonly longestMs?: number | undefined;
   readonly onWait?: WaitHook | undefined;
 }
 
@@ -48,7 +53,8 @@ export class Backoff {
         const toldMs = error.details['retryAfterMs'] as number | undefined;
         // To come again at once is no wish to be left alone.
         const patient = (toldMs ?? 0) > 0 || error.code === 'ERR_EXPORT_RATE_LIMITED';
-        if (!patient && attempt >= (this.#options.attempts ?? 5)) throw givenUp(error, `, ${attempt} times`);
+        const mayWait = patient && this.#options.longestMs === undefined;
+        if (!mayWait && attempt >= (this.#options.attempts ?? 5)) throw givenUp(error, `, ${attempt} times`);
         // Of many requests that fail together, one failure counts.
         const counts = failures === this.#failures;
         if (counts || toldMs !== undefined) this.#holdBack(error, toldMs, counts);
@@ -72,7 +78,8 @@ export class Backoff {
     // Spread over half to the whole, so that many clients do not come back as one. What the host says is the least.
     const waitMs = Math.max(base * (0.5 + Math.random() / 2), (toldMs ?? 0) + Math.random() * 100);
     const addedMs = Math.max(0, now + waitMs - from);
-    if (addedMs > this.#leftMs) throw givenUp(failure, `; the next try would be in ${Math.ceil(waitMs / 1000)} s`);
+    if (addedMs > this.#leftMs || waitMs > (this.#options.longestMs ?? Number.POSITIVE_INFINITY))
+      throw givenUp(failure, `; the next try would be in ${Math.ceil(waitMs / 1000)} s`);
     this.#leftMs -= addedMs;
     this.#openAt = from + addedMs;
     if (counts) this.#failures++;

@@ -1,0 +1,142 @@
+import { addSeconds, CodedError, type Digest, Digester, hexOf, type Instant } from '#core';
+import type { ByteRange, ByteStream, OperationOptions } from '#oci/image';
+import { type GatheredKit, type KitFiles, type KitSources, kitTarBytes, streamKit } from '../kit.ts';
+import type { MirrorContent } from '../snapshot.ts';
+import type { DeltaPlan } from './delta-plan.generated.ts';
+
+/** How long a plan is kept. */
+const KEPT_SECONDS = 24 * 60 * 60;
+/** What a content of a plan takes in memory, about. */
+const CONTENT_BYTES = 300;
+
+/** What the tar of a kit consists of, and where its contents come from. */
+interface KitParts {
+  readonly contents: readonly MirrorContent[];
+  /** With a signature, if the kit is signed. */
+  readonly files: KitFiles;
+  readonly sources: KitSources;
+}
+
+/** A kit that was planned for clients to fetch: the same bytes for each of them, and as `mirror export` writes it. */
+export class ServedKit {
+  /** Of the plan: the hex digits of the kit's id. */
+  readonly id: string;
+  readonly tarBytes: number;
+  /** What it takes in memory, about. */
+  readonly memoryBytes: number;
+  readonly #plan: DeltaPlan;
+  readonly #parts: KitParts;
+  #tarDigest: Digest | undefined;
+  #isHashing = false;
+
+  private constructor(plan: DeltaPlan, parts: KitParts) {
+    this.id = plan.id;
+    this.tarBytes = plan.tarBytes;
+    const fileBytes = [...parts.files.values()].reduce((total, { byteLength }) => total + byteLength, 0);
+    this.memoryBytes = fileBytes + parts.contents.length * CONTENT_BYTES;
+    this.#plan = plan;
+    this.#parts = parts;
+  }
+
+  /**
+   * @param plan only what the tar consists of is kept of it
+   * @param files those of the plan, with a signature if the kit is signed
+   */
+  static async of(plan: GatheredKit, files: KitFiles, sources: KitSources, now: Instant): Promise<ServedKit> {
+    const described = describe(plan, await kitTarBytes(plan, files), addSeconds(now, KEPT_SECONDS));
+    return new ServedKit(described, { contents: plan.contents, files, sources });
+  }
+
+  get kit(): Digest {
+    return this.#plan.kit;
+  }
+
+  get keptUntil(): Instant {
+    return this.#plan.keptUntil;
+  }
+
+  /** The digest of the whole tar; undefined until it was sent once as a whole. */
+  get tarDigest(): Digest | undefined {
+    return this.#tarDigest;
+  }
+
+  /** What the API says of it. */
+  describe(): DeltaPlan {
+    return { ...this.#plan, ...(this.#tarDigest === undefined ? {} : { tarDigest: this.#tarDigest }) };
+  }
+
+  /**
+   * Asks the registry behind it for the first content that a range needs, so that a registry that is down is known
+   * before a response begins.
+   *
+   * @throws CodedError of that registry, ERR_EXPORT_SOURCE_MOVED
+   */
+  async probe({ start }: ByteRange, options: OperationOptions): Promise<void> {
+    const { contents, sources } = this.#parts;
+    const [first] = contents;
+    // A range within the contents is read from them at once.
+    if (start > 0 || first === undefined) return;
+    if (await sources.has(first, options)) return;
+    throw new CodedError('ERR_EXPORT_SOURCE_MOVED', `${first.repository} no longer has ${first.digest}`, {
+      hint: 'take a new snapshot with: export-center mirror snapshot',
+      details: { digest: first.digest },
+    });
+  }
+
+  /**
+   * A range of the tar. If it begins within a blob, the rest of that blob is not checked against its digest: the client
+   * checks the kit when it is whole.
+   *
+   * @throws CodedError of the registry behind it, ERR_EXPORT_SOURCE_MOVED; also while the stream is read
+   */
+  async *read({ start, end }: ByteRange, options: OperationOptions): ByteStream {
+    const { files, sources } = this.#parts;
+    const isWhole = start === 0 && end === this.tarBytes - 1;
+    // One client's download is enough to know it.
+    const digester = isWhole && this.#tarDigest === undefined && !this.#isHashing ? new Digester() : undefined;
+    this.#isHashing ||= digester !== undefined;
+    try {
+      let left = end - start + 1;
+      for await (const chunk of streamKit(this.#parts, files, sources, start, { ...options, unchecked: true })) {
+        const part = chunk.byteLength <= left ? chunk : chunk.subarray(0, left);
+        digester?.update(part);
+        left -= part.byteLength;
+        if (left === 0 && digester !== undefined) this.#tarDigest = digester.digest();
+        if (part.byteLength > 0) yield part;
+        if (left === 0) return;
+      }
+    } finally {
+      if (digester !== undefined) this.#isHashing = false;
+    }
+  }
+}
+
+function describe(plan: GatheredKit, tarBytes: number, keptUntil: Instant): DeltaPlan {
+  const { stream, sequence, snapshot, bases } = plan.snapshot.kit;
+  const { reliedOn, tags } = plan.delta;
+  const id = hexOf(plan.id);
+  const manifests = plan.contents.filter(({ mediaType }) => mediaType !== undefined).length;
+  return {
+    id,
+    kit: plan.id,
+    stream,
+    sequence,
+    snapshot: snapshot.digest,
+    bases,
+    manifests,
+    blobs: plan.contents.length - manifests,
+    contentBytes: bytesOf(plan.contents),
+    reliedOn: { contents: reliedOn.length, contentBytes: bytesOf(reliedOn) },
+    ...(tags === undefined
+      ? {}
+      : { tags: { new: tags.new.length, moved: tags.moved.length, removed: tags.removed.length } }),
+    tarBytes,
+    expiry: plan.expiry,
+    keptUntil,
+    href: `/v1/mirrors/${stream}/deltas/${id}/kit`,
+  };
+}
+
+function bytesOf(contents: readonly MirrorContent[]): number {
+  return contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+}
