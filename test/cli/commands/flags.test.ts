@@ -34,6 +34,9 @@ const VALUES: Readonly<Record<string, string>> = {
   '--within': '14d',
   '--at': '2026-01-01T00:00:00Z',
   '--accept-expired': '48h',
+  '--rate': '20MB/s',
+  '--part-size': '4GB',
+  '--media-size': '4.7GB',
 };
 
 const program = await createProgram(fakeIo());
