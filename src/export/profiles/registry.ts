@@ -1,5 +1,6 @@
 import { CodedError } from '#core';
 import { jsonRaw } from './json-raw.ts';
+import { mirrorDelta } from './mirror-delta.ts';
 import { mirrorFull } from './mirror-full.ts';
 import type { Profile } from './profile.ts';
 import { trivyDb } from './trivy-db.ts';
@@ -8,7 +9,7 @@ import { trivyDb } from './trivy-db.ts';
 export const profiles: readonly Profile[] = [jsonRaw, trivyDb];
 
 /** Those that copy what is published, and build nothing. */
-const runProfiles = [mirrorFull];
+const runProfiles = [mirrorFull, mirrorDelta];
 
 /**
  * The profile of that name, which builds bundles.
