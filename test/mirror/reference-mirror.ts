@@ -26,11 +26,20 @@ export async function fillReferenceMirror(dir: string, host: string): Promise<st
   await mkdir(bin);
   for (const [name, peer] of Object.entries(makerTools)) await symlink(requirePeer(peer), join(bin, name));
   await writeFile(join(bin, 'trivydb-ref'), referenceDb, { mode: 0o755 });
-  const work = join(dir, 'mirror');
-  const args = ['--tools', bin, '--data', join(shared, 'data'), '--small', 'day1', host, work];
+  await makeDay('day1', dir, host);
+  return join(dir, 'mirror/cosign.pub');
+}
+
+/** Moves a registry that was filled on to day 2: new, moved and removed tags, new layers, new signatures. */
+export function advanceReferenceMirror(dir: string, host: string): Promise<void> {
+  return makeDay('day2', dir, host);
+}
+
+async function makeDay(day: 'day1' | 'day2', dir: string, host: string): Promise<void> {
+  const place = [host, join(dir, 'mirror')];
+  const args = ['--tools', join(dir, 'tools'), '--data', join(shared, 'data'), '--small', day, ...place];
   const made = await runCommand(join(shared, 'tools/make-reference-mirror'), args, { timeoutMs: 240_000 });
   expect(made.code, made.stderr).toBe(0);
-  return join(work, 'cosign.pub');
 }
 
 /** Counts what a registry or a layout lacks of the reference mirror in another registry. */
