@@ -1,5 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
-import { fileError } from '#core';
+import { fileError, type SeekableFile } from '#core';
 import { invalid } from './faults.ts';
 
 const WINDOW_BYTES = 1024 * 1024;
@@ -9,13 +8,13 @@ const WINDOW_BYTES = 1024 * 1024;
  * and without waiting, which for an archive of many small files decides the speed.
  */
 export class FileWindow {
-  readonly #file: FileHandle;
+  readonly #file: SeekableFile;
   readonly #path: string;
   readonly #buffer: Buffer;
   #start = 0;
   #length = 0;
 
-  constructor(file: FileHandle, path: string, windowBytes = WINDOW_BYTES) {
+  constructor(file: SeekableFile, path: string, windowBytes = WINDOW_BYTES) {
     this.#file = file;
     this.#path = path;
     this.#buffer = Buffer.allocUnsafeSlow(windowBytes);

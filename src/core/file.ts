@@ -158,11 +158,19 @@ function describe(error: unknown): string {
     : 'cannot be read or written';
 }
 
+/** What is read at any position: an open file, or several of which each holds a part. */
+export interface SeekableFile {
+  /** As read of a FileHandle: one read may give less than there is; 0 at the end. */
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  stat(): Promise<{ readonly size: number }>;
+  close(): Promise<void>;
+}
+
 /**
  * The `size` bytes of a file from `position` on; fewer only where the file ends before. One read may give less at any
  * time (POSIX read), so that its count says nothing of the file.
  */
-export async function readPart(file: FileHandle, size: number, position: number): Promise<Buffer> {
+export async function readPart(file: Pick<SeekableFile, 'read'>, size: number, position: number): Promise<Buffer> {
   const bytes = Buffer.alloc(size);
   let filled = 0;
   while (filled < size) {

@@ -27,6 +27,7 @@ export {
   makeFolder,
   makeTempFolder,
   readPart,
+  type SeekableFile,
   syncFolder,
   syncIfSupported,
   tempFileError,

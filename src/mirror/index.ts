@@ -28,6 +28,7 @@ export {
   streamKit,
   trustKit,
   writeKitDirectory,
+  writeKitParts,
   writeKitTar,
 } from './kit.ts';
 export {

@@ -11,4 +11,5 @@ export { signedFilesOf } from './kit/sign.ts';
 export { descriptorOf, KitSources } from './kit/sources.ts';
 export { type TrustedKit, type TrustOptions, trustKit } from './kit/trust.ts';
 export { writeKitDirectory } from './kit/write-directory.ts';
+export { writeKitParts } from './kit/write-parts.ts';
 export { kitTarBytes, streamKit, writeKitTar } from './kit/write-tar.ts';

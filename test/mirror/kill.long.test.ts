@@ -55,6 +55,13 @@ test('an export into a tar', { timeout: killTimeoutMs }, async () => {
   expect((await killAtRandom(cli, { args: exporting(to), end, clear })).kills).toBeGreaterThan(0);
 });
 
+test('an export into parts', { timeout: killTimeoutMs }, async () => {
+  const to = kits.mirror.path('killed-parts');
+  const clear = () => rm(to, { recursive: true, force: true });
+  const args = [...exporting(to), '--part-size', '1MB'];
+  expect((await killAtRandom(cli, { args, end: () => treeOf(to), clear })).kills).toBeGreaterThan(0);
+});
+
 test('an import into a registry', { timeout: killTimeoutMs }, async () => {
   const zone = await startRegistry();
   const state = kits.mirror.path('state-registry');
@@ -68,6 +75,18 @@ test('an import into a registry', { timeout: killTimeoutMs }, async () => {
   } finally {
     await zone.close();
   }
+});
+
+test('an import from parts', { timeout: killTimeoutMs }, async () => {
+  const [parts, layout, state] = ['parts', 'layout-of-parts', 'state-of-parts'].map((name) => kits.mirror.path(name));
+  expect(await cli.run([...exporting(parts as string), '--part-size', '1MB'])).toMatchObject({ exit: 0 });
+  const trust = ['--trust', kits.mirror.root, '--state', state as string, '--at', AT];
+  const args = ['mirror', 'import', parts as string, '--to', `oci:${layout}`, ...trust];
+  const clear = async () => {
+    for (const path of [layout, state]) await rm(path as string, { recursive: true, force: true });
+  };
+  const end = async () => [await treeOf(layout as string), await stateOf(state as string)];
+  expect((await killAtRandom(cli, { args, end, clear })).kills).toBeGreaterThan(0);
 });
 
 test('an import into a layout', { timeout: killTimeoutMs }, async () => {

@@ -73,18 +73,23 @@ const importing = (kit: string, to: string, state: string) => {
   return ['mirror', 'import', kit, '--to', to, '--trust', mirror.root, '--state', mirror.path(state)];
 };
 
-test.each([
+test.each<[string, string, () => string, ...string[]]>([
   ['a directory into a layout', 'kit', () => `oci:${mirror.path('layout')}`],
   ['a tar into a registry', 'kit.tar', () => zone],
-])('a blob of 512 MiB crosses within 200 MiB of memory and without temporary files: %s', async (_, name, to) => {
-  const kit = mirror.path(name);
-  const exported = await measured(['mirror', 'export', mirror.spec, '--to', kit]);
-  expect(exported).toMatchObject({ exit: 0, stderr: '' });
-  expect(exported.rssMib).toBeLessThan(MAX_EXPORT_MIB);
-  const imported = await measured(importing(kit, to(), `state-${name}`));
-  expect(imported).toMatchObject({ exit: 0, stderr: '' });
-  expect(imported.rssMib).toBeLessThan(MAX_IMPORT_MIB);
-});
+  ['parts into a layout', 'parts', () => `oci:${mirror.path('from-parts')}`, '--part-size', '100MB'],
+  ['one part into a registry', 'part', () => `${zone}/again`, '--part-size', '1GB'],
+])(
+  'a blob of 512 MiB crosses within 200 MiB of memory and without temporary files: %s',
+  async (_, name, to, ...more) => {
+    const kit = mirror.path(name);
+    const exported = await measured(['mirror', 'export', mirror.spec, '--to', kit, ...more]);
+    expect(exported).toMatchObject({ exit: 0, stderr: '' });
+    expect(exported.rssMib).toBeLessThan(MAX_EXPORT_MIB);
+    const imported = await measured(importing(kit, to(), `state-${name}`));
+    expect(imported).toMatchObject({ exit: 0, stderr: '' });
+    expect(imported.rssMib).toBeLessThan(MAX_IMPORT_MIB);
+  },
+);
 
 test('a README.txt of 512 MiB is hashed in as little memory', async () => {
   const kit = mirror.path('kit');

@@ -1,4 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
+import type { SeekableFile } from '#core';
 import { FileWindow } from '../file-window.ts';
 import type { TarBytes } from './entry-headers.ts';
 
@@ -12,7 +12,7 @@ export class FileBytes implements TarBytes {
   #at = 0;
 
   /** @param size of the file, in bytes */
-  constructor(file: FileHandle, path: string, size: number) {
+  constructor(file: SeekableFile, path: string, size: number) {
     this.#window = new FileWindow(file, path, WINDOW_BYTES);
     this.#size = size;
   }

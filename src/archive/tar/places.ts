@@ -1,5 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
-import { readPart } from '#core';
+import { readPart, type SeekableFile } from '#core';
 import { compressionOf, signatureBytes } from '../decompress.ts';
 import { checkPath } from '../entry-path.ts';
 import { invalid, overLimit, unsafe } from '../faults.ts';
@@ -38,7 +37,7 @@ const MAX_NAMES_LENGTH = 256 * 1024 * 1024;
  * devices, duplicates and paths that lead out
  */
 export async function findTarFiles(
-  file: FileHandle,
+  file: SeekableFile,
   name: string,
   { followLinks = false, stripRoot = false }: TarPlacesOptions = {},
 ): Promise<Map<string, TarPlace>> {
@@ -119,7 +118,7 @@ class PlaceMap {
   }
 }
 
-async function requirePlainTar(file: FileHandle, name: string): Promise<void> {
+async function requirePlainTar(file: SeekableFile, name: string): Promise<void> {
   const start = await readPart(file, Math.max(BLOCK, signatureBytes), 0);
   const compression = compressionOf(start);
   if (compression === 'gzip' || compression === 'zstd') {

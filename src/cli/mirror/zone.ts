@@ -62,7 +62,7 @@ interface ImportOptions extends VerifyOptions, TransportOptions {
 
 function withTrustOptions(command: Command): Command {
   return withCommonOptions(command)
-    .argument('<kit>', 'directory or tar of the kit')
+    .argument('<kit...>', 'directory or tar of the kit; or all directories and files that hold its parts')
     .requiredOption('--trust <file>', 'TUF root that you trust; get it in another way than the kit')
     .requiredOption('--state <dir>', 'directory that remembers what was accepted before; created if missing')
     .option(
@@ -86,7 +86,7 @@ export function verifyCommand(command: Command, io: Io): void {
   withTrustOptions(command)
     .description('verify a kit as mirror import does, and write nothing but the state')
     .addHelpText('after', '\nExample:\n  export-center mirror verify kit.tar --trust root.json --state state')
-    .action((kit: string, options: VerifyOptions) => verify(io, kit, options));
+    .action((kit: readonly string[], options: VerifyOptions) => verify(io, kit, options));
 }
 
 /** `mirror import`. */
@@ -109,9 +109,10 @@ the state.
 
 Examples:
   export-center mirror import kit.tar --to registry.zone:5000 --trust root.json --state state
+  export-center mirror import /media/disc1 /media/disc2 --to registry.zone:5000 --trust root.json --state state
   export-center mirror import kit --to oci:mirror --trust root.json --state state --zone-key zone.key`,
     )
-    .action((kit: string, options: ImportOptions) => resumable(io, () => runImport(io, kit, options)));
+    .action((kit: readonly string[], options: ImportOptions) => resumable(io, () => runImport(io, kit, options)));
 }
 
 async function trustOptionsOf(io: Io, options: VerifyOptions) {
@@ -127,11 +128,12 @@ async function trustOptionsOf(io: Io, options: VerifyOptions) {
   };
 }
 
-async function verify(io: Io, path: string, options: VerifyOptions): Promise<void> {
+async function verify(io: Io, paths: readonly string[], options: VerifyOptions): Promise<void> {
   const trust = await trustOptionsOf(io, options);
   const state = new ZoneState(options.state);
   const progress = createProgressLine(io, options.quiet);
-  const open = await openKit(path);
+  const open = await openKit(paths, { signal: io.signal });
+  const { path } = open;
   try {
     await state.exclusively(async () => {
       const next = { stream: open.kit.stream, sequence: open.kit.sequence, snapshot: open.kit.snapshot.digest };
@@ -160,7 +162,7 @@ async function verify(io: Io, path: string, options: VerifyOptions): Promise<voi
     });
   } finally {
     progress.clear();
-    await open.files.close();
+    await open.close();
   }
 }
 
@@ -172,9 +174,9 @@ function meter(progress: ProgressLine): (sizeBytes: number, totalBytes: number) 
   };
 }
 
-async function runImport(io: Io, path: string, options: ImportOptions): Promise<void> {
+async function runImport(io: Io, paths: readonly string[], options: ImportOptions): Promise<void> {
   const target = parseTarget(options.to);
-  if (target.kind === 'layout' && resolve(target.path) === resolve(path)) {
+  if (target.kind === 'layout' && paths.some((path) => resolve(target.path) === resolve(path))) {
     const hint = 'specify another directory: the kit must stay as it is';
     throw new CodedError('ERR_EXPORT_USAGE', `--to ${options.to}: the directory of the kit itself`, { hint });
   }
@@ -196,7 +198,7 @@ async function runImport(io: Io, path: string, options: ImportOptions): Promise<
   const place = placeAt(target, (reference, create) => openRepository(reference, { ...opening, create }));
   let report: ImportReport;
   try {
-    report = await importKit(path, place, new ZoneState(options.state), {
+    report = await importKit(paths, place, new ZoneState(options.state), {
       ...trust,
       resetBaseline: options.resetBaseline,
       prune: options.prune,

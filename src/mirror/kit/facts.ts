@@ -1,9 +1,10 @@
 import type { Digest } from '#core';
 import type { Delta, TagChanges } from '../delta.ts';
+import { encodeSignature } from '../signatures.ts';
 import type { MirrorContent, RepositoryState } from '../snapshot.ts';
 import type { GatheredKit } from './gather.ts';
 import { type KitFiles, kitPaths } from './plan.ts';
-import { encodeSignature } from './sign.ts';
+
 import { kitTarBytes } from './write-tar.ts';
 
 /** A number of files and their bytes. */

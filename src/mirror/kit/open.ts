@@ -1,17 +1,25 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CodedError, type Digest, digestOf, isCoded } from '#core';
-import { collect } from '#oci/image';
-import { type OpenFiles, openFiles } from '#oci/layout';
+import { collect, type Repository } from '#oci/image';
+import { type OpenFiles, openArchive, openFiles, openLayout, openSeekableTar } from '#oci/layout';
 import { kitFault } from '../faults.ts';
+import { type CheckOptions, type OpenParts, openParts } from '../parts.ts';
 import { type MirrorKit, parseMirrorKit } from './mirror-kit.generated.ts';
 import { kitPaths } from './plan.ts';
 
-/** A kit in a directory or a tar. Nothing of it is trusted yet. Close its files when done. */
+/** A kit in a directory, a tar, or parts of a tar. Nothing of it is trusted yet. Close it when done. */
 export interface OpenKit {
   readonly path: string;
   readonly files: OpenFiles;
   readonly kit: MirrorKit;
   /** The digest of kit.json. */
   readonly id: Digest;
+  /** Undefined where it is whole. */
+  readonly parts: OpenParts | undefined;
+  /** The layout in it, as a source of a copy. */
+  openLayout(): Promise<Repository>;
+  close(): Promise<void>;
 }
 
 const MAX_KIT_BYTES = 16 * 1024 * 1024;
@@ -19,22 +27,60 @@ const MAX_KIT_BYTES = 16 * 1024 * 1024;
 /**
  * Opens a kit.
  *
+ * @param paths a directory or a tar; or directories and files that together are all parts of one
  * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_KIT_INVALID where it is none, ERR_EXPORT_ARCHIVE_INVALID,
- *   ERR_EXPORT_ARCHIVE_UNSAFE
+ *   ERR_EXPORT_ARCHIVE_UNSAFE, and those of openParts
  */
-export async function openKit(path: string): Promise<OpenKit> {
+export async function openKit(paths: string | readonly string[], options: CheckOptions = {}): Promise<OpenKit> {
+  const [path = '', ...others] = typeof paths === 'string' ? [paths] : paths;
+  const parts = others.length === 0 && (await isWhole(path)) ? undefined : await openParts([path, ...others], options);
+  if (parts !== undefined) return openJoined(parts);
+  if (others.length > 0) throw notKit([path, ...others].join(', '), 'these are not parts of a kit');
   const files = await openKitFiles(path);
   try {
-    const bytes = await readKitFile({ path, files }, kitPaths.kit, MAX_KIT_BYTES);
-    if (bytes === undefined) {
-      const hint = 'specify the directory or the tar that export-center mirror export wrote';
-      throw kitFault('ERR_EXPORT_KIT_INVALID', path, 'not a mirror kit: it has no kit.json', hint);
-    }
-    return { path, files, kit: parse(bytes, `${path}: ${kitPaths.kit}`), id: digestOf(bytes) };
+    return {
+      ...{ path, files, parts, ...(await readKit({ path, files })) },
+      openLayout: async () => ((await stat(path)).isDirectory() ? openLayout(path) : openArchive(path, {})),
+      close: () => files.close(),
+    };
   } catch (error) {
     await files.close();
     throw error;
   }
+}
+
+/** Whether a directory holds the files of a kit themselves. */
+async function isWhole(path: string): Promise<boolean> {
+  return (await stat(join(path, kitPaths.kit)).catch(() => undefined)) !== undefined;
+}
+
+async function openJoined(parts: OpenParts): Promise<OpenKit> {
+  const path = parts.name;
+  try {
+    const { files, openLayout: open } = await openSeekableTar(parts.joined, path);
+    const { kit, id } = await readKit({ path, files });
+    parts.requireKit({ kit: id, stream: kit.stream, sequence: kit.sequence });
+    return { path, files, kit, id, parts, openLayout: async () => open(), close: () => parts.close() };
+  } catch (error) {
+    try {
+      // The fault may be that of a part, which can be named.
+      await parts.requireUndamaged();
+    } finally {
+      await parts.close();
+    }
+    throw error;
+  }
+}
+
+async function readKit(open: Pick<OpenKit, 'path' | 'files'>): Promise<Pick<OpenKit, 'kit' | 'id'>> {
+  const bytes = await readKitFile(open, kitPaths.kit, MAX_KIT_BYTES);
+  if (bytes === undefined) throw notKit(open.path, 'not a mirror kit: it has no kit.json');
+  return { kit: parse(bytes, `${open.path}: ${kitPaths.kit}`), id: digestOf(bytes) };
+}
+
+function notKit(path: string, what: string): CodedError {
+  const hint = 'specify the directory or the tar that export-center mirror export wrote, or all of its parts';
+  return kitFault('ERR_EXPORT_KIT_INVALID', path, what, hint);
 }
 
 async function openKitFiles(path: string): Promise<OpenFiles> {

@@ -3,6 +3,7 @@ import type { OperationOptions } from '#oci/image';
 import { blobPath, layoutMarker } from '#oci/layout';
 import { Semaphore } from '#oci/transfer';
 import { kitFault } from '../faults.ts';
+import { namingDamaged } from '../parts.ts';
 import { contentsOf, type MirrorContent } from '../snapshot.ts';
 import { encodeKitIndex, type KitSnapshot, ownRepository, repositoriesOf } from './contents.ts';
 import { requireEvidence } from './evidence.ts';
@@ -36,7 +37,11 @@ export interface SplitContents {
  * @param snapshot the one that TUF covers
  * @throws CodedError ERR_EXPORT_KIT_INCOMPLETE, ERR_EXPORT_KIT_INVALID for a checksums.txt that cannot be read
  */
-export async function splitContents(open: OpenKit, snapshot: KitSnapshot): Promise<SplitContents> {
+export function splitContents(open: OpenKit, snapshot: KitSnapshot): Promise<SplitContents> {
+  return namingDamaged(open.parts, () => split(open, snapshot));
+}
+
+async function split(open: OpenKit, snapshot: KitSnapshot): Promise<SplitContents> {
   const contents = contentsOf(repositoriesOf(snapshot));
   if (snapshot.kit.bases.length === 0) return { carried: contents, reliedOn: [] };
   const own = ownRepository(snapshot);
@@ -70,11 +75,30 @@ export async function proveKit(
   { carried }: SplitContents,
   options: ProveOptions,
 ): Promise<void> {
+  await requireParts(open, carried, options);
   await requireAll(open, carried);
   await requireEvidence(open, snapshot);
   const digests = new Set(carried.map(({ digest }) => digest));
   await requireFiles(open, encodeKitIndex(repositoriesOf(snapshot), digests), carried);
   await requireUndamaged(open, carried, options);
+}
+
+/** A kit in parts is read once more: each part has its own digest, and the number of one that is damaged is to be named. */
+async function requireParts(
+  { parts, files }: OpenKit,
+  contents: readonly MirrorContent[],
+  { signal, onBytes }: ProveOptions,
+): Promise<void> {
+  if (parts === undefined) return;
+  const totalBytes = parts.kit.tarBytes + contentBytesOf(contents);
+  await parts.requireUndamaged({ signal, onBytes: (sizeBytes) => onBytes?.(sizeBytes, totalBytes) });
+  const digester = new Digester();
+  for await (const chunk of files.read(kitPaths.checksums, undefined, true)) digester.update(chunk);
+  parts.requireChecksums(digester.digest());
+}
+
+function contentBytesOf(contents: readonly MirrorContent[]): number {
+  return contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
 }
 
 async function requireAll({ path, files }: OpenKit, contents: readonly MirrorContent[]): Promise<void> {
@@ -158,7 +182,7 @@ async function requireUndamaged(
   contents: readonly MirrorContent[],
   options: ProveOptions,
 ): Promise<void> {
-  const totalBytes = contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+  const totalBytes = (open.parts?.kit.tarBytes ?? 0) + contentBytesOf(contents);
   const semaphore = new Semaphore(FILES_AT_A_TIME);
   const damaged: string[] = [];
   const prove = async (content: MirrorContent) => {

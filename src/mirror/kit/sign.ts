@@ -1,4 +1,5 @@
 import type { Signer } from '#signing';
+import { encodeSignature } from '../signatures.ts';
 import { type KitFiles, type KitPlan, kitPaths } from './plan.ts';
 
 /**
@@ -14,9 +15,4 @@ export async function signedFilesOf({ files }: KitPlan, signer: Signer | undefin
   const entries = [...files];
   // checksums.txt stays the last file that is written.
   return new Map([...entries.slice(0, -1), [kitPaths.signature, signature], ...entries.slice(-1)]);
-}
-
-/** The file of a signature. */
-export function encodeSignature(signature: Uint8Array): Buffer {
-  return Buffer.from(`${Buffer.from(signature).toString('base64')}\n`);
 }

@@ -1,13 +1,14 @@
-import { type KeyObject, verify } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { algorithmOf, CodedError, digestOf, type Instant, isCoded } from '#core';
 import { blobPath } from '#oci/layout';
 import { type ClientState, refreshRepository, type TrustedRepository, type TufSource } from '#tuf';
 import { kitFault } from '../faults.ts';
+import { namingDamaged } from '../parts.ts';
+import { isSignedByAny } from '../signatures.ts';
 import { maxSnapshotBytes, parseMirrorSnapshot, snapshotLayer, snapshotTag } from '../snapshot.ts';
 import type { KitSnapshot } from './contents.ts';
 import { type OpenKit, readKitFile } from './open.ts';
 import { kitPaths } from './plan.ts';
-import { encodeSignature } from './sign.ts';
 
 /** What a kit has to prove itself to. */
 export interface TrustOptions {
@@ -41,7 +42,11 @@ const MAX_SIGNATURE_BYTES = 4096;
  * @throws CodedError those of a TUF client, ERR_EXPORT_KIT_INVALID, ERR_EXPORT_SIGNATURE_INVALID,
  *   ERR_EXPORT_SIGNATURE_MISSING
  */
-export async function trustKit(open: OpenKit, options: TrustOptions): Promise<TrustedKit> {
+export function trustKit(open: OpenKit, options: TrustOptions): Promise<TrustedKit> {
+  return namingDamaged(open.parts, () => follow(open, options));
+}
+
+async function follow(open: OpenKit, options: TrustOptions): Promise<TrustedKit> {
   const { kit, path } = open;
   const { repository, manifest } = await followTuf(open, options);
   const digest = digestOf(manifest);
@@ -125,7 +130,10 @@ async function requireKitSignature(
   const { path, kit } = open;
   const text = await readKitFile(open, kitPaths.signature, MAX_SIGNATURE_BYTES);
   if (text === undefined) {
-    if (kitKey === undefined) return false;
+    if (kitKey === undefined) {
+      open.parts?.requireUnsigned();
+      return false;
+    }
     throw kitFault(
       'ERR_EXPORT_SIGNATURE_MISSING',
       path,
@@ -136,8 +144,8 @@ async function requireKitSignature(
   const checksums = await readKitFile(open, kitPaths.checksums, MAX_CHECKSUMS_BYTES);
   if (checksums === undefined) throw kitFault('ERR_EXPORT_KIT_INCOMPLETE', path, `missing: ${kitPaths.checksums}`);
   const keys = kitKey === undefined ? await repository.keysOf(kit.stream) : [kitKey];
-  const signature = decodeSignature(text);
-  if (signature !== undefined && keys.some((key) => isSignedBy(key, checksums, signature))) {
+  if (isSignedByAny(keys, checksums, text)) {
+    open.parts?.requireSigned(keys);
     return true;
   }
   const who = kitKey === undefined ? `a key of stream ${kit.stream}` : 'the key of --kit-key';
@@ -145,14 +153,4 @@ async function requireKitSignature(
     hint: 'if another key signs kits, specify it with --kit-key; otherwise get the kit again',
     details: { path },
   });
-}
-
-/** @returns undefined for what is not exactly as signedFilesOf writes it: not every bit of base64 counts */
-function decodeSignature(text: Uint8Array): Uint8Array | undefined {
-  const signature = Buffer.from(Buffer.from(text).toString('latin1'), 'base64');
-  return encodeSignature(signature).equals(text) ? signature : undefined;
-}
-
-function isSignedBy(key: KeyObject, message: Uint8Array, signature: Uint8Array): boolean {
-  return key.asymmetricKeyType === 'ed25519' && verify(null, message, key, signature);
 }

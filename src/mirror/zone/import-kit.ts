@@ -1,7 +1,5 @@
-import { stat } from 'node:fs/promises';
 import { CodedError, type Digest, isCoded } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
-import { openArchive, openLayout } from '#oci/layout';
 import { type CopyOptions, type CopyReport, copy } from '#oci/transfer';
 import type { WaivedExpiry } from '#tuf';
 import { kitFault } from '../faults.ts';
@@ -71,17 +69,17 @@ export interface ImportReport {
  *   ERR_EXPORT_TUF_ROLLBACK, ERR_EXPORT_LOCKED, and those of copies
  */
 export function importKit(
-  path: string,
+  paths: string | readonly string[],
   place: ZonePlace,
   state: ZoneState,
   options: ImportOptions,
 ): Promise<ImportReport> {
   return state.exclusively(async () => {
-    const open = await openKit(path);
+    const open = await openKit(paths, { signal: options.signal });
     try {
       return await new KitImport(open, place, state, options).run();
     } finally {
-      await open.files.close();
+      await open.close();
     }
   });
 }
@@ -180,7 +178,7 @@ class KitImport {
       const holder = await this.#reading(name, async (target) => target.mountable?.repository);
       for (const digest of holder === undefined ? [] : digests) this.#holders.set(digest, holder as string);
     }
-    const kit = await openSource(this.#open.path);
+    const kit = await this.#open.openLayout();
     const source = held.size === 0 ? kit : new DeltaSource(kit, this.#place, held, states);
     try {
       for (const state of states) await this.#copyRepository(source, state, held);
@@ -302,10 +300,4 @@ class KitImport {
 /** Whether a state says already that this kit was imported, and what was pruned. */
 function isSame(complete: Imported | undefined, kit: Digest, pruned: number | undefined): boolean {
   return complete?.kit === kit && complete.pruned === pruned;
-}
-
-/** The layout of a kit, which is a directory or a tar. */
-async function openSource(path: string): Promise<Repository> {
-  const isDirectory = (await stat(path)).isDirectory();
-  return isDirectory ? openLayout(path) : openArchive(path, {});
 }

@@ -11,7 +11,10 @@ export {
   encodeLayoutTar,
   layoutTarBytes,
   type OpenFiles,
+  type OpenTar,
   openArchive,
   openDocker,
   openFiles,
+  openSeekableTar,
+  openTar,
 } from './open.ts';

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { CodedError, fileError } from '#core';
+import { CodedError, fileError, type SeekableFile } from '#core';
 import type { ByteStream, Repository } from '#oci/image';
 import type { TarFile } from './archive/encode-layout-tar.ts';
 import type { PipeEnds } from './archive/pipe.ts';
@@ -48,6 +48,47 @@ export async function openFiles(path: string): Promise<OpenFiles> {
     throw fileError(error, path);
   });
   if (found.isDirectory()) return Object.assign(new FolderFiles(path), { close: async () => undefined });
+  return openTar(path);
+}
+
+/** The files of a tar that is read through another object, and the layout in it. */
+export interface SeekableTar {
+  readonly files: OpenFiles;
+  openLayout(): Repository;
+}
+
+/**
+ * A tar that is read through another object, such as one in parts. Nothing is to be closed but that.
+ *
+ * @param name what the tar is called in messages
+ * @throws CodedError ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE
+ */
+export async function openSeekableTar(file: SeekableFile, name: string): Promise<SeekableTar> {
+  const { TarFiles } = await import('./tar-files.ts');
+  const { openReadOnly } = await import('./archive/archive.ts');
+  const shared: SeekableFile = {
+    read: (...args) => file.read(...args),
+    stat: () => file.stat(),
+    close: async () => undefined,
+  };
+  const files = await TarFiles.across(shared, name, name);
+  return { files, openLayout: () => openReadOnly(files, `oci-archive:${name}`, 'a tar in parts', {}) };
+}
+
+/** The files in a tar, of which each can be read at any position. Close it when done. */
+export interface OpenTar extends OpenFiles {
+  paths(): Iterable<string>;
+  /** Reads from a position in a file into a buffer. @returns bytes read; 0 at the end of the file */
+  readAt(path: string, buffer: Uint8Array, position: number): Promise<number>;
+}
+
+/**
+ * The files in a tar.
+ *
+ * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_UNSAFE, ERR_EXPORT_USAGE for what
+ *   is no file
+ */
+export async function openTar(path: string): Promise<OpenTar> {
   const tar = await (await import('./tar-files.ts')).TarFiles.open(path);
   if (tar !== undefined) return tar;
   throw new CodedError('ERR_EXPORT_NOT_FOUND', `${path}: no such file`, { hint: 'check the path', details: { path } });

@@ -1,9 +1,17 @@
 import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compressionOf, findTarFiles, signatureBytes, type TarPlace, type TarPlacesOptions } from '#archive';
-import { CodedError, fileError, isSystemError, makeTempFolder, readPart, tempFileError } from '#core';
+import {
+  CodedError,
+  fileError,
+  isSystemError,
+  makeTempFolder,
+  readPart,
+  type SeekableFile,
+  tempFileError,
+} from '#core';
 import type { ByteRange, ByteStream } from '#oci/image';
-import { readError, readFileRange } from './file-io/file-read.ts';
+import { type ReadInto, readError, readFileRange } from './file-io/file-read.ts';
 import type { LayoutFiles } from './files.ts';
 
 /** The files in a tar. Close it when done. */
@@ -11,12 +19,20 @@ export class TarFiles implements LayoutFiles {
   /** Differs for each state of the file. */
   readonly stamp: string;
   readonly #path: string;
-  readonly #file: FileHandle;
+  readonly #file: SeekableFile;
+  /** Of the file, where it is one of the system's. */
+  readonly #descriptor: number | undefined;
   readonly #places: ReadonlyMap<string, TarPlace>;
 
-  private constructor(path: string, file: FileHandle, stamp: string, places: ReadonlyMap<string, TarPlace>) {
+  private constructor(
+    path: string,
+    file: SeekableFile & { readonly fd?: number },
+    stamp: string,
+    places: ReadonlyMap<string, TarPlace>,
+  ) {
     this.#path = path;
     this.#file = file;
+    this.#descriptor = file.fd;
     this.stamp = stamp;
     this.#places = places;
   }
@@ -70,6 +86,11 @@ export class TarFiles implements LayoutFiles {
     return new TarFiles(path, file, `${ino}:${size}:${mtimeNs}`, await findTarFiles(file, path, options));
   }
 
+  /** The files in a tar that is read through another object. @param name what the tar is called in messages */
+  static async across(file: SeekableFile, name: string, stamp: string): Promise<TarFiles> {
+    return new TarFiles(name, file, stamp, await findTarFiles(file, name));
+  }
+
   paths(): Iterable<string> {
     return this.#places.keys();
   }
@@ -94,11 +115,24 @@ export class TarFiles implements LayoutFiles {
     const place = this.#places.get(path);
     if (place === undefined) return;
     const { start, end } = range ?? { start: 0, end: place.size - 1 };
+    const inTar = { start: place.offset + start, end: place.offset + end };
     try {
-      yield* readFileRange(this.#file.fd, { start: place.offset + start, end: place.offset + end }, reuseBuffer);
+      if (this.#descriptor !== undefined) yield* readFileRange(this.#descriptor, inTar, reuseBuffer);
+      else yield* readFileRange(-1, inTar, reuseBuffer, this.#readInto);
     } catch (error) {
       throw fileError(error, this.#path);
     }
+  }
+
+  readonly #readInto: ReadInto = async (_, buffer, position) =>
+    (await this.#file.read(buffer, 0, buffer.byteLength, position)).bytesRead;
+
+  /** Reads from a position in a file into a buffer. @returns bytes read; 0 at the end of the file */
+  async readAt(path: string, buffer: Uint8Array, position: number): Promise<number> {
+    const place = this.#places.get(path);
+    const length = Math.min(buffer.byteLength, (place?.size ?? 0) - position);
+    if (place === undefined || length <= 0) return 0;
+    return (await this.#file.read(buffer, 0, length, place.offset + position)).bytesRead;
   }
 
   async close(): Promise<void> {
