@@ -8,6 +8,7 @@ export {
   parseBase,
   readDigestList,
   snapshotBase,
+  zoneBase,
 } from './delta.ts';
 export {
   type CarriageFacts,

@@ -40,6 +40,8 @@ export interface BaseContext extends OperationOptions {
 /** A base as it was asked for; what it has is found out once it is known which snapshot the zone is to have. */
 export interface BaseRequest {
   readonly name: string;
+  /** What a user is to be told of it. */
+  readonly note?: string;
   resolve(context: BaseContext): Promise<Base>;
 }
 

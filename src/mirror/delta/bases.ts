@@ -1,11 +1,12 @@
 import { CodedError } from '#core';
 import type { BaseForm, BasePlace, BaseRequest } from './base.ts';
 import { listForm } from './list-base.ts';
+import { codeForm, receiptForm } from './receipt-base.ts';
 import { registryForm } from './registry-base.ts';
 import { snapshotForm } from './snapshot-base.ts';
 
 /** All forms of bases. The first one that a text has counts; a registry's name may look like most. */
-const baseForms: readonly BaseForm[] = [listForm, snapshotForm, registryForm];
+const baseForms: readonly BaseForm[] = [listForm, receiptForm, snapshotForm, codeForm, registryForm];
 
 /** The forms of bases, for help texts. */
 export const baseFormsText = baseForms.map(({ form }) => form).join(', ');

@@ -45,15 +45,30 @@ export function recordReceipt(
   options: { readonly allowOlder: boolean },
 ): Promise<RecordedReceipt> {
   return register.exclusively(async () => {
-    const { zone, receipt } = verifyReceiptOf(bytes, await register.zones(), name);
-    await requireListed(mirror, receipt, name);
+    const { zone, receipt } = await receiptIn(mirror, register, bytes, name);
     const held = await register.readReceipt(zone, mirror.stream);
     if (held !== undefined && Buffer.from(held).equals(bytes)) return { zone, receipt, isNew: false };
-    const recorded = await receiptOf(mirror, register, await register.zone(zone));
-    if (recorded !== undefined && !options.allowOlder) requireNewer(receipt, recorded, name);
+    const recorded = await recordedReceipt(mirror, register, zone);
+    if (recorded !== undefined && !options.allowOlder) requireNewer(receipt, recorded.receipt, name);
     await register.writeReceipt(zone, mirror.stream, bytes);
     return { zone, receipt, isNew: true };
   });
+}
+
+/**
+ * A receipt of a known zone, about a snapshot that TUF lists.
+ *
+ * @throws CodedError as recordReceipt, but for replays
+ */
+export async function receiptIn(
+  mirror: ReceiptStream,
+  register: ZoneRegister,
+  bytes: Uint8Array,
+  name: string,
+): Promise<{ readonly zone: string; readonly receipt: Receipt }> {
+  const found = verifyReceiptOf(bytes, await register.zones(), name);
+  await requireListed(mirror, found.receipt, name);
+  return found;
 }
 
 /** A receipt is of this stream, and about one of its snapshots. */
@@ -81,18 +96,27 @@ function requireNewer(receipt: Receipt, recorded: Receipt, name: string): void {
   throw kitFault('ERR_EXPORT_RECEIPT_REPLAYED', name, what, hint);
 }
 
-/** The recorded receipt of a zone, verified once more. @returns undefined where there is none */
-export async function receiptOf(
+/**
+ * The recorded receipt of a zone, verified once more.
+ *
+ * @returns undefined where there is none
+ * @throws CodedError ERR_EXPORT_ZONE_UNKNOWN, and those of a receipt that is refused
+ */
+export async function recordedReceipt(
   mirror: ReceiptStream,
   register: ZoneRegister,
-  zone: Zone,
-): Promise<Receipt | undefined> {
+  name: string,
+): Promise<{ readonly receipt: Receipt; readonly bytes: Uint8Array } | undefined> {
+  return readRecorded(mirror, register, await register.zone(name));
+}
+
+async function readRecorded(mirror: ReceiptStream, register: ZoneRegister, zone: Zone) {
   const bytes = await register.readReceipt(zone.name, mirror.stream);
   if (bytes === undefined) return undefined;
   const name = register.receiptPath(zone.name, mirror.stream);
   const { receipt } = verifyReceiptOf(bytes, [zone], name);
   await requireListed(mirror, receipt, name);
-  return receipt;
+  return { receipt, bytes };
 }
 
 /** How far each zone is, by name. */
@@ -100,7 +124,7 @@ export async function statusOfZones(mirror: ReceiptStream, register: ZoneRegiste
   const newest = Math.max(0, ...(await targetsOf(mirror.tuf, mirror.stream)).keys());
   const status: ZoneStatus[] = [];
   for (const zone of await register.zones()) {
-    const receipt = await receiptOf(mirror, register, zone);
+    const receipt = (await readRecorded(mirror, register, zone))?.receipt;
     status.push({ zone, receipt, behind: newest - (receipt?.sequence ?? 0) });
   }
   return status;
