@@ -87,8 +87,8 @@ export async function readBody(c: ServerRequest, { limits }: ServerContext, maxB
   }
 }
 
-/** The stream, which fails when it has not ended after so long. */
-async function* inTime(chunks: ByteStream, deadlineMs: number): ByteStream {
+/** The stream, which fails when it has not ended after so long. @throws HttpProblem ERR_EXPORT_NETWORK */
+export async function* inTime(chunks: ByteStream, deadlineMs: number): ByteStream {
   const late = Promise.withResolvers<never>();
   late.promise.catch(() => undefined);
   const tooSlow = (): void => {

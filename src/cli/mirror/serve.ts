@@ -11,6 +11,7 @@ import { type LoadedSpec, loadSpec, type SpecPatience } from './spec-file.ts';
 export interface ServeMirrorOptions extends CommonOptions, TransportOptions {
   readonly mirror?: readonly string[];
   readonly kitKey?: string;
+  readonly allowRegistry?: readonly string[];
 }
 
 /** Mirrors to offer, and what ends their connections. */
@@ -37,6 +38,12 @@ export function withMirrorOptions(command: Command): Command {
       '--kit-key <file>',
       'private key (Ed25519) that signs kits; without it, kits are unsigned and TUF covers them',
     );
+  command.addOption(
+    new Option(
+      '--allow-registry <host>',
+      'HOST[:PORT] of a registry that clients may name as the base of a delta, to be asked what it has; repeatable',
+    ).argParser(collect),
+  );
   return withTransportOptions(command);
 }
 
@@ -46,7 +53,7 @@ export function withMirrorOptions(command: Command): Command {
  * @throws CodedError ERR_EXPORT_USAGE, ERR_EXPORT_MIRROR_SPEC, ERR_EXPORT_KEY_INVALID
  */
 export async function openOffers(io: Io, options: ServeMirrorOptions): Promise<OpenOffers> {
-  const { mirror: specs = [], kitKey, username } = options;
+  const { mirror: specs = [], kitKey, username, allowRegistry = [] } = options;
   if (kitKey !== undefined && specs.length === 0) {
     throw new CodedError('ERR_EXPORT_USAGE', '--kit-key requires --mirror', { hint: 'add --mirror SPEC' });
   }
@@ -55,10 +62,11 @@ export async function openOffers(io: Io, options: ServeMirrorOptions): Promise<O
     throw new CodedError('ERR_EXPORT_USAGE', '--username requires exactly one --mirror', { hint });
   }
   const signer = kitKey === undefined ? undefined : await loadEd25519Signer(io, kitKey);
+  const allowedRegistries = new Set(allowRegistry.map((host) => host.toLowerCase()));
   const loaded: LoadedSpec[] = [];
   for (const path of specs) loaded.push(await loadSpec(io, path, options, createNotes(io, options.quiet), PATIENCE));
   return {
-    offers: loaded.map(({ spec, ports }) => ({ spec, ports, signer, clock: systemClock })),
+    offers: loaded.map(({ spec, ports }) => ({ spec, ports, signer, allowedRegistries, clock: systemClock })),
     close: async () => {
       for (const each of loaded) await each.close();
     },

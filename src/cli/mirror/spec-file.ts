@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileError } from '#core';
 import { type MirrorSpec, parseMirrorSpec, type SnapshotPorts } from '#mirror';
-import type { Reference, Repository } from '#oci/image';
+import { isRegistryReference, type Reference, type Repository } from '#oci/image';
 import { listRepositories, SharedConnections } from '#oci/registry';
 import { openRepository } from '#oci/transfer';
 import type { Io } from '../io.ts';
@@ -49,12 +49,19 @@ export async function loadSpec(
   // Once for all: the password of --password-stdin can be read only once.
   const given = await openOptions(io, [source, spec.snapshots], options, progress);
   const opening = { ...given, shared, connections, retry: { ...given.retry, ...retry } };
+  const openingFor = (registry: string): typeof opening => {
+    if (registry === spec.source.registry || registry === spec.snapshots.registry) return opening;
+    // A base of a delta may be anywhere, and gets no login that was meant for the registries of the spec.
+    const { credential: _, tls, ...others } = opening;
+    return { ...others, ...(tls === undefined ? {} : { tls: { ...tls, client: undefined } }) };
+  };
   return {
     spec,
     openSnapshots: () => openRepository(spec.snapshots, { ...opening, writes: true }),
     close: () => shared.close(),
     ports: {
-      open: (reference) => openRepository(reference, opening),
+      open: (reference) =>
+        openRepository(reference, isRegistryReference(reference) ? openingFor(reference.registry) : opening),
       list: (registry) => listRepositories(registry, { ...opening, signal: io.signal }),
     },
   };

@@ -65,7 +65,9 @@ export class BinarySet {
     const keys = new Float64Array(this.#size);
     for (let i = 0; i < this.#size; i++) keys[i] = this.#head(i) * PLACES + i;
     keys.sort();
-    const places = Uint32Array.from(keys, (key) => key % PLACES);
+    // Not by Uint32Array.from, which makes a list of all numbers first.
+    const places = new Uint32Array(this.#size);
+    for (let i = 0; i < this.#size; i++) places[i] = (keys[i] as number) % PLACES;
     for (let start = 0, end = 1; start < places.length; start = end, end++) {
       const head = this.#head(places[start] as number);
       while (end < places.length && this.#head(places[end] as number) === head) end++;

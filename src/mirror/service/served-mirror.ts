@@ -2,10 +2,12 @@ import { type Clock, CodedError, type Digest, instantOf } from '#core';
 import { bareDescriptor, fetchBytes, type OperationOptions, type Repository } from '#oci/image';
 import type { Signer } from '#signing';
 import { directorySource, targetsOf } from '#tuf';
+import { type BaseRequest, registryForm, snapshotBase } from '../delta.ts';
 import { gatherKit, KitSources, signedFilesOf } from '../kit.ts';
 import { maxSnapshotBytes, type SnapshotPorts, snapshotLayer } from '../snapshot.ts';
 import type { MirrorSpec } from '../spec.ts';
 import { cachedByDigest, DigestCache } from './by-digest.ts';
+import type { DeltaRequest } from './delta-request.generated.ts';
 import type { MirrorSnapshots } from './mirror-snapshots.generated.ts';
 import { Plans } from './plans.ts';
 import { ServedKit } from './served-kit.ts';
@@ -16,6 +18,8 @@ export interface MirrorOffer {
   readonly ports: SnapshotPorts;
   /** Signs the kits; they are unsigned without it, and TUF covers their content. */
   readonly signer?: Signer | undefined;
+  /** Registries as `HOST[:PORT]` that clients may have asked for what they have; none unless given. */
+  readonly allowedRegistries?: ReadonlySet<string> | undefined;
   readonly clock: Clock;
 }
 
@@ -60,13 +64,29 @@ export class ServedMirror {
   }
 
   /**
-   * Plans a kit of the newest snapshot and keeps it for clients.
+   * The bases that a client names.
    *
+   * @throws CodedError ERR_EXPORT_USAGE, ERR_EXPORT_FORBIDDEN for a registry that is not allowed
+   */
+  basesOf({ bases }: DeltaRequest): BaseRequest[] {
+    return bases.map(({ snapshot, registry }) => {
+      if (snapshot !== undefined) return snapshotBase(snapshot);
+      if (registry !== undefined) return this.#registryBase(registry);
+      throw new CodedError('ERR_EXPORT_USAGE', 'a base of a kind that this server does not know', {
+        hint: 'specify a snapshot or a registry, or send a digest list',
+      });
+    });
+  }
+
+  /**
+   * Plans a kit of the newest snapshot, with what any of some bases lacks, and keeps it for clients.
+   *
+   * @param bases none for a full kit
    * @throws CodedError as gatherKit does
    */
-  async plan(options: OperationOptions): Promise<ServedKit> {
+  async plan(bases: readonly BaseRequest[], options: OperationOptions): Promise<ServedKit> {
     const { spec, ports, signer } = this.#offer;
-    const plan = await gatherKit(spec, await this.#repository(), options);
+    const plan = await gatherKit(spec, await this.#repository(), { ...options, bases });
     const files = await signedFilesOf(plan, signer);
     const kit = await ServedKit.of(plan, files, new KitSources(spec, ports), this.#now());
     return this.#plans.add(kit, this.#now());
@@ -89,6 +109,21 @@ export class ServedMirror {
 
   async close(): Promise<void> {
     await (await this.#snapshots?.catch(() => undefined))?.close();
+  }
+
+  /** A client must not make this server send requests to any host that it likes. */
+  #registryBase(text: string): BaseRequest {
+    const { spec, ports, allowedRegistries } = this.#offer;
+    const [host = ''] = text.split('/');
+    if (allowedRegistries?.has(host.toLowerCase()) !== true) {
+      throw new CodedError('ERR_EXPORT_FORBIDDEN', `${JSON.stringify(host)}: this server may not ask that registry`, {
+        hint: 'specify a snapshot or a digest list as the base, or ask the operator for --allow-registry',
+      });
+    }
+    const base = registryForm.parse(text, { stream: spec.stream, ports });
+    if (base !== undefined) return base;
+    const hint = `write ${registryForm.form}`;
+    throw new CodedError('ERR_EXPORT_USAGE', `${JSON.stringify(text)}: not a registry`, { hint });
   }
 
   #now() {

@@ -41,6 +41,10 @@ function problemBehind(error: unknown): unknown {
     const detail = { hint: 'ask the operator to take a snapshot: export-center mirror snapshot' };
     return new HttpProblem('ERR_EXPORT_NOT_FOUND', 'the mirror has no snapshot', { status: 404, detail, cause: error });
   }
+  if (error.details['base'] !== undefined && error.code === 'ERR_EXPORT_NOT_FOUND') {
+    const detail = error.hint === undefined ? {} : { hint: error.hint };
+    return new HttpProblem(error.code, error.message, { status: 400, detail, cause: error });
+  }
   const status = STATUS[error.code];
   if (status === undefined) return error;
   const waitMs = Math.max(1000, Number(error.details['retryAfterMs'] ?? RETRY_AFTER_MS));

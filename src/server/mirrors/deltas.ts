@@ -1,12 +1,13 @@
 import { createRoute } from '@hono/zod-openapi';
 import { mediaTypes } from '#core';
-import { parseDeltaRequest } from '#mirror';
+import { type BaseRequest, listBase, parseDeltaRequest, type ServedKit, type ServedMirror } from '#mirror';
 import { readBody } from '../body.ts';
 import type { ServerRequest } from '../context.ts';
 import { type ApiApp, jsonResponse, problemResponses, schemaOf } from '../openapi.ts';
 import { HttpProblem } from '../problem.ts';
 import { askingBehind } from './behind.ts';
 import { disconnectSignal, type MirrorsContext, mirrorOf, mirrorParams, planParams } from './context.ts';
+import { readDigests } from './digests.ts';
 import { unknownPlan } from './kit.ts';
 
 /** Receipts are the largest part of a request. */
@@ -24,6 +25,9 @@ const plan = createRoute({
       description: 'What the zone has.',
       content: {
         'application/json': { schema: schemaOf('DeltaRequest') },
+        [mediaTypes.mirrorDigests]: {
+          schema: { type: 'string', description: 'A digest list: one digest a line, up to 1,000,000.' },
+        },
       },
     },
   },
@@ -45,15 +49,11 @@ const readPlan = createRoute({
 export function addDeltaRoutes(app: ApiApp, context: MirrorsContext): void {
   app.openapi(plan, async (c) => {
     const mirror = mirrorOf(c, context, c.req.valid('param').name);
-    const type = contentTypeOf(c);
-    if (type !== 'application/json') throw unsupportedType(type);
-    using body = await readBody(c, context, MAX_REQUEST_BYTES);
-    parseDeltaRequest(body.bytes, 'the request');
-    const kit = await askingBehind(() => mirror.plan({ signal: disconnectSignal(c) }));
-    const described = kit.describe();
+    const signal = disconnectSignal(c);
+    const kit = await planFrom(c, context, (bases) => askingBehind(() => mirror.plan(bases, { signal })), mirror);
     c.header('Content-Location', `/v1/mirrors/${mirror.name}/deltas/${kit.id}`);
     c.header('Cache-Control', 'no-store');
-    return c.json(described);
+    return c.json(kit.describe());
   });
 
   app.openapi(readPlan, (c) => {
@@ -63,6 +63,30 @@ export function addDeltaRoutes(app: ApiApp, context: MirrorsContext): void {
     c.header('Cache-Control', 'no-store');
     return c.json(kit.describe());
   });
+}
+
+type PlanKit = (bases: readonly BaseRequest[]) => Promise<ServedKit>;
+
+/** Plans from the body of a request, which is held until the plan is made. */
+async function planFrom(
+  c: ServerRequest,
+  context: MirrorsContext,
+  plan: PlanKit,
+  mirror: ServedMirror,
+): Promise<ServedKit> {
+  const type = contentTypeOf(c);
+  switch (type) {
+    case mediaTypes.mirrorDigests: {
+      using digests = await readDigests(c, context);
+      return await plan([listBase(digests.set, 'the digest list')]);
+    }
+    case 'application/json': {
+      using body = await readBody(c, context, MAX_REQUEST_BYTES);
+      return await plan(mirror.basesOf(parseDeltaRequest(body.bytes, 'the request')));
+    }
+    default:
+      throw unsupportedType(type);
+  }
 }
 
 function contentTypeOf(c: ServerRequest): string {

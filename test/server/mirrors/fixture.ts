@@ -23,8 +23,15 @@ export interface MirrorServer extends KitFixture {
   ): Promise<Record<string, unknown> & { readonly id: string; readonly href: string; readonly tarBytes: number }>;
 }
 
+/** How a mirror is offered. */
+interface OfferOptions {
+  readonly signer?: Signer | undefined;
+  /** Registries that may be bases. */
+  readonly allow?: readonly string[];
+}
+
 /** What a server needs to offer the mirror of a spec. */
-async function offerOf(spec: string, signer?: Signer): Promise<MirrorOffer> {
+async function offerOf(spec: string, { signer, allow = [] }: OfferOptions): Promise<MirrorOffer> {
   const shared = new SharedConnections();
   const opening = {
     env: {},
@@ -39,17 +46,18 @@ async function offerOf(spec: string, signer?: Signer): Promise<MirrorOffer> {
       list: (registry) => listRepositories(registry, opening),
     },
     signer,
+    allowedRegistries: new Set(allow),
     clock: systemClock,
   };
 }
 
 export async function openMirrorServer(
   start: Serving['start'],
-  { signer, ...options }: Partial<ServerOptions> & { readonly signer?: Signer } = {},
+  { signer, allow = [], ...options }: Partial<ServerOptions> & OfferOptions = {},
 ): Promise<MirrorServer> {
   const kits = await openKits();
   jsonOf(await kits.mirror.snapshot('--output', 'json'));
-  const server = await start({ mirrors: [await offerOf(kits.mirror.spec, signer)], ...options });
+  const server = await start({ mirrors: [await offerOf(kits.mirror.spec, { signer, allow })], ...options });
   const url = `${server.url}/v1/mirrors/main`;
   const ask = (path: string, init?: RequestInit) => fetch(`${url}${path}`, init);
   return {
