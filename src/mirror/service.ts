@@ -1,6 +1,6 @@
 // Public entry of service/: mirrors as a server offers them, and what its API says.
 
-export type { DeltaPlan } from './service/delta-plan.generated.ts';
+export { checkDeltaPlan, type DeltaPlan } from './service/delta-plan.generated.ts';
 export { type DeltaRequest, parseDeltaRequest } from './service/delta-request.generated.ts';
 export type { MirrorList } from './service/mirror-list.generated.ts';
 export type { MirrorSnapshots } from './service/mirror-snapshots.generated.ts';

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Io } from '../io.ts';
 import { exportCommand } from './kit.ts';
 import { planCommand } from './plan.ts';
+import { pullCommand } from './pull.ts';
 import { snapshotCommand } from './snapshot.ts';
 import { statusCommand } from './status.ts';
 import { importCommand, verifyCommand } from './zone.ts';
@@ -12,6 +13,7 @@ export function mirrorCommand(command: Command, io: Io): void {
   snapshotCommand(command.command('snapshot'), io);
   planCommand(command.command('plan'), io);
   exportCommand(command.command('export'), io);
+  pullCommand(command.command('pull'), io);
   importCommand(command.command('import'), io);
   verifyCommand(command.command('verify'), io);
   statusCommand(command.command('status'), io);

@@ -156,14 +156,14 @@ async function hashOf({ files }: OpenKit, path: string): Promise<string | undefi
   return hexOf(digester.digest());
 }
 
-/** Blobs under a sha512 digest, where there are any. */
-async function readChecksums512(open: OpenKit): Promise<ReadonlyMap<string, string>> {
+/** The list of blobs under a sha512 digest: hex by path; empty where there are none. */
+export async function readChecksums512(open: OpenKit): Promise<ReadonlyMap<string, string>> {
   const size = await open.files.sizeOf(kitPaths.checksums512);
   return size === undefined ? new Map() : readChecksums(open, kitPaths.checksums512, 128);
 }
 
-/** Hex by path. @param digits of each hash */
-async function readChecksums(open: OpenKit, name: string, digits: number): Promise<ReadonlyMap<string, string>> {
+/** A list of checksums of a kit: hex by path. @param digits of each hash */
+export async function readChecksums(open: OpenKit, name: string, digits: number): Promise<ReadonlyMap<string, string>> {
   const bytes = await readKitFile(open, name, MAX_CHECKSUMS_BYTES);
   if (bytes === undefined) throw incomplete(open.path, [name]);
   const listed = new Map<string, string>();

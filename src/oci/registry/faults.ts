@@ -1,4 +1,4 @@
-import { CodedError, type ErrorCode, isCoded, maskSecrets, parseKnownJson, systemClock } from '#core';
+import { CodedError, type ErrorCode, errorCodes, isCoded, maskSecrets, parseKnownJson, systemClock } from '#core';
 import { collectUpTo } from '#oci/image';
 import { parseRetryAfter } from './headers.ts';
 import type { WireResponse } from './http/message.ts';
@@ -89,7 +89,7 @@ export async function refusal(response: WireResponse, method: string): Promise<C
   const { status, url } = response;
   const said = method === 'HEAD' ? undefined : await readSaid(response);
   if (said?.wantsTls && url.protocol === 'http:') return wantsTls(url, method);
-  const [code, hint] = saysDamaged(status, said?.code) ? DAMAGED : (BY_STATUS[status] ?? byClass(status));
+  const [code, hint] = saysDamaged(status, said?.code) ? DAMAGED : (said?.own ?? BY_STATUS[status] ?? byClass(status));
   const what = said === undefined ? `${status}` : `${status} ${said.text}`.trim();
   const registryCode = said?.code === undefined ? {} : { registryCode: said.code };
   const told = parseRetryAfter(response.header('retry-after'), systemClock.now());
@@ -122,6 +122,8 @@ function byClass(status: number): readonly [ErrorCode, string] {
 interface Said {
   readonly code: string | undefined;
   readonly text: string;
+  /** The code and hint of a problem of ours (RFC 9457, manifests-schema/api-problem.schema.json), for what is not its own. */
+  readonly own?: readonly [ErrorCode, string] | undefined;
   /** It says that it speaks TLS, as servers in Go and nginx do when they are spoken to in plain http. */
   readonly wantsTls?: boolean;
 }
@@ -137,9 +139,11 @@ async function readSaid(response: WireResponse): Promise<Said> {
   // The status says enough where the rest breaks off.
   const bytes = await collectUpTo(response.body, MAX_BODY_BYTES).catch(() => new Uint8Array());
   try {
-    const { code, message } =
-      (parseKnownJson(bytes.subarray(0, MAX_BODY_BYTES)) as { errors: { code?: unknown; message?: unknown }[] })
-        .errors[0] ?? {};
+    const body = parseKnownJson(bytes.subarray(0, MAX_BODY_BYTES)) as {
+      errors: { code?: unknown; message?: unknown }[];
+    };
+    if (response.header('content-type')?.startsWith('application/problem+json')) return problemSaid(body, response);
+    const { code, message } = body.errors[0] ?? {};
     const known = typeof code === 'string' ? clip(code) : undefined;
     return { code: known, text: [known, typeof message === 'string' ? clip(message) : ''].filter(Boolean).join(': ') };
   } catch {
@@ -150,6 +154,15 @@ async function readSaid(response: WireResponse): Promise<Said> {
       wantsTls: /\bHTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)\b/.test(text),
     };
   }
+}
+
+function problemSaid(problem: object, { status }: WireResponse): Said {
+  const { code, detail, hint } = problem as { code?: unknown; detail?: unknown; hint?: unknown };
+  const known = errorCodes.find((each) => each === code);
+  const text = [known, typeof detail === 'string' ? clip(detail) : ''].filter(Boolean).join(': ');
+  const next = typeof hint === 'string' ? clip(hint) : 'see the message; ask the operator of the server';
+  // What failed behind it may pass, whatever its code would mean here.
+  return { code: known, text, own: known === undefined || status >= 500 ? undefined : [known, next] };
 }
 
 /** A registry may echo what it was sent, tokens included, and terminals obey control characters. */

@@ -1,3 +1,3 @@
 export type { Credential } from './auth.ts';
 export { SharedConnections } from './http/shared-connections.ts';
-export { listRepositories, openRegistry, type RegistryOptions } from './open.ts';
+export { type HttpService, listRepositories, openRegistry, openService, type RegistryOptions } from './open.ts';

@@ -3,9 +3,11 @@ import type { Repository } from '#oci/image';
 import { isDockerHub, isLoopbackHost, type RegistryReference } from '#oci/image';
 import { type Credential, type CredentialSource, fixedCredential, storedCredentials } from './auth.ts';
 import { type CatalogOptions, readCatalog } from './catalog.ts';
+import { refusal } from './faults.ts';
 import type { RetryOptions } from './http/backoff.ts';
+import type { WireResponse } from './http/message.ts';
 import type { Lookup } from './http/pinned-lookup.ts';
-import { RegistryClient, type WarningHook } from './http/registry-client.ts';
+import { RegistryClient, type RegistryRequest, type WarningHook } from './http/registry-client.ts';
 import type { SharedConnections } from './http/shared-connections.ts';
 import { meansTls, type TlsOptions } from './http/tls.ts';
 import { RegistryRepository } from './registry.ts';
@@ -65,6 +67,39 @@ export async function listRepositories(
   } finally {
     await client.close();
   }
+}
+
+/** An HTTP service beside a registry: the same logins, certificates, proxies, patience and rules of redirects. */
+export interface HttpService {
+  /**
+   * The answer to a request, if its status is one of `expected`. It is never redirected to another origin.
+   *
+   * @throws CodedError as RegistryClient.send does, and for any other status
+   */
+  send(request: HttpServiceRequest, expected: readonly number[]): Promise<WireResponse>;
+  close(): Promise<void>;
+}
+
+/** A request to a service. */
+export type HttpServiceRequest = Pick<RegistryRequest, 'method' | 'headers' | 'body' | 'signal'> & {
+  /** Path and query, from the root. */
+  readonly path: string;
+};
+
+/** Opens a service by its origin; nothing is sent before it is asked. */
+export function openService(origin: URL, options: RegistryOptions = {}): HttpService {
+  const plainHttp = origin.protocol === 'http:';
+  const client = clientOf(origin.host, '', { ...options, plainHttp });
+  return {
+    async send({ path, ...request }, expected) {
+      const url = new URL(path, client.origin);
+      if (url.origin !== client.origin.origin) throw new TypeError(`not a path: ${path}`);
+      const response = await client.send({ ...request, url, scopes: new Map(), mayLeave: false });
+      if (expected.includes(response.status)) return response;
+      throw await refusal(response, request.method);
+    },
+    close: () => client.close(),
+  };
 }
 
 /** @param repository whose login is used, where logins of one registry differ */

@@ -154,7 +154,7 @@ export class RegistryClient {
       }
       url = resolveLocation(location, url, { what: 'redirect', registry: this.origin });
       home &&= url.origin === base.origin;
-      if (!home && request.mayLeave === false) throw protocolError(base, `redirects a login to ${url.origin}`);
+      if (!home && request.mayLeave === false) throw protocolError(base, `redirects to another origin, ${url.origin}`);
     }
     throw protocolError(request.url, `more than ${MAX_REDIRECTS} redirects`);
   }

@@ -1,0 +1,87 @@
+import { rm, stat } from 'node:fs/promises';
+import { type Digest, fileError, isCoded, isSystemError, withLock } from '#core';
+import { openKit } from '../kit.ts';
+import type { DeltaPlan } from '../service.ts';
+import { checkKit } from './check-kit.ts';
+import { type DownloadOptions, downloadKit } from './download.ts';
+import { type KitServer, type PullBases, requestPlan } from './kit-server.ts';
+import { PartialKit } from './partial-kit.ts';
+
+/** What to pull, and where to. */
+export interface PullRequest extends DownloadOptions {
+  readonly server: KitServer;
+  /** `/v1/mirrors/NAME`. */
+  readonly mirror: string;
+  readonly bases: PullBases;
+  /** The file of the tar. */
+  readonly target: string;
+  /** Told of the plan, and of what is there already, before anything is fetched. */
+  readonly onPlan?: (plan: DeltaPlan, presentBytes: number) => void;
+}
+
+/** What a pull did. */
+export interface PulledKit {
+  readonly plan: DeltaPlan;
+  /** Bytes that an earlier run had fetched. */
+  readonly resumedAt: number;
+  /** 0 where the file was the kit already. */
+  readonly receivedBytes: number;
+}
+
+/**
+ * Fetches a kit into a file. Until it is whole and checked it is called `FILE.HEX.partial`; a run that was interrupted or
+ * killed goes on where that ends, as long as the server still has the same kit to give.
+ *
+ * @throws CodedError ERR_EXPORT_LOCKED where another process fetches to the file, those of requestPlan, downloadKit and
+ *   checkKit; what is damaged is deleted, so that the next run begins anew
+ */
+export async function pullKit(request: PullRequest): Promise<PulledKit> {
+  const { target, signal } = request;
+  return await withLock(`${target}.lock`, { signal, timeoutMs: 0 }, () => pullLocked(request));
+}
+
+async function pullLocked(request: PullRequest): Promise<PulledKit> {
+  const { server, mirror, bases, target, signal, onPlan } = request;
+  const plan = await requestPlan(server, mirror, bases, signal);
+  if (await isKit(target, plan.kit, plan.tarBytes)) {
+    onPlan?.(plan, plan.tarBytes);
+    await checkKit(target, plan.kit, { signal });
+    return { plan, resumedAt: plan.tarBytes, receivedBytes: 0 };
+  }
+  await using partial = await PartialKit.open(target, plan.kit, plan.tarBytes);
+  const resumedAt = partial.size;
+  onPlan?.(plan, resumedAt);
+  let receivedBytes = 0;
+  const onBytes = (sizeBytes: number): void => {
+    receivedBytes += sizeBytes;
+    request.onBytes?.(sizeBytes);
+  };
+  await downloadKit(server, plan, partial, { signal, onBytes });
+  try {
+    await checkKit(partial.path, plan.kit, { signal });
+  } catch (error) {
+    if (isCoded(error) && signal?.aborted !== true) await rm(partial.path, { force: true });
+    throw error;
+  }
+  await partial.complete();
+  return { plan, resumedAt, receivedBytes };
+}
+
+/** Whether a file is a kit with this id and size; what is in it is not checked. */
+async function isKit(path: string, id: Digest, sizeBytes: number): Promise<boolean> {
+  try {
+    const stats = await stat(path);
+    if (!stats.isFile() || stats.size !== sizeBytes) return false;
+    const open = await openKit(path);
+    await open.files.close();
+    return open.id === id;
+  } catch (error) {
+    if (
+      isSystemError(error, 'ENOENT', 'ENOTDIR') ||
+      isCoded(error, 'ERR_EXPORT_KIT_INVALID', 'ERR_EXPORT_ARCHIVE_INVALID')
+    ) {
+      return false;
+    }
+    throw fileError(error, path);
+  }
+}
