@@ -7,6 +7,6 @@ export { digestOfList, encodeDigestList, readDigestList } from './delta/digest-l
 export { DigestSet } from './delta/digest-set.ts';
 export { listBase } from './delta/list-base.ts';
 export { findHolders } from './delta/presence.ts';
-export { zoneBase } from './delta/receipt-base.ts';
+export { receiptBase, zoneBase } from './delta/receipt-base.ts';
 export { registryForm } from './delta/registry-base.ts';
 export { snapshotBase } from './delta/snapshot-base.ts';

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { CodedError, type Digest, digestOf, fileError, readPart } from '#core';
+import { decodeEnvelope, encodeEnvelope } from '#signing';
 import { kitFault } from '../faults.ts';
 import {
   codePartOf,
@@ -25,16 +26,25 @@ export const receiptForm: BaseForm = {
   parse(text) {
     if (!text.startsWith(PREFIX)) return undefined;
     const path = text.slice(PREFIX.length);
-    return {
-      name: text,
-      resolve: async (context) => {
-        const bytes = await readReceipt(path);
-        const { receipt } = await receiptIn(context.spec, registerOf(context), bytes, path);
-        return baseOf(context, receipt, bytes, text);
-      },
-    };
+    return { name: text, resolve: async (context) => statedIn(context, await readReceipt(path), path, text) };
   },
 };
+
+/**
+ * What a zone stated that it has, in a receipt that was read already.
+ *
+ * @param envelope as any JSON that says the same as the file that `mirror import --zone-key` wrote
+ * @param name what it is called in errors
+ */
+export function receiptBase(envelope: Uint8Array, name: string): BaseRequest {
+  // As it is written to files, so that the kit is the same as for the file.
+  return { name, resolve: (context) => statedIn(context, encodeEnvelope(decodeEnvelope(envelope, name)), name, name) };
+}
+
+async function statedIn(context: BaseContext, bytes: Uint8Array, source: string, name: string): Promise<Base> {
+  const { receipt } = await receiptIn(context.spec, registerOf(context), bytes, source);
+  return baseOf(context, receipt, bytes, name);
+}
 
 /** The newest receipt of a zone that was recorded. */
 export function zoneBase(name: string): BaseRequest {

@@ -21,8 +21,8 @@ export interface DeltaPlan {
   readonly contentBytes: number;
   /** What the kit leaves out, since the zone has it. */
   readonly reliedOn: {
-    readonly contents: number;
-    readonly contentBytes: number;
+    readonly files: number;
+    readonly sizeBytes: number;
   };
   /** How tags differ from those of the bases; absent if no base tells. */
   readonly tags?: {

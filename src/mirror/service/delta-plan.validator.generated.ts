@@ -2,7 +2,7 @@
 // @ts-nocheck: compiled by ajv; the one function that leaves this module has a type of its own
 
 const validate = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/delta-plan/v1","title":"Delta plan","$comment":"Code: src/mirror/service","description":"A planned kit. It stays as it is, whatever is published meanwhile, until the server forgets it.","type":"object","additionalProperties":false,"required":["id","kit","stream","sequence","snapshot","bases","manifests","blobs","contentBytes","reliedOn","tarBytes","expiry","keptUntil","href"],"properties":{"id":{"description":"Of the plan, in its address: the hex digits of the kit's id.","type":"string","pattern":"^[0-9a-f]{64}$"},"kit":{"description":"The kit's id: the digest of its kit.json.","$ref":"#/$defs/digest"},"stream":{"$ref":"#/$defs/stream"},"sequence":{"description":"Of the snapshot that the kit brings.","$ref":"#/$defs/sequence"},"snapshot":{"description":"The manifest of that snapshot.","$ref":"#/$defs/digest"},"bases":{"description":"As kit.json lists them: each zone must have one of them. Empty for a full kit.","type":"array","maxItems":64,"items":{"$ref":"#/$defs/base"}},"manifests":{"$ref":"#/$defs/count"},"blobs":{"$ref":"#/$defs/count"},"contentBytes":{"description":"Of all manifests and blobs in the kit.","$ref":"#/$defs/count"},"reliedOn":{"description":"What the kit leaves out, since the zone has it.","type":"object","additionalProperties":false,"required":["contents","contentBytes"],"properties":{"contents":{"$ref":"#/$defs/count"},"contentBytes":{"$ref":"#/$defs/count"}}},"tags":{"description":"How tags differ from those of the bases; absent if no base tells.","type":"object","additionalProperties":false,"required":["new","moved","removed"],"properties":{"new":{"description":"Some base lacks them.","$ref":"#/$defs/count"},"moved":{"description":"Some base has them with another digest.","$ref":"#/$defs/count"},"removed":{"description":"Some base has them, the snapshot does not.","$ref":"#/$defs/count"}}},"tarBytes":{"description":"Of the kit as a tar.","$ref":"#/$defs/count"},"tarDigest":{"description":"Of the kit as a tar; absent until the server has sent it once as a whole.","$ref":"#/$defs/digest"},"expiry":{"description":"The role of TUF that expires first: until then a zone accepts the kit.","type":"object","additionalProperties":false,"required":["role","expires"],"properties":{"role":{"type":"string"},"expires":{"$ref":"#/$defs/instant"}}},"keptUntil":{"description":"The server may forget the plan from then on, or earlier if it needs the memory.","$ref":"#/$defs/instant"},"href":{"description":"The path of the kit.","type":"string","pattern":"^/v1/mirrors/[a-z0-9-]{1,64}/deltas/[0-9a-f]{64}/kit$"}},"$defs":{"digest":{"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},"stream":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},"sequence":{"type":"integer","minimum":1,"maximum":999999999},"instant":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},"count":{"type":"integer","minimum":0,"maximum":9007199254740991},"base":{"type":"object","additionalProperties":false,"required":["kind","digest"],"properties":{"kind":{"enum":["list","receipt","registry","snapshot"]},"digest":{"description":"Of the manifest of a snapshot, of a receipt, of the canonical digest list.","$ref":"#/$defs/digest"}}}}};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/delta-plan/v1","title":"Delta plan","$comment":"Code: src/mirror/service","description":"A planned kit. It stays as it is, whatever is published meanwhile, until the server forgets it.","type":"object","additionalProperties":false,"required":["id","kit","stream","sequence","snapshot","bases","manifests","blobs","contentBytes","reliedOn","tarBytes","expiry","keptUntil","href"],"properties":{"id":{"description":"Of the plan, in its address: the hex digits of the kit's id.","type":"string","pattern":"^[0-9a-f]{64}$"},"kit":{"description":"The kit's id: the digest of its kit.json.","$ref":"#/$defs/digest"},"stream":{"$ref":"#/$defs/stream"},"sequence":{"description":"Of the snapshot that the kit brings.","$ref":"#/$defs/sequence"},"snapshot":{"description":"The manifest of that snapshot.","$ref":"#/$defs/digest"},"bases":{"description":"As kit.json lists them: each zone must have one of them. Empty for a full kit.","type":"array","maxItems":64,"items":{"$ref":"#/$defs/base"}},"manifests":{"$ref":"#/$defs/count"},"blobs":{"$ref":"#/$defs/count"},"contentBytes":{"description":"Of all manifests and blobs in the kit.","$ref":"#/$defs/count"},"reliedOn":{"description":"What the kit leaves out, since the zone has it.","type":"object","additionalProperties":false,"required":["files","sizeBytes"],"properties":{"files":{"$ref":"#/$defs/count"},"sizeBytes":{"$ref":"#/$defs/count"}}},"tags":{"description":"How tags differ from those of the bases; absent if no base tells.","type":"object","additionalProperties":false,"required":["new","moved","removed"],"properties":{"new":{"description":"Some base lacks them.","$ref":"#/$defs/count"},"moved":{"description":"Some base has them with another digest.","$ref":"#/$defs/count"},"removed":{"description":"Some base has them, the snapshot does not.","$ref":"#/$defs/count"}}},"tarBytes":{"description":"Of the kit as a tar.","$ref":"#/$defs/count"},"tarDigest":{"description":"Of the kit as a tar; absent until the server has sent it once as a whole.","$ref":"#/$defs/digest"},"expiry":{"description":"The role of TUF that expires first: until then a zone accepts the kit.","type":"object","additionalProperties":false,"required":["role","expires"],"properties":{"role":{"type":"string"},"expires":{"$ref":"#/$defs/instant"}}},"keptUntil":{"description":"The server may forget the plan from then on, or earlier if it needs the memory.","$ref":"#/$defs/instant"},"href":{"description":"The path of the kit.","type":"string","pattern":"^/v1/mirrors/[a-z0-9-]{1,64}/deltas/[0-9a-f]{64}/kit$"}},"$defs":{"digest":{"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"},"stream":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},"sequence":{"type":"integer","minimum":1,"maximum":999999999},"instant":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},"count":{"type":"integer","minimum":0,"maximum":9007199254740991},"base":{"type":"object","additionalProperties":false,"required":["kind","digest"],"properties":{"kind":{"enum":["list","receipt","registry","snapshot"]},"digest":{"description":"Of the manifest of a snapshot, of a receipt, of the canonical digest list.","$ref":"#/$defs/digest"}}}}};
 const schema32 = {"type":"string","pattern":"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"};
 const schema33 = {"type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"};
 const schema34 = {"type":"integer","minimum":1,"maximum":999999999};
@@ -552,8 +552,8 @@ errors++;
 if(data.reliedOn !== undefined){
 let data10 = data.reliedOn;
 if(data10 && typeof data10 == "object" && !Array.isArray(data10)){
-if(data10.contents === undefined){
-const err37 = {instancePath:instancePath+"/reliedOn",schemaPath:"#/properties/reliedOn/required",keyword:"required",params:{missingProperty: "contents"},message:"must have required property '"+"contents"+"'"};
+if(data10.files === undefined){
+const err37 = {instancePath:instancePath+"/reliedOn",schemaPath:"#/properties/reliedOn/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -562,8 +562,8 @@ vErrors.push(err37);
 }
 errors++;
 }
-if(data10.contentBytes === undefined){
-const err38 = {instancePath:instancePath+"/reliedOn",schemaPath:"#/properties/reliedOn/required",keyword:"required",params:{missingProperty: "contentBytes"},message:"must have required property '"+"contentBytes"+"'"};
+if(data10.sizeBytes === undefined){
+const err38 = {instancePath:instancePath+"/reliedOn",schemaPath:"#/properties/reliedOn/required",keyword:"required",params:{missingProperty: "sizeBytes"},message:"must have required property '"+"sizeBytes"+"'"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -573,7 +573,7 @@ vErrors.push(err38);
 errors++;
 }
 for(const key1 in data10){
-if(!((key1 === "contents") || (key1 === "contentBytes"))){
+if(!((key1 === "files") || (key1 === "sizeBytes"))){
 const err39 = {instancePath:instancePath+"/reliedOn",schemaPath:"#/properties/reliedOn/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err39];
@@ -584,10 +584,10 @@ vErrors.push(err39);
 errors++;
 }
 }
-if(data10.contents !== undefined){
-let data11 = data10.contents;
+if(data10.files !== undefined){
+let data11 = data10.files;
 if(!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))){
-const err40 = {instancePath:instancePath+"/reliedOn/contents",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err40 = {instancePath:instancePath+"/reliedOn/files",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -598,7 +598,7 @@ errors++;
 }
 if((typeof data11 == "number") && (isFinite(data11))){
 if(data11 > 9007199254740991 || isNaN(data11)){
-const err41 = {instancePath:instancePath+"/reliedOn/contents",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+const err41 = {instancePath:instancePath+"/reliedOn/files",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -608,7 +608,7 @@ vErrors.push(err41);
 errors++;
 }
 if(data11 < 0 || isNaN(data11)){
-const err42 = {instancePath:instancePath+"/reliedOn/contents",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err42 = {instancePath:instancePath+"/reliedOn/files",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -619,10 +619,10 @@ errors++;
 }
 }
 }
-if(data10.contentBytes !== undefined){
-let data12 = data10.contentBytes;
+if(data10.sizeBytes !== undefined){
+let data12 = data10.sizeBytes;
 if(!(((typeof data12 == "number") && (!(data12 % 1) && !isNaN(data12))) && (isFinite(data12)))){
-const err43 = {instancePath:instancePath+"/reliedOn/contentBytes",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err43 = {instancePath:instancePath+"/reliedOn/sizeBytes",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -633,7 +633,7 @@ errors++;
 }
 if((typeof data12 == "number") && (isFinite(data12))){
 if(data12 > 9007199254740991 || isNaN(data12)){
-const err44 = {instancePath:instancePath+"/reliedOn/contentBytes",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+const err44 = {instancePath:instancePath+"/reliedOn/sizeBytes",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -643,7 +643,7 @@ vErrors.push(err44);
 errors++;
 }
 if(data12 < 0 || isNaN(data12)){
-const err45 = {instancePath:instancePath+"/reliedOn/contentBytes",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err45 = {instancePath:instancePath+"/reliedOn/sizeBytes",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err45];
 }

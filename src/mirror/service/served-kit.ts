@@ -1,6 +1,6 @@
 import { addSeconds, CodedError, type Digest, Digester, hexOf, type Instant } from '#core';
 import type { ByteRange, ByteStream, OperationOptions } from '#oci/image';
-import { type GatheredKit, type KitFiles, type KitSources, kitTarBytes, streamKit } from '../kit.ts';
+import { factsOf, type GatheredKit, type KitFiles, type KitSources, kitTarBytes, streamKit } from '../kit.ts';
 import type { MirrorContent } from '../snapshot.ts';
 import type { DeltaPlan } from './delta-plan.generated.ts';
 
@@ -43,7 +43,7 @@ export class ServedKit {
    * @param files those of the plan, with a signature if the kit is signed
    */
   static async of(plan: GatheredKit, files: KitFiles, sources: KitSources, now: Instant): Promise<ServedKit> {
-    const described = describe(plan, await kitTarBytes(plan, files), addSeconds(now, KEPT_SECONDS));
+    const described = await describe(plan, files, addSeconds(now, KEPT_SECONDS));
     return new ServedKit(described, { contents: plan.contents, files, sources });
   }
 
@@ -111,32 +111,29 @@ export class ServedKit {
   }
 }
 
-function describe(plan: GatheredKit, tarBytes: number, keptUntil: Instant): DeltaPlan {
-  const { stream, sequence, snapshot, bases } = plan.snapshot.kit;
-  const { reliedOn, tags } = plan.delta;
-  const id = hexOf(plan.id);
-  const manifests = plan.contents.filter(({ mediaType }) => mediaType !== undefined).length;
+async function describe(plan: GatheredKit, files: KitFiles, keptUntil: Instant): Promise<DeltaPlan> {
+  const facts = await factsOf(plan);
+  const { kit, stream, sequence, snapshot, manifests, blobs, contentBytes, reliedOn, tags, expiry } = facts;
+  const id = hexOf(kit);
   return {
-    id,
-    kit: plan.id,
-    stream,
-    sequence,
-    snapshot: snapshot.digest,
-    bases,
-    manifests,
-    blobs: plan.contents.length - manifests,
-    contentBytes: bytesOf(plan.contents),
-    reliedOn: { contents: reliedOn.length, contentBytes: bytesOf(reliedOn) },
-    ...(tags === undefined
+    ...{
+      id,
+      kit,
+      stream,
+      sequence,
+      snapshot,
+      bases: plan.snapshot.kit.bases,
+      manifests,
+      blobs,
+      contentBytes,
+      reliedOn,
+    },
+    ...(tags === null
       ? {}
       : { tags: { new: tags.new.length, moved: tags.moved.length, removed: tags.removed.length } }),
-    tarBytes,
-    expiry: plan.expiry,
+    tarBytes: await kitTarBytes(plan, files),
+    expiry,
     keptUntil,
     href: `/v1/mirrors/${stream}/deltas/${id}/kit`,
   };
-}
-
-function bytesOf(contents: readonly MirrorContent[]): number {
-  return contents.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
 }

@@ -1,8 +1,8 @@
-import { type Clock, CodedError, type Digest, instantOf } from '#core';
+import { type Clock, CodedError, type Digest, encodeCanonical, instantOf, type JsonObject } from '#core';
 import { bareDescriptor, fetchBytes, type OperationOptions, type Repository } from '#oci/image';
 import type { Signer } from '#signing';
 import { directorySource, targetsOf } from '#tuf';
-import { type BaseRequest, registryForm, snapshotBase } from '../delta.ts';
+import { type BaseRequest, receiptBase, registryForm, snapshotBase } from '../delta.ts';
 import { gatherKit, KitSources, signedFilesOf } from '../kit.ts';
 import { maxSnapshotBytes, type SnapshotPorts, snapshotLayer } from '../snapshot.ts';
 import type { MirrorSpec } from '../spec.ts';
@@ -69,12 +69,10 @@ export class ServedMirror {
    * @throws CodedError ERR_EXPORT_USAGE, ERR_EXPORT_FORBIDDEN for a registry that is not allowed
    */
   basesOf({ bases }: DeltaRequest): BaseRequest[] {
-    return bases.map(({ snapshot, registry }) => {
+    return bases.map(({ snapshot, receipt, registry = '' }, i) => {
       if (snapshot !== undefined) return snapshotBase(snapshot);
-      if (registry !== undefined) return this.#registryBase(registry);
-      throw new CodedError('ERR_EXPORT_USAGE', 'a base of a kind that this server does not know', {
-        hint: 'specify a snapshot or a registry, or send a digest list',
-      });
+      if (receipt === undefined) return this.#registryBase(registry);
+      return receiptBase(encodeCanonical(receipt as unknown as JsonObject), `bases/${i}/receipt`);
     });
   }
 

@@ -1,4 +1,4 @@
-import { type ErrorCode, isCoded } from '#core';
+import { type CodedError, type ErrorCode, isCoded } from '#core';
 import { HttpProblem } from '../problem.ts';
 
 /** When a client may come back, in milliseconds, unless the registry says so. */
@@ -34,6 +34,12 @@ export async function askingBehind<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Whether a base that the client named is none: an unknown snapshot, a receipt that must not be used. */
+function isOfRequest({ code, details }: CodedError): boolean {
+  const isBase = details['base'] !== undefined && code === 'ERR_EXPORT_NOT_FOUND';
+  return isBase || String(details['name']).startsWith('bases/');
+}
+
 function problemBehind(error: unknown): unknown {
   if (!isCoded(error)) return error;
   if (error.code === 'ERR_EXPORT_TUF_STATE') {
@@ -41,7 +47,7 @@ function problemBehind(error: unknown): unknown {
     const detail = { hint: 'ask the operator to take a snapshot: export-center mirror snapshot' };
     return new HttpProblem('ERR_EXPORT_NOT_FOUND', 'the mirror has no snapshot', { status: 404, detail, cause: error });
   }
-  if (error.details['base'] !== undefined && error.code === 'ERR_EXPORT_NOT_FOUND') {
+  if (isOfRequest(error)) {
     const detail = error.hint === undefined ? {} : { hint: error.hint };
     return new HttpProblem(error.code, error.message, { status: 400, detail, cause: error });
   }

@@ -6,9 +6,9 @@ import { expect, test } from 'vitest';
 import { digestOf, mediaTypes } from '#core';
 import { readJson } from '../../core/read-json.ts';
 import { pushTagged } from '../../mirror/kit-fixture.ts';
-import { jsonOf, startRegistry, within } from '../../mirror/mirror-fixture.ts';
+import { cliBytes, jsonOf, startRegistry, within } from '../../mirror/mirror-fixture.ts';
 import { serving } from '../serving.ts';
-import { json, type MirrorServer, openMirrorServer, problemOf } from './fixture.ts';
+import { json, type MirrorServer, offerOf, openMirrorServer, problemOf } from './fixture.ts';
 
 const { start } = serving();
 const LIST = { 'content-type': mediaTypes.mirrorDigests };
@@ -87,7 +87,7 @@ test('a registry is asked only if the operator allowed it', async () => {
   const allowed = await openMirrorServer(start, { allow: [zone.host] });
   await within(`${zone.host}/apps/api`, (repository) => pushTagged(repository, '2.0', 'web'));
   const delta = await allowed.plan({ bases: [{ registry: zone.host }] });
-  expect(delta).toMatchObject({ bases: [{ kind: 'registry' }], reliedOn: { contents: 2 } });
+  expect(delta).toMatchObject({ bases: [{ kind: 'registry' }], reliedOn: { files: 2 } });
   const post = (registry: string) =>
     problemOf(allowed.ask('/deltas', { method: 'POST', ...json({ bases: [{ registry }] }) }));
 
@@ -139,3 +139,47 @@ test('an empty digest list is that of a zone that has nothing', async () => {
     bases: [{ kind: 'list' }],
   });
 });
+
+test('a receipt of a known zone is a base; others are problems that say which one', async () => {
+  const served = await openMirrorServer(start);
+  const { mirror } = served;
+  const zone = await startRegistry();
+  expect((await mirror.exportTo(mirror.path('first.tar'))).status).toBe(0);
+  const zoneKey = ['--zone-key', mirror.path('zone.pem')];
+  const imported = await mirror.importTo(mirror.path('first.tar'), zone.host, ...zoneKey, '--output', 'json');
+  const path = String(jsonOf(imported)['receipt']);
+  const receipt = readJson(await readFile(path, 'utf8')) as Record<string, unknown>;
+  const post = (body: unknown) => problemOf(served.ask('/deltas', { method: 'POST', ...json(body) }));
+  expect(await post({ bases: [{ receipt }] })).toMatchObject({ status: 400, code: 'ERR_EXPORT_MIRROR_SPEC' });
+
+  await mirror.writeSpec('  - { name: "apps/*", signatures: none }\n');
+  const spec = await readFile(mirror.spec, 'utf8');
+  await writeFile(mirror.spec, spec.replace('tuf: tuf', 'tuf: tuf\nzones: zones'));
+  const other = await openOther(served);
+  expect(await other.post({ bases: [{ receipt }] })).toMatchObject({
+    status: 400,
+    code: 'ERR_EXPORT_SIGNATURE_INVALID',
+    problem: { detail: expect.stringContaining('bases/0/receipt') as string },
+  });
+  const add = ['mirror', 'zone', 'add', mirror.spec, 'plant', '--key', mirror.path('zone.pem.pub')];
+  expect((await cliBytes(...add)).status).toBe(0);
+  await publishNext(served);
+  const planned = await other.plan({ bases: [{ receipt }] });
+  expect(planned).toMatchObject({
+    sequence: 2,
+    bases: [{ kind: 'receipt', digest: digestOf(await readFile(path)) }],
+    tags: { new: 1 },
+  });
+  const forged = { ...receipt, payload: `${String(receipt['payload']).slice(0, -8)}AAAAAAA=` };
+  expect(await other.post({ bases: [{ receipt: forged }] })).toMatchObject({ status: 400 });
+});
+
+/** A second server over the same mirror, whose spec has changed. */
+async function openOther({ mirror }: MirrorServer) {
+  const server = await start({ mirrors: [await offerOf(mirror.spec, {})] });
+  const ask = (body: unknown) => fetch(`${server.url}/v1/mirrors/main/deltas`, { method: 'POST', ...json(body) });
+  return {
+    post: (body: unknown) => problemOf(ask(body)),
+    plan: async (body: unknown) => readJson(await (await ask(body)).text()) as Record<string, unknown>,
+  };
+}

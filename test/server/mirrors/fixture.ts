@@ -31,7 +31,7 @@ interface OfferOptions {
 }
 
 /** What a server needs to offer the mirror of a spec. */
-async function offerOf(spec: string, { signer, allow = [] }: OfferOptions): Promise<MirrorOffer> {
+export async function offerOf(spec: string, { signer, allow = [] }: OfferOptions): Promise<MirrorOffer> {
   const shared = new SharedConnections();
   const opening = {
     env: {},

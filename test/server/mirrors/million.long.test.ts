@@ -43,7 +43,7 @@ test('a list of a million digests is planned within 150 MiB of memory; one more 
     expect((await post('{"bases":[]}', 'application/json')).status).toBe(200);
     const before = await peak();
     const answer = await post(ReadableStream.from(listOf(COUNT)) as never, mediaTypes.mirrorDigests);
-    expect(readJson(await answer.text())).toMatchObject({ bases: [{ kind: 'list' }], reliedOn: { contents: 0 } });
+    expect(readJson(await answer.text())).toMatchObject({ bases: [{ kind: 'list' }], reliedOn: { files: 0 } });
     const grown = (await peak()) - before;
     expect(grown / MiB).toBeLessThan(150);
     const more = await post(ReadableStream.from(listOf(COUNT + 1)) as never, mediaTypes.mirrorDigests);
