@@ -28,6 +28,8 @@ const READS = ['GET', 'HEAD'];
 const READER: ReadonlySet<Role> = new Set<Role>(['reader']);
 /** Clients request this path to learn whether they must authenticate, so it always requires authentication. */
 const PING = /^\/v2\/?$/;
+/** A plan of a kit changes nothing, so that whoever may read may ask for one. */
+const PLAN = /^\/v1\/mirrors\/[^/]{1,64}\/deltas$/;
 const HOST = /^(\[[0-9a-f:.]+\]|[^:[\]]+?)\.?(?::\d+)?$/i;
 
 /** The default tenant. */
@@ -54,7 +56,7 @@ async function authenticate(c: ServerRequest, logins: Logins, access: Access): P
   const { anonymousRead = false, behindProxy = false } = access;
   const credentials = parseCredentials(c.req.header('authorization'));
   if (credentials === undefined) {
-    if (anonymousRead && READS.includes(c.req.method) && !PING.test(c.req.path)) return undefined;
+    if (anonymousRead && isRead(c) && !PING.test(c.req.path)) return undefined;
     throw unauthorized('authentication required');
   }
   const client = clientOf(c, behindProxy);
@@ -82,6 +84,10 @@ function disconnectSignal(c: ServerRequest): AbortSignal | undefined {
 function clientDisconnected(): HttpProblem {
   const message = 'the client closed the connection while its login waited';
   return new HttpProblem('ERR_EXPORT_RATE_LIMITED', message, { status: 429 });
+}
+
+function isRead(c: ServerRequest): boolean {
+  return READS.includes(c.req.method) || (c.req.method === 'POST' && PLAN.test(c.req.path));
 }
 
 function unauthorized(message: string): HttpProblem {

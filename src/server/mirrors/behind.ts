@@ -18,6 +18,8 @@ const STATUS: Partial<Record<ErrorCode, 502 | 503>> = {
   ERR_EXPORT_MANIFEST_INVALID: 502,
   ERR_EXPORT_SOURCE_MOVED: 502,
   ERR_EXPORT_NOT_FOUND: 502,
+  // All that a glob of the spec meant is gone.
+  ERR_EXPORT_SELECTION_EMPTY: 502,
 };
 
 /**

@@ -49,8 +49,11 @@ export function addKitRoute(app: ApiApp, context: MirrorsContext): void {
     if (range !== undefined) headers['Content-Range'] = `bytes ${start}-${end}/${served.tarBytes}`;
     const status = range === undefined ? 200 : 206;
     if (c.req.method === 'HEAD') return new Response(null, { status, headers });
-    const stream = await askingBehind(() => begun(served, { start, end }, disconnectSignal(c)));
-    return await sendStream(c, stream, { status, headers }, context.report ?? (() => undefined));
+    const signal = disconnectSignal(c);
+    const stream = await askingBehind(() => begun(served, { start, end }, signal));
+    // What ends because the client is gone is no failure.
+    const report = (error: unknown): void => (signal.aborted ? undefined : context.report?.(error));
+    return await sendStream(c, stream, { status, headers }, report);
   });
 }
 
