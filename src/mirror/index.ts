@@ -32,6 +32,7 @@ export {
   writeKitParts,
   writeKitTar,
 } from './kit.ts';
+export { partCount } from './parts.ts';
 export { type KitServer, type PullBases, type PulledKit, pullKit } from './pull.ts';
 export {
   encodeShortCode,

@@ -341,6 +341,13 @@ describe('an import', () => {
     }
   });
 
+  test('says that a part is locked', async () => {
+    const dir = await copyOfParts();
+    await rename(join(dir, names[1] as string), join(dir, `${names[1]}.age`));
+    const error = await expectRefused([dir], 'ERR_EXPORT_PART_MISSING');
+    expect(error).toMatch(/missing: 2 of \d+; not readable as parts: .*-0002\.tar\.age: locked/);
+  });
+
   test('of mirror verify names parts as well', async () => {
     const dir = await copyOfParts();
     await flipByte(join(dir, names[0] as string), 30_000);

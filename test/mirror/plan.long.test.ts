@@ -71,7 +71,9 @@ describe('a plan', () => {
       kits.mirror.path('a/b/c'),
     ];
     const plan = await jsonPlan(...options);
-    expect(plan.media).toEqual({ sizeBytes: 100_000, count: Math.ceil(plan.signedTarBytes / 100_000) });
+    const parts = ['--part-size', '100kB', '--kit-key', kits.mirror.path('stream.pem')];
+    const cut = jsonOf(await kits.mirror.exportTo(kits.mirror.path('plan-parts'), ...parts, '--output', 'json'));
+    expect(plan.media).toEqual({ sizeBytes: 100_000, count: cut.parts });
     expect(plan.time).toEqual({ bytesPerSecond: 50_000, seconds: Math.ceil(plan.signedTarBytes / 50_000) });
     expect(plan.space.zone).toEqual({ freeBytes: 1_500_000_000, neededBytes: plan.contentBytes });
     expect(plan.space.source).toMatchObject({ neededBytes: plan.signedTarBytes });

@@ -206,5 +206,7 @@ function parseOffset(text: string): number {
 
 function collectPart(text: string, previous: readonly number[] | undefined): number[] {
   if (/^[1-9]\d{0,3}$/.test(text)) return [...(previous ?? []), Number(text)];
-  throw new CodedError('ERR_EXPORT_USAGE', `not the number of a part: ${JSON.stringify(text.slice(0, 100))}`, {});
+  throw new CodedError('ERR_EXPORT_USAGE', `not the number of a part: ${JSON.stringify(text.slice(0, 100))}`, {
+    hint: 'write a number from 1',
+  });
 }

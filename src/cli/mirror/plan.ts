@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CodedError, fileError, instantOf, isSystemError, systemClock, writeFileDurable } from '#core';
-import { type CarriageFacts, factsOf, type KitFacts, type SpaceFacts, signPlan } from '#mirror';
+import { type CarriageFacts, factsOf, type KitFacts, partCount, type SpaceFacts, signPlan } from '#mirror';
 import { type Io, writeText } from '../io.ts';
 import { loadEd25519Signer } from '../key-files.ts';
 import { parseSize } from '../numbers.ts';
@@ -70,13 +70,18 @@ async function carriageOf(
   { mediaSize, to, zoneFree, rate }: PlanOptions,
 ): Promise<CarriageFacts> {
   return {
-    media: mediaSize === undefined ? undefined : { sizeBytes: mediaSize, count: Math.ceil(signedTarBytes / mediaSize) },
+    media: mediaSize === undefined ? undefined : { sizeBytes: mediaSize, count: mediaFor(signedTarBytes, mediaSize) },
     space: {
       source: await spaceAt(to, signedTarBytes),
       zone: typeof zoneFree === 'number' ? spaceOf(zoneFree, contentBytes) : await spaceAt(zoneFree, contentBytes),
     },
     time: rate === undefined ? undefined : { bytesPerSecond: rate, seconds: Math.ceil(signedTarBytes / rate) },
   };
+}
+
+/** As many as `mirror export --part-size` makes parts, unless the kit fits onto one as it is. */
+function mediaFor(tarBytes: number, mediaBytes: number): number {
+  return tarBytes <= mediaBytes ? 1 : (partCount(tarBytes, mediaBytes) ?? Math.ceil(tarBytes / mediaBytes));
 }
 
 function spaceOf(freeBytes: number, neededBytes: number): SpaceFacts {

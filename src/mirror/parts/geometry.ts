@@ -26,6 +26,11 @@ export function cutOf(tarBytes: number, partBytes: number): PartGeometry | undef
   return parts > maxParts ? undefined : { sliceBytes, parts };
 }
 
+/** How many parts a tar gives whose files have at most `partBytes`; undefined where it cannot be cut so. */
+export function partCount(tarBytes: number, partBytes: number): number | undefined {
+  return cutOf(tarBytes, partBytes)?.parts;
+}
+
 /** As cutOf for a size that a user chose. @throws CodedError ERR_EXPORT_USAGE */
 export function requireCut(tarBytes: number, partBytes: number): PartGeometry {
   const cut = cutOf(tarBytes, partBytes);

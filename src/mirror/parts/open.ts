@@ -7,7 +7,7 @@ import { isSignedByAny } from '../signatures.ts';
 import { partInvalid, partsFault } from './faults.ts';
 import { isOneKit, type PartsOfKit, partPaths } from './format.ts';
 import { JoinedFile } from './joined-file.ts';
-import { isUndamaged, openPart, type PartFile } from './part-file.ts';
+import { isLocked, isUndamaged, openPart, type PartFile } from './part-file.ts';
 
 /** How the check of parts is watched. */
 export interface CheckOptions extends OperationOptions {
@@ -196,7 +196,7 @@ async function candidatesIn(paths: readonly string[]): Promise<string[]> {
 async function filesAt(path: string): Promise<string[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [path];
-    const names = (await readdir(path)).filter((name) => /\.tar$/i.test(name)).sort(compareText);
+    const names = (await readdir(path)).filter((name) => /\.tar(?:\.age)?$/i.test(name)).sort(compareText);
     return names.map((name) => join(path, name));
   } catch (error) {
     throw fileError(error, path);
@@ -205,6 +205,7 @@ async function filesAt(path: string): Promise<string[]> {
 
 /** By its first entry, which is the bytes of the kit, after a pax header where they are many. */
 async function mayBePart(path: string): Promise<boolean> {
+  if (isLocked(path)) return true;
   let file: FileHandle;
   try {
     if (!(await stat(path)).isFile()) return false;

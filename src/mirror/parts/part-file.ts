@@ -25,6 +25,7 @@ const MAX_SIGNATURE_BYTES = 4096;
  * @throws CodedError ERR_EXPORT_PART_INVALID, ERR_EXPORT_NOT_FOUND, ERR_EXPORT_IO
  */
 export async function openPart(path: string): Promise<PartFile> {
+  if (isLocked(path)) throw partInvalid(path, 'locked: decrypt it first with: age -d');
   const tar = await openTar(path).catch((error: unknown) => {
     if (!isCoded(error, ...NO_TAR)) throw error;
     throw partInvalid(path, error.message.replace(`${path}: `, ''), error);
@@ -35,6 +36,11 @@ export async function openPart(path: string): Promise<PartFile> {
     await tar.close();
     throw error;
   }
+}
+
+/** Whether a file is encrypted as a whole, as its name says. */
+export function isLocked(path: string): boolean {
+  return /\.tar\.age$/i.test(path);
 }
 
 const NO_TAR = ['ERR_EXPORT_ARCHIVE_INVALID', 'ERR_EXPORT_ARCHIVE_UNSAFE', 'ERR_EXPORT_ARCHIVE_LIMIT'] as const;
