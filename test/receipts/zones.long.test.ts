@@ -195,6 +195,8 @@ describe('a receipt', () => {
     await expectRefused(await receiptFile(2), 'ERR_EXPORT_RECEIPT_REPLAYED');
     await expectRefused(await receiptFile(3, { at: AT }), 'ERR_EXPORT_RECEIPT_REPLAYED');
     await expectRefused(await receiptFile(2, { at: addSeconds(AT, 9) }), 'ERR_EXPORT_RECEIPT_REPLAYED');
+    expect(await zone('receipt', await receiptFile(3, { at: addSeconds(AT, 4) }))).toMatchObject({ status: 0 });
+    await expectRefused(await receiptFile(3), 'ERR_EXPORT_RECEIPT_REPLAYED');
     expect(await zone('receipt', await receiptFile(2), '--allow-older')).toMatchObject({ status: 0 });
     expect(await list()).toMatchObject([{ behind: 1, receipt: { sequence: 2 } }]);
   });
