@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Descriptor } from '#core';
 import { cosignTagOf } from '#oci/image';
-import { CliFixture } from '../bad-input/fixture.ts';
-import { describeRealData } from '../line/real-data.ts';
-import { type DockerRegistry, runPeer, startDockerRegistry } from '../peers/peers.ts';
-import { kitJson, pushTagged } from './kit-fixture.ts';
-import { jsonOf, type MirrorFixture, openMirror, within } from './mirror-fixture.ts';
-import { advanceReferenceMirror, countMirror, fillReferenceMirror, makerTools } from './reference-mirror.ts';
+import { CliFixture } from '../../bad-input/fixture.ts';
+import { describeRealData } from '../../line/real-data.ts';
+import { type DockerRegistry, runPeer, startDockerRegistry } from '../../peers/peers.ts';
+import { kitJson, pushTagged } from '../kit-fixture.ts';
+import { jsonOf, type MirrorFixture, openMirror, within } from '../mirror-fixture.ts';
+import { advanceReferenceMirror, countMirror, fillReferenceMirror, makerTools } from '../reference-mirror.ts';
 
 const peers = [...Object.values(makerTools), 'docker-registry', 'trivydb-ref', 'crane', 'skopeo'] as const;
 

@@ -2,9 +2,9 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Digest } from '#core';
-import { readJson } from '../core/read-json.ts';
-import { type KitFixture, kitJson, noiseText, openKits, pushTagged } from './kit-fixture.ts';
-import { jsonOf, treeOf, within } from './mirror-fixture.ts';
+import { readJson } from '../../core/read-json.ts';
+import { type KitFixture, kitJson, noiseText, openKits, pushTagged } from '../kit-fixture.ts';
+import { jsonOf, treeOf, within } from '../mirror-fixture.ts';
 
 /** What a kit has under blobs/, by digest. */
 async function blobsIn(kit: string): Promise<Set<string>> {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CodedError, type Digest, digestOf } from '#core';
-import type { Base } from '../../src/mirror/delta/base.ts';
-import { parseBase } from '../../src/mirror/delta/bases.ts';
-import { deltaOf } from '../../src/mirror/delta/delta-of.ts';
-import { DigestSet } from '../../src/mirror/delta/digest-set.ts';
-import type { RepositoryState } from '../../src/mirror/snapshot.ts';
+import type { Base } from '../../../src/mirror/delta/base.ts';
+import { parseBase } from '../../../src/mirror/delta/bases.ts';
+import { deltaOf } from '../../../src/mirror/delta/delta-of.ts';
+import { DigestSet } from '../../../src/mirror/delta/digest-set.ts';
+import type { RepositoryState } from '../../../src/mirror/snapshot.ts';
 
 const digestAt = (i: number | string): Digest => digestOf(String(i));
 const mediaType = 'application/vnd.oci.image.manifest.v1+json';

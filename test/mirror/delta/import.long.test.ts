@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type RegistryDouble, sendError } from '../oci/registry-double.ts';
-import { copyOf, forge, type KitFixture, kitJson, noiseText, openKits, pushTagged } from './kit-fixture.ts';
-import { contentOf, type Ended, jsonOf, startRegistry, treeOf, withCatalog, within } from './mirror-fixture.ts';
+import { type RegistryDouble, sendError } from '../../oci/registry-double.ts';
+import { copyOf, forge, type KitFixture, kitJson, noiseText, openKits, pushTagged } from '../kit-fixture.ts';
+import { contentOf, type Ended, jsonOf, startRegistry, treeOf, withCatalog, within } from '../mirror-fixture.ts';
 
 let kits: KitFixture;
 /** Full kits of three snapshots, and deltas by their base and target. */
