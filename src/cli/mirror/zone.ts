@@ -152,10 +152,15 @@ async function verify(io: Io, paths: readonly string[], options: VerifyOptions):
         rootVersion: root.signed.version,
         isSigned: trusted.isSigned,
         waived,
+        bases: open.kit.bases,
+        reliedOn: contents.reliedOn.length,
       };
       const text = asLines([
         `verified ${path}: snapshot ${sequence} of ${stream}, ${snapshot.digest}`,
         `kit ${open.id}, ${trusted.isSigned ? 'signed' : 'not signed; TUF covers its snapshot'}`,
+        ...(open.kit.bases.length === 0
+          ? []
+          : [`delta; the target must have ${plural(contents.reliedOn.length, 'content')}, which mirror import checks`]),
         ...waived.map((each) => `waived: ${each.role} ${each.version} expired at ${each.expires}`),
       ]);
       await writeText(io.stdout, options.output === 'json' ? `${JSON.stringify(json)}\n` : text);

@@ -209,7 +209,7 @@ class KitImport {
         }),
       });
       await target.flush?.({ signal });
-      this.#noteFailures(name, report);
+      this.#noteFailures(name, report, held);
       const holder = target.mountable?.repository;
       for (const { digest } of holder === undefined ? [] : state.blobs) {
         if (!this.#holders.has(digest)) this.#holders.set(digest, holder as string);
@@ -222,9 +222,14 @@ class KitImport {
     });
   }
 
-  /** @throws CodedError ERR_EXPORT_KIT_INVALID where the kit has changed since it was proven */
-  #noteFailures(name: string, { missing, unsupported, refused }: CopyReport): void {
+  /** @throws CodedError ERR_EXPORT_KIT_INVALID, ERR_EXPORT_BASE_MISSING where kit or target changed since they were proven */
+  #noteFailures(name: string, { missing, unsupported, refused }: CopyReport, held: ReadonlyMap<Digest, string>): void {
     const [gone] = missing;
+    if (gone?.descriptor !== undefined && held.has(gone.descriptor.digest)) {
+      const what = `${this.#place.name} lost content while it was imported: ${gone.message}`;
+      const hint = 'run it again, while nobody deletes from the target or collects its garbage';
+      throw kitFault('ERR_EXPORT_BASE_MISSING', this.#open.path, what, hint);
+    }
     if (gone !== undefined) {
       const hint = 'keep the medium as it is until the import has ended, then run it again';
       throw kitFault('ERR_EXPORT_KIT_INVALID', this.#open.path, `changed while it was imported: ${gone.message}`, hint);

@@ -158,6 +158,22 @@ describe('an import of a delta', () => {
       expect(Object.keys(await treeOf(state))).toEqual(Object.keys(before));
     }));
 
+  test('names what the target lost meanwhile, and not the kit', () =>
+    withZone(async ({ registry, import: importKit }) => {
+      jsonOf(await importKit(kitOf(1)));
+      const digest = kits.registry.tags.get('apps/web latest') as string;
+      registry.fault = withCatalog(registry, (request, response, path) => {
+        const isLost = request.method === 'GET' && path === `/v2/apps/web/manifests/${digest}`;
+        if (isLost) sendError(response, 404, 'MANIFEST_UNKNOWN');
+        return isLost;
+      });
+      const ended = await importKit(from1to3);
+      expect(ended).toMatchObject({ status: 2, err: expect.stringContaining('lost content while it was imported') });
+      expect(ended.err).toContain(digest);
+      registry.fault = withCatalog(registry);
+      expect(jsonOf(await importKit(from1to3)).fidelity.lacking).toEqual([]);
+    }));
+
   test('interrupted in the middle, it resumes', () =>
     withZone(async ({ registry, import: importKit }) => {
       jsonOf(await importKit(kitOf(1)));
