@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Digest } from '#core';
 import { readJson } from '../../core/read-json.ts';
 import { type KitFixture, kitJson, noiseText, openKits, pushTagged } from '../kit-fixture.ts';
-import { jsonOf, treeOf, within } from '../mirror-fixture.ts';
+import { jsonOf, startRegistry, treeOf, within } from '../mirror-fixture.ts';
 
 /** What a kit has under blobs/, by digest. */
 async function blobsIn(kit: string): Promise<Set<string>> {
@@ -98,6 +98,19 @@ describe('a delta', () => {
     );
     expect(ended.bytesWritten).toBe(0);
     expect(await treeOf(second)).toEqual(before);
+  });
+
+  test('on the newest snapshot carries the snapshot alone, and is imported where that is', async () => {
+    const kit = await kits.export('nothing-new', '--base', 'main.2');
+    const own = await planWith('main.2');
+    expect(own.tags).toEqual({ new: [], moved: [], removed: [] });
+    expect((await namesIn(kit)).filter((name) => !name.startsWith('mirrors/main:'))).toEqual([]);
+    const zone = await startRegistry();
+    const state = ['--state', kits.mirror.path('state-newest'), '--output', 'json'];
+    jsonOf(await kits.mirror.importTo(await kits.export('full-2'), zone.host, ...state));
+    const report = jsonOf(await kits.mirror.importTo(kit, zone.host, ...state));
+    expect(report).toMatchObject({ sequence: 2, tagged: [], fidelity: { lacking: [] } });
+    await zone.close();
   });
 
   test('has an id that depends on the set of bases, not on their order', async () => {
