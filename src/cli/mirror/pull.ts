@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import type { Command } from 'commander';
-import { CodedError, fileError, isDigest, mediaTypes } from '#core';
+import { CodedError, fileError, isDigest, type JsonObject, mediaTypes, parseJson } from '#core';
 import { type KitServer, type PullBases, type PulledKit, pullKit } from '#mirror';
-import type { ByteStream, Reference } from '#oci/image';
+import { type ByteStream, collect as collectBytes, type Reference } from '#oci/image';
 import { type HttpService, openService } from '#oci/registry';
 import { type Io, resumable, writeText } from '../io.ts';
 import { formatBytes } from '../numbers.ts';
@@ -30,8 +30,8 @@ export function pullCommand(command: Command, io: Io): void {
     .requiredOption('--to <file>', 'file of the kit, a tar')
     .option(
       '--base <base>',
-      'what the zone has: the digest of a snapshot, list:FILE with a digest list, or HOST[:PORT][/PREFIX] of a registry ' +
-        'that the server asks; repeat it for a kit for several zones',
+      'what the zone has: the digest of a snapshot, receipt:FILE, list:FILE with a digest list, or HOST[:PORT][/PREFIX] ' +
+        'of a registry that the server asks; repeat it for a kit for several zones',
       collect,
     )
     .addHelpText(
@@ -104,13 +104,26 @@ async function basesOf(texts: readonly string[]): Promise<PullBases> {
       throw new CodedError('ERR_EXPORT_USAGE', '--base list:FILE can only be used alone', { hint });
     }
     const path = list.slice(LIST.length);
-    return { type: mediaTypes.mirrorDigests, body: async () => readList(path) };
+    return { type: mediaTypes.mirrorDigests, body: async () => readBytes(path) };
   }
-  const bases = texts.map((text) => (isDigest(text) ? { snapshot: text } : { registry: text }));
+  const bases: JsonObject[] = [];
+  for (const text of texts) bases.push(await baseOf(text));
   return { type: 'application/json', body: Buffer.from(JSON.stringify({ bases })) };
 }
 
-async function* readList(path: string): ByteStream {
+const RECEIPT = 'receipt:';
+/** As much as a server takes. */
+const MAX_RECEIPT_BYTES = 16 * 1024 * 1024;
+
+async function baseOf(text: string): Promise<JsonObject> {
+  if (isDigest(text)) return { snapshot: text };
+  if (!text.startsWith(RECEIPT)) return { registry: text };
+  const path = text.slice(RECEIPT.length);
+  const bytes = await collectBytes(readBytes(path), MAX_RECEIPT_BYTES, path);
+  return { receipt: parseJson(bytes, path) };
+}
+
+async function* readBytes(path: string): ByteStream {
   try {
     yield* createReadStream(path) as AsyncIterable<Buffer>;
   } catch (error) {

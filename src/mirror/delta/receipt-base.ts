@@ -42,7 +42,7 @@ export function receiptBase(envelope: Uint8Array, name: string): BaseRequest {
 }
 
 async function statedIn(context: BaseContext, bytes: Uint8Array, source: string, name: string): Promise<Base> {
-  const { receipt } = await receiptIn(context.spec, registerOf(context), bytes, source);
+  const { receipt } = await receiptIn(context.spec, registerOf(context, name), bytes, source);
   return baseOf(context, receipt, bytes, name);
 }
 
@@ -51,7 +51,7 @@ export function zoneBase(name: string): BaseRequest {
   return {
     name: `zone ${name}`,
     resolve: async (context) => {
-      const recorded = await recordedReceipt(context.spec, registerOf(context), name);
+      const recorded = await recordedReceipt(context.spec, registerOf(context, `zone ${name}`), name);
       if (recorded !== undefined) return baseOf(context, recorded.receipt, recorded.bytes, `zone ${name}`);
       const hint = 'record one with: export-center mirror zone receipt; or omit --zone for a full kit';
       throw kitFault('ERR_EXPORT_ZONE_UNKNOWN', `zone ${name}`, `no receipt for ${context.spec.stream}`, hint);
@@ -85,10 +85,12 @@ function snapshotOf(context: BaseContext, { sequence, part }: ShortCode, name: s
   });
 }
 
-function registerOf({ spec }: BaseContext): ZoneRegister {
+/** @param name of the base, for the error */
+function registerOf({ spec }: BaseContext, name: string): ZoneRegister {
   if (spec.zones !== undefined) return new ZoneRegister(spec.zones);
-  throw new CodedError('ERR_EXPORT_MIRROR_SPEC', 'the mirror spec names no directory of zones', {
+  throw new CodedError('ERR_EXPORT_MIRROR_SPEC', `${name}: the mirror spec names no directory of zones`, {
     hint: 'add a line to it, such as: zones: zones; then: export-center mirror zone add',
+    details: { name },
   });
 }
 
