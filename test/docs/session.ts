@@ -16,24 +16,25 @@ export interface Outcome {
 const READY_TIMEOUT_MS = 240_000;
 const STOP_TIMEOUT_MS = 15_000;
 const DEFAULT_PORT = ':8080';
-/** The port of a second server on a page. */
-const SECOND_PORT = ':5000';
+/** The ports of more servers on a page. */
+const OTHER_PORTS = [':5000', ':8090'];
 
 /**
  * A reader who works through a page: one copy of the checkout, one home, one terminal whose variables and folder
- * last from block to block. Port 8080 becomes one that is free, or the one that a server of the page has chosen; port
- * 5000 becomes another free one.
+ * last from block to block. Port 8080 becomes one that is free, or the one that a server of the page has chosen; ports
+ * 5000 and 8090 become other free ones.
  */
 export class Session {
   readonly #scratch: Scratch;
   readonly #groups: ChildProcess[] = [];
   #port: number;
-  readonly #secondPort: number;
+  /** Free ones for OTHER_PORTS. */
+  readonly #others: readonly number[];
 
-  private constructor(scratch: Scratch, port: number, secondPort: number) {
+  private constructor(scratch: Scratch, port: number, others: readonly number[]) {
     this.#scratch = scratch;
     this.#port = port;
-    this.#secondPort = secondPort;
+    this.#others = others;
   }
 
   /** @param installs whether the page itself installs; then nothing is there before. */
@@ -42,7 +43,7 @@ export class Session {
     await copyCheckout(join(scratch.path, 'checkout'), installs ? 'absent' : 'linked');
     for (const folder of ['home', 'tools']) await mkdir(join(scratch.path, folder));
     await writeFile(join(scratch.path, 'state'), `cd '${scratch.path}/checkout'\n`);
-    return new Session(scratch, await freePort(), await freePort());
+    return new Session(scratch, await freePort(), [await freePort(), await freePort()]);
   }
 
   /** Puts a tool on the path under the name by which the page calls it. */
@@ -71,7 +72,7 @@ export class Session {
       await sleep(50);
     }
     const chosen = /127\.0\.0\.1:(\d+)/.exec(output())?.[1];
-    const isTold = commands.includes(DEFAULT_PORT) || commands.includes(SECOND_PORT);
+    const isTold = [DEFAULT_PORT, ...OTHER_PORTS].some((port) => commands.includes(port));
     if (!isTold && chosen !== undefined) this.#port = Number(chosen);
     return { exit: null, output: output() };
   }
@@ -83,7 +84,10 @@ export class Session {
   }
 
   #start(commands: string): { readonly child: ChildProcess; readonly output: () => string } {
-    const text = commands.replaceAll(DEFAULT_PORT, `:${this.#port}`).replaceAll(SECOND_PORT, `:${this.#secondPort}`);
+    const text = OTHER_PORTS.reduce(
+      (replaced, port, i) => replaced.replaceAll(port, `:${this.#others[i]}`),
+      commands.replaceAll(DEFAULT_PORT, `:${this.#port}`),
+    );
     const script = `set -eu\n. '${join(this.#scratch.path, 'state')}'\n${text}`;
     const child = spawn('sh', ['-c', script], {
       cwd: this.#scratch.path,

@@ -3,7 +3,7 @@ import { type ByteStream, collect } from '#oci/image';
 import { checkDeltaPlan, type DeltaPlan } from '../service.ts';
 
 /** A request to the server of a mirror. */
-export interface KitRequest {
+interface KitRequest {
   readonly method: 'GET' | 'POST';
   /** From the root of the server. */
   readonly path: string;

@@ -81,7 +81,7 @@ export interface HttpService {
 }
 
 /** A request to a service. */
-export type HttpServiceRequest = Pick<RegistryRequest, 'method' | 'headers' | 'body' | 'signal'> & {
+type HttpServiceRequest = Pick<RegistryRequest, 'method' | 'headers' | 'body' | 'signal'> & {
   /** Path and query, from the root. */
   readonly path: string;
 };
