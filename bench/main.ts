@@ -19,6 +19,6 @@ if (name === 'export') {
        npm run bench -- oci [--rounds N] [--slow-rounds N] [--large-count N] [--large-mib N]
                             [--small-count N] [--small-kib N] [--peers oras,crane,regctl,skopeo]
                             [--only push,pull,rerun,servers,readers]
-       npm run bench -- mirror [--rounds N] [--small] [--only full,delta,planning]`);
+       npm run bench -- mirror [--rounds N] [--small] [--only full,delta,planning,server]`);
   process.exitCode = 2;
 }

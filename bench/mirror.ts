@@ -2,15 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureAll } from './measure.ts';
 import { contestDelta, type DeltaTurns, prepareDelta } from './mirror/delta.ts';
 import { contestFull, printRerun, type Setting } from './mirror/full.ts';
 import { prepareOurs } from './mirror/ours.ts';
 import { printPlanning } from './mirror/planning.ts';
 import { fillReference, moveReference } from './mirror/reference.ts';
+import { printServing } from './mirror/server.ts';
 import { peerTools } from './mirror/tools.ts';
 import { startServer } from './oci/servers.ts';
 
-const parts = ['full', 'delta', 'planning'] as const;
+const parts = ['full', 'delta', 'planning', 'server'] as const;
 
 /**
  * Mirrors the reference mirror into files and loads it into an empty registry, then what a second day adds, with ours and
@@ -42,6 +44,11 @@ export async function benchMirror(args: readonly string[], shared: string): Prom
       const ours = await prepareOurs(join(work, 'ours'), 'full', source.host, repositories);
       await contestFull([ours.tool, ...peers], setting);
       await printRerun(ours.snapshot, setting.rounds);
+    }
+    if (only.includes('server')) {
+      const served = await prepareOurs(join(work, 'served-keys'), 'served', source.host, repositories);
+      await measureAll([served.snapshot]);
+      await printServing(served, work, setting.rounds);
     }
     if (only.includes('delta')) {
       const turns: DeltaTurns = await prepareDelta(peers, setting);

@@ -21,7 +21,7 @@ export type ServerName = 'docker-registry' | 'ours';
 
 /** Starts one of the two servers on a free port. */
 export function startServer(name: ServerName, work: string): Promise<Server> {
-  return name === 'ours' ? startOurs(work) : startDockerRegistry();
+  return name === 'ours' ? startOurs(work) : startDockerRegistry({ deletes: true });
 }
 
 /** Runs `work` with a server that is there for it alone. */
