@@ -41,9 +41,14 @@ function withSpec(command: Command): Command {
   );
 }
 
+function exampleOf(line: string): string {
+  return `\nExample:\n  export-center ${line}`;
+}
+
 function addCommand(command: Command, io: Io): void {
   withSpec(command)
     .description('make a zone known by the key that signs its receipts')
+    .addHelpText('after', exampleOf('mirror zone add mirror.yaml plant --key plant.pub'))
     .argument('<name>', 'what the zone is called', parsing(parseZoneName))
     .requiredOption('--key <file>', 'public key (Ed25519) of mirror import --zone-key; get it from the zone')
     .action(async (spec: string, name: string, options: CommonOptions & { readonly key: string }) => {
@@ -58,6 +63,7 @@ function addCommand(command: Command, io: Io): void {
 function removeCommand(command: Command, io: Io): void {
   withSpec(command)
     .description('forget a zone, its key and its receipts')
+    .addHelpText('after', exampleOf('mirror zone remove mirror.yaml plant'))
     .argument('<name>', 'what the zone is called', parsing(parseZoneName))
     .action(async (spec: string, name: string, options: CommonOptions) => {
       const { register } = await openZones(spec);
@@ -69,6 +75,7 @@ function removeCommand(command: Command, io: Io): void {
 function listCommand(command: Command, io: Io): void {
   withSpec(command)
     .description('show what each zone has, and how far behind it is')
+    .addHelpText('after', exampleOf('mirror zone list mirror.yaml'))
     .action(async (path: string, options: CommonOptions) => {
       const { spec, register } = await openZones(path);
       const status = await statusOfZones(spec, register);
@@ -80,6 +87,7 @@ function listCommand(command: Command, io: Io): void {
 function receiptCommand(command: Command, io: Io): void {
   withSpec(command)
     .description('record the receipt of a zone; the next delta for it starts from there')
+    .addHelpText('after', exampleOf('mirror zone receipt mirror.yaml main.7.dsse.json'))
     .argument('<receipt>', 'the file that mirror import --zone-key wrote')
     .option('--allow-older', 'accept a receipt older than the recorded one, of a zone that went back on purpose', false)
     .action(async (path: string, file: string, options: CommonOptions & { readonly allowOlder: boolean }) => {
