@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type FileHandle, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CodedError, type ErrorCode, type ErrorFacts } from './errors.ts';
@@ -84,6 +84,25 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/**
+ * Refuses to put a file in the place of a directory, a pipe or a device. It is to be called before the work that makes
+ * the file.
+ *
+ * @throws CodedError ERR_EXPORT_NOT_WRITABLE
+ */
+export async function requireFilePlace(path: string): Promise<void> {
+  try {
+    if ((await stat(path)).isFile()) return;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return;
+    throw fileError(error, path);
+  }
+  throw new CodedError('ERR_EXPORT_NOT_WRITABLE', `${path}: exists, and is not a regular file`, {
+    hint: 'specify a file, or a name that does not exist yet',
+    details: { path },
+  });
 }
 
 /** How a file system says that it has no fsync; which of them it says depends on the system and the driver. */

@@ -27,6 +27,7 @@ export {
   makeFolder,
   makeTempFolder,
   readPart,
+  requireFilePlace,
   type SeekableFile,
   syncFolder,
   syncIfSupported,

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addSeconds, instantOf, systemClock } from '#core';
@@ -47,6 +47,17 @@ describe('a kit', () => {
     } finally {
       await other.close();
     }
+  });
+
+  test('as a tar replaces nothing but a file, and waits for no pipe', async () => {
+    const dir = await makeTempDir();
+    await mkdir(join(dir, 'folder.tar'));
+    for (const name of ['pipe.tar', 'kit.tar.part']) execFileSync('mkfifo', [join(dir, name)]);
+    for (const name of ['folder.tar', 'pipe.tar', 'kit.tar']) {
+      const { status, err } = await mirror().exportTo(join(dir, name));
+      expect([status, err]).toEqual([1, expect.stringMatching(/NOT_WRITABLE.*not a regular file/) as string]);
+    }
+    expect((await readdir(dir)).sort()).toEqual(['folder.tar', 'kit.tar.part', 'pipe.tar']);
   });
 
   test('as a tar holds the files of the directory, oci-layout first', async () => {

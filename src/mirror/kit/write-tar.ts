@@ -1,6 +1,6 @@
 import { constants, type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fileError, isCoded, isSystemError, readPart, syncFolder, syncIfSupported } from '#core';
+import { fileError, isCoded, isSystemError, readPart, requireFilePlace, syncFolder, syncIfSupported } from '#core';
 import type { ByteStream, OperationOptions } from '#oci/image';
 import { blobPath, encodeLayoutTar, layoutTarBytes, type TarFile } from '#oci/layout';
 import type { KitFiles, KitPlan } from './plan.ts';
@@ -101,11 +101,12 @@ export async function writeKitTar(
   sources: KitSources,
   options: OperationOptions & { readonly onBytes?: (sizeBytes: number) => void },
 ): Promise<number> {
+  const part = `${path}${PART}`;
+  for (const place of [path, part]) await requireFilePlace(place);
   const totalBytes = await kitTarBytes(plan, files);
   if ((await sizeOf(path)) === totalBytes && (await beginsAs(path, files))) {
     return 0;
   }
-  const part = `${path}${PART}`;
   const held = (await sizeOf(part)) ?? 0;
   const offset = held <= totalBytes && held > 0 && (await beginsAs(part, files)) ? held : 0;
   try {
@@ -141,8 +142,7 @@ async function writeAll(file: FileHandle, chunk: Uint8Array, at: number): Promis
 
 async function sizeOf(path: string): Promise<number | undefined> {
   try {
-    const found = await stat(path);
-    return found.isFile() ? found.size : undefined;
+    return (await stat(path)).size;
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw fileError(error, path);

@@ -1,6 +1,6 @@
 import { constants, type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Digest, fileError, hexOf, isSystemError, syncFolder, syncIfSupported } from '#core';
+import { type Digest, fileError, hexOf, isSystemError, requireFilePlace, syncFolder, syncIfSupported } from '#core';
 
 /** The tar of a kit while it is fetched: `FILE.HEX.partial`, whose name says of which kit it is. */
 export class PartialKit {
@@ -21,11 +21,12 @@ export class PartialKit {
    * deleted: the server has another kit by now.
    *
    * @param sizeBytes of the whole kit; a longer file is begun anew
-   * @throws CodedError ERR_EXPORT_NOT_WRITABLE, also where a link is in its place
+   * @throws CodedError ERR_EXPORT_NOT_WRITABLE, also where a link or a pipe is in its place
    */
   static async open(target: string, kit: Digest, sizeBytes: number): Promise<PartialKit> {
     const path = `${target}.${hexOf(kit)}.partial`;
     await deleteOthers(target, basename(path));
+    await requireFilePlace(path);
     try {
       const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o666);
       try {
@@ -62,7 +63,11 @@ export class PartialKit {
 
   /** Drops what it has. */
   async restart(): Promise<void> {
-    await this.#file.truncate(0);
+    try {
+      await this.#file.truncate(0);
+    } catch (error) {
+      throw fileError(error, this.path);
+    }
     this.#size = 0;
   }
 

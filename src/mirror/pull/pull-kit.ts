@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises';
-import { type Digest, fileError, isCoded, isSystemError, withLock } from '#core';
-import { openKit } from '../kit.ts';
+import { fileError, isCoded, isSystemError, requireFilePlace, withLock } from '#core';
+import type { OperationOptions } from '#oci/image';
 import type { DeltaPlan } from '../service.ts';
 import { checkKit } from './check-kit.ts';
 import { type DownloadOptions, downloadKit } from './download.ts';
@@ -32,20 +32,21 @@ export interface PulledKit {
  * Fetches a kit into a file. Until it is whole and checked it is called `FILE.HEX.partial`; a run that was interrupted or
  * killed goes on where that ends, as long as the server still has the same kit to give.
  *
- * @throws CodedError ERR_EXPORT_LOCKED where another process fetches to the file, those of requestPlan, downloadKit and
- *   checkKit; what is damaged is deleted, so that the next run begins anew
+ * @throws CodedError ERR_EXPORT_NOT_WRITABLE where there is something else than a file, ERR_EXPORT_LOCKED where another
+ *   process fetches to it, those of requestPlan, downloadKit and checkKit; what is damaged is deleted, so that the next
+ *   run begins anew
  */
 export async function pullKit(request: PullRequest): Promise<PulledKit> {
   const { target, signal } = request;
+  await requireFilePlace(target);
   return await withLock(`${target}.lock`, { signal, timeoutMs: 0 }, () => pullLocked(request));
 }
 
 async function pullLocked(request: PullRequest): Promise<PulledKit> {
   const { server, mirror, bases, target, signal, onPlan } = request;
   const plan = await requestPlan(server, mirror, bases, signal);
-  if (await isKit(target, plan.kit, plan.tarBytes)) {
+  if (await isKit(target, plan, { signal })) {
     onPlan?.(plan, plan.tarBytes);
-    await checkKit(target, plan.kit, { signal });
     return { plan, resumedAt: plan.tarBytes, receivedBytes: 0 };
   }
   await using partial = await PartialKit.open(target, plan.kit, plan.tarBytes);
@@ -60,28 +61,33 @@ async function pullLocked(request: PullRequest): Promise<PulledKit> {
   try {
     await checkKit(partial.path, plan.kit, { signal });
   } catch (error) {
-    if (isCoded(error) && signal?.aborted !== true) await rm(partial.path, { force: true });
+    if (isCoded(error, ...DAMAGE)) await rm(partial.path, { force: true });
     throw error;
   }
   await partial.complete();
   return { plan, resumedAt, receivedBytes };
 }
 
-/** Whether a file is a kit with this id and size; what is in it is not checked. */
-async function isKit(path: string, id: Digest, sizeBytes: number): Promise<boolean> {
+/** What is wrong with a file that is not the kit, or not as it was sent. */
+const DAMAGE = [
+  'ERR_EXPORT_KIT_INVALID',
+  'ERR_EXPORT_KIT_INCOMPLETE',
+  'ERR_EXPORT_ARCHIVE_INVALID',
+  'ERR_EXPORT_ARCHIVE_UNSAFE',
+  'ERR_EXPORT_ARCHIVE_LIMIT',
+  'ERR_EXPORT_PART_INVALID',
+  'ERR_EXPORT_PART_MISSING',
+] as const;
+
+/** Whether a file is the kit of a plan already, undamaged. */
+async function isKit(path: string, { kit, tarBytes }: DeltaPlan, options: OperationOptions): Promise<boolean> {
   try {
-    const stats = await stat(path);
-    if (!stats.isFile() || stats.size !== sizeBytes) return false;
-    const open = await openKit(path);
-    await open.files.close();
-    return open.id === id;
+    if ((await stat(path)).size !== tarBytes) return false;
+    await checkKit(path, kit, options);
+    return true;
   } catch (error) {
-    if (
-      isSystemError(error, 'ENOENT', 'ENOTDIR') ||
-      isCoded(error, 'ERR_EXPORT_KIT_INVALID', 'ERR_EXPORT_ARCHIVE_INVALID')
-    ) {
-      return false;
-    }
+    if (isSystemError(error, 'ENOENT') || isCoded(error, ...DAMAGE)) return false;
+    options.signal?.throwIfAborted();
     throw fileError(error, path);
   }
 }

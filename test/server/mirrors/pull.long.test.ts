@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -83,6 +84,39 @@ test('a partial file with damage is found at the end, and the next run begins an
   expect(failed.err).toMatch(/ERR_EXPORT_KIT_INVALID.*damaged: blobs\/sha256\//);
   expect(await readdir(dir)).toEqual([]);
   expect(jsonOf(await pull(served.url, join(dir, 'kit.tar')))).toMatchObject({ resumedAt: 0 });
+});
+
+test('a file with damage in the place of the kit is fetched anew, and is kept until the new one is whole', async () => {
+  const served = await openMirrorServer(start);
+  const to = join(await makeTempDir(), 'kit.tar');
+  const bytes = await exported(served);
+  const damaged = Buffer.from(bytes);
+  damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 1;
+  await writeFile(to, damaged);
+  const url = await proxy(served, (incoming, outgoing) => {
+    if (!incoming.url?.endsWith('/kit')) return undefined;
+    outgoing.writeHead(404).end();
+    return true;
+  });
+  expect((await pull(url, to)).status).toBe(1);
+  expect((await readFile(to)).equals(damaged)).toBe(true);
+  expect(jsonOf(await pull(served.url, to))).toMatchObject({ receivedBytes: bytes.length });
+  expect((await readFile(to)).equals(bytes)).toBe(true);
+});
+
+test('a directory or a pipe in the place of the kit or of its partial file is refused before anything is fetched', async () => {
+  const served = await openMirrorServer(start);
+  const dir = await makeTempDir();
+  const { id } = await served.plan();
+  await mkdir(join(dir, 'folder'));
+  for (const name of ['pipe', `kit.tar.${id}.partial`]) execFileSync('mkfifo', [join(dir, name)]);
+  const before = await readdir(dir);
+  for (const name of ['folder', 'pipe', 'kit.tar']) {
+    const { status, err } = await pull(served.url, join(dir, name));
+    expect([status, err]).toEqual([1, expect.stringMatching(/ERR_EXPORT_NOT_WRITABLE.*not a regular file/) as string]);
+  }
+  expect(await readdir(dir)).toEqual(before);
+  expect((await stat(join(dir, 'pipe'))).isFIFO()).toBe(true);
 });
 
 test('a connection that breaks is made again, for what is left', async () => {
