@@ -83,7 +83,7 @@ async function requireListed(
   }
   const listed = (await targetsOf(tuf, stream)).get(sequence);
   if (listed?.digest === snapshot) return;
-  const what = `of snapshot ${sequence} of ${stream}, ${snapshot}, which ${tuf} does not list`;
+  const what = `of snapshot ${sequence} of ${stream}, ${snapshot}, which the TUF repository of this mirror does not list`;
   const hint = 'find out which TUF repository the zone trusts; specify the mirror spec with that one';
   throw kitFault('ERR_EXPORT_RECEIPT_INVALID', name, what, hint);
 }

@@ -23,17 +23,34 @@ const STATUS: Partial<Record<ErrorCode, 502 | 503>> = {
 };
 
 /**
- * Runs what asks the registry behind a mirror. Its faults are none of the client, and not the server's own: its own
- * login, for example, may be refused.
+ * Runs what reads a mirror: the registry behind it, and the files of this server. Their faults are none of the client.
  *
- * @throws HttpProblem with status 502 or 503 and Retry-After; other errors as they are
+ * @throws HttpProblem with status 502 or 503 and Retry-After for a fault of the registry, 400 for a base that the client
+ *   named; an error without a code for all others, which names files of this server
  */
 export async function askingBehind<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw problemBehind(error);
+    throw isCoded(error) ? problemBehind(error) : error;
   }
+}
+
+function problemBehind(error: CodedError): Error {
+  const { code, details } = error;
+  // What a registry answers, under whichever code, is about this server's request and not about the client's.
+  if (details['url'] !== undefined) return ofRegistry(error, code in STATUS ? code : 'ERR_EXPORT_REGISTRY_REFUSED');
+  if (code === 'ERR_EXPORT_TUF_STATE') {
+    // There is nothing to fetch yet.
+    const detail = { hint: 'ask the operator to take a snapshot: export-center mirror snapshot' };
+    return new HttpProblem('ERR_EXPORT_NOT_FOUND', 'the mirror has no snapshot', { status: 404, detail, cause: error });
+  }
+  if (isOfRequest(error)) {
+    const detail = error.hint === undefined ? {} : { hint: error.hint };
+    return new HttpProblem(code, error.message, { status: 400, detail, cause: error });
+  }
+  const isOfFile = details['path'] !== undefined;
+  return code in STATUS && !isOfFile ? ofRegistry(error, code) : new Error(error.message, { cause: error });
 }
 
 /** Whether a base that the client named is none: an unknown snapshot, a receipt that must not be used. */
@@ -42,21 +59,10 @@ function isOfRequest({ code, details }: CodedError): boolean {
   return isBase || String(details['name']).startsWith('bases/');
 }
 
-function problemBehind(error: unknown): unknown {
-  if (!isCoded(error)) return error;
-  if (error.code === 'ERR_EXPORT_TUF_STATE') {
-    // There is nothing to fetch yet.
-    const detail = { hint: 'ask the operator to take a snapshot: export-center mirror snapshot' };
-    return new HttpProblem('ERR_EXPORT_NOT_FOUND', 'the mirror has no snapshot', { status: 404, detail, cause: error });
-  }
-  if (isOfRequest(error)) {
-    const detail = error.hint === undefined ? {} : { hint: error.hint };
-    return new HttpProblem(error.code, error.message, { status: 400, detail, cause: error });
-  }
-  const status = STATUS[error.code];
-  if (status === undefined) return error;
+function ofRegistry(error: CodedError, code: ErrorCode): HttpProblem {
+  const status = STATUS[code] ?? 502;
   const waitMs = Math.max(1000, Number(error.details['retryAfterMs'] ?? RETRY_AFTER_MS));
-  return new HttpProblem(error.code, `the registry behind this server: ${error.message}`, {
+  return new HttpProblem(code, `the registry behind this server: ${error.message}`, {
     status,
     headers: { 'Retry-After': String(Math.ceil(waitMs / 1000)) },
     detail: { hint: status === 503 ? 'try again later' : 'ask the operator of this server' },

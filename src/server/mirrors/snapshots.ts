@@ -46,7 +46,7 @@ export function addSnapshotRoutes(app: ApiApp, context: MirrorsContext): void {
     const mirrors: MirrorList['mirrors'][number][] = [];
     const all = [...context.mirrorsFor(c.get('principal').tenant).values()];
     for (const mirror of all.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const [newest] = await mirror.listSnapshots();
+      const [newest] = await askingBehind(() => mirror.listSnapshots());
       mirrors.push({ name: mirror.name, ...(newest === undefined ? {} : { newest }) });
     }
     c.header('Cache-Control', 'no-cache');
@@ -54,7 +54,8 @@ export function addSnapshotRoutes(app: ApiApp, context: MirrorsContext): void {
   });
 
   app.openapi(listSnapshots, async (c) => {
-    const snapshots = await mirrorOf(c, context, c.req.valid('param').name).listSnapshots();
+    const mirror = mirrorOf(c, context, c.req.valid('param').name);
+    const snapshots = await askingBehind(() => mirror.listSnapshots());
     c.header('Cache-Control', 'no-cache');
     return c.json({ snapshots } satisfies MirrorSnapshots);
   });

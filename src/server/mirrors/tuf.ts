@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { type ApiApp, bytesResponse, problemResponses } from '../openapi.ts';
 import { HttpProblem } from '../problem.ts';
 import { reserveResponse } from '../sending.ts';
+import { askingBehind } from './behind.ts';
 import { type MirrorsContext, mirrorOf, mirrorParams } from './context.ts';
 
 const file = z
@@ -32,7 +33,8 @@ export function addTufRoutes(app: ApiApp, context: MirrorsContext): void {
     });
     app.openapi(route, async (c) => {
       const { name, file: wanted } = c.req.valid('param');
-      const bytes = await mirrorOf(c, context, name).readTuf(folder, wanted);
+      const mirror = mirrorOf(c, context, name);
+      const bytes = await askingBehind(() => mirror.readTuf(folder, wanted));
       if (bytes === undefined) {
         // Clients ask for the next root until there is none.
         throw new HttpProblem('ERR_EXPORT_NOT_FOUND', `${folder}/${wanted}: no such file`, { status: 404 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { pushTagged } from '../../mirror/kit-fixture.ts';
 import { jsonOf, withCatalog, within } from '../../mirror/mirror-fixture.ts';
 import { send } from '../../oci/registry-double.ts';
 import { serving } from '../serving.ts';
-import { json, type MirrorServer, openMirrorServer, problemOf } from './fixture.ts';
+import { json, type MirrorServer, offerOf, openMirrorServer, problemOf } from './fixture.ts';
 
 const { start } = serving();
 
@@ -36,6 +36,47 @@ test.each([
   ]) {
     const found = await problemOf(answer);
     expect([found.status, found.headers.get('retry-after'), found.code]).toEqual([problem, after, code]);
+  }
+});
+
+test('a registry that answers with a problem about the request of the server: the client gets none about its own', async () => {
+  const served = await openMirrorServer(start);
+  const { href } = await served.plan();
+  const problem = { type: 'about:blank', status: 400, code: 'ERR_EXPORT_SCHEMA', detail: 'your body is wrong' };
+  served.registry.fault = withCatalog(served.registry, (_, response) => {
+    send(response, 400, { 'content-type': 'application/problem+json' }, JSON.stringify(problem));
+    return true;
+  });
+  for (const answer of [
+    served.ask('/deltas', { method: 'POST', ...json({ bases: [] }) }),
+    fetch(`${served.server.url}${href}`, { headers: { range: 'bytes=300000-' } }),
+  ]) {
+    expect(await problemOf(answer)).toMatchObject({ status: 502, code: 'ERR_EXPORT_REGISTRY_REFUSED' });
+  }
+});
+
+test('faults of the files of the server are its own, and their paths are not told', async () => {
+  const reports: string[] = [];
+  const served = await openMirrorServer(start);
+  const { mirror } = served;
+  const spec = await readFile(mirror.spec, 'utf8');
+  await writeFile(mirror.spec, spec.replace('repositories:', 'trust: [t.pub]\nzones: zones\nrepositories:'));
+  const offer = await offerOf(mirror.spec, {});
+  const server = await start({ mirrors: [offer], report: (error) => reports.push(String(error)) });
+  const receipt = { payloadType: 'application/vnd.in-toto+json', payload: 'e30=', signatures: [{ sig: 'AAAA' }] };
+  const faults = [
+    { body: { bases: [] }, path: 't.pub', bytes: undefined },
+    { body: { bases: [] }, path: 't.pub', bytes: Buffer.alloc(2_000_000) },
+    { body: { bases: [{ receipt }] }, path: 'zones/a/zone.pub', bytes: Buffer.alloc(100_000) },
+    { body: { bases: [{ receipt }] }, path: 'zones/a/zone.pub', bytes: Buffer.from('no key') },
+  ];
+  await mkdir(mirror.path('zones/a'), { recursive: true });
+  for (const { body, path, bytes } of faults) {
+    if (bytes !== undefined) await writeFile(mirror.path(path), bytes);
+    const found = await problemOf(fetch(`${server.url}/v1/mirrors/main/deltas`, { method: 'POST', ...json(body) }));
+    expect(found).toMatchObject({ status: 500, code: 'ERR_EXPORT_INTERNAL' });
+    expect(JSON.stringify(found.problem)).not.toContain(mirror.dir);
+    expect(reports.pop()).toContain(mirror.path(path));
   }
 });
 
