@@ -2,6 +2,7 @@ export {
   type ClientState,
   directorySource,
   directoryState,
+  memoryState,
   refreshRepository,
   type TrustedRepository,
   type TufSource,

@@ -8,7 +8,7 @@ import { openRepository } from '#oci/transfer';
 import { readJson } from '../core/read-json.ts';
 import { describe as describeContent, inPieces, pushBytes } from '../oci/content.ts';
 import { type RegistryDouble, sendError } from '../oci/registry-double.ts';
-import { copyOf, type KitFixture, kitJson, openKits, pushTagged } from './kit-fixture.ts';
+import { copyOf, forge, type KitFixture, kitJson, openKits, pushTagged } from './kit-fixture.ts';
 import {
   cliBytes,
   contentOf,
@@ -284,6 +284,25 @@ describe('a lost state', () => {
       expect(await kits.mirror.importTo(first, zone.host, '--state', state)).toMatchObject({ status: 0 });
       expect(zone.tags.get('mirrors/main main.state')).not.toBe(zone.tags.get('mirrors/main main.1'));
       expect(copy).toBeDefined();
+    }));
+
+  test('is not recovered from where a forged kit says: the older kit stays refused', () =>
+    withZone(async (zone) => {
+      const into = (kit: string, state: string) => kits.mirror.importTo(kit, zone.host, '--state', state);
+      expect(await into(first, fresh('state'))).toMatchObject({ status: 0 });
+      // Who may write to another repository of the zone keeps the older state there.
+      zone.tags.set('guests/box main.state', zone.tags.get('mirrors/main main.state') as string);
+      for (const held of [zone.blobs, zone.manifests] as Map<string, unknown>[]) {
+        const own = [...held].filter(([key]) => key.startsWith('mirrors/main '));
+        for (const [key, value] of own) held.set(key.replace('mirrors/main', 'guests/box'), value);
+      }
+      expect(await into(second, fresh('state'))).toMatchObject({ status: 0 });
+      const [forged, lost] = [await copyOf(first), fresh('state')];
+      const text = await readFile(join(forged, 'kit.json'), 'utf8');
+      await forge(forged, { 'kit.json': text.replace('"mirrors/main"', '"guests/box"') });
+      expect((await into(forged, lost)).err).toContain('another repository of snapshots');
+      const replayed = await into(first, lost);
+      expect(replayed).toMatchObject({ status: 3, err: expect.stringContaining('ERR_EXPORT_TUF_ROLLBACK') });
     }));
 
   test('is recovered from its copy in the target: the older kit is refused, the newer one accepted', () =>

@@ -1,7 +1,7 @@
 import { CodedError, type Digest, isCoded } from '#core';
 import type { OperationOptions, Repository } from '#oci/image';
 import { type CopyOptions, type CopyReport, copy } from '#oci/transfer';
-import type { WaivedExpiry } from '#tuf';
+import { memoryState, type WaivedExpiry } from '#tuf';
 import { kitFault } from '../faults.ts';
 import {
   descriptorOf,
@@ -135,10 +135,14 @@ class KitImport {
     return pruneTags(this.#place, tombstones, { prune, signal });
   }
 
-  /** Where the directory is lost, the copy in the target is the state. */
+  /**
+   * Where the directory is lost, the copy in the target is the state. A stranger's kit could name any repository, such as
+   * one with an older state, so the kit proves first that it is of this mirror.
+   */
   async #recover() {
     if (this.#options.resetBaseline === true) return undefined;
     const { kit } = this.#open;
+    await trustKit(this.#open, { ...this.#options, state: memoryState() });
     const copied = await this.#reading(kit.snapshot.repository, (target) =>
       readStateCopy(target, this.#stateName(), this.#options),
     );
