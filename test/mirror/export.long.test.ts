@@ -132,6 +132,13 @@ async function tarOf(): Promise<Buffer> {
   return readFile(path);
 }
 
+/** The bytes with one of them changed. */
+function flipped(bytes: Buffer, at: number): Buffer {
+  const changed = Buffer.from(bytes);
+  changed[at] = (changed[at] ?? 0) ^ 1;
+  return changed;
+}
+
 describe('an export', () => {
   test.each(['again', 'again.tar'])('to %s writes nothing the second time and asks for no content', async (name) => {
     const to = mirror().path(name);
@@ -182,6 +189,31 @@ describe('an export', () => {
     for (const path of Object.keys(await treeOf(dir))) if (!kept.includes(path)) await truncate(join(dir, path), 0);
     expect(await mirror().exportTo(dir)).toMatchObject({ status: 0 });
     expect(await treeOf(dir)).toEqual(await treeOf(kit));
+  });
+
+  test('repairs a content that was damaged after it was written, and fetches no other', async () => {
+    const whole = await tarOf();
+    const dir = mirror().path('rotten');
+    await cp(kit, dir, { recursive: true });
+    const [path = ''] = Object.keys(await treeOf(dir)).filter((name) => name.startsWith('blobs/'));
+    const bytes = await readFile(join(dir, path));
+    await rm(join(dir, path));
+    await writeFile(join(dir, path), flipped(bytes, bytes.length - 1));
+    expect(jsonOf(await mirror().exportTo(dir, '--output', 'json')).bytesWritten).toBe(bytes.length);
+    expect(await treeOf(dir)).toEqual(await treeOf(kit));
+    // Within a content, in a header, in what fills a block.
+    for (const at of [whole.length - 3000, whole.indexOf('blobs/sha256/'), whole.length - 1025]) {
+      for (const [name, size] of [
+        ['', whole.length],
+        ['.part', whole.length],
+        ['.part', at + 1],
+      ] as const) {
+        const to = mirror().path(`rotten-${at}-${size}${name}.tar`);
+        await writeFile(`${to}${name}`, flipped(whole, at).subarray(0, size));
+        expect(await mirror().exportTo(to)).toMatchObject({ status: 0 });
+        expect((await readFile(to)).equals(whole)).toBe(true);
+      }
+    }
   });
 
   test('goes on in a directory where one was killed before its first file', async () => {

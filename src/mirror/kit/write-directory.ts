@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CodedError, fileError, isCoded, isSystemError, writeFileDurable } from '#core';
+import { algorithmOf, CodedError, Digester, fileError, isCoded, isSystemError, writeFileDurable } from '#core';
 import type { OperationOptions } from '#oci/image';
 import { blobPath, openFiles, openLayout } from '#oci/layout';
 import { type CopyOptions, copy } from '#oci/transfer';
@@ -17,7 +17,7 @@ export interface WriteOptions extends OperationOptions {
 
 /**
  * Writes a kit into a directory: contents first, then the files beside them, checksums.txt last. What is there already
- * is not fetched again, so that a killed export goes on, and a finished one does nothing.
+ * and undamaged is not fetched again, so that a killed export goes on, and a finished one does nothing.
  *
  * @returns how many bytes of contents were read from the source
  * @throws CodedError ERR_EXPORT_USAGE where the directory holds something else, ERR_EXPORT_SOURCE_MOVED where the source
@@ -32,6 +32,7 @@ export async function writeKitDirectory(
 ): Promise<number> {
   await claimDirectory(plan, dir);
   await removeTemporary(files, dir);
+  await removeDamaged(plan, dir, options);
   if (await isComplete(plan, files, dir)) return 0;
   const written = await writeContents(plan, dir, sources, options);
   await requireContents(plan, dir);
@@ -67,6 +68,26 @@ async function removeTemporary(files: KitFiles, dir: string): Promise<void> {
     for (const name of await listIfThere(folder)) {
       if (TEMPORARY.test(name)) await rm(join(folder, name), { force: true });
     }
+  }
+}
+
+/** Removes contents that have their size but not their digest: a copy takes what is in a layout as it is. */
+async function removeDamaged({ contents }: KitPlan, dir: string, { signal }: OperationOptions): Promise<void> {
+  const held = await openFiles(dir);
+  const layout = await openLayout(dir, { create: true });
+  try {
+    for (const content of contents) {
+      const path = blobPath(content.digest);
+      if ((await held.sizeOf(path)) !== content.sizeBytes) continue;
+      const digester = new Digester(algorithmOf(content.digest));
+      for await (const chunk of held.read(path, undefined, true)) {
+        signal?.throwIfAborted();
+        digester.update(chunk);
+      }
+      if (digester.digest() !== content.digest) await layout.delete(descriptorOf(content), { signal });
+    }
+  } finally {
+    await layout.close();
   }
 }
 

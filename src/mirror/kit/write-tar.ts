@@ -1,8 +1,9 @@
 import { constants, type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fileError, isCoded, isSystemError, readPart, requireFilePlace, syncFolder, syncIfSupported } from '#core';
+import { fileError, isCoded, isSystemError, requireFilePlace, syncFolder, syncIfSupported } from '#core';
 import type { ByteStream, OperationOptions } from '#oci/image';
 import { blobPath, encodeLayoutTar, layoutTarBytes, type TarFile } from '#oci/layout';
+import { HeldTar } from './held-tar.ts';
 import type { KitFiles, KitPlan } from './plan.ts';
 import type { KitSources } from './sources.ts';
 import { sourceMoved } from './write-directory.ts';
@@ -85,11 +86,10 @@ export function streamKit(
 
 /** Ends the name of a tar that is not whole yet. */
 const PART = '.part';
-const COMPARED_BYTES = 1024 * 1024;
 
 /**
  * Writes the tar of a kit to a file. Until it is whole it is called `FILE.part`; a killed export goes on where that
- * ends, if it is of this kit.
+ * ends, if it is of this kit. What an earlier export has left is read, and written anew from where it is damaged.
  *
  * @returns how many bytes were written to the file
  * @throws CodedError ERR_EXPORT_DISK_FULL, ERR_EXPORT_NOT_WRITABLE, ERR_EXPORT_SOURCE_MOVED
@@ -104,24 +104,32 @@ export async function writeKitTar(
   const part = `${path}${PART}`;
   for (const place of [path, part]) await requireFilePlace(place);
   const totalBytes = await kitTarBytes(plan, files);
-  if ((await sizeOf(path)) === totalBytes && (await beginsAs(path, files))) {
-    return 0;
-  }
-  const held = (await sizeOf(part)) ?? 0;
-  const offset = held <= totalBytes && held > 0 && (await beginsAs(part, files)) ? held : 0;
+  const whole = new HeldTar(path, plan, files, options);
+  if ((await sizeOf(path)) === totalBytes && (await whole.intactBytes()) === totalBytes) return 0;
+  const held = new HeldTar(part, plan, files, options);
+  let bytesWritten = 0;
+  const writeFrom = async (file: FileHandle, offset: number): Promise<void> => {
+    let at = offset;
+    for await (const chunk of streamKit(plan, files, sources, offset, options)) {
+      options.signal?.throwIfAborted();
+      await writeAll(file, chunk, at);
+      at += chunk.byteLength;
+      bytesWritten += chunk.byteLength;
+      options.onBytes?.(chunk.byteLength);
+    }
+  };
   try {
+    const offset = (await sizeOf(part)) === undefined ? 0 : Math.min(await held.intactBytes(), totalBytes);
     const file = await open(
       part,
       (offset > 0 ? 0 : constants.O_CREAT | constants.O_TRUNC) | constants.O_WRONLY | constants.O_NOFOLLOW,
     );
     try {
-      let at = offset;
-      for await (const chunk of streamKit(plan, files, sources, offset, options)) {
-        options.signal?.throwIfAborted();
-        await writeAll(file, chunk, at);
-        at += chunk.byteLength;
-        options.onBytes?.(chunk.byteLength);
-      }
+      await file.truncate(offset);
+      await writeFrom(file, offset);
+      // The content within which it was resumed could not be checked before it was whole.
+      const damaged = offset > 0 ? await held.damagedAt(offset) : undefined;
+      if (damaged !== undefined) await writeFrom(file, damaged);
       await syncIfSupported(file.sync());
     } finally {
       await file.close();
@@ -131,7 +139,7 @@ export async function writeKitTar(
   } catch (error) {
     throw fileError(error, part);
   }
-  return totalBytes - offset;
+  return bytesWritten;
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array, at: number): Promise<void> {
@@ -147,17 +155,4 @@ async function sizeOf(path: string): Promise<number | undefined> {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw fileError(error, path);
   }
-}
-
-/** Whether a file begins as the tar of this kit does, kit.json and all that is small included. */
-async function beginsAs(path: string, files: KitFiles): Promise<boolean> {
-  const wanted: Uint8Array[] = [];
-  for await (const chunk of encodeLayoutTar(smallFilesOf(files))) wanted.push(chunk);
-  const head = Buffer.concat(wanted).subarray(0, (await layoutTarBytes(smallFilesOf(files))) - 1024);
-  await using file = await open(path, 'r');
-  for (let at = 0; at < head.length; at += COMPARED_BYTES) {
-    const want = head.subarray(at, at + COMPARED_BYTES);
-    if (!(await readPart(file, want.length, at)).equals(want)) return false;
-  }
-  return true;
 }
