@@ -22,6 +22,8 @@ export class KitSources {
   repository(name: string): Promise<Repository> {
     const open = this.#open.get(name) ?? this.#openNew(name);
     this.#open.set(name, open);
+    // What failed once is tried anew: a server keeps this for as long as a plan.
+    open.catch(() => this.#open.get(name) === open && this.#open.delete(name));
     return open;
   }
 
@@ -53,10 +55,18 @@ export class KitSources {
   async #openNew(name: string): Promise<Repository> {
     const { snapshots, source } = this.#spec;
     if (name === snapshots.repository) return this.#ports.open(snapshots);
-    this.#names ??= this.#readNames();
-    const sourceName = (await this.#names).get(name) ?? name;
+    const sourceName = (await this.#sourceNames()).get(name) ?? name;
     const repository = `${source.prefix}${sourceName}`;
     return this.#ports.open({ kind: 'registry', registry: source.registry, repository });
+  }
+
+  #sourceNames(): Promise<ReadonlyMap<string, string>> {
+    const names = this.#names ?? this.#readNames();
+    this.#names = names;
+    names.catch(() => {
+      if (this.#names === names) this.#names = undefined;
+    });
+    return names;
   }
 
   async #readNames(): Promise<ReadonlyMap<string, string>> {

@@ -130,8 +130,13 @@ export class ServedMirror {
 
   #repository(): Promise<Repository> {
     const { ports, spec } = this.#offer;
-    this.#snapshots ??= ports.open(spec.snapshots).then((repository) => cachedByDigest(repository, this.#cache));
-    return this.#snapshots;
+    const opening =
+      this.#snapshots ?? ports.open(spec.snapshots).then((repository) => cachedByDigest(repository, this.#cache));
+    this.#snapshots = opening;
+    opening.catch(() => {
+      if (this.#snapshots === opening) this.#snapshots = undefined;
+    });
+    return opening;
   }
 }
 

@@ -103,6 +103,21 @@ test('a registry that fails in the middle: the kit is cut, and its rest comes la
   expect(Buffer.concat([begin, Buffer.from(await rest.arrayBuffer())]).equals(bytes)).toBe(true);
 });
 
+test('a list of repositories that the registry did not give once is asked for again', async () => {
+  const served = await openMirrorServer(start, { report: () => undefined });
+  const { href, tarBytes } = await served.plan();
+  const fetchBytes = async () => (await (await fetch(`${served.server.url}${href}`)).arrayBuffer()).byteLength;
+  served.registry.fault = (_, response, path) => {
+    if (!path.startsWith('/v2/_catalog')) return undefined;
+    send(response, 500, {}, '{}');
+    return true;
+  };
+  // A problem, or a kit that is cut.
+  expect(await fetchBytes().catch(() => 0)).toBeLessThan(tarBytes);
+  served.registry.fault = withCatalog(served.registry);
+  expect(await fetchBytes()).toBe(tarBytes);
+});
+
 test('a tag that moves after the plan changes nothing in the kit', async () => {
   const served = await openMirrorServer(start);
   await served.mirror.exportTo(served.mirror.path('kit.tar'));
