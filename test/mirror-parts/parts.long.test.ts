@@ -156,6 +156,11 @@ describe('parts', () => {
     expect(await cut(dir, ...key())).toMatchObject({ status: 0 });
     const refused = { status: 2, err: expect.stringContaining('it contains another kit') };
     expect(await kits.mirror.exportTo(dir, '--part-size', '100000', ...key())).toMatchObject(refused);
+    // Also where only the last parts of the other size are left, such as after the first ones went to media.
+    const some = await copyOfParts();
+    for (const name of names.slice(0, -1)) await rm(join(some, name));
+    expect(await kits.mirror.exportTo(some, '--part-size', '200000', ...key())).toMatchObject(refused);
+    expect(await partsIn(some)).toEqual(names.slice(-1));
     await rename(join(dir, names[0] as string), join(dir, 'other.7-00000000-0001.tar'));
     expect(await cut(dir, ...key())).toMatchObject(refused);
   });

@@ -123,11 +123,24 @@ class PartsWriter {
       throw fileError(error, this.#dir);
     });
     for (const name of names) {
-      const isOther = partFilePattern.test(name) && !name.startsWith(`${this.#name}-`);
+      const isOther = partFilePattern.test(name) && !(await this.#isOwn(name));
       if (isOther || name === 'kit.json') throw this.#taken(name);
       if (name.startsWith(`${this.#name}-`) && name.endsWith(UNFINISHED)) {
         await rm(join(this.#dir, name), { force: true });
       }
+    }
+  }
+
+  /** Whether a part is of this kit, cut alike; one that cannot be read may be. */
+  async #isOwn(name: string): Promise<boolean> {
+    if (!name.startsWith(`${this.#name}-`)) return false;
+    try {
+      const file = await openPart(join(this.#dir, name));
+      await file.tar.close();
+      return isOneKit(file.part, this.#kit);
+    } catch (error) {
+      if (isCoded(error, 'ERR_EXPORT_PART_INVALID', 'ERR_EXPORT_NOT_FOUND')) return true;
+      throw error;
     }
   }
 
@@ -145,9 +158,7 @@ class PartsWriter {
   /** Whether a part is there, byte for byte as it would be written. */
   async #isThere(part: number): Promise<boolean> {
     try {
-      const file = await openPart(this.#pathOf(part));
-      await file.tar.close();
-      if (!isOneKit(file.part, this.#kit)) throw this.#taken(partFileName(this.#name, part));
+      await (await openPart(this.#pathOf(part))).tar.close();
     } catch (error) {
       if (isCoded(error, 'ERR_EXPORT_PART_INVALID', 'ERR_EXPORT_NOT_FOUND')) return false;
       throw error;
