@@ -29,7 +29,7 @@ import {
   writeStateCopy,
   type ZoneState,
 } from './state.ts';
-import { findTombstones, type PruneReport, pruneTags } from './tombstones.ts';
+import { findTombstones, type PruneReport, pruneTags, type Tombstone } from './tombstones.ts';
 
 /** How a kit is imported. */
 export interface ImportOptions extends OperationOptions, Omit<TrustOptions, 'state'> {
@@ -121,18 +121,54 @@ class KitImport {
     });
     const imported = { ...next, kit: id, latestTime: this.#options.at };
     if (before?.kit !== id) await this.#state.writeBegun(imported);
-    await this.#copyAll(states, held);
-    const tombstones = await this.#prune(trusted, complete);
+    const expected = await this.#copyAll(states, held);
+    const tombstones = await this.#prune(trusted, complete, expected);
     const isPruned = this.#options.prune === true && !tombstones.left.some(({ isRefused }) => isRefused);
     const pruned = isPruned ? sequence : complete?.pruned;
     await this.#writeState({ ...imported, ...(pruned === undefined ? {} : { pruned }) }, isSame(complete, id, pruned));
     return this.#report(trusted, states, tombstones);
   }
 
-  async #prune(trusted: TrustedKit, complete: Imported | undefined): Promise<PruneReport> {
+  /** @param expected what each repository of the target is to have, by its name */
+  async #prune(
+    trusted: TrustedKit,
+    complete: Imported | undefined,
+    expected: ReadonlyMap<string, RepositoryState>,
+  ): Promise<PruneReport> {
     const { prune = false, signal } = this.#options;
     const tombstones = await findTombstones(this.#place, trusted, { prune, since: complete?.pruned ?? 0, signal });
-    return pruneTags(this.#place, tombstones, { prune, signal });
+    const digestsIn = new Map(
+      [...expected].map(([name, { manifests }]) => [name, new Set(manifests.map(({ digest }) => digest))]),
+    );
+    const isNeeded = (name: string, digest: Digest) => digestsIn.get(name)?.has(digest) === true;
+    const report = await pruneTags(this.#place, tombstones, { prune, isNeeded, signal });
+    const pruned = new Set(report.pruned);
+    const shared = tombstones.filter(({ repository, tag, digest }) => {
+      return pruned.has(`${repository}:${tag}`) && isNeeded(repository, digest);
+    });
+    await this.#checkAfter(shared, expected);
+    return report;
+  }
+
+  /** A registry may have removed more than the tags that it was asked to remove, and the receipt must not say otherwise. */
+  async #checkAfter(pruned: readonly Tombstone[], expected: ReadonlyMap<string, RepositoryState>): Promise<void> {
+    for (const [name, group] of Map.groupBy(pruned, ({ repository }) => repository)) {
+      const state = expected.get(name);
+      if (state === undefined) continue;
+      const digests = new Set(group.map(({ digest }) => digest));
+      const tags = state.tags.filter(({ digest }) => digests.has(digest));
+      const referrers = state.referrers.filter(({ subject, digest }) => digests.has(subject) || digests.has(digest));
+      await this.#reading(name, async (target) => {
+        const tagName = (tag: string) => this.#place.tagName(name, tag);
+        const found = await findLacking(target, { ...state, tags, referrers }, tagName, this.#options);
+        for (const digest of digests) {
+          if ((await target.resolve(digest, this.#options)) !== undefined) continue;
+          found.push({ name: `${name}@${digest}`, problem: 'the target removed it together with one of its tags' });
+        }
+        const known = new Set(this.#lacking.map((each) => each.name));
+        this.#lacking.push(...found.filter((each) => !known.has(each.name)));
+      });
+    }
   }
 
   /**
@@ -176,26 +212,38 @@ class KitImport {
     }
   }
 
-  /** @param held which repository of the zone has what the kit does not carry */
-  async #copyAll(states: readonly RepositoryState[], held: ReadonlyMap<Digest, string>): Promise<void> {
+  /**
+   * @param held which repository of the zone has what the kit does not carry
+   * @returns what each repository of the target is to have, by its name
+   */
+  async #copyAll(
+    states: readonly RepositoryState[],
+    held: ReadonlyMap<Digest, string>,
+  ): Promise<Map<string, RepositoryState>> {
     for (const [name, digests] of Map.groupBy(held.keys(), (digest) => held.get(digest) as string)) {
       const holder = await this.#reading(name, async (target) => target.mountable?.repository);
       for (const digest of holder === undefined ? [] : digests) this.#holders.set(digest, holder as string);
     }
     const kit = await this.#open.openLayout();
     const source = held.size === 0 ? kit : new DeltaSource(kit, this.#place, held, states);
+    const expected = new Map<string, RepositoryState>();
     try {
-      for (const state of states) await this.#copyRepository(source, state, held);
+      for (const state of states) expected.set(state.name, await this.#copyRepository(source, state, held));
+      return expected;
     } finally {
       await source.close();
     }
   }
 
-  async #copyRepository(source: Repository, state: RepositoryState, held: ReadonlyMap<Digest, string>): Promise<void> {
+  async #copyRepository(
+    source: Repository,
+    state: RepositoryState,
+    held: ReadonlyMap<Digest, string>,
+  ): Promise<RepositoryState> {
     const { name, manifests, tags } = state;
     const { signal, onCopy } = this.#options;
     const described = new Map(manifests.map((manifest) => [manifest.digest, descriptorOf(manifest)]));
-    await this.#within(name, async (target) => {
+    return await this.#within(name, async (target) => {
       const report = await copy(source, target, [...described.values()], {
         signal,
         checkAll: true,
@@ -223,6 +271,7 @@ class KitImport {
       const merged = new Set(report.tagged.filter(({ isMerged }) => isMerged).map(({ tag }) => tag));
       const expected = { ...state, tags: tags.filter(({ tag }) => !merged.has(tag)) };
       this.#lacking.push(...(await findLacking(target, expected, (tag) => this.#place.tagName(name, tag), { signal })));
+      return expected;
     });
   }
 

@@ -82,11 +82,22 @@ async function* earlierSnapshots(
   }
 }
 
+/** How tags are removed. */
+export interface PruneOptions extends OperationOptions {
+  /** Without it they are listed. */
+  readonly prune: boolean;
+  /** Whether the new snapshot has a manifest, under other tags or none. */
+  readonly isNeeded: (repository: string, digest: Digest) => boolean;
+}
+
+/** Some registries remove a manifest with all of its tags where only one tag was to go. */
+const REMOVES_MORE = 'not removed, since this registry removes the manifest together with a tag';
+
 /** Removes tags that still lead to what the mirror said; without `prune` it lists them. */
 export async function pruneTags(
   place: ZonePlace,
   tombstones: readonly Tombstone[],
-  options: OperationOptions & { readonly prune: boolean },
+  options: PruneOptions,
 ): Promise<PruneReport> {
   const pruned: string[] = [];
   const left: UnprunedTag[] = [];
@@ -94,10 +105,15 @@ export async function pruneTags(
     const target = await place.findAlone(name);
     if (target === undefined) continue;
     try {
+      let removesMore = false;
       for (const tombstone of group) {
-        const outcome = await pruneTag(target, tombstone, options);
-        if (outcome === 'pruned') pruned.push(`${name}:${tombstone.tag}`);
-        else if (outcome !== 'absent') left.push({ name: `${name}:${tombstone.tag}`, ...outcome });
+        const { digest } = tombstone;
+        const outcome = await pruneTag(target, tombstone, options, removesMore);
+        if (outcome === 'pruned') {
+          pruned.push(`${name}:${tombstone.tag}`);
+          removesMore = options.isNeeded(name, digest) && (await target.resolve(digest, options)) === undefined;
+        }
+        if (outcome !== 'pruned' && outcome !== 'absent') left.push({ name: `${name}:${tombstone.tag}`, ...outcome });
       }
       await target.flush?.(options);
     } finally {
@@ -110,12 +126,14 @@ export async function pruneTags(
 async function pruneTag(
   target: Repository,
   { tag, digest }: Tombstone,
-  { prune, signal }: OperationOptions & { readonly prune: boolean },
+  { prune, signal }: PruneOptions,
+  removesMore: boolean,
 ): Promise<'pruned' | 'absent' | Omit<UnprunedTag, 'name'>> {
   const found = await target.resolve(tag, { signal });
   if (found === undefined) return 'absent';
   if (found.digest !== digest) return { reason: `was moved in the zone, to ${found.digest}`, isRefused: false };
   if (!prune) return { reason: 'the snapshot does not have it any more', isRefused: false };
+  if (removesMore) return { reason: REMOVES_MORE, isRefused: true };
   try {
     return (await target.untag(tag, { signal })) ? 'pruned' : 'absent';
   } catch (error) {

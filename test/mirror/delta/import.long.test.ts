@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type RegistryDouble, sendError } from '../../oci/registry-double.ts';
+import type { Descriptor } from '#core';
+import { readJson } from '../../core/read-json.ts';
+import { type RegistryDouble, send, sendError } from '../../oci/registry-double.ts';
 import { copyOf, forge, type KitFixture, kitJson, noiseText, openKits, pushTagged } from '../kit-fixture.ts';
 import { contentOf, type Ended, jsonOf, startRegistry, treeOf, withCatalog, within } from '../mirror-fixture.ts';
 
@@ -329,6 +331,50 @@ describe('tags that the new snapshot does not have', () => {
       jsonOf(await importKit(from1to3, '--prune'));
       expect(registry.tags.has('apps/web local')).toBe(true);
     }));
+
+  test('are not removed one after the other where that removes manifests, and what is lost is lacking', async () => {
+    const own = await openKits();
+    try {
+      await within(`${own.registry.host}/apps/web`, async (repository) => {
+        const web = (await repository.resolve('1.0')) as Descriptor;
+        for (const tag of ['1.0-rc1', 'same']) await repository.tag(web, tag);
+        await pushTagged(repository, '1.0-rc2', 'other');
+      });
+      const before = await own.export('full-1');
+      await within(`${own.registry.host}/apps/web`, async (repository) => {
+        for (const tag of ['1.0-rc1', '1.0-rc2']) await repository.untag(tag);
+      });
+      const after = await own.export('delta-2', '--base', 'main.1');
+      await withZone(async ({ registry, state }) => {
+        const importKit = (kit: string, ...more: string[]) =>
+          own.mirror.importTo(kit, registry.host, '--state', state, '--output', 'json', ...more);
+        jsonOf(await importKit(before));
+        registry.fault = withCatalog(registry, (request, response, path) => {
+          const [, name = '', tag] = /^\/v2\/(.+)\/manifests\/([^:]+)$/.exec(path) ?? [];
+          const digest = registry.tags.get(`${name} ${tag}`);
+          if (request.method !== 'DELETE' || digest === undefined) return undefined;
+          registry.manifests.delete(`${name} ${digest}`);
+          for (const [key, led] of registry.tags) {
+            if (key.startsWith(`${name} `) && led === digest) registry.tags.delete(key);
+          }
+          send(response, 202, {});
+          return true;
+        });
+        const ended = await importKit(after, '--prune');
+        expect(ended.status).not.toBe(0);
+        const { tombstones, fidelity } = readJson(ended.out.toString());
+        expect(tombstones.pruned).toEqual(['apps/web:1.0-rc1']);
+        expect(tombstones.left).toEqual([
+          { name: 'apps/web:1.0-rc2', isRefused: true, reason: expect.stringContaining('together with a tag') },
+        ]);
+        const lacking = fidelity.lacking.map(({ name }: { name: string }) => name);
+        expect(lacking).toEqual(expect.arrayContaining(['apps/web:1.0', 'apps/web:same']));
+        expect(lacking.some((name: string) => name.startsWith('apps/web@sha256:'))).toBe(true);
+      });
+    } finally {
+      await own.registry.close();
+    }
+  });
 
   test('that a registry refuses to remove are named, and fail the command after the import', () =>
     withZone(async ({ registry, import: importKit }) => {
