@@ -36,6 +36,9 @@ export function bytesResponse(description: string, type: string) {
   return { description, content: { [type]: { schema } } };
 }
 
+/** The answer to If-None-Match with the ETag of what is there. */
+export const notModified = { description: 'The client has it already.' };
+
 const PROBLEMS = {
   400: 'The request is not valid; `errors` says where.',
   401: 'The server requires a login.',

@@ -2,7 +2,8 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { hexOf } from '#core';
 import type { ServedKit } from '#mirror';
 import type { ByteRange, ByteStream } from '#oci/image';
-import { type ApiApp, bytesResponse, problemResponses } from '../openapi.ts';
+import { matchesEtag } from '../entity-tag.ts';
+import { type ApiApp, bytesResponse, notModified, problemResponses } from '../openapi.ts';
 import { HttpProblem } from '../problem.ts';
 import { parseRange } from '../range.ts';
 import { sendStream } from '../sending.ts';
@@ -23,12 +24,14 @@ const kit = createRoute({
     params: planParams,
     headers: z.object({
       range: z.string().optional().openapi({ description: 'One range of bytes (RFC 9110).', example: 'bytes=1000-' }),
+      'if-none-match': z.string().optional().openapi({ description: 'The ETag of a kit that the client has.' }),
       'if-range': z.string().optional().openapi({ description: 'The ETag of the download that is resumed.' }),
     }),
   },
   responses: {
     200: bytesResponse('The kit.', TAR),
     206: bytesResponse('The range.', TAR),
+    304: notModified,
     ...problemResponses(400, 401, 403, 404, 416, 429, 502, 503),
   },
 });
@@ -40,20 +43,22 @@ export function addKitRoute(app: ApiApp, context: MirrorsContext): void {
     const served = mirrorOf(c, context, name).kitOf(id);
     if (served === undefined) throw unknownPlan(name, id);
     const headers = headersOf(name, served);
+    if (matchesEtag(c, headers.ETag)) return new Response(null, { status: 304, headers });
     const condition = c.req.header('if-range');
-    const wanted = condition === undefined || condition === headers['ETag'] ? c.req.header('range') : undefined;
+    const wanted = condition === undefined || condition === headers.ETag ? c.req.header('range') : undefined;
     const range = parseRange(wanted, served.tarBytes);
     if (range === 'unsatisfiable') throw outside(served);
     const { start, end } = range ?? { start: 0, end: served.tarBytes - 1 };
-    headers['Content-Length'] = String(end - start + 1);
-    if (range !== undefined) headers['Content-Range'] = `bytes ${start}-${end}/${served.tarBytes}`;
+    const length = { 'Content-Length': String(end - start + 1) };
+    const part = range === undefined ? {} : { 'Content-Range': `bytes ${start}-${end}/${served.tarBytes}` };
     const status = range === undefined ? 200 : 206;
-    if (c.req.method === 'HEAD') return new Response(null, { status, headers });
+    const sent = { ...headers, ...length, ...part };
+    if (c.req.method === 'HEAD') return new Response(null, { status, headers: sent });
     const signal = disconnectSignal(c);
     const stream = await askingBehind(() => begun(served, { start, end }, signal));
     // What ends because the client is gone is no failure.
     const report = (error: unknown): void => (signal.aborted ? undefined : context.report?.(error));
-    return await sendStream(c, stream, { status, headers }, report);
+    return await sendStream(c, stream, { status, headers: sent }, report);
   });
 }
 
@@ -67,7 +72,10 @@ export function unknownPlan(name: string, id: string): HttpProblem {
   });
 }
 
-function headersOf(name: string, { kit: kitId, id, tarDigest }: ServedKit): Record<string, string> {
+function headersOf(
+  name: string,
+  { kit: kitId, id, tarDigest }: ServedKit,
+): Record<string, string> & { readonly ETag: string } {
   return {
     'Content-Type': TAR,
     'Content-Disposition': `attachment; filename="${name}-${id.slice(0, 12)}.tar"`,

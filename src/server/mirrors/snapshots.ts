@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type Digest, mediaTypes } from '#core';
 import type { MirrorList, MirrorSnapshots } from '#mirror';
-import { type ApiApp, jsonResponse, problemResponses } from '../openapi.ts';
+import { matchesEtag } from '../entity-tag.ts';
+import { type ApiApp, jsonResponse, notModified, problemResponses } from '../openapi.ts';
 import { HttpProblem } from '../problem.ts';
 import { reserveResponse } from '../sending.ts';
 import { askingBehind } from './behind.ts';
@@ -36,6 +37,7 @@ const readSnapshot = createRoute({
   request: { params: mirrorParams.extend({ digest }) },
   responses: {
     200: jsonResponse('MirrorSnapshot', 'The document.', mediaTypes.mirrorSnapshot),
+    304: notModified,
     ...problemResponses(400, 401, 403, 404, 429, 502, 503),
   },
 });
@@ -70,14 +72,13 @@ export function addSnapshotRoutes(app: ApiApp, context: MirrorsContext): void {
         detail: { hint: `list the snapshots with GET /v1/mirrors/${name}/snapshots` },
       });
     }
+    const headers = { 'Cache-Control': 'private, max-age=31536000, immutable', ETag: `"${digest}"` };
+    if (matchesEtag(c, headers.ETag)) return new Response(null, { status: 304, headers });
     reserveResponse(c, context, bytes.byteLength);
-    return new Response(bytes as Uint8Array<ArrayBuffer>, {
-      headers: {
-        'Content-Type': mediaTypes.mirrorSnapshot,
-        'Content-Length': String(bytes.byteLength),
-        'Cache-Control': 'private, max-age=31536000, immutable',
-        ETag: `"${digest}"`,
-      },
-    });
+    const content = {
+      'Content-Type': mediaTypes.mirrorSnapshot,
+      'Content-Length': String(bytes.byteLength),
+    };
+    return new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { ...headers, ...content } });
   });
 }

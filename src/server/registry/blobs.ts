@@ -1,9 +1,10 @@
 import type { StoredBlob } from '#oci/store';
 import { REPOSITORY_PATH, type RegistryContext, type ServerApp, type ServerRequest } from '../context.ts';
+import { matchesEtag } from '../entity-tag.ts';
 import { parseRange } from '../range.ts';
 import { sendBlob } from '../sending.ts';
 import { RegistryProblem, unsupported } from './problem.ts';
-import { digestFrom, matchesEtag, repositoryOf } from './request.ts';
+import { digestFrom, repositoryOf } from './request.ts';
 
 /** Content addressed by digest never changes. */
 const FOREVER = 'max-age=31536000, immutable';

@@ -3,9 +3,10 @@ import { maxManifestBytes } from '#oci/image';
 import type { StoredRepository } from '#oci/store';
 import { readBody } from '../body.ts';
 import { REPOSITORY_PATH, type RegistryContext, type ServerApp, type ServerRequest } from '../context.ts';
+import { matchesEtag } from '../entity-tag.ts';
 import { reserveResponse } from '../sending.ts';
 import { RegistryProblem, unsupported } from './problem.ts';
-import { manifestNameOf, matchesEtag, repositoryOf, tagFrom } from './request.ts';
+import { manifestNameOf, repositoryOf, tagFrom } from './request.ts';
 
 /** Content types that do not say which kind of manifest it is. */
 const GENERIC_TYPES = ['', 'application/json', 'application/octet-stream', 'text/plain'];

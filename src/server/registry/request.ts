@@ -55,16 +55,6 @@ export function pageSizeOf(c: ServerRequest, { usual, max }: { usual: number; ma
   });
 }
 
-/** Whether If-None-Match matches an entity tag (RFC 9110 §13.1.2). */
-export function matchesEtag(c: ServerRequest, etag: string): boolean {
-  const header = c.req.header('if-none-match');
-  if (header === undefined) return false;
-  return header.split(',').some((entry) => {
-    const tag = entry.trim();
-    return tag === '*' || tag === etag || tag === `W/${etag}`;
-  });
-}
-
 /** A link to the next page (RFC 8288). */
 export function nextLink(path: string, query: Readonly<Record<string, string | undefined>>): string {
   const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);

@@ -51,6 +51,11 @@ test('ranges: one range, clamped, suffix, open; If-Range; 416', async () => {
   expect([same.status, (await body(same)).length]).toEqual([206, 2]);
   const other = await get({ range: 'bytes=1-2', 'if-range': '"sha256:other"' });
   expect([other.status, (await body(other)).length]).toEqual([200, total]);
+  for (const tags of [`"${kit}"`, `"x", W/"${kit}"`, '*']) {
+    const unchanged = await get({ 'if-none-match': tags, range: 'bytes=1-2' });
+    expect([unchanged.status, unchanged.headers.get('etag'), await unchanged.text()]).toEqual([304, `"${kit}"`, '']);
+  }
+  expect((await body(await get({ 'if-none-match': '"x"' }))).equals(bytes)).toBe(true);
   const head = await fetch(`${served.server.url}${href}`, { method: 'HEAD', headers: { range: 'bytes=1-2' } });
   expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([206, '2', '']);
 });

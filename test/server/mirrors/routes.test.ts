@@ -20,6 +20,8 @@ test('lists mirrors and snapshots, and gives the document as it is signed', asyn
   const document = await ask(`/snapshots/${published.digest}`);
   expect(document.headers.get('content-type')).toBe(mediaTypes.mirrorSnapshot);
   expect(readJson(await document.text())).toMatchObject({ stream: 'main', mediaType: mediaTypes.mirrorSnapshot });
+  const known = { 'if-none-match': document.headers.get('etag') as string };
+  expect((await ask(`/snapshots/${published.digest}`, { headers: known })).status).toBe(304);
   expect(await problemOf(ask(`/snapshots/${DIGEST}`))).toMatchObject({ status: 404, code: 'ERR_EXPORT_NOT_FOUND' });
 });
 
