@@ -1,3 +1,5 @@
+export { bitnamiGrammar } from './bitnami.ts';
+export { gemGrammar } from './gem.ts';
 export { genericGrammar } from './generic.ts';
 export { MAX_VERSION_LENGTH, type NearestBounds, type Spelled, type VersionGrammar } from './grammar.ts';
 export { mavenGrammar } from './maven.ts';

@@ -103,6 +103,7 @@ function itemOf(text: string, isNumber: boolean): MavenItem {
   if (!isNumber) return qualifier(text, false);
   if (text.length <= 15) return Number(text);
   const value = BigInt(text);
+  if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
   return value > MAX_INT64 ? MAX_INT64 : value;
 }
 

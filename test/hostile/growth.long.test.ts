@@ -23,6 +23,8 @@ import { encodeOlpc } from '../../src/tuf/metadata/canonical.ts';
 import { parseTimestamp } from '../../src/tuf/metadata/listing.ts';
 import { coversPath, isPathPattern, isStreamName, isTargetPath } from '../../src/tuf/metadata/names.ts';
 import { parseTargets } from '../../src/tuf/metadata/targets.ts';
+import { bitnamiGrammar } from '../../src/versions/bitnami.ts';
+import { gemGrammar } from '../../src/versions/gem.ts';
 import { genericGrammar } from '../../src/versions/generic.ts';
 import type { VersionGrammar } from '../../src/versions/grammar.ts';
 import { mavenGrammar } from '../../src/versions/maven.ts';
@@ -34,10 +36,12 @@ const bytesOf = (text: string) => Buffer.from(text);
 const canonical = new CanonicalReader();
 
 const GRAMMARS: readonly (readonly [string, VersionGrammar])[] = [
+  ['Bitnami', bitnamiGrammar],
   ['generic', genericGrammar],
   ['Maven', mavenGrammar],
   ['npm', npmGrammar],
   ['PyPI', pep440Grammar],
+  ['RubyGems', gemGrammar],
 ] as const;
 
 /** Looks at a text in each place of an advisory that has a form. */

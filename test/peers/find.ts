@@ -9,6 +9,7 @@ export const peerNames = [
   'bbolt',
   'oci-conformance',
   'trivydb-ref',
+  'trivy-versions',
   'cosign3',
   'cosign26',
   'cosign25',

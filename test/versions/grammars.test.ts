@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bitnamiGrammar } from '../../src/versions/bitnami.ts';
+import { gemGrammar } from '../../src/versions/gem.ts';
 import { genericGrammar } from '../../src/versions/generic.ts';
 import type { VersionGrammar } from '../../src/versions/grammar.ts';
 import { mavenGrammar } from '../../src/versions/maven.ts';
@@ -21,7 +23,7 @@ interface Table {
 }
 
 const tables: Readonly<Record<string, Table>> = {
-  'Go and crates.io': {
+  'Go, crates.io and most others': {
     grammar: genericGrammar,
     ascending: [
       ['0.0.0-20161202202307-abcdef012345'],
@@ -128,11 +130,60 @@ const tables: Readonly<Record<string, Table>> = {
       ['1-1'],
       ['1.1'],
       ['1.10'],
+      ['1.20230101000000', '1.0020230101000000'],
       ['2.0'],
     ],
     bounds: ['0', '1.0.0.Final', '31.1-jre', '1.2_3~4+5', 'r09', '1.0-', '..'],
     noBounds: ['', '[1.0,2.0)', '1.0,2.0', '1.0 2.0', '(,1]', 'é', '1.0/2'],
     notInstalled: ['', '1.0 final'],
+  },
+  RubyGems: {
+    grammar: gemGrammar,
+    ascending: [
+      ['0.0.0.A', '0.A'],
+      ['0', '0.0', '0.0.0'],
+      ['1.0.a', '1.a', '1.0.0.a.0'],
+      ['1.0.a1'],
+      // Letters count one by one, and each comes before the zero that stands for nothing.
+      ['1.0.beta', '1.0.b.e.t.a'],
+      ['1.0.beta.2', '1.0.beta2'],
+      ['1.0.beta.11'],
+      ['1.0.b'],
+      ['1.0-rc1', '1.0.pre.rc1'],
+      ['1.0-0', '1.0.pre'],
+      ['1.0-1'],
+      ['1.0.rc1', '1.0.rc.1', '1.0rc1'],
+      ['1', '1.0', 'v1.0', '1.0.0', ' 1.0 ', '01.0'],
+      ['1.0.1'],
+      ['1.10'],
+      ['1.20230101000000', '1.0020230101000000'],
+      ['9007199254740992'],
+      ['9007199254740993'],
+      [MAX],
+    ],
+    bounds: ['0', '1.2.3.4.5', '1.0.0.rc1', '1.0-rc.1', 'v1.2', ' 1.0\n', '3.0.0.beta4'],
+    noBounds: ['', '1rc1', '1.2.', '1.0-', '1.0+x', '1.0_1', '^1.2', '~> 1.2', '1.0 2.0', '1.0||2.0', BEYOND],
+    notInstalled: ['', 'v1.0', 'latest', '1rc1', '1.0+x'],
+  },
+  Bitnami: {
+    grammar: bitnamiGrammar,
+    ascending: [
+      ['0', '0.0.0'],
+      ['1', '1.0', '1.0.0', 'v1.0.0', '1.0.0+build', '01.00.0', '1.0.0-x'],
+      ['1.0.0-0'],
+      ['1.0.0-1', '1.0.0-1+build'],
+      ['1.0.0-10'],
+      ['1.0.0-alpha'],
+      ['1.0.0-alpha.1'],
+      ['1.0.0-beta'],
+      ['1.0.1'],
+      ['1.10.0'],
+      ['2023.3.20', '2023.03.20'],
+      [`${MAX}.0.0`],
+    ],
+    bounds: ['0', '1.2', 'v1.2.3', '2023.03.20', '1.2.3-4', '1.2.3-x'],
+    noBounds: ['', '*', '1.x', '1.2.3.4', '1.2.3-rc.*', '1|2', '1.2.3 2.0.0', `${BEYOND}.0.0`],
+    notInstalled: ['1.2', 'v1.2.3', '01.2.3', '1.2.3-01', ' 1.2.3', 'latest'],
   },
 };
 
