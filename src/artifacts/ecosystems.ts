@@ -1,12 +1,14 @@
 import {
+  bitnamiGrammar,
   canonicalPypiName,
+  gemGrammar,
   genericGrammar,
   mavenGrammar,
   npmGrammar,
   pep440Grammar,
   type VersionGrammar,
 } from '#versions';
-import { crateKeys, pypiKeys } from './package-keys.ts';
+import { canonicalCrateName, canonicalSwiftName, crateKeys, nugetKeys, pypiKeys, swiftKeys } from './package-keys.ts';
 
 /** An ecosystem that trivy.db carries. */
 export interface Ecosystem {
@@ -14,6 +16,8 @@ export interface Ecosystem {
   readonly osv: string;
   /** As trivy spells it: the first half of a bucket's name. */
   readonly trivy: string;
+  /** As GitHub spells it; absent where GitHub reviews no advisories for it. */
+  readonly github?: string;
   readonly grammar: VersionGrammar;
   /** One name for all spellings of a package. */
   normalise(name: string): string;
@@ -22,22 +26,49 @@ export interface Ecosystem {
 }
 
 const lower = (name: string): string => name.toLowerCase();
+const asItIs = (name: string): string => name;
 
-const ECOSYSTEMS: readonly Ecosystem[] = [
-  { osv: 'Go', trivy: 'go', grammar: genericGrammar, normalise: (name) => name },
-  { osv: 'PyPI', trivy: 'pip', grammar: pep440Grammar, normalise: canonicalPypiName, keys: pypiKeys },
-  { osv: 'npm', trivy: 'npm', grammar: npmGrammar, normalise: lower },
-  { osv: 'Maven', trivy: 'maven', grammar: mavenGrammar, normalise: lower },
+/** All ecosystems, each in one entry; docs/formats/trivy-ecosystems.md shows the same as a table. */
+export const ecosystems: readonly Ecosystem[] = [
+  { osv: 'Go', trivy: 'go', github: 'Go', grammar: genericGrammar, normalise: asItIs },
+  {
+    osv: 'PyPI',
+    trivy: 'pip',
+    github: 'pip',
+    grammar: pep440Grammar,
+    normalise: canonicalPypiName,
+    keys: pypiKeys,
+  },
+  { osv: 'npm', trivy: 'npm', github: 'npm', grammar: npmGrammar, normalise: lower },
+  { osv: 'Maven', trivy: 'maven', github: 'Maven', grammar: mavenGrammar, normalise: lower },
   {
     osv: 'crates.io',
     trivy: 'cargo',
+    github: 'Rust',
     grammar: genericGrammar,
-    normalise: (name) => lower(name).replaceAll('_', '-'),
+    normalise: canonicalCrateName,
     keys: crateKeys,
   },
+  { osv: 'RubyGems', trivy: 'rubygems', github: 'RubyGems', grammar: gemGrammar, normalise: lower },
+  { osv: 'Packagist', trivy: 'composer', github: 'Composer', grammar: genericGrammar, normalise: lower },
+  { osv: 'NuGet', trivy: 'nuget', github: 'NuGet', grammar: genericGrammar, normalise: lower, keys: nugetKeys },
+  { osv: 'Pub', trivy: 'pub', github: 'Pub', grammar: genericGrammar, normalise: lower },
+  { osv: 'Hex', trivy: 'erlang', github: 'Erlang', grammar: genericGrammar, normalise: lower },
+  {
+    osv: 'SwiftURL',
+    trivy: 'swift',
+    github: 'Swift',
+    grammar: genericGrammar,
+    normalise: canonicalSwiftName,
+    keys: swiftKeys,
+  },
+  { osv: 'Julia', trivy: 'julia', grammar: genericGrammar, normalise: asItIs },
+  { osv: 'Bitnami', trivy: 'bitnami', grammar: bitnamiGrammar, normalise: lower },
+  { osv: 'Kubernetes', trivy: 'k8s', grammar: genericGrammar, normalise: lower },
+  { osv: 'ConanCenter', trivy: 'conan', grammar: genericGrammar, normalise: lower },
 ];
 
-const BY_NAME: ReadonlyMap<string, Ecosystem> = new Map(ECOSYSTEMS.map((each) => [lower(each.osv), each]));
+const BY_NAME: ReadonlyMap<string, Ecosystem> = new Map(ecosystems.map((each) => [lower(each.osv), each]));
 
 /** The ecosystem that OSV's name means, whatever its case and its suffix (`Maven:https://…`); undefined for others. */
 export function ecosystemOf(name: string): Ecosystem | undefined {
@@ -47,7 +78,7 @@ export function ecosystemOf(name: string): Ecosystem | undefined {
 
 /** The ecosystem that trivy spells so. */
 export function ecosystemOfTrivy(name: string): Ecosystem {
-  const found = ECOSYSTEMS.find(({ trivy }) => trivy === name);
+  const found = ecosystems.find(({ trivy }) => trivy === name);
   if (found === undefined) throw new RangeError(`unknown ecosystem ${name}`);
   return found;
 }

@@ -31,8 +31,33 @@ function join(parts: readonly string[], isDot: (place: number) => boolean): stri
   return parts.reduce((name, part, index) => name + (isDot(index - 1) ? '.' : '-') + part);
 }
 
-/** The keys of a crate: crates.io takes `-` and `_` for one, and trivy takes the name as Cargo.lock has it. */
+/** The one name of a crate for all its spellings: crates.io takes `-` and `_` for one. */
+export function canonicalCrateName(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
+}
+
+/** The keys of a crate: trivy takes the name as Cargo.lock has it. */
 export function crateKeys(name: string): readonly string[] {
   const written = name.toLowerCase();
   return [...new Set([written, written.replaceAll('_', '-'), written.replaceAll('-', '_')])];
+}
+
+/** The keys of a package of NuGet: trivy before September 2025 takes the name as a file has it, later ones in lower case. */
+export function nugetKeys(name: string): readonly string[] {
+  return [...new Set([name.toLowerCase(), name])];
+}
+
+/** The one name of a Swift package, the place of its repository: those who serve them ignore case. */
+export function canonicalSwiftName(name: string): string {
+  return placeOf(name).toLowerCase();
+}
+
+/** The keys of a Swift package: trivy takes the place as Package.resolved has it, without `https://` and `.git`. */
+export function swiftKeys(name: string): readonly string[] {
+  const place = placeOf(name);
+  return [...new Set([place, place.toLowerCase()])];
+}
+
+function placeOf(name: string): string {
+  return name.replace(/^https:\/\//, '').replace(/\.git$/, '');
 }

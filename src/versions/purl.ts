@@ -19,6 +19,7 @@ const ECOSYSTEMS: Readonly<Record<string, readonly [ecosystem: string, joint: st
   hackage: ['Hackage', '/'],
   hex: ['Hex', '/'],
   julia: ['Julia', '/'],
+  k8s: ['Kubernetes', '/'],
   maven: ['Maven', ':'],
   npm: ['npm', '/'],
   nuget: ['NuGet', '/'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { crateKeys, pypiKeys } from '../../src/artifacts/package-keys.ts';
+import { canonicalSwiftName, crateKeys, nugetKeys, pypiKeys, swiftKeys } from '../../src/artifacts/package-keys.ts';
 
 test.each([
   ['Django', ['django']],
@@ -28,4 +28,19 @@ test('names with many separators have few keys, that of the record among them', 
 test('a crate has a key for each separator', () => {
   expect(crateKeys('Acme_parse-core')).toEqual(['acme_parse-core', 'acme-parse-core', 'acme_parse_core']);
   expect(crateKeys('serde')).toEqual(['serde']);
+});
+
+test('a package of NuGet has a key for the name as the record has it and one in lower case', () => {
+  expect(nugetKeys('Newtonsoft.Json')).toEqual(['newtonsoft.json', 'Newtonsoft.Json']);
+  expect(nugetKeys('nunit')).toEqual(['nunit']);
+});
+
+test.each([
+  'https://github.com/Acme/Web.git',
+  'https://github.com/Acme/Web',
+  'github.com/Acme/Web.git',
+  'github.com/Acme/Web',
+])('a Swift package at %s has the place without scheme and suffix as key, in both cases', (name) => {
+  expect(swiftKeys(name)).toEqual(['github.com/Acme/Web', 'github.com/acme/web']);
+  expect(canonicalSwiftName(name)).toBe('github.com/acme/web');
 });

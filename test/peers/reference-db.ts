@@ -4,7 +4,7 @@ import { type RunOptions, runPeer } from './run.ts';
 /** OSV records of one ecosystem and the data source that trivy-db files them under. */
 export interface ReferenceSource {
   /** trivy-db's name of the ecosystem, which is not always OSV's: PyPI is `pip`, crates.io is `cargo`. */
-  readonly ecosystem: 'go' | 'pip' | 'npm' | 'maven' | 'cargo';
+  readonly ecosystem: string;
   /** trivy-db keeps titles, descriptions and references only under ids that it knows: `govulndb`, `osv`, `ghsa`, ... */
   readonly id: string;
   readonly name: string;

@@ -1,5 +1,5 @@
 import { CodedError, compareText } from '#core';
-import { type Ecosystem, ecosystemOf } from '../ecosystems.ts';
+import { type Ecosystem, ecosystemOf, ecosystems } from '../ecosystems.ts';
 
 /** Who published an advisory, as trivy shows it under a finding. */
 export interface DataSource {
@@ -27,13 +27,26 @@ const DEFAULTS: readonly DataSourceRule[] = [
     url: 'https://github.com/pypa/advisory-database',
   },
   { prefix: 'RUSTSEC-', id: 'osv', name: 'RustSec Advisory Database', url: 'https://github.com/RustSec/advisory-db' },
-  ...[
-    ['Go', 'Go'],
-    ['PyPI', 'pip'],
-    ['npm', 'npm'],
-    ['Maven', 'Maven'],
-    ['crates.io', 'Rust'],
-  ].map(([ecosystem = '', name = '']) => githubRule(ecosystem, name)),
+  {
+    prefix: 'BIT-',
+    id: 'bitnami',
+    name: 'Bitnami Vulnerability Database',
+    url: 'https://github.com/bitnami/vulndb',
+  },
+  {
+    prefix: 'JLSEC-',
+    id: 'julia',
+    name: 'Julia Ecosystem Security Advisories',
+    url: 'https://github.com/JuliaLang/SecurityAdvisories.jl',
+  },
+  {
+    prefix: 'CVE-',
+    ecosystem: 'Kubernetes',
+    id: 'k8s',
+    name: 'Official Kubernetes CVE Feed',
+    url: 'https://kubernetes.io/docs/reference/issues-security/official-cve-feed/index.json',
+  },
+  ...ecosystems.flatMap(({ osv, github }) => (github === undefined ? [] : [githubRule(osv, github)])),
   { prefix: '', id: 'osv', name: 'Open Source Vulnerabilities', url: 'https://osv.dev/' },
 ];
 

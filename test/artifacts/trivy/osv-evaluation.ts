@@ -49,6 +49,21 @@ const maven = fc.oneof(
   fc.constantFrom('alpha-2', '0-SNAPSHOT', '0-alpha', '1-alpha'),
 );
 
+const gem = joined(
+  joined(number, dot, number),
+  maybe(5, '.0', '.1'),
+  maybe(4, '.a', '.beta', '.beta2', '.rc.1', '-rc1', '.pre', '.rc1.0'),
+);
+/** NuGet counts four numbers. */
+const nuget = joined(
+  joined(number, dot, number, dot, number),
+  maybe(3, '.0', '.1', '.2'),
+  maybe(4, '-alpha', '-rc.2', '-preview1', '-beta-2'),
+);
+const packagist = joined(maybe(4, 'v'), joined(number, dot, number), maybe(6, '.0', '.1'), maybe(3, '-RC1', '-beta.2'));
+const bitnami = joined(joined(number, dot, number, dot, number), maybe(5, '-0', '-1', '-10', '-2.1', '-r3'));
+const jll = joined(joined(number, dot, number, dot, number), maybe(6, '+0', '+1', '+2'));
+
 /** Versions of each ecosystem, those below zero among them. */
 export const versionsOf: Readonly<Record<string, fc.Arbitrary<string>>> = {
   Go: joined(maybe(5, 'v'), semver),
@@ -56,6 +71,16 @@ export const versionsOf: Readonly<Record<string, fc.Arbitrary<string>>> = {
   PyPI: pypi,
   Maven: maven,
   'crates.io': semver,
+  RubyGems: gem,
+  Packagist: packagist,
+  NuGet: nuget,
+  Pub: semver,
+  Hex: semver,
+  SwiftURL: semver,
+  Julia: jll,
+  Bitnami: bitnami,
+  Kubernetes: joined(maybe(5, 'v'), semver),
+  ConanCenter: semver,
 };
 
 /** Records of up to two entries, whose events come in any order and often meet at one version. */

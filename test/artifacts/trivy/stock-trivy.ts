@@ -37,10 +37,20 @@ export async function scanWithStockTrivy(
   inventory: Inventory,
   command: 'fs' | 'rootfs' = 'fs',
 ): Promise<StockFinding[]> {
+  const { members } = await buildOf(records);
+  const files = Object.fromEntries(members.map(({ header, bytes }) => [header.name, bytes]));
+  return await scanWithDatabase(files, inventory, command);
+}
+
+/** Lets trivy scan with a database, without any network. @param database content by the name of the file */
+export async function scanWithDatabase(
+  database: Readonly<Record<string, Uint8Array>>,
+  inventory: Inventory,
+  command: 'fs' | 'rootfs' = 'fs',
+): Promise<StockFinding[]> {
   const folder = await mkdtemp(join(tmpdir(), 'stock-trivy-'));
   try {
-    const { members } = await buildOf(records);
-    for (const { header, bytes } of members) await write(join(folder, 'cache/db', header.name), bytes);
+    for (const [name, bytes] of Object.entries(database)) await write(join(folder, 'cache/db', name), bytes);
     const [mode, target] = await writeInventory(join(folder, 'target'), inventory, command);
     const { code, stdout, stderr } = await runPeer('trivy', [...options(mode, join(folder, 'cache')), target]);
     if (code !== 0) throw new Error(`trivy exited with ${code}: ${stderr.slice(-2000)}`);
@@ -80,7 +90,7 @@ async function writeInventory(folder: string, inventory: Inventory, command: str
 function sbomOf(packages: readonly string[]): object {
   const components = packages.map((each) => {
     const at = each.lastIndexOf('@');
-    const [path, version] = [each.slice(0, at), each.slice(at + 1)];
+    const [path, version] = [each.slice(0, at), each.slice(at + 1)].map(decodeURIComponent) as [string, string];
     const name = path.slice(path.indexOf('/') + 1);
     return { type: 'library', 'bom-ref': each, name, version, purl: `pkg:${each}` };
   });
