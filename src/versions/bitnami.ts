@@ -12,6 +12,8 @@ export const bitnamiGrammar: VersionGrammar<ThreeNumbers> = {
   nearest,
   installed: (text) => withoutWildcard(parseStrict(text)),
   compare: (a, b) => compareNumbers(a.numbers, b.numbers) || compareRevisions(a.preRelease, b.preRelease),
+  // Records have pre-releases too: `1.24.0-0` to `1.24.0` is a range, though trivy takes the first for the later one.
+  compareBounds: (a, b) => compareNumbers(a.numbers, b.numbers),
 };
 
 function bound(raw: string): Spelled<ThreeNumbers> | undefined {

@@ -35,6 +35,11 @@ export interface VersionGrammar<V = unknown> {
   installed(text: string): Spelled<V> | undefined;
   /** Less than, equal to or greater than 0, as trivy orders the two. */
   compare(a: V, b: V): number;
+  /**
+   * The order of bounds within a range, where records have another one than trivy: bounds that count as one version stay
+   * as the record lists them.
+   */
+  compareBounds?(a: V, b: V): number;
   /** Whether `<bound` surely takes in the version, where that is not simply the order. */
   isBelow?(version: V, bound: V): boolean;
   /** Whether `=constraint` takes in the version, where that is not simply the order. */

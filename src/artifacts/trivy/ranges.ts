@@ -167,5 +167,8 @@ function inOrder(events: readonly Event[], grammar: VersionGrammar): readonly Ev
 }
 
 function compareEvents(a: Event, b: Event, grammar: VersionGrammar): number {
-  return Number(b.isStart) - Number(a.isStart) || grammar.compare(a.near.version, b.near.version);
+  const { version: one } = a.near;
+  const { version: other } = b.near;
+  const order = grammar.compareBounds?.(one, other) ?? grammar.compare(one, other);
+  return Number(b.isStart) - Number(a.isStart) || order;
 }

@@ -83,45 +83,64 @@ export const versionsOf: Readonly<Record<string, fc.Arbitrary<string>>> = {
   ConanCenter: semver,
 };
 
+/** Bounds of Bitnami that differ in what follows the hyphen alone are in no order: records have pre-releases and revisions. */
+const isOneBound = (ecosystem: string, a: string, b: string): boolean =>
+  ecosystem === 'Bitnami' && a.split('-')[0] === b.split('-')[0];
+
 /** Records of up to two entries, whose events come in any order and often meet at one version. */
 export function osvCases(ecosystem: string): fc.Arbitrary<OsvCase> {
   const version = versionsOf[ecosystem] as fc.Arbitrary<string>;
-  return fc
-    .tuple(fc.array(version, { minLength: 6, maxLength: 6 }), fc.array(version, { maxLength: 6 }))
-    .chain(([pool, others]) => {
-      const one = fc.constantFrom(...pool);
-      const zero = fc.oneof({ weight: 4, arbitrary: one }, { weight: 1, arbitrary: fc.constant('0') });
-      const kind = fc.constantFrom('introduced', 'fixed', 'fixed', 'last_affected', 'limit');
-      const event = fc.oneof(
-        { weight: 20, arbitrary: fc.tuple(kind, zero).map(([name, text]): OsvEvent => ({ [name]: text })) },
-        { weight: 1, arbitrary: fc.constant<OsvEvent>({ limit: '*' }) },
-      );
-      const start = fc.oneof(fc.constant('0'), one).map((introduced): OsvEvent => ({ introduced }));
-      const events = fc
-        .tuple(start, fc.array(event, { maxLength: 5 }))
-        .chain(([first, rest]) => fc.shuffledSubarray([first, ...rest], { minLength: rest.length + 1 }));
-      const entry = fc.record({
-        package: fc.constant({ ecosystem, name: 'p' }),
-        ranges: fc.array(
-          events.map((found) => ({ type: 'ECOSYSTEM' as const, events: found })),
-          {
-            minLength: 1,
-            maxLength: 2,
-          },
-        ),
-        versions: fc.array(one, { maxLength: 1 }),
-      });
-      const entries = fc.array(entry, { minLength: 1, maxLength: 2 });
-      return entries.map((found) => ({ ecosystem, entries: found, installed: [...pool, ...others] }));
+  return fc.tuple(poolOf(ecosystem, version), fc.array(version, { maxLength: 6 })).chain(([pool, others]) => {
+    const one = fc.constantFrom(...pool);
+    const zero = fc.oneof({ weight: 4, arbitrary: one }, { weight: 1, arbitrary: fc.constant('0') });
+    const kind = fc.constantFrom('introduced', 'fixed', 'fixed', 'last_affected', 'limit');
+    const event = fc.oneof(
+      { weight: 20, arbitrary: fc.tuple(kind, zero).map(([name, text]): OsvEvent => ({ [name]: text })) },
+      { weight: 1, arbitrary: fc.constant<OsvEvent>({ limit: '*' }) },
+    );
+    const start = fc.oneof(fc.constant('0'), one).map((introduced): OsvEvent => ({ introduced }));
+    const events = fc
+      .tuple(start, fc.array(event, { maxLength: 5 }))
+      .chain(([first, rest]) => fc.shuffledSubarray([first, ...rest], { minLength: rest.length + 1 }));
+    const entry = fc.record({
+      package: fc.constant({ ecosystem, name: 'p' }),
+      ranges: fc.array(
+        events.map((found) => ({ type: 'ECOSYSTEM' as const, events: found })),
+        {
+          minLength: 1,
+          maxLength: 2,
+        },
+      ),
+      versions: fc.array(one, { maxLength: 1 }),
     });
+    const entries = fc.array(entry, { minLength: 1, maxLength: 2 });
+    return entries.map((found) => ({ ecosystem, entries: found, installed: [...pool, ...others] }));
+  });
+}
+
+/** Six versions, which may be equal; of Bitnami none that is one bound with another, or with 0. */
+function poolOf(ecosystem: string, version: fc.Arbitrary<string>): fc.Arbitrary<string[]> {
+  if (ecosystem !== 'Bitnami') return fc.array(version, { minLength: 6, maxLength: 6 });
+  const others = version.filter((text) => !isOneBound(ecosystem, text, '0.0.0'));
+  return fc.uniqueArray(others, { minLength: 6, maxLength: 6, comparator: (a, b) => isOneBound(ecosystem, a, b) });
 }
 
 /** Orders two texts as the grammar of the ecosystem does. */
-export function orderOf(ecosystem: string): (a: string, b: string) => number {
+export function orderOf(ecosystem: string): Order {
+  const known = ORDERS.get(ecosystem);
+  if (known !== undefined) return known;
   const { grammar } = ecosystemOf(ecosystem) as { grammar: VersionGrammar };
-  const read = (text: string): unknown => (grammar.bound(text) ?? grammar.installed(text))?.version;
-  return (a, b) => grammar.compare(read(a), read(b));
+  const parsed = new Map<string, unknown>();
+  const read = (text: string): unknown => {
+    if (!parsed.has(text)) parsed.set(text, (grammar.bound(text) ?? grammar.installed(text))?.version);
+    return parsed.get(text);
+  };
+  const order = (a: string, b: string): number => grammar.compare(read(a), read(b));
+  ORDERS.set(ecosystem, order);
+  return order;
 }
+
+const ORDERS = new Map<string, Order>();
 
 /**
  * The evaluation algorithm of the OSV schema, version by version and event by event: no ranges. Events at one version,
@@ -132,7 +151,9 @@ export function isAffected(version: string, { ecosystem, entries }: OsvCase): bo
   return entries.some(
     ({ ranges, versions }) =>
       versions.some((listed) => order(listed, version) === 0) ||
-      ranges.some(({ events }) => isBelowLimits(version, events, order) && isInEvents(version, events, order)),
+      ranges.some(
+        ({ events }) => isBelowLimits(version, events, order) && isInEvents(version, events, order, ecosystem),
+      ),
   );
 }
 
@@ -143,9 +164,10 @@ function isBelowLimits(version: string, events: readonly OsvEvent[], order: Orde
   return limits.length === 0 || limits.some((limit) => limit === '*' || order(version, limit) < 0);
 }
 
-function isInEvents(version: string, all: readonly OsvEvent[], order: Order): boolean {
+function isInEvents(version: string, all: readonly OsvEvent[], order: Order, ecosystem: string): boolean {
+  const inOrder = (a: string, b: string): number => (isOneBound(ecosystem, a, b) ? 0 : order(a, b));
   const compare = (a: OsvEvent, b: OsvEvent): number =>
-    Number(isStart(b)) - Number(isStart(a)) || (isStart(a) ? 0 : order(placeOf(a), placeOf(b)));
+    Number(isStart(b)) - Number(isStart(a)) || (isStart(a) ? 0 : inOrder(placeOf(a), placeOf(b)));
   const rest = all.filter(({ limit }) => limit === undefined).sort(compare);
   let state: State = { affected: false, underWay: false };
   while (rest[0] !== undefined) {

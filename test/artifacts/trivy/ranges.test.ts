@@ -69,6 +69,27 @@ describe('events', () => {
   });
 });
 
+describe('events of Bitnami', () => {
+  it.each<[string, JsonObject[], string[]]>([
+    ['a pre-release and its release', [from('1.24.0-0'), to('1.24.0')], ['>=1.24.0-0, <1.24.0']],
+    ['a version and its revision', [from('1.24.0'), to('1.24.0-1')], ['>=1.24.0, <1.24.0-1']],
+    [
+      'revisions of one version',
+      [from('0'), to('1.2.0-3'), from('1.2.0-5'), to('1.2.0-7')],
+      ['<1.2.0-3', '>=1.2.0-5, <1.2.0-7'],
+    ],
+    [
+      'versions in no order',
+      [from('1.3.0'), to('1.4.0'), from('1.1.0-0'), to('1.1.0')],
+      ['>=1.3.0, <1.4.0', '>=1.1.0-0, <1.1.0'],
+    ],
+  ])('that say %s', async (_, events, vulnerable) => {
+    const { dump } = await buildOf([{ id: 'BIT-1', affected: [affected('Bitnami', 'p', events)] }]);
+    const row = rowOf(dump, 'bitnami::Bitnami Vulnerability Database | p | BIT-1');
+    expect(row['VulnerableVersions']).toEqual(vulnerable);
+  });
+});
+
 describe('listed versions', () => {
   it('are written where no range takes them in', async () => {
     const found = await advisory(listed(['0.9', '1.0', '1.5', '2.0', '3.0'], [from('1'), to('2')]));

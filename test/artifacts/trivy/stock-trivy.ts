@@ -42,20 +42,42 @@ export async function scanWithStockTrivy(
   return await scanWithDatabase(files, inventory, command);
 }
 
-/** Lets trivy scan with a database, without any network. @param database content by the name of the file */
+/** The files of a database by their names: `trivy.db` and `metadata.json`. */
+export type DatabaseFiles = Readonly<Record<string, Uint8Array>>;
+
+/** Lets trivy scan with a database, without any network. */
 export async function scanWithDatabase(
-  database: Readonly<Record<string, Uint8Array>>,
+  database: DatabaseFiles,
   inventory: Inventory,
   command: 'fs' | 'rootfs' = 'fs',
 ): Promise<StockFinding[]> {
+  const stdout = await scan(database, inventory, command, ['-f', 'json']);
+  const { Results = [] } = readJson(stdout) as unknown as { Results?: { Vulnerabilities?: Reported[] }[] };
+  return Results.flatMap(({ Vulnerabilities = [] }) => Vulnerabilities.map(findingOf));
+}
+
+/** The same of each finding in one line: `name`, `version` and `id`, which is all that a hundred thousand can say. */
+export async function listWithDatabase(database: DatabaseFiles, inventory: Inventory): Promise<string[]> {
+  const each = '{{ .PkgName }} {{ .InstalledVersion }} {{ .VulnerabilityID }}\n';
+  const template = `{{ range . }}{{ range .Vulnerabilities }}${each}{{ end }}{{ end }}`;
+  const stdout = await scan(database, inventory, 'fs', ['-f', 'template', '-t', template]);
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+async function scan(
+  database: DatabaseFiles,
+  inventory: Inventory,
+  command: string,
+  format: readonly string[],
+): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'stock-trivy-'));
   try {
     for (const [name, bytes] of Object.entries(database)) await write(join(folder, 'cache/db', name), bytes);
     const [mode, target] = await writeInventory(join(folder, 'target'), inventory, command);
-    const { code, stdout, stderr } = await runPeer('trivy', [...options(mode, join(folder, 'cache')), target]);
+    const args = [...options(mode, join(folder, 'cache')), ...format, target];
+    const { code, stdout, stderr } = await runPeer('trivy', args);
     if (code !== 0) throw new Error(`trivy exited with ${code}: ${stderr.slice(-2000)}`);
-    const { Results = [] } = readJson(stdout) as unknown as { Results?: { Vulnerabilities?: Reported[] }[] };
-    return Results.flatMap(({ Vulnerabilities = [] }) => Vulnerabilities.map(findingOf));
+    return stdout;
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -63,7 +85,7 @@ export async function scanWithDatabase(
 
 function options(mode: string, cache: string): string[] {
   const offline = ['--skip-db-update', '--skip-java-db-update', '--offline-scan', '--skip-version-check'];
-  return [mode, '--cache-dir', cache, ...offline, '--disable-telemetry', '--scanners', 'vuln', '-q', '-f', 'json'];
+  return [mode, '--cache-dir', cache, ...offline, '--disable-telemetry', '--scanners', 'vuln', '-q'];
 }
 
 function findingOf(found: Reported): StockFinding {

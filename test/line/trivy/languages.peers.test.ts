@@ -7,7 +7,7 @@ import type { VersionGrammar } from '#versions';
 import { ecosystemOf } from '../../../src/artifacts/ecosystems.ts';
 import { buildOf } from '../../artifacts/trivy/fixture.ts';
 import { isAffected, type OsvCase, orderOf, osvCases, versionsOf } from '../../artifacts/trivy/osv-evaluation.ts';
-import { type StockFinding, scanWithDatabase } from '../../artifacts/trivy/stock-trivy.ts';
+import { type DatabaseFiles, type StockFinding, scanWithDatabase } from '../../artifacts/trivy/stock-trivy.ts';
 import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { buildReferenceDb, describePeers } from '../../peers/peers.ts';
 import { type Installed, type Language, languages } from './languages.ts';
@@ -40,7 +40,11 @@ function orderly(ecosystem: string): fc.Arbitrary<OsvCase> {
   const { grammar } = ecosystemOf(ecosystem) as { grammar: VersionGrammar };
   // Of some spellings of PyPI trivy reads the first letter alone; the reference writes them as they are.
   const version = versionsOf[ecosystem]?.filter((text) => grammar.bound(text)?.text === text) as fc.Arbitrary<string>;
-  const pool = fc.uniqueArray(version, { minLength: 6, maxLength: 9, comparator: (a, b) => order(a, b) === 0 });
+  const isOne = (a: string, b: string): boolean => {
+    const [one, other] = [grammar.bound(a)?.version, grammar.bound(b)?.version];
+    return (grammar.compareBounds ?? grammar.compare)(one, other) === 0;
+  };
+  const pool = fc.uniqueArray(version, { minLength: 6, maxLength: 9, comparator: isOne });
   return fc.record({ pool, isFromStart: fc.boolean(), isOpen: fc.boolean(), isLast: fc.boolean() }).map((made) => {
     const [first = '', second = '', third = '', fourth = ''] = made.pool.slice(0, 4).sort(order);
     const end = made.isOpen ? [] : [made.isLast ? { last_affected: fourth } : { fixed: fourth }];
@@ -73,7 +77,7 @@ function expectedOf(made: readonly Made[]): string[] {
 }
 
 /** Scans with a database what it takes to find all that is installed: one SBOM, and the projects of Julia. */
-async function scanAll(database: Database, kinds: Kinds): Promise<readonly StockFinding[]> {
+async function scanAll(database: DatabaseFiles, kinds: Kinds): Promise<readonly StockFinding[]> {
   const inventories = Object.entries(kinds).map(([osv, made]) => {
     const language = languages[osv] as Language;
     return language.inventory(made.flatMap(({ installed }) => installed));
@@ -85,14 +89,12 @@ async function scanAll(database: Database, kinds: Kinds): Promise<readonly Stock
   return found;
 }
 
-type Database = Readonly<Record<string, Uint8Array>>;
-
-async function ourDatabase(kinds: Kinds): Promise<Database> {
+async function ourDatabase(kinds: Kinds): Promise<DatabaseFiles> {
   const { members } = await buildOf(Object.values(kinds).flatMap((made) => made.map(({ record }) => record)));
   return Object.fromEntries(members.map(({ header, bytes }) => [header.name, bytes]));
 }
 
-async function referenceDatabase(kinds: Kinds): Promise<Database> {
+async function referenceDatabase(kinds: Kinds): Promise<DatabaseFiles> {
   const dir = await makeTempDir();
   const sources = [];
   for (const [osv, made] of Object.entries(kinds)) {

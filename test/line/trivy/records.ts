@@ -6,6 +6,8 @@ import { readJson } from '../../core/read-json.ts';
 export interface OsvRecord {
   readonly id: string;
   readonly aliases?: readonly string[];
+  readonly upstream?: readonly string[];
+  readonly details?: string;
   readonly withdrawn?: string;
   readonly affected?: readonly OsvAffected[];
 }
