@@ -122,7 +122,7 @@ export class AdvisoryMapper {
       recordBytes,
     );
     if (unusable === 'too large') return this.#leave('rowsTooLarge', id);
-    for (let i = 0; i < unusable; i++) this.#target.losses.add('memberInvalid', id, '/aliases');
+    for (const pointer of unusable) this.#target.losses.add('memberInvalid', id, pointer);
     return true;
   }
 

@@ -1,28 +1,36 @@
 import { parseKnownJson } from '#core';
-import { readItems, type Sorter } from '#sort';
+import { decodeKey, readItems, type Sorter } from '#sort';
 import { ecosystemOfTrivy } from '../ecosystems.ts';
 import { mergeAdvisoryVersions } from './advisory-versions.ts';
+import { uniteDecorations } from './decorations.ts';
 import type { TrivyDbLosses } from './losses.ts';
 import { type Advisory, AdvisoryRow, encodeAdvisory, SEPARATOR } from './rows.ts';
 
-/** In characters. */
-const MAX_UNION = 8 * 1024 * 1024;
+/** How what records say of one package and id becomes one row. */
+export interface UnionRules {
+  /** Beyond so many characters, what further records say is left out. 8 Mi by default. */
+  readonly maxUnion?: number;
+  /** Where a root bucket's source stands in the order of precedence: only those with the least count. By default all. */
+  readonly rankOf?: (bucket: string) => number;
+}
+
+const DEFAULT_RULES: Required<UnionRules> = { maxUnion: 8 * 1024 * 1024, rankOf: () => 0 };
 
 /**
  * Writes the advisories of a database: where several records speak of one package under one id, what they say together,
  * in the bucket of each source. Trivy would take the last of the buckets, and the records of one source have one key.
+ * Where one source takes precedence, only what its records say, in its bucket.
  *
  * @param advisories as RowMaker has filled it; rows of one key are in byte order of record
  * @param rows where the rows of the database go
- * @param maxUnion beyond so many characters, what further records say of one package and id is left out
  */
 export async function uniteAdvisories(
   advisories: Sorter,
   rows: Sorter,
   losses: TrivyDbLosses,
-  maxUnion: number = MAX_UNION,
+  rules: UnionRules = {},
 ): Promise<void> {
-  const group = new AdvisoryGroup(rows, losses, maxUnion);
+  const group = new AdvisoryGroup(rows, losses, { ...DEFAULT_RULES, ...rules });
   for await (const batch of readItems(advisories)) {
     for (const { key, value } of batch) group.add(key, value);
     group.keep();
@@ -36,7 +44,7 @@ export async function uniteAdvisories(
 class AdvisoryGroup {
   readonly #rows: Sorter;
   readonly #losses: TrivyDbLosses;
-  readonly #maxUnion: number;
+  readonly #rules: Required<UnionRules>;
   #key = '';
   #found: AdvisoryRow[] = [];
   /** How many of them lie in memory of their own. */
@@ -45,10 +53,10 @@ class AdvisoryGroup {
   #size = 0;
   #isCut = false;
 
-  constructor(rows: Sorter, losses: TrivyDbLosses, maxUnion: number) {
+  constructor(rows: Sorter, losses: TrivyDbLosses, rules: Required<UnionRules>) {
     this.#rows = rows;
     this.#losses = losses;
-    this.#maxUnion = maxUnion;
+    this.#rules = rules;
   }
 
   /** @param value valid until `keep` is called */
@@ -62,7 +70,7 @@ class AdvisoryGroup {
     // Nearly all are alone, and need not be measured.
     if (first !== undefined) {
       if (this.#found.length === 1) this.#size = first.length;
-      if (this.#size + row.length > this.#maxUnion) {
+      if (this.#size + row.length > this.#rules.maxUnion) {
         this.#leave(first.record, row.record);
         return;
       }
@@ -84,14 +92,27 @@ class AdvisoryGroup {
     if (first === undefined) return;
     // Package and id, behind the ecosystem.
     const names = this.#key.slice(this.#key.indexOf(SEPARATOR));
-    if (this.#found.length === 1) this.#rows.add(first.bucket + names, first.advisory);
+    const [winner = first, ...others] = this.#winners();
+    if (others.length === 0) this.#rows.add(winner.bucket + names, winner.advisory);
     else {
-      const advisory = this.#unite();
-      for (const bucket of new Set(this.#found.map((row) => row.bucket))) this.#rows.add(bucket + names, advisory);
+      const winners = [winner, ...others];
+      const advisory = this.#unite(winners);
+      for (const bucket of new Set(winners.map((row) => row.bucket))) this.#rows.add(bucket + names, advisory);
     }
     this.#found = [];
     this.#kept = 0;
     this.#isCut = false;
+  }
+
+  /** The rows of the sources that take precedence; the others are lost. */
+  #winners(): readonly AdvisoryRow[] {
+    if (this.#found.length === 1) return this.#found;
+    const ranks = this.#found.map(({ bucket }) => this.#rules.rankOf(decodeKey(bucket)));
+    const best = Math.min(...ranks);
+    for (const [i, { record }] of this.#found.entries()) {
+      if ((ranks[i] as number) > best) this.#losses.add('outranked', record, '/affected');
+    }
+    return this.#found.filter((_, i) => ranks[i] === best);
   }
 
   #leave(first: string, record: string): void {
@@ -100,8 +121,8 @@ class AdvisoryGroup {
     this.#losses.add('unionTooLarge', record);
   }
 
-  #unite(): string {
-    const advisories = this.#found.map(({ advisory }) => parseKnownJson(advisory) as Advisory);
+  #unite(rows: readonly AdvisoryRow[]): string {
+    const advisories = rows.map(({ advisory }) => parseKnownJson(advisory) as Advisory);
     const { grammar } = ecosystemOfTrivy(this.#key.slice(0, this.#key.indexOf(SEPARATOR)));
     const versions = mergeAdvisoryVersions(
       grammar,
@@ -110,6 +131,7 @@ class AdvisoryGroup {
         patched,
       })),
     );
-    return encodeAdvisory(versions, [...new Set(advisories.flatMap(({ VendorIDs = [] }) => VendorIDs))]);
+    const vendorIds = [...new Set(advisories.flatMap(({ VendorIDs = [] }) => VendorIDs))];
+    return encodeAdvisory(versions, vendorIds, uniteDecorations(advisories.map(({ Custom }) => Custom)));
   }
 }

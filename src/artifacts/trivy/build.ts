@@ -22,6 +22,11 @@ export interface TrivyDbOptions extends BuildOptions {
   readonly validForSeconds: number;
   /** Data sources that come before the defaults; of those that fit a record the one with the longest prefix counts. */
   readonly dataSources?: readonly DataSourceRule[] | undefined;
+  /**
+   * Ids of data sources in order of precedence: of what several say of a package under one id, only the first counts.
+   * Those that it does not name come after, and are merged; so are all where it is absent.
+   */
+  readonly sourcePrecedence?: readonly string[] | undefined;
   /** Which packages of the records are wanted; all where it is absent. */
   readonly packages?: PackageSelection | undefined;
   /** Advisories from which on a second thread is used, in place of the default. */
@@ -38,11 +43,10 @@ export interface TrivyDbOptions extends BuildOptions {
  */
 export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): Build {
   checkTimes(set, options);
-  // For what it throws.
-  new DataSources(options.dataSources);
+  const sources = new DataSources(options.dataSources, options.sourcePrecedence);
   let finished: BuildReport | undefined;
   return {
-    drafts: draftsOf(set, options, (report) => {
+    drafts: draftsOf(set, options, sources, (report) => {
       finished = report;
     }),
     report: () => {
@@ -55,6 +59,7 @@ export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): Build {
 async function* draftsOf(
   set: RecordSet,
   options: TrivyDbOptions,
+  sources: DataSources,
   finish: (report: BuildReport) => void,
 ): AsyncGenerator<LayerDraft> {
   const folder = await mkdtemp(join(options.workDir, 'trivy-db-')).catch((error: unknown) => {
@@ -66,9 +71,10 @@ async function* draftsOf(
     const { rows, advisories, losses } = target;
     const mapping = { folder, options: { asOf, dataSources, packages }, threadFrom, signal };
     const { records, withheld } = await mapRecords(set, target, mapping);
-    await uniteAdvisories(advisories, rows, losses);
+    await uniteAdvisories(advisories, rows, losses, { rankOf: (bucket) => sources.rankOfBucket(bucket) });
     const path = join(folder, layerFiles.database);
-    const { sizeBytes } = await writeBbolt(path, databaseEntries(readItems(rows), losses));
+    const entries = databaseEntries(readItems(rows), losses, (a, b) => sources.compare(a, b));
+    const { sizeBytes } = await writeBbolt(path, entries);
     const chunks = encodeGzip(tarOf(path, sizeBytes, options));
     yield { path: layerPath, mediaType: mediaTypes.trivyDbLayer, records, chunks };
     finish({ withheld, losses: await losses.finish() });

@@ -61,9 +61,14 @@ function githubRule(ecosystem: string, name: string): DataSourceRule {
  */
 export class DataSources {
   readonly #rules: readonly DataSourceRule[];
+  readonly #precedence: readonly string[];
 
-  /** @throws CodedError ERR_EXPORT_USAGE for a rule that trivy.db could not hold, and for rules at odds */
-  constructor(rules: readonly DataSourceRule[] = []) {
+  /**
+   * @param precedence ids of data sources, the one that takes precedence first; those that it does not name share the
+   *   last place
+   * @throws CodedError ERR_EXPORT_USAGE for a rule that trivy.db could not hold, for rules at odds, and for an unknown id
+   */
+  constructor(rules: readonly DataSourceRule[] = [], precedence: readonly string[] = []) {
     for (const [i, rule] of rules.entries()) {
       checkRule(rule);
       checkAgainst(rule, rules.slice(0, i));
@@ -75,6 +80,25 @@ export class DataSources {
     const ecosystems = (rule: DataSourceRule): number => (rule.ecosystem === undefined ? 1 : 0);
     const sorted = rules.toSorted((a, b) => b.prefix.length - a.prefix.length || ecosystems(a) - ecosystems(b));
     this.#rules = [...sorted, ...defaults];
+    this.#precedence = precedence;
+    checkPrecedence(precedence, this.#rules);
+  }
+
+  /** The place of a root bucket's source in the order of precedence, from 0. */
+  rankOfBucket(bucket: string): number {
+    const name = bucket.slice(bucket.indexOf('::') + 2);
+    const found = this.#rules.find((rule) => rule.name === name);
+    return this.#rankOf(found?.id ?? '');
+  }
+
+  /** Orders ids of data sources by precedence, then as trivy-db asks them, then in byte order. */
+  compare(a: string, b: string): number {
+    return this.#rankOf(a) - this.#rankOf(b) || compareSources(a, b);
+  }
+
+  #rankOf(id: string): number {
+    const place = this.#precedence.indexOf(id);
+    return place < 0 ? this.#precedence.length : place;
   }
 
   of(recordId: string, ecosystem: Ecosystem): DataSource {
@@ -106,6 +130,18 @@ function checkRule(rule: DataSourceRule): void {
   if (!URL.canParse(rule.url)) throw refused(rule, `not a valid URL: ${JSON.stringify(rule.url)}`);
   if (rule.ecosystem !== undefined && ecosystemOf(rule.ecosystem) === undefined) {
     throw refused(rule, `trivy:db does not support the ecosystem ${JSON.stringify(rule.ecosystem)}`);
+  }
+}
+
+function checkPrecedence(precedence: readonly string[], rules: readonly DataSourceRule[]): void {
+  for (const [i, id] of precedence.entries()) {
+    const isRepeated = precedence.indexOf(id) < i;
+    if (!isRepeated && rules.some((rule) => rule.id === id)) continue;
+    const what = isRepeated ? 'named twice in the precedence' : 'not the id of a data source';
+    throw new CodedError('ERR_EXPORT_USAGE', `${JSON.stringify(id)}: ${what}`, {
+      hint: 'name ids of data sources, each once, such as acme,ghsa; define your own with --data-source',
+      details: { id },
+    });
   }
 }
 
@@ -157,7 +193,7 @@ const KNOWN: readonly string[] = [
 ];
 
 /** Orders ids of data sources as trivy-db asks them; those that it does not know come last, in byte order. */
-export function compareSources(a: string, b: string): number {
+function compareSources(a: string, b: string): number {
   return rankOf(a) - rankOf(b) || compareText(a, b);
 }
 

@@ -1,7 +1,6 @@
 import type { BboltEntry } from '#bbolt';
-import { compareText, parseKnownJson } from '#core';
+import { parseKnownJson } from '#core';
 import type { SortedItem } from '#sort';
-import { compareSources } from './data-sources.ts';
 import type { TrivyDbLosses } from './losses.ts';
 import { recordOfRow, rootBuckets, SEPARATOR, vulnerabilityOfRow } from './rows.ts';
 import {
@@ -17,14 +16,16 @@ const MAX_VIEWS = 8 * 1024 * 1024;
 /**
  * The entries of a trivy.db from its rows in order: what several records say of a vulnerability becomes one value.
  *
+ * @param compare orders ids of data sources: the first that has a text is taken
  * @param maxViews beyond so many bytes, what further records say of one id is left out
  */
 export async function* databaseEntries(
   rows: AsyncIterable<readonly SortedItem[]>,
   losses: TrivyDbLosses,
+  compare: CompareSources,
   maxViews: number = MAX_VIEWS,
 ): AsyncGenerator<readonly BboltEntry[]> {
-  const entries = new EntryMaker(losses, maxViews);
+  const entries = new EntryMaker(losses, new VulnerabilityViews(maxViews, compare));
   for await (const batch of rows) {
     for (const row of batch) entries.add(row);
     yield entries.take();
@@ -33,6 +34,8 @@ export async function* databaseEntries(
   entries.finish();
   yield entries.take();
 }
+
+type CompareSources = (a: string, b: string) => number;
 
 /** Turns rows into entries; those of one vulnerability together. */
 class EntryMaker {
@@ -45,9 +48,9 @@ class EntryMaker {
   #hasVulnerabilities = false;
   #dataSource = '';
 
-  constructor(losses: TrivyDbLosses, maxViews: number) {
+  constructor(losses: TrivyDbLosses, views: VulnerabilityViews) {
     this.#losses = losses;
-    this.#views = new VulnerabilityViews(maxViews);
+    this.#views = views;
   }
 
   add(row: SortedItem): void {
@@ -92,10 +95,8 @@ class EntryMaker {
   }
 
   #closeVulnerability(): void {
-    const views = this.#views.take();
-    const [first, ...others] = views;
-    if (first === undefined) return;
-    const value = others.length === 0 ? first.value : merged(views);
+    const value = this.#views.take();
+    if (value === undefined) return;
     const path = this.#pathOf(`${rootBuckets.vulnerability}${SEPARATOR}`);
     this.#entries.push({ bucket: path, key: this.#names.put(this.#vulnerability), value });
     this.#hasVulnerabilities = true;
@@ -147,13 +148,15 @@ interface SourceView {
 /** What records say of one vulnerability, in at most so many bytes. */
 class VulnerabilityViews {
   readonly #maxBytes: number;
+  readonly #compare: CompareSources;
   #views: SourceView[] = [];
   #bytes = 0;
   /** How many of the views lie in memory of their own. */
   #copied = 0;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, compare: CompareSources) {
     this.#maxBytes = maxBytes;
+    this.#compare = compare;
   }
 
   /** False where there is no room for it; the first one is always taken. */
@@ -173,22 +176,22 @@ class VulnerabilityViews {
     }
   }
 
-  /** Gives all, and begins with the next vulnerability. */
-  take(): readonly SourceView[] {
-    const views = this.#views;
+  /** What all sources say, each once, and begins with the next vulnerability; undefined where nobody says anything. */
+  take(): Uint8Array | undefined {
+    const [first, ...others] = this.#views;
+    const value = others.length === 0 ? first?.value : this.#merged();
     this.#views = [];
     this.#bytes = 0;
     this.#copied = 0;
-    return views;
+    return value;
   }
-}
 
-/** What all sources say, each once, in the order in which trivy-db asks them. */
-function merged(views: readonly SourceView[]): Uint8Array {
-  const bySource = Map.groupBy(views, ({ source }) => source);
-  const ordered = [...bySource].sort(([a], [b]) => compareSources(a, b) || compareText(a, b));
-  const united = ordered.map(([, found]) => uniteVulnerabilities(found.map(decodeView)));
-  return Buffer.from(encodeVulnerability(mergeVulnerabilities(united)), 'utf8');
+  #merged(): Uint8Array {
+    const bySource = Map.groupBy(this.#views, ({ source }) => source);
+    const ordered = [...bySource].sort(([a], [b]) => this.#compare(a, b));
+    const united = ordered.map(([, found]) => uniteVulnerabilities(found.map(decodeView)));
+    return Buffer.from(encodeVulnerability(mergeVulnerabilities(united)), 'utf8');
+  }
 }
 
 function decodeView({ value }: SourceView): Vulnerability {

@@ -56,7 +56,13 @@ const ESCAPES: ReadonlyMap<string, string> = new Map(
 );
 
 /** What goJson writes: JSON, in which a member may be undefined. */
-export type GoValue = string | number | readonly GoValue[] | { readonly [member: string]: GoValue | undefined };
+export type GoValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly GoValue[]
+  | { readonly [member: string]: GoValue | undefined };
 
 /**
  * JSON text as Go's json.Marshal writes it: no white space, members in the order of the object, `<`, `>`, `&`, U+2028

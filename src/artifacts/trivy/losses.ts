@@ -24,6 +24,8 @@ export const trivyDbLosses = {
   boundWidened: 'part',
   /** The fixed versions of a package with hundreds of ranges: telling which of them are affected would take too long. */
   fixesNotShown: 'part',
+  /** What a record says of a package and id on which a source that takes precedence speaks too. */
+  outranked: 'part',
   /**
    * What a record says of a package and id on which others have said so much already that no row could hold all; the
    * first of those others is named too.

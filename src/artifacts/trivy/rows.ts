@@ -4,7 +4,8 @@ import { encodeKey, type SortedItem, type Sorter } from '#sort';
 import type { AdvisoryVersions } from './advisory-versions.ts';
 import type { AffectedPackage } from './affected.ts';
 import type { DataSource } from './data-sources.ts';
-import { goJson, textOf } from './json.ts';
+import { type Decorations, decorationsOf } from './decorations.ts';
+import { type GoValue, goJson, textOf } from './json.ts';
 import { encodeVulnerability, RecordDetail } from './vulnerability.ts';
 
 /** Buckets at the root of every trivy.db. */
@@ -42,19 +43,22 @@ export class RowMaker {
    *
    * @param packages what the record affects; not empty
    * @param recordBytes the size of the record, by which its rows are limited
-   * @returns how many aliases are left out, since they could be no key; `too large` where nothing was added, since the
-   *   rows would take too much
+   * @returns pointers to what is left out: aliases that could be no key, and decorations; `too large` where nothing was
+   *   added, since the rows would take too much
    */
-  add(record: JsonObject, packages: readonly SourcedPackage[], recordBytes: number): number | 'too large' {
+  add(record: JsonObject, packages: readonly SourcedPackage[], recordBytes: number): readonly string[] | 'too large' {
     const { ids, vendorIds, unusable } = idsOf(record);
+    const { decorations, unusable: unusableDecorations } = decorationsOf(record);
     const room = new RowRoom(recordBytes);
-    const advisories = advisoryRows(packages, ids, vendorIds, textOf(record, 'id'), room);
+    const told = { ids, vendorIds, decorations, record: textOf(record, 'id') };
+    const advisories = advisoryRows(packages, told, room);
     const vulnerabilities = advisories && vulnerabilityRows(record, packages, ids, room);
     if (advisories === undefined || vulnerabilities === undefined) return 'too large';
     for (const { affected, source } of packages) this.#addSource(affected, source);
     for (const { keys, value } of advisories) for (const key of keys) this.#advisories.add(key, value);
     for (const { key, value } of vulnerabilities) this.#rows.add(key, value);
-    return unusable;
+    const aliases = Array.from({ length: unusable }, () => '/aliases');
+    return [...aliases, ...unusableDecorations.map((name) => `/database_specific/${name}`)];
   }
 
   /** The first time that a bucket of advisories is needed: a row that says whose they are. */
@@ -92,18 +96,24 @@ function bucketOf({ ecosystem }: AffectedPackage, { name }: DataSource): string 
   return `${ecosystem.trivy}::${name}`;
 }
 
+/** What a record says of each of its packages alike. */
+interface Told {
+  readonly record: string;
+  readonly ids: readonly string[];
+  readonly vendorIds: readonly string[];
+  readonly decorations: Decorations | undefined;
+}
+
 /** For each package its value, and the keys under which it stands; undefined where there is no room for all. */
 function advisoryRows(
   packages: readonly SourcedPackage[],
-  ids: readonly string[],
-  vendorIds: readonly string[],
-  record: string,
+  { record, ids, vendorIds, decorations }: Told,
   room: RowRoom,
 ): { readonly keys: readonly string[]; readonly value: string }[] | undefined {
   const rows: { keys: string[]; value: string }[] = [];
   for (const { affected, source } of packages) {
     const bucket = bucketOf(affected, source);
-    const value = bucket + SEPARATOR + record + SEPARATOR + encodeAdvisory(affected, vendorIds);
+    const value = bucket + SEPARATOR + record + SEPARATOR + encodeAdvisory(affected, vendorIds, decorations);
     const keySize = affected.keys.reduce((longest, key) => Math.max(longest, key.length), 0);
     if (!room.take(affected.keys.length * ids.length, value.length + keySize)) return undefined;
     const { trivy } = affected.ecosystem;
@@ -224,14 +234,20 @@ const CVE_ID = /^[!-~]{5,256}$/;
 
 /** What trivy.db holds of a package under an id. */
 export interface Advisory {
+  readonly Custom?: Decorations;
   readonly PatchedVersions?: readonly string[];
   readonly VendorIDs?: readonly string[];
   readonly VulnerableVersions?: readonly string[];
 }
 
 /** An advisory as trivy-db writes it: it decodes its own struct into a map first, so members are in byte order. */
-export function encodeAdvisory({ patched, vulnerable }: AdvisoryVersions, vendorIds: readonly string[]): string {
+export function encodeAdvisory(
+  { patched, vulnerable }: AdvisoryVersions,
+  vendorIds: readonly string[],
+  decorations: Decorations | undefined,
+): string {
   return goJson({
+    Custom: decorations as GoValue | undefined,
     PatchedVersions: patched.length > 0 ? patched : undefined,
     VendorIDs: vendorIds.length > 0 ? vendorIds : undefined,
     VulnerableVersions: vulnerable.length > 0 ? vulnerable : undefined,

@@ -8,6 +8,8 @@ export interface TrivyDbOptions {
   readonly validForSeconds: number;
   /** Names of data sources by prefix of id, in byte order of prefix. */
   readonly dataSources?: readonly DataSource[];
+  /** Ids of data sources: of several that have an advisory on one package and id, only the first counts. */
+  readonly sourcePrecedence?: readonly string[];
 }
 
 export interface DataSource {

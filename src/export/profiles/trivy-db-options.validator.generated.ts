@@ -2,7 +2,7 @@
 // @ts-nocheck: compiled by ajv; the one function that leaves this module has a type of its own
 
 const validate = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/trivy-db-options/v1","title":"Trivy db options","$comment":"Code: src/export/profiles","description":"What the profile trivy:db can be told, as inputs.options of export.json has it.","type":"object","additionalProperties":false,"required":["validForSeconds"],"properties":{"validForSeconds":{"description":"How long after asOf a consumer may rely on the content.","type":"integer","minimum":1,"maximum":3155760000},"dataSources":{"description":"Names of data sources by prefix of id, in byte order of prefix.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/dataSource"}}},"$defs":{"text":{"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f]{1,256}$"},"dataSource":{"type":"object","additionalProperties":false,"required":["prefix","id","name","url"],"properties":{"prefix":{"$ref":"#/$defs/text"},"id":{"$ref":"#/$defs/text"},"name":{"$ref":"#/$defs/text"},"url":{"type":"string","pattern":"^https?://[!-~]{1,2000}$"}}}}};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/trivy-db-options/v1","title":"Trivy db options","$comment":"Code: src/export/profiles","description":"What the profile trivy:db can be told, as inputs.options of export.json has it.","type":"object","additionalProperties":false,"required":["validForSeconds"],"properties":{"validForSeconds":{"description":"How long after asOf a consumer may rely on the content.","type":"integer","minimum":1,"maximum":3155760000},"dataSources":{"description":"Names of data sources by prefix of id, in byte order of prefix.","type":"array","maxItems":1000,"items":{"$ref":"#/$defs/dataSource"}},"sourcePrecedence":{"description":"Ids of data sources: of several that have an advisory on one package and id, only the first counts.","type":"array","maxItems":100,"items":{"type":"string","pattern":"^[a-z][a-z0-9._-]{0,63}$"}}},"$defs":{"text":{"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f]{1,256}$"},"dataSource":{"type":"object","additionalProperties":false,"required":["prefix","id","name","url"],"properties":{"prefix":{"$ref":"#/$defs/text"},"id":{"$ref":"#/$defs/text"},"name":{"$ref":"#/$defs/text"},"url":{"type":"string","pattern":"^https?://[!-~]{1,2000}$"}}}}};
 const schema32 = {"type":"object","additionalProperties":false,"required":["prefix","id","name","url"],"properties":{"prefix":{"$ref":"#/$defs/text"},"id":{"$ref":"#/$defs/text"},"name":{"$ref":"#/$defs/text"},"url":{"type":"string","pattern":"^https?://[!-~]{1,2000}$"}}};
 const schema33 = {"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f]{1,256}$"};
 const pattern4 = new RegExp("^[^\\u0000-\\u001f\\u007f]{1,256}$", "u");
@@ -187,6 +187,7 @@ return errors === 0;
 }
 validate21.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
+const pattern8 = new RegExp("^[a-z][a-z0-9._-]{0,63}$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -210,7 +211,7 @@ vErrors.push(err0);
 errors++;
 }
 for(const key0 in data){
-if(!((key0 === "validForSeconds") || (key0 === "dataSources"))){
+if(!(((key0 === "validForSeconds") || (key0 === "dataSources")) || (key0 === "sourcePrecedence"))){
 const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1];
@@ -288,14 +289,65 @@ vErrors.push(err6);
 errors++;
 }
 }
-}
-else {
-const err7 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.sourcePrecedence !== undefined){
+let data3 = data.sourcePrecedence;
+if(Array.isArray(data3)){
+if(data3.length > 100){
+const err7 = {instancePath:instancePath+"/sourcePrecedence",schemaPath:"#/properties/sourcePrecedence/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
 if(vErrors === null){
 vErrors = [err7];
 }
 else {
 vErrors.push(err7);
+}
+errors++;
+}
+const len1 = data3.length;
+for(let i1=0; i1<len1; i1++){
+let data4 = data3[i1];
+if(typeof data4 === "string"){
+if(!pattern8.test(data4)){
+const err8 = {instancePath:instancePath+"/sourcePrecedence/" + i1,schemaPath:"#/properties/sourcePrecedence/items/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z][a-z0-9._-]{0,63}$"+"\""};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+else {
+const err9 = {instancePath:instancePath+"/sourcePrecedence/" + i1,schemaPath:"#/properties/sourcePrecedence/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+}
+else {
+const err10 = {instancePath:instancePath+"/sourcePrecedence",schemaPath:"#/properties/sourcePrecedence/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+}
+else {
+const err11 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
 }
 errors++;
 }

@@ -13,25 +13,31 @@ export const trivyDb: Profile = defineProfile<TrivyDbOptions>({
   adapter: trivyDbAdapter,
   formats: trivyDbFormats,
   passes: 1,
-  options: { flags: [validForFlag(), dataSourceFlag()], defaults: { validForSeconds: 86_400 }, read: readOptions },
+  options: {
+    flags: [validForFlag(), dataSourceFlag(), precedenceFlag()],
+    defaults: { validForSeconds: 86_400 },
+    read: readOptions,
+  },
   form: contentsOnlyForm,
   build: ({ records, selector, options, build }) => {
-    const { validForSeconds, dataSources } = options;
     return buildTrivyDb(records, {
       ...build,
-      validForSeconds,
-      dataSources,
+      ...options,
       packages: selector,
     });
   },
   check: ({ asOf }, { validForSeconds }, place) => checkTrivyDb({ asOf, validForSeconds, ...place }),
 });
 
-/** Data sources are in byte order of prefix, and absent if there are none. */
+/** Data sources are in byte order of prefix; these and precedence are absent if there are none. */
 function readOptions(given: JsonObject, name: string): TrivyDbOptions {
-  const { dataSources = [], ...others } = checkTrivyDbOptions(given, name);
-  if (dataSources.length === 0) return others;
-  return { ...others, dataSources: dataSources.toSorted((a, b) => compareText(a.prefix, b.prefix)) };
+  const { dataSources = [], sourcePrecedence = [], ...others } = checkTrivyDbOptions(given, name);
+  const sorted = dataSources.toSorted((a, b) => compareText(a.prefix, b.prefix));
+  return {
+    ...others,
+    ...(sorted.length > 0 ? { dataSources: sorted } : {}),
+    ...(sourcePrecedence.length > 0 ? { sourcePrecedence } : {}),
+  };
 }
 
 /** A hundred years. */
@@ -67,6 +73,21 @@ function dataSourceFlag(): ProfileFlag {
       const [prefix, id, name, url] = match.slice(1) as [string, string, string, string];
       const others = ((previous ?? []) as readonly DataSource[]).filter((source) => source.prefix !== prefix);
       return [...others, { prefix, id, name, url }];
+    },
+  };
+}
+
+function precedenceFlag(): ProfileFlag {
+  return {
+    member: 'sourcePrecedence',
+    flags: '--source-precedence <id,...>',
+    description: 'ids of data sources: of several with an advisory on one package and id, only the first counts',
+    parse: (text) => {
+      const ids = text.split(',').map((id) => id.trim());
+      if (ids.every((id) => /^[a-z][a-z0-9._-]{0,63}$/.test(id))) return ids;
+      throw new CodedError('ERR_EXPORT_USAGE', 'not a list of data source ids', {
+        hint: 'write it as acme,ghsa, the one that takes precedence first',
+      });
     },
   };
 }

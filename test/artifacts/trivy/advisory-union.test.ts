@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import { compareText } from '#core';
 import { readItems, Sorter } from '#sort';
 import { LossCollector } from '../../../src/artifacts/losses.ts';
 import { uniteAdvisories } from '../../../src/artifacts/trivy/advisory-union.ts';
@@ -22,7 +23,7 @@ test('what is too much for one row is left out and named, with the first of thos
     advisories.add('npm\0p\0CVE-1', advisory(`A-${i}`, below));
   }
   advisories.add('npm\0q\0CVE-1', advisory('A-9', '1.0.0'));
-  await uniteAdvisories(advisories, rows, losses, 2 * advisory('A-0', '1.0.0').length);
+  await uniteAdvisories(advisories, rows, losses, { maxUnion: 2 * advisory('A-0', '1.0.0').length });
   const found: [string, string][] = [];
   for await (const batch of readItems(rows)) {
     for (const { key, value } of batch) found.push([key, Buffer.from(value).toString()]);
@@ -46,7 +47,7 @@ test('what is too much for one description is left out and named', async () => {
     rows.add('vulnerability\0CVE-1\0osv', `${record}\0${view(record)}`);
   }
   rows.add('vulnerability\0CVE-2\0osv', `A-3\0${view('A-3')}`);
-  const entries = await Array.fromAsync(databaseEntries(readItems(rows), losses, 2 * view('A-0').length));
+  const entries = await Array.fromAsync(databaseEntries(readItems(rows), losses, compareText, 2 * view('A-0').length));
   const values = entries.flat().map((entry) => ('value' in entry ? Buffer.from(entry.value).toString() : ''));
   expect(values).toEqual([view('A-1'), view('A-3')]);
   expect(await losses.finish()).toMatchObject([

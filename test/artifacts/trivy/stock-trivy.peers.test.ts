@@ -152,4 +152,37 @@ describePeers(['trivy'], 'stock Trivy', () => {
     const found = await scanWithStockTrivy(records, ['npm/a@1.0.0', 'npm/b@1.0.0']);
     expect(found.map(({ id }) => id).sort()).toEqual(['ACME-2', 'CVE-2026-4']);
   });
+
+  test('shows what a record carries of KEV and EPSS, and whose rating it cites', async () => {
+    const custom = { epss: { epss: 0.97565, percentile: 0.99992 }, kev: { dateAdded: '2026-03-04' } };
+    const vector = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H';
+    const records = [
+      {
+        id: 'ACME-1',
+        affected: [until('npm', 'decorated', '2.0.0')],
+        database_specific: custom,
+        severity: [{ type: 'CVSS_V3', score: vector, source: 'NVD' }],
+      },
+    ];
+    const [found] = await scanWithStockTrivy(records, ['npm/decorated@1.0.0']);
+    expect(found).toMatchObject({ custom, severity: 'CRITICAL', rated: 'nvd' });
+  });
+
+  test('reports what the source that takes precedence says, as that source’s', async () => {
+    const acme = { prefix: 'ACME-', id: 'acme', name: 'Acme Advisories', url: 'https://acme.example/' };
+    const records = [
+      { id: 'ACME-1', aliases: ['CVE-2026-5'], affected: [until('npm', 'p', '1.4.0')] },
+      { id: 'GHSA-1', aliases: ['CVE-2026-5'], affected: [until('npm', 'p', '1.6.0')] },
+    ];
+    const inventory = ['npm/p@1.3.0', 'npm/p@1.5.0'];
+    for (const [first, fixed, installed] of [
+      ['acme', '1.4.0', ['p 1.3.0']],
+      ['ghsa', '1.6.0', ['p 1.3.0', 'p 1.5.0']],
+    ] as const) {
+      const options = { dataSources: [acme], sourcePrecedence: [first] };
+      const found = await scanWithStockTrivy(records, inventory, 'fs', options);
+      expect(found.map((each) => each.installed).sort()).toEqual(installed);
+      for (const each of found) expect([each.source, each.fixed]).toEqual([first, fixed]);
+    }
+  });
 });

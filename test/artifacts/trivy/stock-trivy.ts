@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { JsonObject } from '#core';
+import type { TrivyDbOptions } from '#artifacts';
+import type { JsonObject, JsonValue } from '#core';
 import { readJson } from '../../core/read-json.ts';
 import { runPeer } from '../../peers/peers.ts';
 import { buildOf } from './fixture.ts';
@@ -16,6 +17,9 @@ export interface StockFinding {
   /** Versions that fix it, as trivy shows them. */
   readonly fixed: string;
   readonly source: string;
+  /** Whose severity it is. */
+  readonly rated: string;
+  readonly custom?: JsonValue;
 }
 
 /** What is scanned: an SBOM with these packages (`ecosystem/name@version` of a purl), or files of a project. */
@@ -29,6 +33,8 @@ interface Reported {
   readonly Severity: string;
   readonly FixedVersion?: string;
   readonly DataSource?: { readonly ID: string };
+  readonly SeveritySource?: string;
+  readonly Custom?: JsonValue;
 }
 
 /** Builds a database of OSV objects, and lets trivy scan with it, without any network. */
@@ -36,8 +42,9 @@ export async function scanWithStockTrivy(
   records: readonly JsonObject[],
   inventory: Inventory,
   command: 'fs' | 'rootfs' = 'fs',
+  options: Partial<TrivyDbOptions> = {},
 ): Promise<StockFinding[]> {
-  const { members } = await buildOf(records);
+  const { members } = await buildOf(records, options);
   const files = Object.fromEntries(members.map(({ header, bytes }) => [header.name, bytes]));
   return await scanWithDatabase(files, inventory, command);
 }
@@ -74,7 +81,7 @@ async function scan(
   try {
     for (const [name, bytes] of Object.entries(database)) await write(join(folder, 'cache/db', name), bytes);
     const [mode, target] = await writeInventory(join(folder, 'target'), inventory, command);
-    const args = [...options(mode, join(folder, 'cache')), ...format, target];
+    const args = [...argumentsOf(mode, join(folder, 'cache')), ...format, target];
     const { code, stdout, stderr } = await runPeer('trivy', args);
     if (code !== 0) throw new Error(`trivy exited with ${code}: ${stderr.slice(-2000)}`);
     return stdout;
@@ -83,7 +90,7 @@ async function scan(
   }
 }
 
-function options(mode: string, cache: string): string[] {
+function argumentsOf(mode: string, cache: string): string[] {
   const offline = ['--skip-db-update', '--skip-java-db-update', '--offline-scan', '--skip-version-check'];
   return [mode, '--cache-dir', cache, ...offline, '--disable-telemetry', '--scanners', 'vuln', '-q'];
 }
@@ -96,6 +103,8 @@ function findingOf(found: Reported): StockFinding {
     severity: found.Severity,
     fixed: found.FixedVersion ?? '',
     source: found.DataSource?.ID ?? '',
+    rated: found.SeveritySource ?? '',
+    ...(found.Custom === undefined ? {} : { custom: found.Custom }),
   };
 }
 

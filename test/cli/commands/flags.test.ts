@@ -16,6 +16,7 @@ const VALUES: Readonly<Record<string, string>> = {
   '--as-of': '2026-01-01T00:00:00Z',
   '--valid-for': '24h',
   '--tenant': 'acme',
+  '--source-precedence': 'ghsa,govulndb',
   '--data-source': 'GO-=govulndb,The Go Vulnerability Database,https://pkg.go.dev/vuln/',
   '--min-severity': 'high',
   '--modified-since': '2026-01-01T00:00:00Z',
