@@ -28,6 +28,7 @@ const provenance: Provenance = {
       dataSources: [
         { prefix: 'GO-', id: 'govulndb', name: 'The Go Vulnerability Database', url: 'https://pkg.go.dev/vuln/' },
       ],
+      sourcePrecedence: ['govulndb'],
     },
   },
   internalParameters: { adapters: { trivy: 1 } },

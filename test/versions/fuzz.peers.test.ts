@@ -112,7 +112,7 @@ describePeers(['trivy-versions'], 'a grammar and the library that trivy reads ve
       const texts = textsOf(alphabet, randomFrom(seed));
       expect(await compareWithLibrary(library, grammar, texts, pairs)).toEqual([]);
     },
-    60_000 + pairs,
+    60_000 + 4 * pairs,
   );
 
   test('disagree where the grammar is another’s: the comparison can fail', async () => {

@@ -3,8 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { collectRecords } from '#evidence';
-import type { VersionGrammar } from '#versions';
-import { ecosystemOf } from '../../../src/artifacts/ecosystems.ts';
+import { type Ecosystem, ecosystemOf } from '../../../src/artifacts/ecosystems.ts';
 import { buildSet } from '../../artifacts/trivy/fixture.ts';
 import { isAffected, type OsvEntry, orderOf } from '../../artifacts/trivy/osv-evaluation.ts';
 import { type DatabaseFiles, listWithDatabase } from '../../artifacts/trivy/stock-trivy.ts';
@@ -20,11 +19,26 @@ interface Real {
   readonly archive: string;
   /** As trivy-db has it. */
   readonly source: { readonly id: string; readonly name: string; readonly url: string };
+  /** What lies next to a bound, on its other side; as semver's where absent. */
+  readonly neighbours?: (kind: string, bound: string) => readonly string[];
   /** So many records, versions asked about and findings at least. */
   readonly extent: readonly [records: number, asked: number, findings: number];
 }
 
 const real: readonly Real[] = [
+  {
+    osv: 'Go',
+    archive: 'osv-go-2026-08-22',
+    source: { id: 'govulndb', name: 'The Go Vulnerability Database', url: 'https://pkg.go.dev/vuln/' },
+    extent: [4000, 9000, 20_000],
+  },
+  {
+    osv: 'PyPI',
+    archive: 'osv-pypi-2024-10-11',
+    source: { id: 'osv', name: 'Python Packaging Advisory Database', url: 'https://github.com/pypa/advisory-database' },
+    neighbours: (kind, bound) => [kind === 'last_affected' ? `${bound}.post1` : `${bound}.dev0`],
+    extent: [2600, 4000, 20_000],
+  },
   {
     osv: 'Bitnami',
     archive: 'osv-bitnami-2026-08-05',
@@ -52,7 +66,7 @@ const real: readonly Real[] = [
 ];
 
 describeRealData(['trivy', 'trivydb-ref'], 'trivy with every record and every bound of real databases', () => {
-  describe.each(real)('$osv', ({ osv, archive, source, extent }) => {
+  describe.each(real)('$osv', ({ osv, archive, source, neighbours, extent }) => {
     const language = languages[osv] as Language;
     let records: readonly OsvRecord[];
     let asked: readonly Installed[];
@@ -65,8 +79,8 @@ describeRealData(['trivy', 'trivydb-ref'], 'trivy with every record and every bo
       execFileSync('unzip', ['-qj', realSource(archive), '-d', join(dir, 'records')]);
       records = (await readRecords(join(dir, 'records'))).filter((record) => record.affected !== undefined);
       // No scan can meet what trivy does not read as installed, such as `2023.03.20` of Bitnami.
-      const { grammar } = ecosystemOf(osv) as { grammar: VersionGrammar };
-      asked = edgesOf(records).filter(({ version }) => grammar.installed(version) !== undefined);
+      const { grammar } = ecosystemOf(osv) as Ecosystem;
+      asked = edgesOf(records, neighbours).filter(({ version }) => grammar.installed(version) !== undefined);
       expected = expectedOf(osv, records, asked);
       const inventory = language.inventory(asked);
       ours = new Set(await listWithDatabase(await ourDatabase(realSource(archive), dir), inventory));
@@ -86,51 +100,64 @@ describeRealData(['trivy', 'trivydb-ref'], 'trivy with every record and every bo
       expect([...expected].filter((finding) => !ours.has(finding))).toEqual([]);
     });
 
-    test('the reference reports nothing that ours does not, and lacks only what is explained', () => {
-      expect([...theirs].filter((finding) => !ours.has(finding))).toEqual([]);
+    test('the reference differs only where it is known why', () => {
+      // Of events in no order it makes ranges that OSV does not have.
+      const more = [...theirs].filter((finding) => !ours.has(finding));
+      expect(more).toEqual(osv === 'PyPI' ? ['wagtail 2.11.7.dev0 CVE-2021-29434'] : []);
       const lacking = [...ours].filter((finding) => !theirs.has(finding));
       expect(lacking.filter((finding) => !isExplained(finding, osv, records))).toEqual([]);
     });
   });
 });
 
-/** Every bound of every range, and what lies next to it. */
-function edgesOf(records: readonly OsvRecord[]): Installed[] {
+/** Every bound of every range, and what lies next to it on the other side: after a last version, before another bound. */
+function edgesOf(records: readonly OsvRecord[], neighbours: Real['neighbours'] = neighboursOf): Installed[] {
   const found = new Map<string, Installed>();
-  for (const { package: { name } = { name: '' }, ranges = [], versions = [] } of records.flatMap(
-    (record) => record.affected ?? [],
-  )) {
-    const bounds = ranges.flatMap(({ events }) => events.flatMap((event) => Object.values(event)));
-    const around = bounds.filter((bound) => bound !== '0').flatMap((bound) => [bound, ...neighboursOf(bound)]);
-    for (const version of [...around, ...versions]) found.set(`${name} ${version}`, { name, version });
+  for (const entry of records.flatMap((record) => record.affected ?? [])) {
+    const name = entry.package?.name ?? '';
+    const events = rangesOf(entry).flatMap((range) => range.events.flatMap((event) => Object.entries(event)));
+    for (const [kind, bound] of events.filter(([, text]) => text !== '0')) {
+      for (const version of [bound, ...neighbours(kind, bound)]) found.set(`${name} ${version}`, { name, version });
+    }
   }
   return [...found.values()];
 }
 
-/** A build number of Julia's stays, and has others beside it. */
-function neighboursOf(bound: string): readonly string[] {
+function rangesOf({ ranges = [] }: OsvAffected): NonNullable<OsvAffected['ranges']> {
+  return ranges.filter(({ type }) => type !== 'GIT');
+}
+
+/** A build number of Julia's stays, and has another beside it. */
+function neighboursOf(kind: string, bound: string): readonly string[] {
   const [version = '', build] = bound.split('+');
-  if (build === undefined) return semverNeighbours(bound);
-  return [...semverNeighbours(version).map((each) => `${each}+${build}`), `${version}+${Number(build) + 1}`];
+  const next = semverNeighbours(version).at(-1);
+  const around = semverNeighbours(version).filter((each) => kind === 'last_affected' || each !== next);
+  if (build === undefined) return around;
+  return [...around.map((each) => `${each}+${build}`), `${version}+${Number(build) + 1}`];
 }
 
 function expectedOf(osv: string, records: readonly OsvRecord[], asked: readonly Installed[]): ReadonlySet<string> {
-  const versions = Map.groupBy(asked, ({ name }) => name);
+  const { normalise } = ecosystemOf(osv) as Ecosystem;
+  const versions = Map.groupBy(asked, ({ name }) => normalise(name));
   const found = new Set<string>();
   for (const record of records.filter(({ withdrawn }) => withdrawn === undefined)) {
-    const entries = Map.groupBy(
-      (record.affected ?? []) as unknown as readonly OsvEntry[],
-      (entry) => entry.package.name,
-    );
-    for (const [name, own] of entries) {
-      const filled = own.map((entry) => ({ ...entry, versions: entry.versions ?? [] }));
-      for (const { version } of versions.get(name) ?? []) {
-        if (!isAffected(version, { ecosystem: osv, entries: filled, installed: [] })) continue;
+    const own = Map.groupBy(record.affected ?? [], (entry) => normalise(entry.package?.name ?? ''));
+    for (const [key, entries] of own) {
+      const readable = entries.map((entry) => readableOf(osv, entry));
+      for (const { name, version } of versions.get(key) ?? []) {
+        if (!isAffected(version, { ecosystem: osv, entries: readable, installed: [] })) continue;
         for (const id of idsOf(record)) found.add(`${name} ${version} ${id}`);
       }
     }
   }
   return found;
+}
+
+/** An entry without commits, and without listed versions that are none. */
+function readableOf(osv: string, entry: OsvAffected): OsvEntry {
+  const { grammar } = ecosystemOf(osv) as Ecosystem;
+  const versions = (entry.versions ?? []).filter((text) => grammar.installed(text) !== undefined);
+  return { ...entry, ranges: rangesOf(entry), versions } as unknown as OsvEntry;
 }
 
 function idsOf({ id, aliases = [], upstream = [] }: OsvRecord): string[] {
@@ -144,12 +171,18 @@ function isExplained(finding: string, osv: string, records: readonly OsvRecord[]
   const order = orderOf(osv);
   // "From the beginning" is `>=0` there.
   if (order(version, '0') < 0) return true;
-  const telling = records.filter((record) => idsOf(record).includes(id) && entriesOf(record, name).length > 0);
+  const { grammar, normalise } = ecosystemOf(osv) as Ecosystem;
+  const entriesOf = ({ affected = [] }: OsvRecord): readonly OsvAffected[] =>
+    affected.filter((entry) => normalise(entry.package?.name ?? '') === normalise(name));
+  const telling = records.filter((record) => idsOf(record).includes(id) && entriesOf(record).length > 0);
   // Of a record's CVE ids it keeps one, and of several records on one package and id the last.
   if (telling.length > 1 || telling.some((record) => idsOf(record).length > 1)) return true;
   // It drops every id with a text that cites a rejection, whoever publishes the record; ours only the CVE record itself.
   if (telling.some(({ details = '' }) => details.startsWith('Rejected reason:'))) return true;
-  const ranges = telling.flatMap((record) => entriesOf(record, name)).flatMap((entry) => entry.ranges ?? []);
+  const entries = telling.flatMap(entriesOf);
+  // A listed version that trivy cannot read disables the advisory there, or is one of which it reads the first letter.
+  if (entries.some(({ versions = [] }) => versions.some((text) => grammar.installed(text)?.text !== text))) return true;
+  const ranges = entries.flatMap(rangesOf);
   // What one event fixes and another affects is fixed there.
   const isFix = ranges.some(({ events }) =>
     events.some(({ fixed }) => fixed !== undefined && order(fixed, version) === 0),
@@ -164,10 +197,6 @@ function isInOrder(
 ): boolean {
   const bounds = events.map(({ introduced, fixed, last_affected: last }) => introduced ?? fixed ?? last ?? '0');
   return bounds.every((bound, i) => i === 0 || order(bounds[i - 1] as string, bound) <= 0);
-}
-
-function entriesOf({ affected = [] }: OsvRecord, name: string): readonly OsvAffected[] {
-  return affected.filter((entry) => entry.package?.name === name);
 }
 
 async function ourDatabase(archive: string, workDir: string): Promise<DatabaseFiles> {
