@@ -99,7 +99,13 @@ function parse(raw: string): Spelled<Pep440Version> | undefined {
   ];
   const version = { epoch, release: trimZeros(release), suffix, isPreRelease: kind !== undefined || isDev };
   const isReadWhole = IN_CONSTRAINT.exec(text)?.[0] === text;
-  return { text: isReadWhole ? text : normalForm(match), version: { ...version, local: match[10] ?? '' } };
+  return { text: isReadWhole ? text : normalForm(match), version: { ...version, local: localOf(match[10] ?? '') } };
+}
+
+/** A local label as it is compared: zeros in front of a number between dots do not count. Trivy splits at dots alone. */
+function localOf(label: string): string {
+  const parts = label.split('.');
+  return parts.map((part) => (/^[0-9]+$/.test(part) ? String(parseNumber(part) ?? part) : part)).join('.');
 }
 
 /** The one spelling that PEP 440 recommends, except that the numbers stay as they are. */

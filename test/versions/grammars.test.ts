@@ -287,6 +287,8 @@ it('PEP 440: a constraint with a local label is equal to that version alone', ()
     return pep440Grammar.isEqual?.(a.version, b.version);
   };
   expect(isEqual('2.0+cu118', '2.0+CU118')).toBe(true);
+  expect(isEqual('2.0+cu.01', '2.0+cu.1')).toBe(true);
+  expect(isEqual('2.0+cu.1', '2.0+cu-1')).toBe(false);
   expect(isEqual('2.0+cu117', '2.0+cu118')).toBe(false);
   expect(isEqual('2.0', '2.0+cu118')).toBe(false);
   expect(isEqual('2.0+cu118', '2.0.0')).toBe(true);
