@@ -16,9 +16,14 @@ export class Plans {
     this.#limits = limits;
   }
 
-  /** Keeps a kit. @returns the one that is kept: of two with one id, which have the same bytes, the first */
+  /**
+   * Keeps a kit.
+   *
+   * @returns the one that is kept: of two with one id, which have the same bytes, the first, as long as the second
+   */
   add(kit: ServedKit, now: Instant): ServedKit {
     const held = this.get(kit.id, now);
+    held?.keepUntil(kit.keptUntil);
     if (held !== undefined) return held;
     this.#kits.set(kit.id, kit);
     this.#shrink();

@@ -1,4 +1,4 @@
-import { addSeconds, CodedError, type Digest, Digester, hexOf, type Instant } from '#core';
+import { addSeconds, CodedError, compareInstants, type Digest, Digester, hexOf, type Instant } from '#core';
 import type { ByteRange, ByteStream, OperationOptions } from '#oci/image';
 import { factsOf, type GatheredKit, type KitFiles, type KitSources, kitTarBytes, streamKit } from '../kit.ts';
 import type { MirrorContent } from '../snapshot.ts';
@@ -26,6 +26,7 @@ export class ServedKit {
   readonly memoryBytes: number;
   readonly #plan: DeltaPlan;
   readonly #parts: KitParts;
+  #keptUntil: Instant;
   #tarDigest: Digest | undefined;
   #isHashing = false;
 
@@ -35,6 +36,7 @@ export class ServedKit {
     const fileBytes = [...parts.files.values()].reduce((total, { byteLength }) => total + byteLength, 0);
     this.memoryBytes = fileBytes + parts.contents.length * CONTENT_BYTES;
     this.#plan = plan;
+    this.#keptUntil = plan.keptUntil;
     this.#parts = parts;
   }
 
@@ -52,7 +54,12 @@ export class ServedKit {
   }
 
   get keptUntil(): Instant {
-    return this.#plan.keptUntil;
+    return this.#keptUntil;
+  }
+
+  /** Has it kept for longer, for a client that has just planned it again. */
+  keepUntil(time: Instant): void {
+    if (compareInstants(time, this.#keptUntil) > 0) this.#keptUntil = time;
   }
 
   /** The digest of the whole tar; undefined until it was sent once as a whole. */
@@ -62,7 +69,8 @@ export class ServedKit {
 
   /** What the API says of it. */
   describe(): DeltaPlan {
-    return { ...this.#plan, ...(this.#tarDigest === undefined ? {} : { tarDigest: this.#tarDigest }) };
+    const plan = { ...this.#plan, keptUntil: this.#keptUntil };
+    return { ...plan, ...(this.#tarDigest === undefined ? {} : { tarDigest: this.#tarDigest }) };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { type Clock, CodedError, type Digest, encodeCanonical, instantOf, type JsonObject } from '#core';
 import { bareDescriptor, fetchBytes, type OperationOptions, type Repository } from '#oci/image';
+import { Semaphore } from '#oci/transfer';
 import type { Signer } from '#signing';
 import { directorySource, targetsOf } from '#tuf';
 import { type BaseRequest, receiptBase, registryForm, snapshotBase } from '../delta.ts';
@@ -26,6 +27,8 @@ export interface MirrorOffer {
 type ListedSnapshot = MirrorSnapshots['snapshots'][number];
 
 const PLANS = { count: 256, memoryBytes: 128 * 1024 * 1024 };
+/** Each holds the snapshot, and what its bases have, in memory. */
+const PLANS_AT_A_TIME = 4;
 const CACHE_BYTES = 64 * 1024 * 1024;
 /** As much as any client reads of a file of a TUF repository. */
 const MAX_TUF_FILE_BYTES = 64 * 1024 * 1024;
@@ -38,6 +41,7 @@ export class ServedMirror {
   readonly name: string;
   readonly #offer: MirrorOffer;
   readonly #plans = new Plans(PLANS);
+  readonly #planning = new Semaphore(PLANS_AT_A_TIME);
   readonly #cache = new DigestCache(CACHE_BYTES);
   #snapshots: Promise<Repository> | undefined;
 
@@ -77,12 +81,18 @@ export class ServedMirror {
   }
 
   /**
-   * Plans a kit of the newest snapshot, with what any of some bases lacks, and keeps it for clients.
+   * Plans a kit of the newest snapshot, with what any of some bases lacks, and keeps it for clients. A few are planned at
+   * a time, whatever the number of clients; others wait.
    *
    * @param bases none for a full kit
    * @throws CodedError as gatherKit does
    */
-  async plan(bases: readonly BaseRequest[], options: OperationOptions): Promise<ServedKit> {
+  plan(bases: readonly BaseRequest[], options: OperationOptions): Promise<ServedKit> {
+    return this.#planning.run(() => this.#plan(bases, options));
+  }
+
+  async #plan(bases: readonly BaseRequest[], options: OperationOptions): Promise<ServedKit> {
+    options.signal?.throwIfAborted();
     const { spec, ports, signer } = this.#offer;
     const plan = await gatherKit(spec, await this.#repository(), { ...options, bases });
     const files = await signedFilesOf(plan, signer);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AppParts, ServerApp, ServerContext } from '../context.ts';
+import { type AppParts, type ServerApp, type ServerContext, socketsOf } from '../context.ts';
 import { addMirrorRoutes, type MirrorsContext } from '../mirrors.ts';
 import { createApi } from '../openapi.ts';
 import { HttpProblem } from '../problem.ts';
@@ -32,10 +32,12 @@ export function createApiApp(context: ApiContext, { guard, report }: AppParts): 
     const detail = { hint: 'see /v1/openapi.json' };
     return encodeApiProblem(new HttpProblem('ERR_EXPORT_NOT_FOUND', 'no such path', { status: 404, detail }));
   });
-  app.onError((error) => {
+  app.onError((error, c) => {
     const problem = apiProblemOf(error);
     const requestId = randomUUID();
-    if (problem.status === 500) report?.(withRequestId(error, requestId));
+    // What ends because the client is gone is no failure.
+    const isGone = error.name === 'AbortError' && socketsOf(c).outgoing?.destroyed === true;
+    if (problem.status === 500 && !isGone) report?.(withRequestId(error, requestId));
     return encodeApiProblem(problem, requestId);
   });
   return app;
