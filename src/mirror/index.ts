@@ -38,6 +38,7 @@ export {
   encodeShortCode,
   parseZoneName,
   type Receipt,
+  readReceiptFile,
   recordReceipt,
   signReceipt,
   statusOfZones,

@@ -1,6 +1,7 @@
 // Public entry of receipts/: what zones state of their imports, and the zones that are known outside.
 
-export { maxReceiptBytes, type Receipt, signReceipt, verifyReceipt } from './receipts/receipt.ts';
+export { type Receipt, signReceipt, verifyReceipt } from './receipts/receipt.ts';
+export { readReceiptFile } from './receipts/receipt-file.ts';
 export {
   receiptIn,
   recordedReceipt,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -173,6 +174,15 @@ describe('a receipt', () => {
     const error = await expectRefused(await receiptFile(1, { zone: 'ship' }), 'ERR_EXPORT_RECEIPT_INVALID');
     expect(error).toContain('says that it is of zone ship, but the key of zone plant signed it');
     await expectRefused(await receiptFile(1, { stream: 'other' }), 'ERR_EXPORT_STREAM_MISMATCH');
+  });
+
+  test('in a pipe, which is not waited for, a device or a directory is an error of usage', async () => {
+    execFileSync('mkfifo', [path('pipe')]);
+    for (const file of [path('pipe'), '/dev/zero', path('zones')]) {
+      expect(await expectRefused(file, 'ERR_EXPORT_USAGE')).toContain('not a regular file');
+      const ended = await kits.mirror.plan('--base', `receipt:${file}`);
+      expect(ended).toMatchObject({ status: 2, err: expect.stringContaining('not a regular file') as string });
+    }
   });
 
   test('of a snapshot that TUF does not list is refused', async () => {

@@ -1,10 +1,11 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { CodedError, fileError } from '#core';
 import {
   type MirrorSpec,
   parseMirrorSpec,
   parseZoneName,
+  readReceiptFile,
   recordReceipt,
   statusOfZones,
   ZoneRegister,
@@ -102,22 +103,6 @@ function receiptCommand(command: Command, io: Io): void {
         ...(json.lacking === 0 ? [] : [`it lacks ${plural(json.lacking, 'object')} of the snapshot`]),
       ]);
     });
-}
-
-/** As much as verifyReceipt accepts. */
-const MAX_RECEIPT_BYTES = 64 * 1024 * 1024;
-
-/** @throws CodedError ERR_EXPORT_TOO_LARGE, ERR_EXPORT_NOT_FOUND */
-async function readReceiptFile(path: string): Promise<Uint8Array> {
-  try {
-    const { size } = await stat(path);
-    if (size <= MAX_RECEIPT_BYTES) return await readFile(path);
-    throw new CodedError('ERR_EXPORT_TOO_LARGE', `${path}: ${size} bytes, more than a receipt has`, {
-      hint: 'specify the file that mirror import --zone-key wrote',
-    });
-  } catch (error) {
-    throw fileError(error, path);
-  }
 }
 
 async function openZones(path: string): Promise<{ readonly spec: MirrorSpec; readonly register: ZoneRegister }> {

@@ -1,12 +1,11 @@
-import { open } from 'node:fs/promises';
-import { CodedError, type Digest, digestOf, fileError, readPart } from '#core';
+import { CodedError, type Digest, digestOf } from '#core';
 import { decodeEnvelope, encodeEnvelope } from '#signing';
 import { kitFault } from '../faults.ts';
 import {
   codePartOf,
-  maxReceiptBytes,
   parseShortCode,
   type Receipt,
+  readReceiptFile,
   receiptIn,
   recordedReceipt,
   type ShortCode,
@@ -26,7 +25,7 @@ export const receiptForm: BaseForm = {
   parse(text) {
     if (!text.startsWith(PREFIX)) return undefined;
     const path = text.slice(PREFIX.length);
-    return { name: text, resolve: async (context) => statedIn(context, await readReceipt(path), path, text) };
+    return { name: text, resolve: async (context) => statedIn(context, await readReceiptFile(path), path, text) };
   },
 };
 
@@ -124,15 +123,4 @@ function digestsOf(repositories: readonly RepositoryState[]): DigestSet {
     for (const { digest } of blobs) set.add(digest);
   }
   return set;
-}
-
-async function readReceipt(path: string): Promise<Uint8Array> {
-  try {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    if (size > maxReceiptBytes) throw kitFault('ERR_EXPORT_TOO_LARGE', path, `${size} bytes`, 'specify a receipt');
-    return new Uint8Array(await readPart(file, size, 0));
-  } catch (error) {
-    throw fileError(error, path);
-  }
 }
