@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { CodedError, fileError, isDigest, type JsonObject, mediaTypes, parseJson } from '#core';
 import { type KitServer, type PullBases, type PulledKit, pullKit } from '#mirror';
@@ -53,7 +54,7 @@ async function pull(io: Io, text: string, options: PullOptions): Promise<void> {
     const hint = 'omit it, and write http:// or https:// in the URL';
     throw new CodedError('ERR_EXPORT_USAGE', "--plain-http and --no-plain-http can't be used with a URL", { hint });
   }
-  const bases = await basesOf(options.base ?? []);
+  const bases = await basesOf(options.base ?? [], url);
   const progress = createProgressLine(io, options.quiet);
   const reference: Reference = { kind: 'registry', registry: url.host, repository: 'x' };
   const service = openService(url, await openOptions(io, [reference], options, progress));
@@ -95,7 +96,7 @@ function parseUrl(text: string): URL {
 const LIST = 'list:';
 
 /** What the server is told that the zone has. */
-async function basesOf(texts: readonly string[]): Promise<PullBases> {
+async function basesOf(texts: readonly string[], url: URL): Promise<PullBases> {
   const lists = texts.filter((text) => text.startsWith(LIST));
   const [list] = lists;
   if (list !== undefined) {
@@ -107,7 +108,7 @@ async function basesOf(texts: readonly string[]): Promise<PullBases> {
     return { type: mediaTypes.mirrorDigests, body: async () => readBytes(path) };
   }
   const bases: JsonObject[] = [];
-  for (const text of texts) bases.push(await baseOf(text));
+  for (const text of texts) bases.push(await baseOf(text, url));
   return { type: 'application/json', body: Buffer.from(JSON.stringify({ bases })) };
 }
 
@@ -115,8 +116,14 @@ const RECEIPT = 'receipt:';
 /** As much as a server takes. */
 const MAX_RECEIPT_BYTES = 16 * 1024 * 1024;
 
-async function baseOf(text: string): Promise<JsonObject> {
+async function baseOf(text: string, { href, pathname }: URL): Promise<JsonObject> {
   if (isDigest(text)) return { snapshot: text };
+  // A name such as main.3, which would be a host too, and the short code of mirror status.
+  if (text.startsWith(`${basename(pathname)}.`) && /^\.\d{1,9}(?:\.|$)/.test(text.slice(basename(pathname).length))) {
+    throw new CodedError('ERR_EXPORT_USAGE', `--base ${JSON.stringify(text.slice(0, 100))}: a server takes digests`, {
+      hint: `specify the digest of the snapshot: curl ${href}/snapshots lists them`,
+    });
+  }
   if (!text.startsWith(RECEIPT)) return { registry: text };
   const path = text.slice(RECEIPT.length);
   const bytes = await collectBytes(readBytes(path), MAX_RECEIPT_BYTES, path);

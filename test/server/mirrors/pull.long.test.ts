@@ -195,6 +195,10 @@ test('bases of the command line reach the server', async () => {
   await writeFile(join(dir, 'list'), `${first['snapshot']}\n`);
   const listed = jsonOf(await pull(served.url, join(dir, 'b.tar'), '--base', `list:${join(dir, 'list')}`));
   expect(listed).toMatchObject({ bases: [{ kind: 'list' }] });
+  for (const name of ['main.1', 'main.1.0123-4567-8']) {
+    const named = await pull(served.url, join(dir, 'c.tar'), '--base', name);
+    expect([named.status, named.err]).toEqual([2, expect.stringContaining(`${served.url}/snapshots`) as string]);
+  }
   const refused = await pull(served.url, join(dir, 'c.tar'), '--base', 'registry.example:5000');
   expect([refused.status, refused.err]).toEqual([4, expect.stringContaining('may not ask that registry') as string]);
 });
