@@ -177,7 +177,7 @@ describe('a receipt', () => {
   });
 
   test('in a pipe, which is not waited for, a device or a directory is an error of usage', async () => {
-    execFileSync('mkfifo', [path('pipe')]);
+    execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', path('pipe')]);
     for (const file of [path('pipe'), '/dev/zero', path('zones')]) {
       expect(await expectRefused(file, 'ERR_EXPORT_USAGE')).toContain('not a regular file');
       const ended = await kits.mirror.plan('--base', `receipt:${file}`);

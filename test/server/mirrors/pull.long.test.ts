@@ -109,7 +109,8 @@ test('a directory or a pipe in the place of the kit or of its partial file is re
   const dir = await makeTempDir();
   const { id } = await served.plan();
   await mkdir(join(dir, 'folder'));
-  for (const name of ['pipe', `kit.tar.${id}.partial`]) execFileSync('mkfifo', [join(dir, name)]);
+  for (const name of ['pipe', `kit.tar.${id}.partial`])
+    execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', join(dir, name)]);
   const before = await readdir(dir);
   for (const name of ['folder', 'pipe', 'kit.tar']) {
     const { status, err } = await pull(served.url, join(dir, name));
