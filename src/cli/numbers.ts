@@ -20,10 +20,10 @@ const POWERS = ['', 'K', 'M', 'G', 'T'];
  * A size as people write it, in bytes: `4.7GB`, `650 MiB`, `1000`. `kB`, `MB`, `GB` and `TB` are decimal, as media are
  * sold.
  *
- * @throws CodedError ERR_EXPORT_USAGE for another form, or less than a byte
+ * @throws CodedError ERR_EXPORT_USAGE for another form, a fraction without a unit, or less than a byte
  */
 export function parseSize(text: string): number {
-  const [, whole = '', fraction = '', unit = 'B'] = SIZE.exec(text) ?? [];
+  const [, whole = '', fraction = '', unit = fraction === '' ? 'B' : 'none'] = SIZE.exec(text) ?? [];
   const power = POWERS.indexOf(unit.replace(/i?B$/, '').toUpperCase());
   const size = Math.floor(Number(`${whole}.${fraction}`) * (unit.includes('i') ? 1024 : 1000) ** power);
   if (whole !== '' && size >= 1 && Number.isSafeInteger(size)) return size;

@@ -7,6 +7,7 @@ export {
   listBase,
   parseBase,
   readDigestList,
+  refuseMistakenBase,
   snapshotBase,
   zoneBase,
 } from './delta.ts';
@@ -33,7 +34,7 @@ export {
   writeKitTar,
 } from './kit.ts';
 export { partCount } from './parts.ts';
-export { type KitServer, type PullBases, type PulledKit, pullKit } from './pull.ts';
+export { findServedSnapshot, type KitServer, type PullBases, type PulledKit, pullKit } from './pull.ts';
 export {
   encodeShortCode,
   parseZoneName,

@@ -38,7 +38,7 @@ test('parseSize: units of 1000 and of 1024, and bytes', () => {
   expect(['1', '4294967295', '4GB', '4 GB', '700MiB', '1.5kB', '25GB', '2TiB', '4B'].map(parseSize)).toEqual([
     1, 4_294_967_295, 4_000_000_000, 4_000_000_000, 734_003_200, 1500, 25_000_000_000, 2_199_023_255_552, 4,
   ]);
-  for (const text of ['', '0', '-1', '4PB', 'GB', '4 G B', '1e9', '0x10', '9999999999TB', '4ib']) {
+  for (const text of ['', '0', '-1', '4PB', 'GB', '4.7', '4 G B', '1e9', '0x10', '9999999999TB', '4ib']) {
     expect(() => parseSize(text), text).toThrow(expect.objectContaining({ code: 'ERR_EXPORT_USAGE' }));
   }
 });

@@ -113,6 +113,8 @@ describe('a plan', () => {
       ['--media-size', '-1GB'],
       ['--rate', '20MB'],
       ['--zone-free', '1.5.5GB'],
+      ['--zone-free', kits.mirror.path('not-mounted')],
+      ['--media-size', '4.7'],
       ['--key', kits.mirror.path('stream.pem')],
       ['--statement', kits.mirror.path('x.json')],
     ]) {

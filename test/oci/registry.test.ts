@@ -1,3 +1,4 @@
+import { expect, test } from 'vitest';
 import { parseReference } from '#oci/image';
 import { openRepository } from '#oci/transfer';
 import { repositoryContract } from './contract.ts';
@@ -18,3 +19,9 @@ for (const referrers of [true, false]) {
     };
   });
 }
+
+test('refuses a host that a URL cannot have, by its name', async () => {
+  const opened = (async () => openRepository(parseReference('main.1/app'), { env: {} }))();
+  const fault = { code: 'ERR_EXPORT_REFERENCE_INVALID', message: expect.stringContaining('main.1') as string };
+  await expect(opened).rejects.toMatchObject(fault);
+});

@@ -73,7 +73,7 @@ async function carriageOf(
     media: mediaSize === undefined ? undefined : { sizeBytes: mediaSize, count: mediaFor(signedTarBytes, mediaSize) },
     space: {
       source: await spaceAt(to, signedTarBytes),
-      zone: typeof zoneFree === 'number' ? spaceOf(zoneFree, contentBytes) : await spaceAt(zoneFree, contentBytes),
+      zone: zoneFree === undefined ? undefined : spaceOf(await zoneFreeBytes(zoneFree), contentBytes),
     },
     time: rate === undefined ? undefined : { bytesPerSecond: rate, seconds: Math.ceil(signedTarBytes / rate) },
   };
@@ -90,6 +90,20 @@ function spaceOf(freeBytes: number, neededBytes: number): SpaceFacts {
 
 async function spaceAt(path: string | undefined, neededBytes: number): Promise<SpaceFacts | undefined> {
   return path === undefined || path === '-' ? undefined : spaceOf(await freeBytesAt(resolve(path)), neededBytes);
+}
+
+/** As it was said, or what is free in a directory, which must exist: a mistyped path would be measured elsewhere. */
+async function zoneFreeBytes(zoneFree: number | string): Promise<number> {
+  if (typeof zoneFree === 'number') return zoneFree;
+  try {
+    const { bavail, bsize } = await statfs(zoneFree);
+    return bavail * bsize;
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw fileError(error, zoneFree);
+    const what = `--zone-free ${JSON.stringify(zoneFree.slice(0, 200))}: neither a size nor a directory that exists`;
+    const hint = 'write a size, such as 10GB, or mount the directory';
+    throw new CodedError('ERR_EXPORT_USAGE', what, { hint, cause: error });
+  }
 }
 
 /** What is free at a path, or at the folder above it that exists. */

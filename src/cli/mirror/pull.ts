@@ -1,8 +1,24 @@
 import { createReadStream } from 'node:fs';
-import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { CodedError, fileError, isDigest, type JsonObject, mediaTypes, parseJson } from '#core';
-import { type KitServer, type PullBases, type PulledKit, pullKit } from '#mirror';
+import {
+  CodedError,
+  type Digest,
+  fileError,
+  isCoded,
+  isDigest,
+  type JsonObject,
+  type JsonValue,
+  mediaTypes,
+  parseJson,
+} from '#core';
+import {
+  findServedSnapshot,
+  type KitServer,
+  type PullBases,
+  type PulledKit,
+  pullKit,
+  refuseMistakenBase,
+} from '#mirror';
 import { type ByteStream, collect as collectBytes, type Reference } from '#oci/image';
 import { type HttpService, openService } from '#oci/registry';
 import { type Io, resumable, writeText } from '../io.ts';
@@ -31,8 +47,9 @@ export function pullCommand(command: Command, io: Io): void {
     .requiredOption('--to <file>', 'file of the kit, a tar')
     .option(
       '--base <base>',
-      'what the zone has: the digest of a snapshot, receipt:FILE, list:FILE with a digest list, or HOST[:PORT][/PREFIX] ' +
-        'of a registry that the server asks; repeat it for a kit for several zones',
+      'what the zone has: NAME.SEQUENCE or the digest of a snapshot, a short code of mirror status, receipt:FILE, ' +
+        'list:FILE with a digest list, or HOST[:PORT][/PREFIX] of a registry that the server asks (serve ' +
+        '--allow-registry); repeat it for a kit for several zones; a full kit by default',
       collect,
     )
     .addHelpText(
@@ -43,6 +60,7 @@ its name. Who made it is for mirror verify and mirror import to find out.
 
 Examples:
   export-center mirror pull https://mirror.example/v1/mirrors/main --to kit.tar
+  export-center mirror pull https://mirror.example/v1/mirrors/main --base main.3 --to delta.tar
   export-center mirror pull https://mirror.example/v1/mirrors/main --base list:digests.txt --to delta.tar`,
     )
     .action((url: string, options: PullOptions) => resumable(io, () => pull(io, url, options)));
@@ -54,13 +72,15 @@ async function pull(io: Io, text: string, options: PullOptions): Promise<void> {
     const hint = 'omit it, and write http:// or https:// in the URL';
     throw new CodedError('ERR_EXPORT_USAGE', "--plain-http and --no-plain-http can't be used with a URL", { hint });
   }
-  const bases = await basesOf(options.base ?? [], url);
   const progress = createProgressLine(io, options.quiet);
   const reference: Reference = { kind: 'registry', registry: url.host, repository: 'x' };
   const service = openService(url, await openOptions(io, [reference], options, progress));
   try {
+    const server = serverOf(service, url);
+    const find = (base: string) => findServedSnapshot(server, url.pathname, base, io.signal);
+    const bases = await basesOf(options.base ?? [], url.pathname.slice(MIRRORS.length), find);
     const pulled = await pullKit({
-      server: serverOf(service, url),
+      server,
       mirror: url.pathname,
       bases,
       target: options.to,
@@ -75,6 +95,7 @@ async function pull(io: Io, text: string, options: PullOptions): Promise<void> {
   }
 }
 
+const MIRRORS = '/v1/mirrors/';
 const MIRROR_PATH = /^\/v1\/mirrors\/[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 
 function parseUrl(text: string): URL {
@@ -95,8 +116,10 @@ function parseUrl(text: string): URL {
 
 const LIST = 'list:';
 
+type FindSnapshot = (text: string) => Promise<Digest | undefined>;
+
 /** What the server is told that the zone has. */
-async function basesOf(texts: readonly string[], url: URL): Promise<PullBases> {
+async function basesOf(texts: readonly string[], stream: string, find: FindSnapshot): Promise<PullBases> {
   const lists = texts.filter((text) => text.startsWith(LIST));
   const [list] = lists;
   if (list !== undefined) {
@@ -108,7 +131,7 @@ async function basesOf(texts: readonly string[], url: URL): Promise<PullBases> {
     return { type: mediaTypes.mirrorDigests, body: async () => readBytes(path) };
   }
   const bases: JsonObject[] = [];
-  for (const text of texts) bases.push(await baseOf(text, url));
+  for (const text of texts) bases.push(await baseOf(text, stream, find));
   return { type: 'application/json', body: Buffer.from(JSON.stringify({ bases })) };
 }
 
@@ -116,18 +139,24 @@ const RECEIPT = 'receipt:';
 /** As much as a server takes. */
 const MAX_RECEIPT_BYTES = 16 * 1024 * 1024;
 
-async function baseOf(text: string, { href, pathname }: URL): Promise<JsonObject> {
+async function baseOf(text: string, stream: string, find: FindSnapshot): Promise<JsonObject> {
   if (isDigest(text)) return { snapshot: text };
-  // A name such as main.3, which would be a host too, and the short code of mirror status.
-  if (text.startsWith(`${basename(pathname)}.`) && /^\.\d{1,9}(?:\.|$)/.test(text.slice(basename(pathname).length))) {
-    throw new CodedError('ERR_EXPORT_USAGE', `--base ${JSON.stringify(text.slice(0, 100))}: a server takes digests`, {
-      hint: `specify the digest of the snapshot: curl ${href}/snapshots lists them`,
-    });
-  }
-  if (!text.startsWith(RECEIPT)) return { registry: text };
-  const path = text.slice(RECEIPT.length);
+  if (text.startsWith(RECEIPT)) return { receipt: await readReceipt(text.slice(RECEIPT.length)) };
+  const snapshot = await find(text);
+  if (snapshot !== undefined) return { snapshot };
+  refuseMistakenBase(text, stream);
+  return { registry: text };
+}
+
+async function readReceipt(path: string): Promise<JsonValue> {
   const bytes = await collectBytes(readBytes(path), MAX_RECEIPT_BYTES, path);
-  return { receipt: parseJson(bytes, path) };
+  try {
+    return parseJson(bytes, path);
+  } catch (cause) {
+    if (!isCoded(cause, 'ERR_EXPORT_JSON_INVALID')) throw cause;
+    const hint = 'specify the file that export-center mirror import --zone-key FILE wrote; get it from the zone again';
+    throw new CodedError('ERR_EXPORT_RECEIPT_INVALID', `${path}: not a receipt, or a damaged one`, { hint, cause });
+  }
 }
 
 async function* readBytes(path: string): ByteStream {

@@ -104,8 +104,8 @@ export function importCommand(command: Command, io: Io): void {
       `
 Nothing is written to the target before the whole kit is verified. An interrupted import resumes where it stopped.
 
-Exit status 3: the kit must not be used. 5: incomplete, or the target lacks something afterwards. 75: another import uses
-the state.
+Exit status 2: a delta, and the target lacks its base. 3: the kit must not be used. 5: parts are missing, the import is
+incomplete, or the target lacks something afterwards. 75: another import uses the state.
 
 Examples:
   export-center mirror import kit.tar --to registry.zone:5000 --trust root.json --state state
@@ -271,6 +271,11 @@ function unpruned({ target, tombstones }: ImportReport): CodedError {
 const HOST_ONLY = /^[^/]+$/;
 
 function parseTarget(text: string): ZoneTarget {
+  if (/^https?:\/\//i.test(text)) {
+    throw new CodedError('ERR_EXPORT_USAGE', `--to ${JSON.stringify(text.slice(0, 200))}: a URL, not a registry`, {
+      hint: 'specify HOST[:PORT][/PREFIX]; add --plain-http for http',
+    });
+  }
   const isHost = HOST_ONLY.test(text) && !/^oci(?:-archive)?:/.test(text);
   const reference = parseReference(isHost ? `${text}/x` : text);
   if (isHost && reference.kind === 'registry') return { kind: 'registry', registry: reference.registry, prefix: '' };

@@ -34,6 +34,8 @@ export async function findHolders(
   options: OperationOptions,
 ): Promise<Map<Digest, string>> {
   const holders = new Map<Digest, string>();
+  const stop = new AbortController();
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const semaphore = new Semaphore(AT_A_TIME);
   for (const state of states) {
     const open = heldBy(state).filter(({ digest }) => isWanted(digest) && !holders.has(digest));
@@ -42,9 +44,13 @@ export async function findHolders(
     if (repository === undefined) continue;
     try {
       const ask = async (held: Held) => {
-        if (await has(repository, held, options)) holders.set(held.digest, state.name);
+        if (await has(repository, held, { ...options, signal })) holders.set(held.digest, state.name);
       };
       await Promise.all(open.map((held) => semaphore.run(() => ask(held))));
+    } catch (error) {
+      // The other requests would wait and try again.
+      stop.abort(error);
+      throw error;
     } finally {
       await repository.close();
     }

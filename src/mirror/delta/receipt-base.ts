@@ -52,7 +52,7 @@ export function zoneBase(name: string): BaseRequest {
     resolve: async (context) => {
       const recorded = await recordedReceipt(context.spec, registerOf(context, `zone ${name}`), name);
       if (recorded !== undefined) return baseOf(context, recorded.receipt, recorded.bytes, `zone ${name}`);
-      const hint = 'record one with: export-center mirror zone receipt; or omit --zone for a full kit';
+      const hint = 'record one with: export-center mirror zone receipt SPEC FILE; or omit --zone for a full kit';
       throw kitFault('ERR_EXPORT_ZONE_UNKNOWN', `zone ${name}`, `no receipt for ${context.spec.stream}`, hint);
     },
   };
@@ -88,7 +88,7 @@ function snapshotOf(context: BaseContext, { sequence, part }: ShortCode, name: s
 function registerOf({ spec }: BaseContext, name: string): ZoneRegister {
   if (spec.zones !== undefined) return new ZoneRegister(spec.zones);
   throw new CodedError('ERR_EXPORT_MIRROR_SPEC', `${name}: the mirror spec names no directory of zones`, {
-    hint: 'add a line to it, such as: zones: zones; then: export-center mirror zone add',
+    hint: 'add a line to it, such as: zones: zones; then: export-center mirror zone add SPEC NAME --key PUB',
     details: { name },
   });
 }

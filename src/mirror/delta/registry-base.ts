@@ -1,4 +1,4 @@
-import { CodedError, type Digest } from '#core';
+import { CodedError, type Digest, isCoded } from '#core';
 import { isRegistryReference, parseReference, type RegistryReference } from '#oci/image';
 import { Semaphore } from '#oci/transfer';
 import type { RepositoryState, SnapshotPorts } from '../snapshot.ts';
@@ -14,16 +14,27 @@ export const registryForm: BaseForm = {
   kind: 'registry',
   form: 'HOST[:PORT][/PREFIX]',
   parse(text, { ports }) {
-    const [host = '', ...path] = text.split('/');
+    const [host = '', ...path] = (text.endsWith('/') ? text.slice(0, -1) : text).split('/');
     const prefix = path.length === 0 ? '' : `${path.join('/')}/`;
-    const example = parseReference(`${host}/${prefix}x`);
-    if (!isRegistryReference(example) || example.tag !== undefined || example.digest !== undefined) return undefined;
-    const { registry } = example;
+    const registry = registryOf(`${host}/${prefix}x`);
+    if (registry === undefined) return undefined;
     const at = (name: string): RegistryReference => ({ kind: 'registry', registry, repository: `${prefix}${name}` });
     const place = { find: (name: string) => ports.open(at(name)) };
     return { name: text, resolve: (context) => ask(text, place, context) };
   },
 };
+
+/** Undefined where the text is not a repository of a registry. */
+function registryOf(text: string): string | undefined {
+  try {
+    const example = parseReference(text);
+    const isWhole = isRegistryReference(example) && example.tag === undefined && example.digest === undefined;
+    return isWhole ? example.registry : undefined;
+  } catch (error) {
+    if (isCoded(error, 'ERR_EXPORT_REFERENCE_INVALID')) return undefined;
+    throw error;
+  }
+}
 
 /** The answers say nothing of what was not asked: only contents of the snapshot, in repositories that it has. */
 async function ask(

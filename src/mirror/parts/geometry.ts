@@ -37,7 +37,7 @@ export function requireCut(tarBytes: number, partBytes: number): PartGeometry {
   if (cut !== undefined) return cut;
   const least = Math.max(MIN_PART_BYTES, Math.ceil(tarBytes / maxParts) + OVERHEAD_BYTES + BLOCK);
   throw new CodedError('ERR_EXPORT_USAGE', `--part-size ${partBytes}: too small for a kit of ${tarBytes} bytes`, {
-    hint: `specify at least ${least} bytes: a kit has at most ${maxParts} parts`,
+    hint: `specify at least ${least} bytes; a kit has at most ${maxParts} parts of at least ${MIN_PART_BYTES} bytes`,
   });
 }
 

@@ -108,7 +108,7 @@ export function verifyReceiptOf(
   const envelope = envelopeIn(bytes, name);
   const zone = zones.find(({ key }) => isBy(envelope, key));
   if (zone === undefined) {
-    const hint = 'add the zone with: export-center mirror zone add; or get the receipt from the zone again';
+    const hint = 'add the zone with: export-center mirror zone add SPEC NAME --key PUB; or get the receipt again';
     throw kitFault('ERR_EXPORT_SIGNATURE_INVALID', name, 'not signed by the key of a known zone', hint);
   }
   const receipt = receiptIn(envelope, name);
@@ -119,7 +119,13 @@ export function verifyReceiptOf(
 
 function envelopeIn(bytes: Uint8Array, name: string): Envelope {
   if (bytes.byteLength > maxReceiptBytes) throw invalid(name, `more than ${maxReceiptBytes} bytes`);
-  return decodeEnvelope(bytes, name);
+  try {
+    return decodeEnvelope(bytes, name);
+  } catch (cause) {
+    if (!isCoded(cause, 'ERR_EXPORT_SIGNATURE_INVALID')) throw cause;
+    const hint = 'specify the file that export-center mirror import --zone-key FILE wrote; get it from the zone again';
+    throw kitFault('ERR_EXPORT_RECEIPT_INVALID', name, 'not a receipt, or a damaged one', hint, cause);
+  }
 }
 
 function isBy(envelope: Envelope, key: KeyObject): boolean {

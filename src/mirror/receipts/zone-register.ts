@@ -29,7 +29,8 @@ const KEY_FILE = 'zone.pub';
 const RECEIPT_FILE = /^[a-z0-9-]{1,64}\.dsse\.json$/;
 const MAX_KEY_BYTES = 64 * 1024;
 const MAX_ZONES = 1000;
-const ADD = 'export-center mirror zone add';
+const NEXT =
+  'export-center mirror zone list SPEC shows the zones; export-center mirror zone add SPEC NAME --key PUB adds one';
 
 /** The zones of a mirror in a directory: for each a folder with its key, and its newest receipt by stream. */
 export class ZoneRegister {
@@ -64,7 +65,7 @@ export class ZoneRegister {
   async zone(name: string): Promise<Zone> {
     const found = (await this.zones()).find((zone) => zone.name === name);
     if (found !== undefined) return found;
-    throw kitFault('ERR_EXPORT_ZONE_UNKNOWN', this.dir, `no zone ${name}`, `add it with: ${ADD}`);
+    throw kitFault('ERR_EXPORT_ZONE_UNKNOWN', this.dir, `no zone ${name}`, NEXT);
   }
 
   /**
@@ -80,7 +81,9 @@ export class ZoneRegister {
       if (other.name === name && isSameKey) return false;
       if (other.name !== name && !isSameKey) continue;
       const what = isSameKey ? `this is the key of zone ${other.name}` : `zone ${name} has another key`;
-      const hint = isSameKey ? 'use a key of its own for each zone' : 'to change its key, remove the zone first';
+      const hint = isSameKey
+        ? 'use a key of its own for each zone'
+        : `to change its key, remove it first: export-center mirror zone remove SPEC ${name}`;
       throw kitFault('ERR_EXPORT_ZONE_EXISTS', this.dir, what, hint);
     }
     await this.#clear(name);

@@ -85,7 +85,7 @@ function saysDamaged(status: number, code: string | undefined): boolean {
 }
 
 /** The error for an answer that is none of those hoped for. Reads and drops its body. */
-export async function refusal(response: WireResponse, method: string): Promise<CodedError> {
+export async function refusal(response: WireResponse, method: string, who = 'registry'): Promise<CodedError> {
   const { status, url } = response;
   const said = method === 'HEAD' ? undefined : await readSaid(response);
   if (said?.wantsTls && url.protocol === 'http:') return wantsTls(url, method);
@@ -94,7 +94,7 @@ export async function refusal(response: WireResponse, method: string): Promise<C
   const registryCode = said?.code === undefined ? {} : { registryCode: said.code };
   const told = parseRetryAfter(response.header('retry-after'), systemClock.now());
   const retryAfterMs = told === undefined ? {} : { retryAfterMs: told };
-  return new CodedError(code, `${method} ${redactUrl(url)}: the registry answered ${what}`, {
+  return new CodedError(code, `${method} ${redactUrl(url)}: the ${who} answered ${what}`, {
     hint,
     details: { url: redactUrl(url), status, ...registryCode, ...retryAfterMs },
   });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { CodedError, isCoded } from '#core';
 import type { Repository } from '#oci/image';
 import { isDockerHub, isLoopbackHost, type RegistryReference } from '#oci/image';
 import { type Credential, type CredentialSource, fixedCredential, storedCredentials } from './auth.ts';
@@ -94,12 +95,26 @@ export function openService(origin: URL, options: RegistryOptions = {}): HttpSer
     async send({ path, ...request }, expected) {
       const url = new URL(path, client.origin);
       if (url.origin !== client.origin.origin) throw new TypeError(`not a path: ${path}`);
-      const response = await client.send({ ...request, url, scopes: new Map(), mayLeave: false });
+      const sent = client.send({ ...request, url, scopes: new Map(), mayLeave: false });
+      const response = await sent.catch((error: unknown) => {
+        throw withUrlHint(error);
+      });
       if (expected.includes(response.status)) return response;
-      throw await refusal(response, request.method);
+      throw withUrlHint(await refusal(response, request.method, 'server'));
     },
     close: () => client.close(),
   };
+}
+
+/** The scheme of a service is that of its URL, not an option. */
+function withUrlHint(error: unknown): unknown {
+  if (!isCoded(error) || error.hint === undefined) return error;
+  const hint = error.hint
+    .replace('add --plain-http', 'write http:// in the URL')
+    .replace('add --no-plain-http', 'write https:// in the URL')
+    .replace('the registry', 'the server');
+  if (hint === error.hint) return error;
+  return new CodedError(error.code, error.message, { hint, details: error.details, cause: error.cause });
 }
 
 /** @param repository whose login is used, where logins of one registry differ */
@@ -109,7 +124,7 @@ function clientOf(registry: string, repository: string, options: RegistryOptions
     options.credential === undefined ? storedCredentials({ env }) : fixedCredential(registry, options.credential);
   const plain = options.plainHttp ?? (isLoopbackHost(registry) && !meansTls(registry, options.tls ?? {}));
   const host = isDockerHub(registry) ? 'registry-1.docker.io' : registry;
-  return new RegistryClient(new URL(`${plain ? 'http' : 'https'}://${host}`), {
+  return new RegistryClient(originOf(`${plain ? 'http' : 'https'}://${host}`, registry), {
     wire: {
       env,
       tls: options.tls,
@@ -122,6 +137,16 @@ function clientOf(registry: string, repository: string, options: RegistryOptions
     onWarning: options.onWarning,
     shared: options.shared,
     credential: () => source(registry, repository),
+  });
+}
+
+/** @throws CodedError ERR_EXPORT_REFERENCE_INVALID for a name such as `main.1`, which URLs take for a wrong IPv4 address */
+function originOf(url: string, registry: string): URL {
+  const origin = URL.parse(url);
+  if (origin !== null) return origin;
+  throw new CodedError('ERR_EXPORT_REFERENCE_INVALID', `${JSON.stringify(registry)}: not a valid host name`, {
+    hint: 'write HOST[:PORT]; a host name that ends with a number must be an IPv4 address',
+    details: { registry },
   });
 }
 

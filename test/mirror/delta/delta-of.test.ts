@@ -110,7 +110,7 @@ describe('parseBase', () => {
     ['list:digests.txt', 'list:digests.txt'],
     ['registry.zone:5000', 'registry.zone:5000'],
     ['registry.zone/team/x', 'registry.zone/team/x'],
-    ['other.3', 'other.3'],
+    ['registry.zone/team/', 'registry.zone/team/'],
   ])('takes %s', (text, name) => {
     expect(parseBase(text, place).name).toBe(name);
   });
@@ -121,4 +121,13 @@ describe('parseBase', () => {
       expect(() => parseBase(text, place)).toThrow(CodedError);
     },
   );
+
+  test('refuses a snapshot of another stream, a file without its kind, and a URL, with the next step', () => {
+    const stream = { code: 'ERR_EXPORT_STREAM_MISMATCH', hint: expect.stringContaining('main.1') };
+    expect(() => parseBase('other.3', place)).toThrow(expect.objectContaining(stream));
+    const file = { code: 'ERR_EXPORT_USAGE', hint: expect.stringMatching(/list:FILE.*receipt:FILE/) };
+    expect(() => parseBase('package.json', place)).toThrow(expect.objectContaining(file));
+    const url = { code: 'ERR_EXPORT_USAGE', hint: expect.stringContaining('without http://') };
+    expect(() => parseBase('http://registry.zone:5000', place)).toThrow(expect.objectContaining(url));
+  });
 });

@@ -5,6 +5,8 @@ import { createServer, type RequestListener, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import type { Digest } from '#core';
+import { encodeShortCode } from '#mirror';
 import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { cliBytes, jsonOf } from '../../mirror/mirror-fixture.ts';
 import { serving } from '../serving.ts';
@@ -196,10 +198,25 @@ test('bases of the command line reach the server', async () => {
   await writeFile(join(dir, 'list'), `${first['snapshot']}\n`);
   const listed = jsonOf(await pull(served.url, join(dir, 'b.tar'), '--base', `list:${join(dir, 'list')}`));
   expect(listed).toMatchObject({ bases: [{ kind: 'list' }] });
-  for (const name of ['main.1', 'main.1.0123-4567-8']) {
-    const named = await pull(served.url, join(dir, 'c.tar'), '--base', name);
-    expect([named.status, named.err]).toEqual([2, expect.stringContaining(`${served.url}/snapshots`) as string]);
+  const code = encodeShortCode({ stream: 'main', sequence: 1, snapshot: first['snapshot'] as Digest });
+  for (const name of ['main.1', code]) {
+    const named = jsonOf(await pull(served.url, join(dir, 'a.tar'), '--base', name));
+    expect(named).toMatchObject({ bases: [{ kind: 'snapshot', digest: first['snapshot'] }], receivedBytes: 0 });
   }
   const refused = await pull(served.url, join(dir, 'c.tar'), '--base', 'registry.example:5000');
   expect([refused.status, refused.err]).toEqual([4, expect.stringContaining('may not ask that registry') as string]);
+});
+
+test('refuses what is taken for a registry by mistake, and names the next step', async () => {
+  const served = await openMirrorServer(start);
+  const file = join(await makeTempDir(), 'digests.txt');
+  await writeFile(file, 'not a receipt');
+  const pullWith = (base: string) => pull(served.url, `${file}.tar`, '--base', base);
+  expect(await pullWith('main.9')).toMatchObject({ status: 1, err: expect.stringMatching(/main\.9: not a snapshot/) });
+  expect(await pullWith('other.1')).toMatchObject({ status: 3, err: expect.stringMatching(/such as main\.1/) });
+  expect(await pullWith(file)).toMatchObject({ status: 2, err: expect.stringMatching(/write list:FILE/) });
+  const receipt = { status: 3, err: expect.stringMatching(/ERR_EXPORT_RECEIPT_INVALID.*--zone-key/) };
+  expect(await pullWith(`receipt:${file}`)).toMatchObject(receipt);
+  const tls = await pull(served.url.replace('http:', 'https:'), `${file}.tar`);
+  expect(tls).toMatchObject({ err: expect.stringMatching(/write http:\/\/ in the URL/) });
 });
