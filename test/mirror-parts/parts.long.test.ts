@@ -202,6 +202,19 @@ describe('an import', () => {
     expect(copied).toMatchObject({ status: 0, err: '' });
   });
 
+  test.each(['first', 'last'])('with a whole kit beside them is refused, the kit %s', async (place) => {
+    const whole = kits.mirror.path('whole');
+    if (place === 'first') await kits.export('whole');
+    for (const kit of [tar, whole]) {
+      const ended = await importFrom(place === 'first' ? [kit, parts] : [parts, kit]);
+      expect([ended.status, ended.err]).toEqual([
+        2,
+        expect.stringContaining('a whole kit among several paths') as string,
+      ]);
+      expect(await treeOf(ended.target)).toEqual({});
+    }
+  });
+
   test('of an unsigned kit works as well', async () => {
     const unsigned = path('unsigned');
     expect(await cut(unsigned)).toMatchObject({ status: 0 });

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { open as openFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, type Digest, digestOf, isCoded } from '#core';
+import { CodedError, type Digest, digestOf, isCoded, readPart } from '#core';
 import { collect, type Repository } from '#oci/image';
-import { type OpenFiles, openArchive, openFiles, openLayout, openSeekableTar } from '#oci/layout';
+import { layoutMarker, type OpenFiles, openArchive, openFiles, openLayout, openSeekableTar } from '#oci/layout';
 import { kitFault } from '../faults.ts';
 import { type CheckOptions, type OpenParts, openParts } from '../parts.ts';
 import { type MirrorKit, parseMirrorKit } from './mirror-kit.generated.ts';
@@ -28,11 +28,12 @@ const MAX_KIT_BYTES = 16 * 1024 * 1024;
  * Opens a kit.
  *
  * @param paths a directory or a tar; or directories and files that together are all parts of one
- * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_KIT_INVALID where it is none, ERR_EXPORT_ARCHIVE_INVALID,
+ * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_USAGE for a whole kit among parts, ERR_EXPORT_KIT_INVALID where it is none, ERR_EXPORT_ARCHIVE_INVALID,
  *   ERR_EXPORT_ARCHIVE_UNSAFE, and those of openParts
  */
 export async function openKit(paths: string | readonly string[], options: CheckOptions = {}): Promise<OpenKit> {
   const [path = '', ...others] = typeof paths === 'string' ? [paths] : paths;
+  for (const each of others.length === 0 ? [] : [path, ...others]) await refuseWhole(each);
   const parts = others.length === 0 && (await isWhole(path)) ? undefined : await openParts([path, ...others], options);
   if (parts !== undefined) return openJoined(parts);
   if (others.length > 0) throw notKit([path, ...others].join(', '), 'these are not parts of a kit');
@@ -52,6 +53,20 @@ export async function openKit(paths: string | readonly string[], options: CheckO
 /** Whether a directory holds the files of a kit themselves. */
 async function isWhole(path: string): Promise<boolean> {
   return (await stat(join(path, kitPaths.kit)).catch(() => undefined)) !== undefined;
+}
+
+/** Among several paths a whole kit would not be read. */
+async function refuseWhole(path: string): Promise<void> {
+  if (!(await isWhole(path)) && !(await isTarOfLayout(path))) return;
+  const hint = 'specify it alone; several paths are for the parts of one kit';
+  throw kitFault('ERR_EXPORT_USAGE', path, 'a whole kit among several paths', hint);
+}
+
+/** By its first entry, which is what makes a layout. */
+async function isTarOfLayout(path: string): Promise<boolean> {
+  if ((await stat(path).catch(() => undefined))?.isFile() !== true) return false;
+  await using file = await openFile(path, 'r');
+  return (await readPart(file, 512, 0)).toString('latin1').startsWith(`${layoutMarker.path}\0`);
 }
 
 async function openJoined(parts: OpenParts): Promise<OpenKit> {
