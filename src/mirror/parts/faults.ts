@@ -27,7 +27,7 @@ export function partsFault(
   const code = damaged.length > 0 ? 'ERR_EXPORT_PART_INVALID' : 'ERR_EXPORT_PART_MISSING';
   const options = numbers.slice(0, MAX_NAMED).map((number) => `--part ${number}`);
   return new CodedError(code, `kit ${kit}, snapshot ${sequence} of ${stream}: parts ${what}`, {
-    hint: `copy these again; or outside: export-center mirror export SPEC --to DIR --part-size ${partBytes} --kit ${kit} ${options.join(' ')}, and the same --kit-key, --base and --zone as before`,
+    hint: `copy these again; or outside, with the --kit-key, --base and --zone of the first export: export-center mirror export SPEC --to DIR --part-size ${partBytes} --kit ${kit} ${options.join(' ')}`,
     details: { kit, missing, damaged: damaged.map(({ part }) => part), unreadable },
   });
 }

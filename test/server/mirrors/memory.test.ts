@@ -8,9 +8,16 @@ import type { ServedKit } from '../../../src/mirror/service/served-kit.ts';
 
 const NOW = '2026-11-30T00:00:00Z' as Instant;
 const LATER = '2026-12-01T00:00:00Z' as Instant;
+const EVEN_LATER = '2026-12-02T00:00:00Z' as Instant;
 
 function kit(id: string, memoryBytes = 1, keptUntil: Instant = LATER): ServedKit {
-  return { id, memoryBytes, keptUntil } as ServedKit;
+  const held = {
+    ...{ id, memoryBytes, keptUntil },
+    keepUntil(time: Instant) {
+      held.keptUntil = time;
+    },
+  };
+  return held as unknown as ServedKit;
 }
 
 test('the least recently used plans leave first, by number and by memory', () => {
@@ -31,12 +38,16 @@ test('a plan that alone is too large is kept until the next', () => {
   expect(plans.get('huge', NOW)).toBeUndefined();
 });
 
-test('a plan ends at its time, and of two with one id the first stays', () => {
+test('a plan ends at its time; of two with one id the first stays, until the time of the second', () => {
   const plans = new Plans({ count: 3, memoryBytes: 100 });
   const first = kit('a');
   expect(plans.add(first, NOW)).toBe(first);
   expect(plans.add(kit('a'), NOW)).toBe(first);
   expect(plans.get('a', LATER)).toBeUndefined();
+  expect(plans.add(first, NOW)).toBe(first);
+  expect(plans.add(kit('a', 1, EVEN_LATER), NOW)).toBe(first);
+  expect(plans.get('a', LATER)).toBe(first);
+  expect(plans.get('a', EVEN_LATER)).toBeUndefined();
   expect(plans.get('a', NOW)).toBeUndefined();
 });
 
