@@ -79,8 +79,16 @@ export function json(body: unknown): { readonly body: string; readonly headers: 
   return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
 }
 
+/** A problem document, and what came with it. */
+interface Problem {
+  readonly status: number;
+  readonly code: unknown;
+  readonly headers: Headers;
+  readonly problem: Readonly<Record<string, unknown>>;
+}
+
 /** The status and code of a problem; what else it says is in `problem`. */
-export async function problemOf(answer: Response | Promise<Response>) {
+export async function problemOf(answer: Response | Promise<Response>): Promise<Problem> {
   const response = await answer;
   const problem = readJson(await response.text()) as Record<string, unknown>;
   return { status: response.status, code: problem['code'], headers: response.headers, problem };
