@@ -17,9 +17,10 @@ import {
   type PullBases,
   type PulledKit,
   pullKit,
+  readReceiptFile,
   refuseMistakenBase,
 } from '#mirror';
-import { type ByteStream, collect as collectBytes, type Reference } from '#oci/image';
+import type { ByteStream, Reference } from '#oci/image';
 import { type HttpService, openService } from '#oci/registry';
 import { type Io, resumable, writeText } from '../io.ts';
 import { formatBytes } from '../numbers.ts';
@@ -149,7 +150,7 @@ async function baseOf(text: string, stream: string, find: FindSnapshot): Promise
 }
 
 async function readReceipt(path: string): Promise<JsonValue> {
-  const bytes = await collectBytes(readBytes(path), MAX_RECEIPT_BYTES, path);
+  const bytes = await readReceiptFile(path, MAX_RECEIPT_BYTES);
   try {
     return parseJson(bytes, path);
   } catch (cause) {

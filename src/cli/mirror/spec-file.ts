@@ -32,7 +32,15 @@ export interface SpecPatience {
   readonly retry?: { readonly attempts: number; readonly budgetMs: number; readonly longestMs: number };
 }
 
-/** Reads the spec in a file. */
+/** The spec in a file. */
+export async function readSpec(path: string): Promise<MirrorSpec> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  return parseMirrorSpec(bytes, path);
+}
+
+/** Reads the spec in a file, and prepares the connections to its registries. */
 export async function loadSpec(
   io: Io,
   path: string,
@@ -40,10 +48,7 @@ export async function loadSpec(
   progress: ProgressLine,
   { connections = CONNECTIONS, retry }: SpecPatience = {},
 ): Promise<LoadedSpec> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw fileError(error, path);
-  });
-  const spec = parseMirrorSpec(bytes, path);
+  const spec = await readSpec(path);
   const source: Reference = { kind: 'registry', registry: spec.source.registry, repository: 'x' };
   const shared = new SharedConnections();
   // Once for all: the password of --password-stdin can be read only once.

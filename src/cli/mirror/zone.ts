@@ -187,7 +187,7 @@ async function runImport(io: Io, paths: readonly string[], options: ImportOption
   }
   if (options.zoneKey === undefined && (options.zone ?? options.receipt) !== undefined) {
     const named = options.zone === undefined ? '--receipt' : '--zone';
-    const hint = 'add --zone-key FILE: without it there is no receipt';
+    const hint = 'add --zone-key FILE, which signs the receipt';
     throw new CodedError('ERR_EXPORT_USAGE', `${named} requires --zone-key`, { hint });
   }
   const trust = await trustOptionsOf(io, options);

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { CodedError, fileError } from '#core';
+import { CodedError } from '#core';
 import {
   type MirrorSpec,
-  parseMirrorSpec,
   parseZoneName,
   readReceiptFile,
   recordReceipt,
@@ -17,6 +15,7 @@ import { loadEd25519PublicKey } from '../key-files.ts';
 import { plural } from '../numbers.ts';
 import { asLines } from '../one-line.ts';
 import { type CommonOptions, parsing, withCommonOptions } from '../options.ts';
+import { readSpec } from './spec-file.ts';
 
 /** `mirror zone`: the zones whose receipts say what the next delta has to bring. */
 export function zoneCommand(command: Command, io: Io): void {
@@ -106,10 +105,7 @@ function receiptCommand(command: Command, io: Io): void {
 }
 
 async function openZones(path: string): Promise<{ readonly spec: MirrorSpec; readonly register: ZoneRegister }> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw fileError(error, path);
-  });
-  const spec = parseMirrorSpec(bytes, path);
+  const spec = await readSpec(path);
   if (spec.zones !== undefined) return { spec, register: new ZoneRegister(spec.zones) };
   throw new CodedError('ERR_EXPORT_MIRROR_SPEC', `${path}: it names no directory of zones`, {
     hint: 'add a line to it, such as: zones: zones',

@@ -125,7 +125,7 @@ async function damagedOf(
  * Opens the parts of a kit, wherever they lie.
  *
  * @param paths files, and directories that hold parts beside whatever else
- * @returns undefined where there are none
+ * @returns undefined if the paths contain no parts
  * @throws CodedError ERR_EXPORT_PART_MISSING, ERR_EXPORT_PART_INVALID for parts of several kits, and for two that have one
  *   number and differ
  */

@@ -11,13 +11,13 @@ const HINT = 'specify the file that mirror import --zone-key wrote';
  *
  * @throws CodedError ERR_EXPORT_USAGE, ERR_EXPORT_TOO_LARGE, ERR_EXPORT_NOT_FOUND
  */
-export async function readReceiptFile(path: string): Promise<Uint8Array> {
+export async function readReceiptFile(path: string, maxBytes: number = maxReceiptBytes): Promise<Uint8Array> {
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await file.stat();
     if (!stats.isFile()) throw kitFault('ERR_EXPORT_USAGE', path, 'not a regular file', HINT);
     const { size } = stats;
-    if (size > maxReceiptBytes) {
+    if (size > maxBytes) {
       throw kitFault('ERR_EXPORT_TOO_LARGE', path, `${size} bytes, more than a receipt has`, HINT);
     }
     return new Uint8Array(await readPart(file, size, 0));

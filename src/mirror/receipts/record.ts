@@ -99,7 +99,7 @@ function requireNewer(receipt: Receipt, recorded: Receipt, name: string): void {
 /**
  * The recorded receipt of a zone, verified once more.
  *
- * @returns undefined where there is none
+ * @returns undefined if the zone has sent none
  * @throws CodedError ERR_EXPORT_ZONE_UNKNOWN, and those of a receipt that is refused
  */
 export async function recordedReceipt(

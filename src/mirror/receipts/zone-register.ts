@@ -103,7 +103,7 @@ export class ZoneRegister {
       });
   }
 
-  /** The newest receipt of a zone for a stream, as it was recorded. @returns undefined where there is none */
+  /** The newest receipt of a zone for a stream, as it was recorded. @returns undefined if it does not exist */
   readReceipt(zone: string, stream: string): Promise<Uint8Array | undefined> {
     return readSmall(this.receiptPath(zone, stream), maxReceiptBytes);
   }
@@ -148,7 +148,7 @@ async function readNames(folder: string): Promise<string[]> {
 /** A pipe is not waited for, and no link is followed. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
-/** A whole file. @returns undefined where there is none */
+/** A whole file. @returns undefined if it does not exist */
 async function readSmall(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
   try {
     await using file = await open(path, READ_FLAGS);

@@ -4,7 +4,7 @@ import { findFaults } from './delta-request.validator.generated.ts';
 
 /** What a kit is to be planned for. */
 export interface DeltaRequest {
-  /** The kit contains what any of the bases lacks; all of the snapshot if there is no base. */
+  /** The kit contains what any of the bases lacks; without bases, all of the snapshot. */
   readonly bases: readonly Base[];
 }
 

@@ -13,7 +13,7 @@ export interface Mirror {
   readonly newest?: ListedSnapshot;
 }
 
-/** Absent while there is no snapshot. */
+/** Absent before the first snapshot. */
 export interface ListedSnapshot {
   /** Of the snapshot in its stream. */
   readonly sequence: number;

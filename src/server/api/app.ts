@@ -35,7 +35,7 @@ export function createApiApp(context: ApiContext, { guard, report }: AppParts): 
   app.onError((error, c) => {
     const problem = apiProblemOf(error);
     const requestId = randomUUID();
-    // What ends because the client is gone is no failure.
+    // A request that its client has aborted is not an internal error.
     const isGone = error.name === 'AbortError' && socketsOf(c).outgoing?.destroyed === true;
     if (problem.status === 500 && !isGone) report?.(withRequestId(error, requestId));
     return encodeApiProblem(problem, requestId);

@@ -56,7 +56,7 @@ export function addKitRoute(app: ApiApp, context: MirrorsContext): void {
     if (c.req.method === 'HEAD') return new Response(null, { status, headers: sent });
     const signal = disconnectSignal(c);
     const stream = await askingBehind(() => begun(served, { start, end }, signal));
-    // What ends because the client is gone is no failure.
+    // A request that its client has aborted is not an internal error.
     const report = (error: unknown): void => (signal.aborted ? undefined : context.report?.(error));
     return await sendStream(c, stream, { status, headers: sent }, report);
   });

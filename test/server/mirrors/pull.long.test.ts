@@ -203,6 +203,9 @@ test('bases of the command line reach the server', async () => {
     const named = jsonOf(await pull(served.url, join(dir, 'a.tar'), '--base', name));
     expect(named).toMatchObject({ bases: [{ kind: 'snapshot', digest: first['snapshot'] }], receivedBytes: 0 });
   }
+  execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', join(dir, 'pipe')]);
+  const piped = await pull(served.url, join(dir, 'c.tar'), '--base', `receipt:${join(dir, 'pipe')}`);
+  expect([piped.status, piped.err]).toEqual([2, expect.stringContaining('not a regular file') as string]);
   const refused = await pull(served.url, join(dir, 'c.tar'), '--base', 'registry.example:5000');
   expect([refused.status, refused.err]).toEqual([4, expect.stringContaining('may not ask that registry') as string]);
 });
