@@ -3,6 +3,9 @@ import type { OperationOptions } from '#oci/image';
 import { kitFault } from '../faults.ts';
 import { kitPaths, type OpenKit, openKit, readChecksums, readChecksums512 } from '../kit.ts';
 
+/** The next step for whoever fetched something else than the kit. */
+export const FETCH_ANEW = 'run the command again: it fetches the kit anew';
+
 /** As many damaged files as a message names. */
 const MAX_NAMED = 20;
 
@@ -26,7 +29,7 @@ export async function checkKit(path: string, id: Digest, options: OperationOptio
       'ERR_EXPORT_KIT_INVALID',
       `${path}: damaged: ${damaged.slice(0, MAX_NAMED).join(', ')}${more}`,
       {
-        hint: 'run the command again: it fetches the kit anew',
+        hint: FETCH_ANEW,
         details: { name: path, damaged: damaged.slice(0, 1000) },
       },
     );

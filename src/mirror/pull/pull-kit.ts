@@ -1,8 +1,9 @@
 import { rm, stat } from 'node:fs/promises';
-import { fileError, isCoded, isSystemError, requireFilePlace, withLock } from '#core';
+import { type CodedError, fileError, isCoded, isSystemError, requireFilePlace, withLock } from '#core';
 import type { OperationOptions } from '#oci/image';
+import { kitFault } from '../faults.ts';
 import type { DeltaPlan } from '../service.ts';
-import { checkKit } from './check-kit.ts';
+import { checkKit, FETCH_ANEW } from './check-kit.ts';
 import { type DownloadOptions, downloadKit } from './download.ts';
 import { type KitServer, type PullBases, requestPlan } from './kit-server.ts';
 import { PartialKit } from './partial-kit.ts';
@@ -62,22 +63,28 @@ async function pullLocked(request: PullRequest): Promise<PulledKit> {
     await checkKit(partial.path, plan.kit, { signal });
   } catch (error) {
     if (isCoded(error, ...DAMAGE)) await rm(partial.path, { force: true });
-    throw error;
+    throw isCoded(error, ...UNREADABLE) ? damagedArchive(partial.path, error) : error;
   }
   await partial.complete();
   return { plan, resumedAt, receivedBytes };
 }
 
-/** What is wrong with a file that is not the kit, or not as it was sent. */
-const DAMAGE = [
-  'ERR_EXPORT_KIT_INVALID',
-  'ERR_EXPORT_KIT_INCOMPLETE',
+/** What cannot be read at all was damaged on its way, or in an earlier run: for a caller the same as a damaged file. */
+function damagedArchive(path: string, cause: Error): CodedError {
+  return kitFault('ERR_EXPORT_KIT_INVALID', path, `damaged: ${cause.message}`, FETCH_ANEW, cause);
+}
+
+/** What is wrong with a file that cannot be read as a kit. */
+const UNREADABLE = [
   'ERR_EXPORT_ARCHIVE_INVALID',
   'ERR_EXPORT_ARCHIVE_UNSAFE',
   'ERR_EXPORT_ARCHIVE_LIMIT',
   'ERR_EXPORT_PART_INVALID',
   'ERR_EXPORT_PART_MISSING',
 ] as const;
+
+/** What is wrong with a file that is not the kit, or not as it was sent. */
+const DAMAGE = ['ERR_EXPORT_KIT_INVALID', 'ERR_EXPORT_KIT_INCOMPLETE', ...UNREADABLE] as const;
 
 /** Whether a file is the kit of a plan already, undamaged. */
 async function isKit(path: string, { kit, tarBytes }: DeltaPlan, options: OperationOptions): Promise<boolean> {

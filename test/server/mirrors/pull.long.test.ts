@@ -72,18 +72,32 @@ test('resumes a partial file of the same kit at its end', async () => {
   expect(await readdir(dir)).toEqual(['kit.tar']);
 });
 
-test('a partial file with damage is found at the end, and the next run begins anew', async () => {
+/** Where each file of a kit begins in its tar, with its length. */
+function filesOf(bytes: Buffer): { name: string; at: number; length: number }[] {
+  const files: { name: string; at: number; length: number }[] = [];
+  for (let at = 0; at < bytes.length && bytes[at] !== 0; ) {
+    const name = bytes.toString('latin1', at, bytes.indexOf(0, at));
+    const length = Number.parseInt(bytes.toString('latin1', at + 124, at + 136), 8);
+    files.push({ name, at, length });
+    at += 512 + 512 * Math.ceil(length / 512);
+  }
+  return files;
+}
+
+test.each([
+  ['a blob', 512, /ERR_EXPORT_KIT_INVALID.*damaged: blobs\/sha256\//],
+  ['the header of a blob', 0, /ERR_EXPORT_KIT_INVALID.*damaged: .*run the command again: it fetches the kit anew/],
+])('a partial file with damage in %s is found at the end, and the next run begins anew', async (_, offset, message) => {
   const served = await openMirrorServer(start);
   const dir = await makeTempDir();
   const { id } = await served.plan();
-  const bytes = await exported(served);
-  const damaged = Buffer.from(bytes.subarray(0, -2048));
-  const at = damaged.length - 1000;
+  const damaged = Buffer.from((await exported(served)).subarray(0, -2048));
+  const blob = filesOf(damaged).find(({ name, length }) => name.startsWith('blobs/sha256/') && length > 0);
+  const at = (blob?.at ?? 0) + offset;
   damaged[at] = (damaged[at] ?? 0) ^ 1;
   await writeFile(join(dir, `kit.tar.${id}.partial`), damaged);
   const failed = await pull(served.url, join(dir, 'kit.tar'));
-  expect(failed.status).toBe(3);
-  expect(failed.err).toMatch(/ERR_EXPORT_KIT_INVALID.*damaged: blobs\/sha256\//);
+  expect([failed.status, failed.err]).toEqual([3, expect.stringMatching(message) as string]);
   expect(await readdir(dir)).toEqual([]);
   expect(jsonOf(await pull(served.url, join(dir, 'kit.tar')))).toMatchObject({ resumedAt: 0 });
 });
@@ -131,20 +145,20 @@ test('a connection that breaks is made again, for what is left', async () => {
     ranges.push(String(incoming.headers['range']));
     const [, from = 0] = /bytes=(\d+)-/.exec(ranges.at(-1) ?? '') ?? [];
     const begin = Number(from);
-    const end = Math.min(begin + 100_000, bytes.length);
+    const end = Math.min(begin + 200_000, bytes.length);
     outgoing.writeHead(206, {
       etag: `"sha256:${incoming.url.split('/').at(-2)}"`,
       'content-range': `bytes ${begin}-${bytes.length - 1}/${bytes.length}`,
       'content-length': bytes.length - begin,
     });
-    outgoing.write(bytes.subarray(begin, end), () => (end === bytes.length ? outgoing.end() : outgoing.destroy()));
+    // A reset would take away all that the client has not read yet; an end takes only what its stream holds.
+    outgoing.write(bytes.subarray(begin, end), () => outgoing.socket?.end());
     return true;
   });
   const to = join(await makeTempDir(), 'kit.tar');
   expect(jsonOf(await pull(url, to))).toMatchObject({ receivedBytes: bytes.length });
   expect((await readFile(to)).equals(bytes)).toBe(true);
-  // What was on its way when the connection broke is lost.
-  expect(ranges.length).toBeGreaterThanOrEqual(Math.ceil(bytes.length / 100_000));
+  expect(ranges.length).toBeGreaterThanOrEqual(Math.ceil(bytes.length / 200_000));
   expect(ranges.every((range) => range.endsWith(`-${bytes.length - 1}`))).toBe(true);
 });
 
