@@ -14,6 +14,8 @@ export const peerNames = [
   'cosign26',
   'cosign25',
   'trivy',
+  'trivy060',
+  'osv-scanner',
   'go-tuf',
   'python-tuf',
   'docker-registry',

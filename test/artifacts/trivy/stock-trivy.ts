@@ -52,14 +52,29 @@ export async function scanWithStockTrivy(
 /** The files of a database by their names: `trivy.db` and `metadata.json`. */
 export type DatabaseFiles = Readonly<Record<string, Uint8Array>>;
 
+/** The versions of trivy that must read our databases: the newest, and the oldest that we promise. */
+export const trivies = ['trivy', 'trivy060'] as const;
+type Trivy = (typeof trivies)[number];
+
+/** What keeps each from asking its maker for a newer version; the older one never asks. */
+export const silence: Readonly<Record<Trivy, readonly string[]>> = {
+  trivy: ['--skip-version-check', '--disable-telemetry'],
+  trivy060: [],
+};
+
 /** Lets trivy scan with a database, without any network. */
 export async function scanWithDatabase(
   database: DatabaseFiles,
   inventory: Inventory,
   command: 'fs' | 'rootfs' = 'fs',
+  trivy: Trivy = 'trivy',
 ): Promise<StockFinding[]> {
-  const stdout = await scan(database, inventory, command, ['-f', 'json']);
-  const { Results = [] } = readJson(stdout) as unknown as { Results?: { Vulnerabilities?: Reported[] }[] };
+  return findingsIn(await scan(database, inventory, { command, trivy, format: ['-f', 'json'] }));
+}
+
+/** What a report says, as `-f json` writes it. */
+export function findingsIn(report: string): StockFinding[] {
+  const { Results = [] } = readJson(report) as unknown as { Results?: { Vulnerabilities?: Reported[] }[] };
   return Results.flatMap(({ Vulnerabilities = [] }) => Vulnerabilities.map(findingOf));
 }
 
@@ -67,32 +82,35 @@ export async function scanWithDatabase(
 export async function listWithDatabase(database: DatabaseFiles, inventory: Inventory): Promise<string[]> {
   const each = '{{ .PkgName }} {{ .InstalledVersion }} {{ .VulnerabilityID }}\n';
   const template = `{{ range . }}{{ range .Vulnerabilities }}${each}{{ end }}{{ end }}`;
-  const stdout = await scan(database, inventory, 'fs', ['-f', 'template', '-t', template]);
+  const format = ['-f', 'template', '-t', template];
+  const stdout = await scan(database, inventory, { command: 'fs', trivy: 'trivy', format });
   return stdout.split('\n').filter((line) => line !== '');
 }
 
-async function scan(
-  database: DatabaseFiles,
-  inventory: Inventory,
-  command: string,
-  format: readonly string[],
-): Promise<string> {
+interface ScanOptions {
+  readonly command: 'fs' | 'rootfs';
+  readonly trivy: Trivy;
+  readonly format: readonly string[];
+}
+
+async function scan(database: DatabaseFiles, inventory: Inventory, options: ScanOptions): Promise<string> {
+  const { command, trivy, format } = options;
   const folder = await mkdtemp(join(tmpdir(), 'stock-trivy-'));
   try {
     for (const [name, bytes] of Object.entries(database)) await write(join(folder, 'cache/db', name), bytes);
     const [mode, target] = await writeInventory(join(folder, 'target'), inventory, command);
-    const args = [...argumentsOf(mode, join(folder, 'cache')), ...format, target];
-    const { code, stdout, stderr } = await runPeer('trivy', args);
-    if (code !== 0) throw new Error(`trivy exited with ${code}: ${stderr.slice(-2000)}`);
+    const args = [...argumentsOf(mode, join(folder, 'cache'), trivy), ...format, target];
+    const { code, stdout, stderr } = await runPeer(trivy, args);
+    if (code !== 0) throw new Error(`${trivy} exited with ${code}: ${stderr.slice(-2000)}`);
     return stdout;
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-function argumentsOf(mode: string, cache: string): string[] {
-  const offline = ['--skip-db-update', '--skip-java-db-update', '--offline-scan', '--skip-version-check'];
-  return [mode, '--cache-dir', cache, ...offline, '--disable-telemetry', '--scanners', 'vuln', '-q'];
+function argumentsOf(mode: string, cache: string, trivy: Trivy): string[] {
+  const offline = ['--skip-db-update', '--skip-java-db-update', '--offline-scan', ...silence[trivy]];
+  return [mode, '--cache-dir', cache, ...offline, '--scanners', 'vuln', '-q'];
 }
 
 function findingOf(found: Reported): StockFinding {
