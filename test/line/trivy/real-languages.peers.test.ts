@@ -11,6 +11,7 @@ import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { buildReferenceDb } from '../../peers/peers.ts';
 import { describeRealData, realSource } from '../real-data.ts';
 import { type Installed, type Language, languages } from './languages.ts';
+import { isKnownToOsvScanner, scanWithOsvScanner } from './osv-scanner.ts';
 import { semverNeighbours } from './probes.ts';
 import { type OsvAffected, type OsvRecord, readRecords } from './records.ts';
 
@@ -65,50 +66,79 @@ const real: readonly Real[] = [
   },
 ];
 
-describeRealData(['trivy', 'trivydb-ref'], 'trivy with every record and every bound of real databases', () => {
-  describe.each(real)('$osv', ({ osv, archive, source, neighbours, extent }) => {
-    const language = languages[osv] as Language;
-    let records: readonly OsvRecord[];
-    let asked: readonly Installed[];
-    let ours: ReadonlySet<string>;
-    let theirs: ReadonlySet<string>;
-    let expected: ReadonlySet<string>;
+describeRealData(
+  ['trivy', 'trivydb-ref', 'osv-scanner'],
+  'trivy with every record and every bound of real databases',
+  () => {
+    describe.each(real)('$osv', ({ osv, archive, source, neighbours, extent }) => {
+      const language = languages[osv] as Language;
+      let records: readonly OsvRecord[];
+      let asked: readonly Installed[];
+      let ours: ReadonlySet<string>;
+      let theirs: ReadonlySet<string>;
+      let matches: readonly Match[];
+      let expected: ReadonlySet<string>;
 
-    beforeAll(async () => {
-      const dir = await makeTempDir();
-      execFileSync('unzip', ['-qj', realSource(archive), '-d', join(dir, 'records')]);
-      records = (await readRecords(join(dir, 'records'))).filter((record) => record.affected !== undefined);
-      // No scan can meet what trivy does not read as installed, such as `2023.03.20` of Bitnami.
-      const { grammar } = ecosystemOf(osv) as Ecosystem;
-      asked = edgesOf(records, neighbours).filter(({ version }) => grammar.installed(version) !== undefined);
-      expected = expectedOf(osv, records, asked);
-      const inventory = language.inventory(asked);
-      ours = new Set(await listWithDatabase(await ourDatabase(realSource(archive), dir), inventory));
-      const inputs = [{ ecosystem: language.reference as string, ...source, dir: join(dir, 'records') }];
-      await buildReferenceDb(join(dir, 'out'), inputs);
-      theirs = new Set(await listWithDatabase(await filesIn(join(dir, 'out')), inventory));
-    }, 600_000);
+      beforeAll(async () => {
+        const dir = await makeTempDir();
+        execFileSync('unzip', ['-qj', realSource(archive), '-d', join(dir, 'records')]);
+        records = (await readRecords(join(dir, 'records'))).filter((record) => record.affected !== undefined);
+        // No scan can meet what trivy does not read as installed, such as `2023.03.20` of Bitnami.
+        const { grammar } = ecosystemOf(osv) as Ecosystem;
+        asked = edgesOf(records, neighbours).filter(({ version }) => grammar.installed(version) !== undefined);
+        matches = matchesOf(osv, records, asked);
+        expected = new Set(
+          matches.flatMap(({ name, version, record }) => idsOf(record).map((id) => `${name} ${version} ${id}`)),
+        );
+        const inventory = language.inventory(asked);
+        ours = new Set(await listWithDatabase(await ourDatabase(realSource(archive), dir), inventory));
+        const inputs = [{ ecosystem: language.reference as string, ...source, dir: join(dir, 'records') }];
+        await buildReferenceDb(join(dir, 'out'), inputs);
+        theirs = new Set(await listWithDatabase(await filesIn(join(dir, 'out')), inventory));
+      }, 600_000);
 
-    test('is asked about on both sides of every bound', () => {
-      expect(records.length).toBeGreaterThanOrEqual(extent[0]);
-      expect(asked.length).toBeGreaterThan(extent[1]);
-      expect(expected.size).toBeGreaterThan(extent[2]);
+      test('is asked about on both sides of every bound', () => {
+        expect(records.length).toBeGreaterThanOrEqual(extent[0]);
+        expect(asked.length).toBeGreaterThan(extent[1]);
+        expect(expected.size).toBeGreaterThan(extent[2]);
+      });
+
+      test('ours reports what the OSV evaluation algorithm says, and nothing else', () => {
+        expect([...ours].filter((finding) => !expected.has(finding))).toEqual([]);
+        expect([...expected].filter((finding) => !ours.has(finding))).toEqual([]);
+      });
+
+      test('the reference differs only where it is known why', () => {
+        // Of events in no order it makes ranges that OSV does not have.
+        const more = [...theirs].filter((finding) => !ours.has(finding));
+        expect(more).toEqual(osv === 'PyPI' ? ['wagtail 2.11.7.dev0 CVE-2021-29434'] : []);
+        const lacking = [...ours].filter((finding) => !theirs.has(finding));
+        expect(lacking.filter((finding) => !isExplained(finding, osv, records))).toEqual([]);
+      });
+
+      const judge = 'osv-scanner, which reads the records themselves';
+      test.runIf(isKnownToOsvScanner(osv))(`${judge}, finds the same`, { timeout: 300_000 }, async () => {
+        // It takes events as they come where two of them name one version.
+        const { grammar } = ecosystemOf(osv) as Ecosystem;
+        const isOrderly = ({ affected = [] }: OsvRecord): boolean =>
+          affected.flatMap(rangesOf).every(({ events }) => {
+            const isReadable = events.every((event) => grammar.bound(boundOf(event)) !== undefined);
+            return isReadable && isInOrder(events, orderOf(osv));
+          });
+        const judged = records.filter(isOrderly).map((record) => judgeable(record, osv));
+        expect(records.length - judged.length).toBeLessThan(records.length / 10);
+        const installed = asked.map(({ name, version }) => ({ name: judgeableName(osv, name), version }));
+        const spell = ({ name, version }: Installed, id: string) => `${judgeableName(osv, name)} ${version} ${id}`;
+        const found = new Set((await scanWithOsvScanner(osv, judged, installed)).map((each) => spell(each, each.id)));
+        const wanted = new Set(matchesOf(osv, judged, installed).map((each) => spell(each, each.record.id)));
+        const lacking = [...wanted].filter((finding) => !found.has(finding));
+        const more = [...found].filter((finding) => !wanted.has(finding));
+        expect({ lacking, more }).toEqual({ lacking: [], more: [] });
+        expect(wanted.size).toBeGreaterThan(extent[2] / 2);
+      });
     });
-
-    test('ours reports what the OSV evaluation algorithm says, and nothing else', () => {
-      expect([...ours].filter((finding) => !expected.has(finding))).toEqual([]);
-      expect([...expected].filter((finding) => !ours.has(finding))).toEqual([]);
-    });
-
-    test('the reference differs only where it is known why', () => {
-      // Of events in no order it makes ranges that OSV does not have.
-      const more = [...theirs].filter((finding) => !ours.has(finding));
-      expect(more).toEqual(osv === 'PyPI' ? ['wagtail 2.11.7.dev0 CVE-2021-29434'] : []);
-      const lacking = [...ours].filter((finding) => !theirs.has(finding));
-      expect(lacking.filter((finding) => !isExplained(finding, osv, records))).toEqual([]);
-    });
-  });
-});
+  },
+);
 
 /** Every bound of every range, and what lies next to it on the other side: after a last version, before another bound. */
 function edgesOf(records: readonly OsvRecord[], neighbours: Real['neighbours'] = neighboursOf): Installed[] {
@@ -136,17 +166,23 @@ function neighboursOf(kind: string, bound: string): readonly string[] {
   return [...around.map((each) => `${each}+${build}`), `${version}+${Number(build) + 1}`];
 }
 
-function expectedOf(osv: string, records: readonly OsvRecord[], asked: readonly Installed[]): ReadonlySet<string> {
+/** A version that is asked about, and a record that affects it. */
+interface Match extends Installed {
+  readonly record: OsvRecord;
+}
+
+/** What the OSV evaluation algorithm says. */
+function matchesOf(osv: string, records: readonly OsvRecord[], asked: readonly Installed[]): Match[] {
   const { normalise } = ecosystemOf(osv) as Ecosystem;
   const versions = Map.groupBy(asked, ({ name }) => normalise(name));
-  const found = new Set<string>();
+  const found: Match[] = [];
   for (const record of records.filter(({ withdrawn }) => withdrawn === undefined)) {
     const own = Map.groupBy(record.affected ?? [], (entry) => normalise(entry.package?.name ?? ''));
     for (const [key, entries] of own) {
       const readable = entries.map((entry) => readableOf(osv, entry));
       for (const { name, version } of versions.get(key) ?? []) {
-        if (!isAffected(version, { ecosystem: osv, entries: readable, installed: [] })) continue;
-        for (const id of idsOf(record)) found.add(`${name} ${version} ${id}`);
+        if (isAffected(version, { ecosystem: osv, entries: readable, installed: [] }))
+          found.push({ name, version, record });
       }
     }
   }
@@ -158,6 +194,19 @@ function readableOf(osv: string, entry: OsvAffected): OsvEntry {
   const { grammar } = ecosystemOf(osv) as Ecosystem;
   const versions = (entry.versions ?? []).filter((text) => grammar.installed(text) !== undefined);
   return { ...entry, ranges: rangesOf(entry), versions } as unknown as OsvEntry;
+}
+
+/** osv-scanner reads nothing but the list of versions where there is one, and looks Go modules up in lower case. */
+function judgeable(record: OsvRecord, osv: string): OsvRecord {
+  const affected = (record.affected ?? []).map((entry) => ({
+    package: { ecosystem: osv, name: judgeableName(osv, entry.package?.name ?? '') },
+    ranges: rangesOf(entry),
+  }));
+  return { ...record, affected };
+}
+
+function judgeableName(osv: string, name: string): string {
+  return osv === 'Go' ? name.toLowerCase() : (ecosystemOf(osv) as Ecosystem).normalise(name);
 }
 
 function idsOf({ id, aliases = [], upstream = [] }: OsvRecord): string[] {
@@ -195,8 +244,12 @@ function isInOrder(
   events: readonly Readonly<Record<string, string>>[],
   order: (a: string, b: string) => number,
 ): boolean {
-  const bounds = events.map(({ introduced, fixed, last_affected: last }) => introduced ?? fixed ?? last ?? '0');
+  const bounds = events.map(boundOf);
   return bounds.every((bound, i) => i === 0 || order(bounds[i - 1] as string, bound) <= 0);
+}
+
+function boundOf({ introduced, fixed, last_affected: last }: Readonly<Record<string, string>>): string {
+  return introduced ?? fixed ?? last ?? '0';
 }
 
 async function ourDatabase(archive: string, workDir: string): Promise<DatabaseFiles> {
