@@ -20,13 +20,10 @@ export async function checkOwnBbolt(path: string, signal?: AbortSignal): Promise
     throw fileError(error, path);
   });
   try {
-    await using bbolt = await BboltFile.open(path, { once: true, signal });
+    await using bbolt = await BboltFile.open(path, { signal });
     const pages = await writePages(new ComparingSink(file, path, signal), bbolt.batches());
     const { size } = await file.stat();
     if (size !== pages * PAGE_SIZE) throw damaged(path, `${size - pages * PAGE_SIZE} bytes after its last page`);
-  } catch (error) {
-    // A key or value beyond the limits, or keys out of order: readers take it, the writer does not.
-    throw error instanceof RangeError || error instanceof TypeError ? damaged(path, error.message, error) : error;
   } finally {
     await file.close();
   }

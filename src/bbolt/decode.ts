@@ -35,6 +35,14 @@ export interface LeafElement {
   readonly isBucket: boolean;
 }
 
+/** Where in its page a key and its value are: the value follows the key. */
+export interface LeafPlace {
+  readonly start: number;
+  readonly keyEnd: number;
+  readonly end: number;
+  readonly isBucket: boolean;
+}
+
 /** A child of a branch and the first key under it. */
 export interface BranchElement {
   readonly key: Uint8Array;
@@ -83,25 +91,42 @@ export function decodeMeta(page: Uint8Array): Meta | undefined {
  * could visit.
  */
 export function decodeLeaf(page: Uint8Array): LeafElement[] {
-  const { flags, count } = decodeHeader(page);
-  if (flags !== PAGE_FLAG.leaf) throw new DecodeError(`flags ${flags} where a leaf should be`);
-  const view = elementsView(page, count);
-  let free = HEADER_SIZE * (1 + count);
   const elements: LeafElement[] = [];
+  readLeaf(page, page.byteLength, ({ start, keyEnd, end, isBucket }) => {
+    elements.push({ key: page.subarray(start, keyEnd), value: page.subarray(keyEnd, end), isBucket });
+  });
+  return elements;
+}
+
+/**
+ * Where the elements of a leaf are, which need not be in memory.
+ *
+ * @param head the header and what follows it, up to the first key at least
+ * @param sizeBytes of the page with its overflow pages
+ */
+export function decodeLeafPlaces(head: Uint8Array, sizeBytes: number): LeafPlace[] {
+  const places: LeafPlace[] = [];
+  readLeaf(head, sizeBytes, (place) => places.push(place));
+  return places;
+}
+
+function readLeaf(head: Uint8Array, sizeBytes: number, take: (place: LeafPlace) => void): void {
+  const { flags, count } = decodeHeader(head);
+  if (flags !== PAGE_FLAG.leaf) throw new DecodeError(`flags ${flags} where a leaf should be`);
+  const view = elementsView(head, count);
+  let free = HEADER_SIZE * (1 + count);
   for (let i = 0; i < count; i++) {
     const at = HEADER_SIZE * (1 + i);
     const start = at + view.getUint32(at + LEAF.position, true);
     const keyEnd = start + view.getUint32(at + LEAF.keySize, true);
     const end = keyEnd + view.getUint32(at + LEAF.valueSize, true);
-    if (end > page.byteLength) throw new DecodeError(`element ${i} of a leaf reaches beyond its page`);
+    if (end > sizeBytes) throw new DecodeError(`element ${i} of a leaf reaches beyond its page`);
     if (start < free) throw new DecodeError(`element ${i} of a leaf begins within what comes before it`);
     free = end;
     const kind = view.getUint32(at + LEAF.flags, true);
     if (kind > BUCKET_FLAG) throw new DecodeError(`element ${i} of a leaf has flags ${kind}`);
-    const [key, value] = [page.subarray(start, keyEnd), page.subarray(keyEnd, end)];
-    elements.push({ key, value, isBucket: kind === BUCKET_FLAG });
+    take({ start, keyEnd, end, isBucket: kind === BUCKET_FLAG });
   }
-  return elements;
 }
 
 /** The elements of a branch. They share the memory of `page`. */

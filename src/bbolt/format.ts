@@ -3,8 +3,11 @@
  * The writer and the reader share these and nothing else, so that one can find the other's mistakes.
  */
 
-/** Size of a page in bytes. The format allows others; files of ours have this one. */
+/** Size of a page in bytes in the files that we write. */
 export const PAGE_SIZE = 4096;
+
+/** Sizes of a page in bytes that the reader takes: powers of two in these bounds. bbolt uses the system's page size. */
+export const pageSizes = { smallest: 1024, largest: 65_536 } as const;
 
 /** First four bytes of a meta after its page header. */
 export const MAGIC = 0xed0cdaed;

@@ -1,4 +1,4 @@
 export { checkOwnBbolt } from './compare.ts';
 export { bboltLimits } from './format.ts';
-export { BboltFile } from './reader.ts';
+export { type BboltBucket, type BboltCount, type BboltElement, BboltFile, type BboltStart } from './reader.ts';
 export { type BboltEntry, type BboltSummary, writeBbolt } from './writer.ts';

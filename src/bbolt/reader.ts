@@ -1,24 +1,39 @@
-import { type BranchElement, decodeBranch, decodeBucket, decodeLeaf, type LeafElement } from './decode.ts';
-import { PAGE_FLAG } from './format.ts';
+import { decodeBucket, type LeafElement } from './decode.ts';
+import { inlineNode, type Leaf, type Node, readNode } from './nodes.ts';
 import { PageReader, type PageReaderOptions } from './page-reader.ts';
+import { childFor, compareKeys, MAX_DEPTH, type NodeAt, Walk } from './walk.ts';
 import type { BboltEntry } from './writer.ts';
 
-/** Deeper than any tree of pages or nest of buckets that fits into a file; what exceeds it goes in circles. */
-const MAX_DEPTH = 64;
-
-const BATCH_ENTRIES = 1000;
-
-type Node = { readonly leaf: LeafElement[] } | { readonly branch: BranchElement[] };
-
-/** A page or an inline bucket that is being read, and how far. */
-interface Place {
-  readonly bucket: readonly Uint8Array[];
-  readonly children: readonly BranchElement[];
-  readonly elements: readonly LeafElement[];
-  at: number;
+/** Where reading begins; without anything, at the beginning of the file. */
+export interface BboltStart {
+  /** Names of the buckets that lead there, outermost first. */
+  readonly bucket?: readonly Uint8Array[];
+  /** The first key of that bucket that is wanted; if it is not there, the next one. */
+  readonly from?: Uint8Array;
 }
 
-/** A bbolt file of 4096-byte pages, open for reading. It trusts no number in the file, but checks no order: see check. */
+/** What is directly in a bucket: a key with its value, or the name of a bucket. */
+export interface BboltElement {
+  readonly key: Uint8Array;
+  /** Undefined for a bucket. */
+  readonly value: Uint8Array | undefined;
+}
+
+/** What is in a bucket, at all depths. */
+export interface BboltCount {
+  readonly buckets: number;
+  readonly values: number;
+}
+
+/** A bucket by its name. */
+export interface BboltBucket extends BboltCount {
+  readonly name: Uint8Array;
+}
+
+/**
+ * A bbolt file of any size, open for reading. It trusts no number in the file: whatever the file holds, reading ends, in
+ * time linear to the file and in flat memory. Keys come in ascending order, or reading fails.
+ */
 export class BboltFile {
   readonly #pages: PageReader;
 
@@ -42,10 +57,11 @@ export class BboltFile {
   /**
    * All content, in the order and form in which writeBbolt takes it: an empty bucket is an entry without a key.
    *
-   * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where the file is damaged
+   * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where the file is damaged; ERR_EXPORT_TOO_LARGE for a value that
+   *   memory is not meant to hold
    */
-  async *entries(): AsyncGenerator<BboltEntry> {
-    for await (const batch of this.batches()) {
+  async *entries(start?: BboltStart): AsyncGenerator<BboltEntry> {
+    for await (const batch of this.batches(start)) {
       for (const { bucket, key, value } of batch) {
         if (key === undefined || value === undefined) yield { bucket: bucket.map(copyOf) };
         else yield { bucket: bucket.map(copyOf), key: copyOf(key), value: copyOf(value) };
@@ -53,26 +69,55 @@ export class BboltFile {
     }
   }
 
-  /** The same as `entries`, a thousand at a time, in memory that is shared with the reader: do not change it. */
-  async *batches(): AsyncGenerator<readonly BboltEntry[]> {
-    let batch: BboltEntry[] = [];
-    const places: Place[] = [placeOf(await this.#node(this.#pages.meta.root), [])];
-    for (let place = places.at(-1); place !== undefined; place = places.at(-1)) {
-      if (places.length > 2 * MAX_DEPTH) throw this.#pages.damaged('pages or buckets form a cycle');
-      const next = place.at++;
-      const [child, element] = [place.children[next], place.elements[next]];
-      if (child !== undefined) places.push(placeOf(await this.#node(child.child), place.bucket));
-      else if (element === undefined) places.pop();
-      else if (element.isBucket) {
-        const inside = placeOf(await this.#contentOf(element.value), [...place.bucket, element.key]);
-        if (inside.children.length + inside.elements.length > 0) places.push(inside);
-        else batch.push({ bucket: inside.bucket });
-      } else batch.push({ bucket: place.bucket, key: element.key, value: element.value });
-      if (batch.length < BATCH_ENTRIES) continue;
-      yield batch;
-      batch = [];
+  /**
+   * The same as `entries`, up to a thousand at a time, in memory that is shared with the reader: do not change it. Entries
+   * of one bucket have the same array of names.
+   */
+  async *batches({ bucket = [], from }: BboltStart = {}): AsyncGenerator<readonly BboltEntry[]> {
+    const root = await this.#bucketAt(bucket);
+    if (root === undefined) return;
+    if (bucket.length > 0 && isEmpty(root.node)) yield [{ bucket }];
+    else yield* new Walk(this.#pages, { path: bucket, from, deep: true }).batches(root);
+  }
+
+  /**
+   * What is directly in a bucket, from a key on, up to a thousand at a time, in shared memory; without names, what is in
+   * the root. Nothing if there is no such bucket.
+   *
+   * @throws CodedError as entries
+   */
+  async *elements(bucket: readonly Uint8Array[], from?: Uint8Array): AsyncGenerator<readonly BboltElement[]> {
+    const root = await this.#bucketAt(bucket);
+    if (root === undefined) return;
+    for await (const batch of new Walk(this.#pages, { path: bucket, from, deep: false }).batches(root)) {
+      yield batch.map(({ key, value }) => ({ key: key as Uint8Array, value }));
     }
-    yield batch;
+  }
+
+  /** The buckets directly in a bucket, and what each holds at all depths. @throws CodedError as entries */
+  async *buckets(bucket: readonly Uint8Array[] = []): AsyncGenerator<BboltBucket> {
+    for await (const batch of this.elements(bucket)) {
+      for (const { key, value } of batch) {
+        if (value !== undefined) continue;
+        const name = copyOf(key);
+        yield { name, ...(await this.count([...bucket, name])) };
+      }
+    }
+  }
+
+  /** Counts what a bucket holds at all depths; nothing if there is no such bucket. @throws CodedError as entries */
+  async count(bucket: readonly Uint8Array[]): Promise<BboltCount> {
+    let [buckets, values] = [0, 0];
+    let path: readonly Uint8Array[] = bucket;
+    for await (const batch of this.batches({ bucket })) {
+      for (const entry of batch) {
+        if (entry.key !== undefined) values++;
+        if (entry.bucket === path) continue;
+        buckets += opened(path, entry.bucket, bucket.length);
+        path = entry.bucket;
+      }
+    }
+    return { buckets, values };
   }
 
   /**
@@ -80,54 +125,59 @@ export class BboltFile {
    * the key names a bucket.
    */
   async get(bucket: readonly Uint8Array[], key: Uint8Array): Promise<Uint8Array | undefined> {
-    let elements = await this.#find(this.#pages.meta.root, bucket[0] ?? key);
-    for (const [i, name] of bucket.entries()) {
-      const found = elements.find((element) => element.isBucket && equal(element.key, name));
-      if (found === undefined) return undefined;
-      const place = this.#pages.decode(decodeBucket, found.value, 0);
-      elements =
-        'root' in place
-          ? await this.#find(place.root, bucket[i + 1] ?? key)
-          : this.#pages.decode(decodeLeaf, place.inline, 0);
+    const root = await this.#bucketAt(bucket);
+    const found = root && (await this.#find(root, key));
+    return found === undefined || found.element.isBucket ? undefined : found.element.value.slice();
+  }
+
+  /** Where a bucket begins. */
+  async #bucketAt(path: readonly Uint8Array[]): Promise<NodeAt | undefined> {
+    let at = await this.#node(this.#pages.meta.root);
+    for (const name of path) {
+      const found = await this.#find(at, name);
+      if (found === undefined || !found.element.isBucket) return undefined;
+      const place = this.#pages.decode(decodeBucket, found.element.value, found.page);
+      if ('root' in place) at = await this.#node(place.root);
+      else at = { node: inlineNode(this.#pages, place.inline, found.page), page: found.page };
     }
-    return elements.find((element) => !element.isBucket && equal(element.key, key))?.value.slice();
+    return at;
   }
 
-  async #contentOf(value: Uint8Array): Promise<Node> {
-    const place = this.#pages.decode(decodeBucket, value, 0);
-    return 'root' in place ? this.#node(place.root) : { leaf: this.#pages.decode(decodeLeaf, place.inline, 0) };
-  }
-
-  /** The leaf in which `key` stands, if it stands anywhere in the tree. */
-  async #find(root: number, key: Uint8Array): Promise<LeafElement[]> {
-    let id = root;
+  async #find(root: NodeAt, key: Uint8Array): Promise<{ readonly element: LeafElement; page: number } | undefined> {
+    let at = root;
     for (let depth = 0; depth <= MAX_DEPTH; depth++) {
-      const node = await this.#node(id);
-      if ('leaf' in node) return node.leaf;
-      id = (node.branch.findLast((element) => Buffer.compare(element.key, key) <= 0) ?? first(node.branch)).child;
+      if ('leaf' in at.node) {
+        const element = await elementOf(at.node.leaf, key);
+        return element && { element, page: at.page };
+      }
+      const { branch } = at.node;
+      at = await this.#node((branch[childFor(branch, key)] as { child: number }).child);
     }
     throw this.#pages.damaged('pages form a cycle');
   }
 
-  async #node(id: number): Promise<Node> {
-    const { header, bytes } = await this.#pages.page(id);
-    if (header.flags === PAGE_FLAG.branch) return { branch: this.#pages.decode(decodeBranch, bytes, id) };
-    return { leaf: this.#pages.decode(decodeLeaf, bytes, id) };
+  async #node(id: number): Promise<NodeAt> {
+    return { node: await readNode(this.#pages, await this.#pages.span(id)), page: id };
   }
 }
 
-function first(branch: readonly BranchElement[]): BranchElement {
-  return branch[0] as BranchElement;
+async function elementOf(leaf: Leaf, key: Uint8Array): Promise<LeafElement | undefined> {
+  for (let i = 0; i < leaf.count; i++) {
+    const element = await leaf.at(i);
+    if (compareKeys(element.key, key) === 0) return element;
+  }
+  return undefined;
 }
 
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
+/** How many buckets begin between two entries that follow each other. */
+function opened(before: readonly Uint8Array[], after: readonly Uint8Array[], depth: number): number {
+  let shared = depth;
+  while (shared < before.length && shared < after.length && before[shared] === after[shared]) shared++;
+  return after.length - shared;
 }
 
-function placeOf(node: Node, bucket: readonly Uint8Array[]): Place {
-  return 'leaf' in node
-    ? { bucket, children: [], elements: node.leaf, at: 0 }
-    : { bucket, children: node.branch, elements: [], at: 0 };
+function isEmpty(node: Node): boolean {
+  return 'leaf' in node && node.leaf.count === 0;
 }
 
 function copyOf(bytes: Uint8Array): Uint8Array {

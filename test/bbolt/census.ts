@@ -57,7 +57,8 @@ class Census {
   async takeFreelist(): Promise<void> {
     const { freelist } = this.#pages.meta;
     if (freelist === undefined) throw this.#pages.damaged('it has no free list');
-    const { header, bytes } = await this.#pages.page(freelist);
+    const span = await this.#pages.span(freelist);
+    const [header, bytes] = [span.header, await this.#pages.bytes(span)];
     this.#markAll(freelist, header.overflow, 'the free list');
     let last = 1;
     for (const id of this.#pages.decode(decodeFreelist, bytes, freelist)) {
@@ -72,7 +73,8 @@ class Census {
   async visitTree(id: number, low: Uint8Array | undefined, high: Uint8Array | undefined, depth: number): Promise<void> {
     this.#signal?.throwIfAborted();
     if (depth > MAX_DEPTH) throw this.#pages.damaged(`page ${id} is nested too deeply`);
-    const { header, bytes } = await this.#pages.page(id);
+    const span = await this.#pages.span(id);
+    const [header, bytes] = [span.header, await this.#pages.bytes(span)];
     this.#markAll(id, header.overflow, `page ${id}`);
     if (header.flags !== PAGE_FLAG.branch) {
       await this.#visitLeaf(this.#pages.decode(decodeLeaf, bytes, id), `page ${id}`, low, high, depth);

@@ -1,0 +1,93 @@
+import { CodedError } from '#core';
+import {
+  type BranchElement,
+  decodeBranch,
+  decodeLeaf,
+  decodeLeafPlaces,
+  type LeafElement,
+  type LeafPlace,
+} from './decode.ts';
+import { HEADER_SIZE, PAGE_FLAG } from './format.ts';
+import type { PageReader, PageSpan } from './page-reader.ts';
+
+/** Up to this size a page is in memory as a whole; of a larger leaf, one value at a time. */
+export const WHOLE_PAGE = 256 * 1024;
+
+/** Largest value that is read, in bytes: one is in memory at a time. */
+export const MAX_VALUE = 256 * 1024 * 1024;
+
+/** The elements of a leaf, each to be had by its place. */
+export interface Leaf {
+  readonly count: number;
+  at(index: number): LeafElement | Promise<LeafElement>;
+}
+
+/** A page of a bucket's tree, or an inline bucket. */
+export type Node = { readonly leaf: Leaf } | { readonly branch: readonly BranchElement[] };
+
+/** Reads a page of a bucket's tree. @throws CodedError ERR_EXPORT_CONTENT_MISMATCH, ERR_EXPORT_TOO_LARGE */
+export async function readNode(pages: PageReader, span: PageSpan): Promise<Node> {
+  const { id, header, sizeBytes } = span;
+  if (header.flags === PAGE_FLAG.branch) {
+    if (sizeBytes > WHOLE_PAGE) throw pages.damaged(`page ${id}: a branch of ${sizeBytes} bytes`);
+    return { branch: pages.decode(decodeBranch, await pages.bytes(span), id) };
+  }
+  if (sizeBytes <= WHOLE_PAGE) return { leaf: new WholeLeaf(pages.decode(decodeLeaf, await pages.bytes(span), id)) };
+  return { leaf: new LargeLeaf(pages, span, await readPlaces(pages, span)) };
+}
+
+/** Where the elements of a leaf are, of which only the table was read. */
+export async function readPlaces(pages: PageReader, span: PageSpan): Promise<LeafPlace[]> {
+  const head = await pages.bytes(span, 0, HEADER_SIZE * (1 + span.header.count));
+  return pages.decode((bytes) => decodeLeafPlaces(bytes, span.sizeBytes), head, span.id);
+}
+
+/** The leaf that an inline bucket is. */
+export function inlineNode(pages: PageReader, page: Uint8Array, place: number): Node {
+  return { leaf: new WholeLeaf(pages.decode(decodeLeaf, page, place)) };
+}
+
+class WholeLeaf implements Leaf {
+  readonly #elements: readonly LeafElement[];
+
+  constructor(elements: readonly LeafElement[]) {
+    this.#elements = elements;
+  }
+
+  get count(): number {
+    return this.#elements.length;
+  }
+
+  at(index: number): LeafElement {
+    return this.#elements[index] as LeafElement;
+  }
+}
+
+class LargeLeaf implements Leaf {
+  readonly #pages: PageReader;
+  readonly #span: PageSpan;
+  readonly #places: readonly LeafPlace[];
+
+  constructor(pages: PageReader, span: PageSpan, places: readonly LeafPlace[]) {
+    this.#pages = pages;
+    this.#span = span;
+    this.#places = places;
+  }
+
+  get count(): number {
+    return this.#places.length;
+  }
+
+  async at(index: number): Promise<LeafElement> {
+    const { start, keyEnd, end, isBucket } = this.#places[index] as LeafPlace;
+    if (end - start > MAX_VALUE) {
+      const what = `page ${this.#span.id}: a value of ${end - keyEnd} bytes`;
+      throw new CodedError('ERR_EXPORT_TOO_LARGE', `${this.#pages.path}: ${what}`, {
+        hint: `specify a database whose values have at most ${MAX_VALUE} bytes`,
+        details: { path: this.#pages.path },
+      });
+    }
+    const bytes = await this.#pages.bytes(this.#span, start, end);
+    return { key: bytes.subarray(0, keyEnd - start), value: bytes.subarray(keyEnd - start), isBucket };
+  }
+}
