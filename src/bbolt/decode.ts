@@ -52,14 +52,20 @@ export interface BranchElement {
 /** A bucket's value: the page where its tree begins, or the leaf that it carries in itself. */
 export type BucketValue = { readonly root: number } | { readonly inline: Uint8Array };
 
-/** Says why bytes cannot be read; the caller adds the place. */
+/** Says of a page why it cannot be read, as in `ends within its header`; the caller adds which. */
 export class DecodeError extends Error {}
+
+/** Bytes of a page's number in a free list. */
+export const PAGE_NUMBER_SIZE = 8;
+
+/** The count of a free list whose real count comes first among its numbers. */
+const LONG_FREELIST = 0xffff;
 
 const NO_FREELIST = 0xffff_ffff_ffff_ffffn;
 
 /** The header of a page. */
 export function decodeHeader(page: Uint8Array): PageHeader {
-  if (page.byteLength < HEADER_SIZE) throw new DecodeError('a page ends within its header');
+  if (page.byteLength < HEADER_SIZE) throw new DecodeError('ends within its header');
   const view = viewOf(page);
   return {
     id: pageNumberAt(view, PAGE.id),
@@ -112,7 +118,7 @@ export function decodeLeafPlaces(head: Uint8Array, sizeBytes: number): LeafPlace
 
 function readLeaf(head: Uint8Array, sizeBytes: number, take: (place: LeafPlace) => void): void {
   const { flags, count } = decodeHeader(head);
-  if (flags !== PAGE_FLAG.leaf) throw new DecodeError(`flags ${flags} where a leaf should be`);
+  if (flags !== PAGE_FLAG.leaf) throw new DecodeError(`has flags ${flags} where a leaf should be`);
   const view = elementsView(head, count);
   let free = HEADER_SIZE * (1 + count);
   for (let i = 0; i < count; i++) {
@@ -120,11 +126,11 @@ function readLeaf(head: Uint8Array, sizeBytes: number, take: (place: LeafPlace) 
     const start = at + view.getUint32(at + LEAF.position, true);
     const keyEnd = start + view.getUint32(at + LEAF.keySize, true);
     const end = keyEnd + view.getUint32(at + LEAF.valueSize, true);
-    if (end > sizeBytes) throw new DecodeError(`element ${i} of a leaf reaches beyond its page`);
-    if (start < free) throw new DecodeError(`element ${i} of a leaf begins within what comes before it`);
+    if (end > sizeBytes) throw new DecodeError(`has an element ${i} that reaches beyond it`);
+    if (start < free) throw new DecodeError(`has an element ${i} that begins within what comes before it`);
     free = end;
     const kind = view.getUint32(at + LEAF.flags, true);
-    if (kind > BUCKET_FLAG) throw new DecodeError(`element ${i} of a leaf has flags ${kind}`);
+    if (kind > BUCKET_FLAG) throw new DecodeError(`has an element ${i} of flags ${kind}`);
     take({ start, keyEnd, end, isBucket: kind === BUCKET_FLAG });
   }
 }
@@ -132,27 +138,44 @@ function readLeaf(head: Uint8Array, sizeBytes: number, take: (place: LeafPlace) 
 /** The elements of a branch. They share the memory of `page`. */
 export function decodeBranch(page: Uint8Array): BranchElement[] {
   const { flags, count } = decodeHeader(page);
-  if (flags !== PAGE_FLAG.branch) throw new DecodeError(`flags ${flags} where a branch should be`);
-  if (count === 0) throw new DecodeError('a branch without children');
+  if (flags !== PAGE_FLAG.branch) throw new DecodeError(`has flags ${flags} where a branch should be`);
+  if (count === 0) throw new DecodeError('is a branch without children');
   const view = elementsView(page, count);
   return Array.from({ length: count }, (_, i) => {
     const at = HEADER_SIZE * (1 + i);
     const start = at + view.getUint32(at + BRANCH.position, true);
     const end = start + view.getUint32(at + BRANCH.keySize, true);
-    if (end > page.byteLength) throw new DecodeError(`element ${i} of a branch reaches beyond its page`);
+    if (end > page.byteLength) throw new DecodeError(`has an element ${i} that reaches beyond it`);
     return { key: page.subarray(start, end), child: pageNumberAt(view, at + BRANCH.child) };
   });
 }
 
 /** Where the content of a bucket is. */
 export function decodeBucket(value: Uint8Array): BucketValue {
-  if (value.byteLength < HEADER_SIZE) throw new DecodeError('the value of a bucket ends within its head');
+  if (value.byteLength < HEADER_SIZE) throw new DecodeError('has a bucket whose value ends within its head');
   const root = pageNumberAt(viewOf(value), 0);
   return root === 0 ? { inline: value.subarray(HEADER_SIZE) } : { root };
 }
 
+/** How many free pages a free list has, and where in it their numbers begin. */
+export function decodeFreelist(page: Uint8Array): { readonly count: number; readonly start: number } {
+  const { flags, count } = decodeHeader(page);
+  if (flags !== PAGE_FLAG.freelist) throw new DecodeError(`has flags ${flags} where the free list should be`);
+  if (count !== LONG_FREELIST) return { count, start: HEADER_SIZE };
+  return { count: pageNumberAt(viewOf(page), HEADER_SIZE), start: HEADER_SIZE + PAGE_NUMBER_SIZE };
+}
+
+/** Numbers of pages, one after the other. */
+export function decodePageNumbers(bytes: Uint8Array): number[] {
+  const view = viewOf(bytes);
+  return Array.from({ length: bytes.byteLength / PAGE_NUMBER_SIZE }, (_, i) =>
+    pageNumberAt(view, i * PAGE_NUMBER_SIZE),
+  );
+}
+
 function elementsView(page: Uint8Array, count: number): DataView {
-  if (HEADER_SIZE * (1 + count) > page.byteLength) throw new DecodeError(`${count} elements do not fit into a page`);
+  if (HEADER_SIZE * (1 + count) > page.byteLength)
+    throw new DecodeError(`has ${count} elements, more than fit into it`);
   return viewOf(page);
 }
 
@@ -163,6 +186,6 @@ function viewOf(bytes: Uint8Array): DataView {
 /** A number of 64 bits, of which no file reaches the upper eleven. In halves, since a bigint takes memory. */
 function pageNumberAt(view: DataView, at: number): number {
   const value = view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
-  if (value > Number.MAX_SAFE_INTEGER) throw new DecodeError(`no such page: ${view.getBigUint64(at, true)}`);
+  if (value > Number.MAX_SAFE_INTEGER) throw new DecodeError(`refers to page ${view.getBigUint64(at, true)}`);
   return value;
 }

@@ -30,6 +30,7 @@ export async function readMeta(file: FileWindows, path: string): Promise<Meta> {
   if (meta === undefined) throw damaged(path, 'neither meta page is valid');
   if (meta.pageSize !== pageSize)
     throw damaged(path, `its metas name page sizes of ${pageSize} and ${meta.pageSize} bytes`);
+  if (meta.highWater < 2) throw damaged(path, `a high-water mark of ${meta.highWater}, within the metas`);
   if (meta.highWater > MAX_PAGES) throw damaged(path, `${meta.highWater} pages, more than ${MAX_PAGES}`);
   if (meta.highWater * pageSize > file.sizeBytes) throw damaged(path, 'the file is shorter than it says');
   return meta;

@@ -1,4 +1,5 @@
 import { CodedError } from '#core';
+import { PageFault } from './damage.ts';
 import {
   type BranchElement,
   decodeBranch,
@@ -14,7 +15,7 @@ import type { PageReader, PageSpan } from './page-reader.ts';
 export const WHOLE_PAGE = 256 * 1024;
 
 /** Largest value that is read, in bytes: one is in memory at a time. */
-export const MAX_VALUE = 256 * 1024 * 1024;
+const MAX_VALUE = 256 * 1024 * 1024;
 
 /** The elements of a leaf, each to be had by its place. */
 export interface Leaf {
@@ -25,11 +26,11 @@ export interface Leaf {
 /** A page of a bucket's tree, or an inline bucket. */
 export type Node = { readonly leaf: Leaf } | { readonly branch: readonly BranchElement[] };
 
-/** Reads a page of a bucket's tree. @throws CodedError ERR_EXPORT_CONTENT_MISMATCH, ERR_EXPORT_TOO_LARGE */
+/** Reads a page of a bucket's tree. @throws PageFault; CodedError ERR_EXPORT_TOO_LARGE */
 export async function readNode(pages: PageReader, span: PageSpan): Promise<Node> {
   const { id, header, sizeBytes } = span;
   if (header.flags === PAGE_FLAG.branch) {
-    if (sizeBytes > WHOLE_PAGE) throw pages.damaged(`page ${id}: a branch of ${sizeBytes} bytes`);
+    if (sizeBytes > WHOLE_PAGE) throw new PageFault(id, `is a branch of ${sizeBytes} bytes`);
     return { branch: pages.decode(decodeBranch, await pages.bytes(span), id) };
   }
   if (sizeBytes <= WHOLE_PAGE) return { leaf: new WholeLeaf(pages.decode(decodeLeaf, await pages.bytes(span), id)) };
@@ -42,9 +43,9 @@ export async function readPlaces(pages: PageReader, span: PageSpan): Promise<Lea
   return pages.decode((bytes) => decodeLeafPlaces(bytes, span.sizeBytes), head, span.id);
 }
 
-/** The leaf that an inline bucket is. */
-export function inlineNode(pages: PageReader, page: Uint8Array, place: number): Node {
-  return { leaf: new WholeLeaf(pages.decode(decodeLeaf, page, place)) };
+/** The leaf that an inline bucket is. @param id of the page whose element it is */
+export function inlineNode(pages: PageReader, page: Uint8Array, id: number): Node {
+  return { leaf: new WholeLeaf(pages.decode(decodeLeaf, page, id, 'has an inline bucket that ')) };
 }
 
 class WholeLeaf implements Leaf {

@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
 import { fileError } from '#core';
-import { damaged } from './damage.ts';
+import { damaged, PageFault } from './damage.ts';
 import { DecodeError, decodeHeader, type Meta, type PageHeader } from './decode.ts';
+import { HEADER_SIZE } from './format.ts';
 import { readMeta } from './metas.ts';
 import { FileWindows } from './windows.ts';
 
@@ -53,36 +54,42 @@ export class PageReader {
     await this.#file.close();
   }
 
-  /** Finds a page and what belongs to it, all of which lies below the high-water mark. */
+  /** The header of a page, which may be a meta. @throws PageFault */
+  async header(id: number): Promise<PageHeader> {
+    return this.decode(decodeHeader, await this.#read(id * this.meta.pageSize, HEADER_SIZE), id);
+  }
+
+  /** Finds a page and what belongs to it, all of which lies below the high-water mark. @throws PageFault */
   async span(id: number): Promise<PageSpan> {
     this.#signal?.throwIfAborted();
     const { highWater, pageSize } = this.meta;
-    if (id < 2 || id >= highWater) throw this.damaged(`page ${id} is referenced but lies outside the file`);
+    if (id < 2 || id >= highWater) throw new PageFault(id, 'is referenced but lies outside the file');
     const first = await this.#read(id * pageSize, pageSize);
     const header = this.decode(decodeHeader, first, id);
-    if (header.id !== id) throw this.damaged(`page ${id} has the id ${header.id}`);
-    if (id + header.overflow >= highWater) throw this.damaged(`page ${id} reaches beyond the file`);
+    if (header.id !== id) throw new PageFault(id, `has the id ${header.id}`);
+    if (id + header.overflow >= highWater) throw new PageFault(id, 'reaches beyond the file');
     return { id, header, first, sizeBytes: (1 + header.overflow) * pageSize };
   }
 
-  /** Bytes of a page, from `start` on and before `end`. They are shared: do not change them. */
+  /** Bytes of a page, from `start` on and before `end`. They are shared: do not change them. @throws PageFault */
   async bytes({ id, first, sizeBytes }: PageSpan, start = 0, end: number = sizeBytes): Promise<Uint8Array> {
     if (end <= first.byteLength) return first.subarray(start, end);
-    if (end > sizeBytes) throw this.damaged(`page ${id}: its content reaches beyond it`);
+    if (end > sizeBytes) throw new PageFault(id, 'has content that reaches beyond it');
     return await this.#read(id * this.meta.pageSize + start, end - start);
   }
 
-  /** Runs a decoder and gives its error the place. */
-  decode<T>(decoder: (bytes: Uint8Array) => T, bytes: Uint8Array, page: number): T {
+  /** Runs a decoder and gives its error the page. @throws PageFault */
+  decode<T>(decoder: (bytes: Uint8Array) => T, bytes: Uint8Array, page: number, within = ''): T {
     try {
       return decoder(bytes);
     } catch (error) {
-      throw error instanceof DecodeError ? this.damaged(`page ${page}: ${error.message}`) : error;
+      throw error instanceof DecodeError ? new PageFault(page, within + error.message) : error;
     }
   }
 
-  damaged(what: string): Error {
-    return damaged(this.path, what);
+  /** The error for whoever reads the file. */
+  coded(error: unknown): unknown {
+    return error instanceof PageFault ? damaged(this.path, error.message) : error;
   }
 
   async #read(position: number, size: number): Promise<Uint8Array> {

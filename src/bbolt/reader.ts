@@ -1,7 +1,8 @@
+import { PageFault } from './damage.ts';
 import { decodeBucket, type LeafElement } from './decode.ts';
 import { inlineNode, type Leaf, type Node, readNode } from './nodes.ts';
 import { PageReader, type PageReaderOptions } from './page-reader.ts';
-import { childFor, compareKeys, MAX_DEPTH, type NodeAt, Walk } from './walk.ts';
+import { childFor, compareKeys, MAX_DEPTH, type NodeAt, Walk, type WalkOptions } from './walk.ts';
 import type { BboltEntry } from './writer.ts';
 
 /** Where reading begins; without anything, at the beginning of the file. */
@@ -74,10 +75,7 @@ export class BboltFile {
    * of one bucket have the same array of names.
    */
   async *batches({ bucket = [], from }: BboltStart = {}): AsyncGenerator<readonly BboltEntry[]> {
-    const root = await this.#bucketAt(bucket);
-    if (root === undefined) return;
-    if (bucket.length > 0 && isEmpty(root.node)) yield [{ bucket }];
-    else yield* new Walk(this.#pages, { path: bucket, from, deep: true }).batches(root);
+    yield* this.#walk({ path: bucket, from, deep: true });
   }
 
   /**
@@ -87,9 +85,7 @@ export class BboltFile {
    * @throws CodedError as entries
    */
   async *elements(bucket: readonly Uint8Array[], from?: Uint8Array): AsyncGenerator<readonly BboltElement[]> {
-    const root = await this.#bucketAt(bucket);
-    if (root === undefined) return;
-    for await (const batch of new Walk(this.#pages, { path: bucket, from, deep: false }).batches(root)) {
+    for await (const batch of this.#walk({ path: bucket, from, deep: false })) {
       yield batch.map(({ key, value }) => ({ key: key as Uint8Array, value }));
     }
   }
@@ -125,9 +121,24 @@ export class BboltFile {
    * the key names a bucket.
    */
   async get(bucket: readonly Uint8Array[], key: Uint8Array): Promise<Uint8Array | undefined> {
-    const root = await this.#bucketAt(bucket);
-    const found = root && (await this.#find(root, key));
-    return found === undefined || found.element.isBucket ? undefined : found.element.value.slice();
+    try {
+      const root = await this.#bucketAt(bucket);
+      const found = root && (await this.#find(root, key));
+      return found === undefined || found.element.isBucket ? undefined : copyOf(found.element.value);
+    } catch (error) {
+      throw this.#pages.coded(error);
+    }
+  }
+
+  async *#walk(options: WalkOptions): AsyncGenerator<readonly BboltEntry[]> {
+    try {
+      const root = await this.#bucketAt(options.path);
+      if (root === undefined) return;
+      if (options.deep && options.path.length > 0 && isEmpty(root.node)) yield [{ bucket: options.path }];
+      else yield* new Walk(this.#pages, options).batches(root);
+    } catch (error) {
+      throw this.#pages.coded(error);
+    }
   }
 
   /** Where a bucket begins. */
@@ -153,7 +164,7 @@ export class BboltFile {
       const { branch } = at.node;
       at = await this.#node((branch[childFor(branch, key)] as { child: number }).child);
     }
-    throw this.#pages.damaged('pages form a cycle');
+    throw new PageFault(at.page, 'is nested too deeply');
   }
 
   async #node(id: number): Promise<NodeAt> {

@@ -1,3 +1,4 @@
+import { PageFault } from './damage.ts';
 import { type BranchElement, decodeBucket, type LeafElement } from './decode.ts';
 import { bboltLimits } from './format.ts';
 import { inlineNode, type Leaf, type Node, readNode } from './nodes.ts';
@@ -41,7 +42,10 @@ export interface WalkOptions {
   readonly deep: boolean;
 }
 
-/** Reads what is in a bucket, in order. Each page is read once, keys must ascend. Memory: one page for each level. */
+/**
+ * Reads what is in a bucket, in order. Each page is read once, keys must ascend. Memory: one page for each level. Its
+ * methods throw PageFault.
+ */
 export class Walk {
   readonly #pages: PageReader;
   readonly #options: WalkOptions;
@@ -77,7 +81,7 @@ export class Walk {
   async read(id: number): Promise<NodeAt> {
     const span = await this.#pages.span(id);
     for (let page = id; page <= id + span.header.overflow; page++) {
-      if (!this.#seen.add(page)) throw this.#pages.damaged(`page ${page} is in use twice`);
+      if (!this.#seen.add(page)) throw new PageFault(page, 'is in use twice');
     }
     return { node: await readNode(this.#pages, span), page: id };
   }
@@ -105,14 +109,13 @@ export class Walk {
 
   #visit({ bucket, page }: Place, { key, value, isBucket }: LeafElement): Step | Promise<Step> {
     if (bucket.last !== undefined && compareKeys(bucket.last, key) >= 0) {
-      throw this.#pages.damaged(`page ${page} has keys out of order`);
+      throw new PageFault(page, 'has keys out of order');
     }
-    if (key.byteLength === 0) throw this.#pages.damaged(`page ${page} has an empty key`);
+    if (key.byteLength === 0) throw new PageFault(page, 'has an empty key');
     if (key.byteLength > bboltLimits.keyBytes) {
-      throw this.#pages.damaged(`page ${page} has a key of ${key.byteLength} bytes`);
+      throw new PageFault(page, `has a key of ${key.byteLength} bytes`);
     }
-    if (!isBucket && bucket.path.length === 0)
-      throw this.#pages.damaged(`page ${page} has a value outside all buckets`);
+    if (!isBucket && bucket.path.length === 0) throw new PageFault(page, 'has a value outside all buckets');
     bucket.last = key;
     if (!isBucket) return { bucket: bucket.path, key, value };
     if (!this.#options.deep) return { bucket: bucket.path, key };
@@ -130,7 +133,7 @@ export class Walk {
   }
 
   #push(from: NodeAt, bucket: OpenBucket): void {
-    if (this.#places.length >= MAX_DEPTH) throw this.#pages.damaged(`page ${from.page} is nested too deeply`);
+    if (this.#places.length >= MAX_DEPTH) throw new PageFault(from.page, 'is nested too deeply');
     this.#places.push({ ...from, bucket, at: 0 });
   }
 

@@ -1,9 +1,10 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type BboltEntry, BboltFile, checkOwnBbolt, writeBbolt } from '#bbolt';
+import { type BboltCheck, type BboltEntry, BboltFile, checkBbolt, checkOwnBbolt, writeBbolt } from '#bbolt';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
-import { checkBbolt } from './census.ts';
+import { checkedBbolt } from './checked.ts';
+import { sealMeta } from './resize.ts';
 
 const PAGE = 4096;
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
@@ -32,7 +33,7 @@ function entries(): BboltEntry[] {
 
 const lastPage = (file: Buffer): number => file.byteLength / PAGE - 1;
 
-async function checked(change: (file: Buffer) => void): Promise<unknown> {
+async function checked(change: (file: Buffer) => void): Promise<BboltCheck> {
   const path = join(folder, 'damaged.db');
   const copy = Buffer.from(valid);
   change(copy);
@@ -43,6 +44,8 @@ async function checked(change: (file: Buffer) => void): Promise<unknown> {
 describe('checkBbolt', () => {
   it('counts what a valid file holds', async () => {
     expect(await checkBbolt(join(folder, 'valid.db'))).toEqual({
+      faults: [],
+      isStopped: false,
       pages: valid.byteLength / PAGE,
       freePages: 0,
       buckets: 2,
@@ -51,45 +54,62 @@ describe('checkBbolt', () => {
   });
 
   it('does with one valid meta', async () => {
-    await checked((file) => file.fill(0, 0, PAGE));
-    await checked((file) => file.writeUInt8(file.readUInt8(PAGE + 64) ^ 1, PAGE + 64));
+    expect((await checked((file) => file.fill(0, 16, PAGE))).faults).toEqual([]);
+    expect((await checked((file) => file.writeUInt8(file.readUInt8(PAGE + 64) ^ 1, PAGE + 64))).faults).toEqual([]);
   });
 
   it.each<[string, (file: Buffer) => void, RegExp]>([
     ['two invalid metas', (file) => file.fill(0xff, 16, 40).fill(0xff, PAGE + 16, PAGE + 40), /neither meta/],
     ['a page that calls itself another', (file) => file.writeUInt8(9, 3 * PAGE), /page 3 has the id 9/],
-    ['a page of no known kind', (file) => file.writeUInt16LE(3, 3 * PAGE + 8), /page 3: flags 3/],
-    ['a count beyond the page', (file) => file.writeUInt16LE(60_000, 3 * PAGE + 10), /page 3: 60000 elements/],
+    ['a page of no known kind', (file) => file.writeUInt16LE(3, 3 * PAGE + 8), /page 3 has flags 3/],
+    ['a count beyond the page', (file) => file.writeUInt16LE(60_000, 3 * PAGE + 10), /page 3 has 60000 elements/],
     ['a count too small', (file) => file.writeUInt16LE(0, 3 * PAGE + 10), /page 3 is an empty leaf/],
     ['overflow beyond the file', (file) => file.writeUInt32LE(50, 3 * PAGE + 12), /page 3 reaches beyond the file/],
-    ['overflow into the next page', (file) => file.writeUInt32LE(1, 3 * PAGE + 12), /page 4: page 4 is in use twice/],
-    ['an element beyond its page', (file) => file.writeUInt32LE(5000, 3 * PAGE + 16 + 12), /element 0 .* beyond/],
-    ['an element of unknown flags', (file) => file.writeUInt32LE(2, 3 * PAGE + 16), /element 0 .* flags 2/],
-    ['a lone value called a bucket', (file) => file.writeUInt32LE(1, 3 * PAGE + 16), /page/],
+    ['overflow into the next page', (file) => file.writeUInt32LE(1, 3 * PAGE + 12), /page 4 is in use twice/],
+    [
+      'an element beyond its page',
+      (file) => file.writeUInt32LE(5000, 3 * PAGE + 16 + 12),
+      /page 3 has an element 0 that reaches beyond it/,
+    ],
+    [
+      'an element of unknown flags',
+      (file) => file.writeUInt32LE(2, 3 * PAGE + 16),
+      /page 3 has an element 0 of flags 2/,
+    ],
+    [
+      'a lone value called a bucket',
+      (file) => file.writeUInt32LE(1, 3 * PAGE + 16),
+      /page 3 has an inline bucket that/,
+    ],
     ['keys out of order in a leaf', (file) => file.write('zzz-000', file.indexOf('key-005')), /page 3 has keys out of/],
     [
       'a key below its parent',
       (file) => file.write('jey-000', file.indexOf('key-000')),
-      /page 3 has keys out of order/,
+      /page 3 has a key that belongs to a page before it/,
     ],
-    ['a key of the next page', (file) => raiseLastKey(file), /page 3 has a key that belongs to the page after it/],
+    ['a key of the next page', (file) => raiseLastKey(file), /page 3 has a key that belongs to a page after it/],
     [
       'keys out of order in a branch',
       (file) => file.write('a', secondBranchKey(file)),
       /page \d+ has keys out of order/,
     ],
-    ['keys out of order inline', (file) => file.write('c', file.lastIndexOf('aa')), /inline bucket .* out of order/],
+    [
+      'keys out of order inline',
+      (file) => file.write('c', file.lastIndexOf('aa')),
+      /has an inline bucket that has keys out of order/,
+    ],
     ['a child outside the file', (file) => file.writeUInt8(200, branchAt(file) + 16 + 8), /page 200 is referenced/],
-    ['a child twice', (file) => file.writeUInt8(3, branchAt(file) + 32 + 8), /page 3/],
+    ['a child twice', (file) => file.writeUInt8(3, branchAt(file) + 32 + 8), /page 3 is in use twice/],
     ['a page that nothing names', orphan, /page \d+ is neither in use nor free/],
-    ['a free page in use', (file) => free(file, 3), /page 3 is in use twice/],
-    ['free pages out of order', (file) => free(file, 3, 2), /free page 2 follows 3/],
-    ['a free page outside the file', (file) => free(file, 100), /page 100 lies outside/],
+    ['a free page in use', (file) => free(file, 3), /page 3 is in use and in the free list/],
+    ['a free page twice', (file) => free(file, 3, 3), /page 3 is in the free list twice/],
+    ['a free page outside the file', (file) => free(file, 100), /page 100 is in the free list but lies outside/],
     ['a branch that names itself', (file) => file.writeUInt8(lastPage(file) - 1, branchAt(file) + 24), /in use twice/],
     ['an empty key', (file) => file.writeUInt32LE(0, lastPage(file) * PAGE + 16 + 8), /empty key/],
   ])('refuses %s', async (_, change, message) => {
-    await expect(checked(change)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
-    await expect(checked(change)).rejects.toThrow(message);
+    expect((await checked(change)).faults.map(({ page, problem }) => `page ${page} ${problem}`)).toContainEqual(
+      expect.stringMatching(message),
+    );
     await expect(checkOwnBbolt(join(folder, 'damaged.db'))).rejects.toMatchObject({
       code: 'ERR_EXPORT_CONTENT_MISMATCH',
     });
@@ -100,7 +120,9 @@ describe('checkBbolt', () => {
     for (const size of [valid.byteLength - 1, valid.byteLength - PAGE, 3 * PAGE, 2 * PAGE, 100, 0]) {
       await writeFile(path, valid);
       await truncate(path, size);
-      await expect(checkBbolt(path)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
+      const { faults } = await checkBbolt(path);
+      expect(faults).toHaveLength(1);
+      expect(faults[0]).toMatchObject({ page: undefined, problem: expect.stringMatching(/shorter|too few|metas?/) });
     }
   });
 
@@ -147,15 +169,36 @@ describe('checkBbolt', () => {
     const nested = nest(40);
     nested.copy(copy.fill(0, lastPage(copy) * PAGE + 8), lastPage(copy) * PAGE + 8, 8);
     await writeFile(path, copy);
-    await expect(checkBbolt(path)).rejects.toThrow(/element 1 of a leaf begins within what comes before it/);
+    await expect(checkedBbolt(path)).rejects.toThrow(/an element 1 that begins within what comes before it/);
     const file = await BboltFile.open(path);
     await expect(Array.fromAsync(file.entries())).rejects.toThrow(/begins within/);
     await file.close();
   });
 
+  it('lists all faults up to a limit', async () => {
+    const path = join(folder, 'many.db');
+    const copy = Buffer.from(valid);
+    for (const id of [3, 4, 5]) copy.writeUInt16LE(7, id * PAGE + 8);
+    await writeFile(path, copy);
+    const { faults, isStopped } = await checkBbolt(path);
+    expect(faults.filter(({ problem }) => problem.includes('flags 7')).map(({ page }) => page)).toEqual([3, 4, 5]);
+    expect(isStopped).toBe(false);
+    expect(await checkBbolt(path, { maxFaults: 2 })).toMatchObject({ isStopped: true, faults: faults.slice(0, 2) });
+    expect(await checkBbolt(path, { maxFaults: faults.length })).toMatchObject({ isStopped: false, faults });
+  });
+
+  it('takes pages that are in no tree for free where the free list is not stored', async () => {
+    const found = await checked((file) => {
+      orphan(file);
+      file.writeBigUInt64LE(2n ** 64n - 1n, PAGE + 48);
+      sealMeta(file.subarray(PAGE));
+    });
+    expect(found).toMatchObject({ faults: [], freePages: 2 });
+  });
+
   it('stops when it is told to', async () => {
     const stop = new AbortController();
-    const running = checkBbolt(join(folder, 'valid.db'), stop.signal);
+    const running = checkBbolt(join(folder, 'valid.db'), { signal: stop.signal });
     stop.abort(new Error('enough'));
     await expect(running).rejects.toThrow('enough');
     await expect(checkOwnBbolt(join(folder, 'valid.db'), stop.signal)).rejects.toThrow('enough');

@@ -78,7 +78,7 @@ describe('BboltFile', () => {
     expect(await entriesIn(path)).toHaveLength(packages().length);
     file.writeUInt8(1, 4096 + 40);
     await writeFile(path, file);
-    await expect(entriesIn(path)).rejects.toThrow(/page 2: flags 16/);
+    await expect(entriesIn(path)).rejects.toThrow(/page 2 has flags 16/);
   });
 
   it.each([

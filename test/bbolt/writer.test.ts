@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type BboltEntry, BboltFile, bboltLimits, writeBbolt } from '#bbolt';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
-import { checkBbolt } from './census.ts';
+import { checkedBbolt } from './checked.ts';
 import { type Content, content, entriesOf, textOf } from './entries.ts';
 
 let folder: string;
@@ -42,7 +42,7 @@ describe('writeBbolt', () => {
         const entries = [...entriesOf(tree)];
         const path = await written(entries);
         expect(await read(path)).toEqual(entries.map(textOf));
-        const census = await checkBbolt(path);
+        const census = await checkedBbolt(path);
         expect(census.freePages).toBe(0);
         expect(census.values).toBe(entries.filter((entry) => entry.key !== undefined).length);
       }),
@@ -83,13 +83,13 @@ describe('writeBbolt', () => {
 
   it('lays an empty database down as four pages', async () => {
     const path = await written([]);
-    expect(await checkBbolt(path)).toEqual({ pages: 4, freePages: 0, buckets: 0, values: 0 });
+    expect(await checkedBbolt(path)).toEqual({ pages: 4, freePages: 0, buckets: 0, values: 0 });
     expect((await readFile(path)).byteLength).toBe(4 * 4096);
   });
 
   it('keeps a bucket inline up to 1024 bytes and gives it a page beyond', async () => {
     const pagesFor = async (valueSize: number): Promise<number> =>
-      (await checkBbolt(await written([at('b', 'k', 'v'.repeat(valueSize))]))).pages;
+      (await checkedBbolt(await written([at('b', 'k', 'v'.repeat(valueSize))]))).pages;
     const inline = bboltLimits.inlineBytes - 16 - 16 - 1;
     expect(await pagesFor(inline)).toBe(4);
     expect(await pagesFor(inline + 1)).toBe(5);
@@ -98,7 +98,7 @@ describe('writeBbolt', () => {
   it('finds each of thousands of keys in thousands of buckets', async () => {
     const tree: Content = new Map([['eco', new Map(Array.from({ length: 5000 }, (_, i) => pkg(i)))]]);
     const path = await written([...entriesOf(tree)]);
-    expect(await checkBbolt(path)).toMatchObject({ buckets: 5001, values: 15_000 });
+    expect(await checkedBbolt(path)).toMatchObject({ buckets: 5001, values: 15_000 });
     const file = await BboltFile.open(path);
     for (const i of [0, 1, 17, 2500, 4999]) {
       const value = await file.get([bytes('eco'), bytes(`pkg-${i}`)], bytes('id-1'));
@@ -115,7 +115,7 @@ describe('writeBbolt', () => {
     const entries = Array.from({ length: 40 }, (_, i) => at('b', long(i), `${i}`));
     const path = await written(entries);
     expect(await read(path)).toEqual(entries.map(textOf));
-    await checkBbolt(path);
+    await checkedBbolt(path);
   });
 
   it.each([

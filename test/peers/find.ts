@@ -7,6 +7,7 @@ export const peerNames = [
   'oras',
   'regctl',
   'bbolt',
+  'bbolt-ref',
   'oci-conformance',
   'trivydb-ref',
   'trivy-versions',
