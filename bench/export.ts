@@ -25,11 +25,27 @@ export async function benchExport(args: readonly string[], data: string): Promis
     args: [...args],
     options: { copies: { type: 'string', default: '1' }, rounds: { type: 'string', default: '3' } },
   });
+  await withCopies(data, Number(values.copies), async (inputs, work) => {
+    await compare(inputs, work, Number(values.rounds));
+    await pace('json:raw', inputs, work, Number(values.rounds));
+  });
+}
+
+/** Compares our build of a Trivy database with the reference builder; without it, takes our pace alone. */
+export async function benchRecords(data: string, copies: number, rounds: number, alone: boolean): Promise<void> {
+  await withCopies(data, copies, (inputs, work) =>
+    alone ? pace('trivy:db', inputs, work, rounds) : compare(inputs, work, rounds),
+  );
+}
+
+async function withCopies(
+  data: string,
+  copies: number,
+  run: (inputs: Inputs, work: string) => Promise<void>,
+): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'bench-export-'));
   try {
-    const inputs = await prepare(data, work, Number(values.copies));
-    await compare(inputs, work, Number(values.rounds));
-    await pace(inputs, work, Number(values.rounds));
+    await run(await prepare(data, work, copies), work);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -112,17 +128,17 @@ const HEADERS = [
   'reference, MiB',
 ];
 
-async function pace({ records, archives }: Inputs, work: string, rounds: number): Promise<void> {
+async function pace(profile: string, { records, archives }: Inputs, work: string, rounds: number): Promise<void> {
   const costs: CommandCost[] = [];
   for (let round = 0; round < rounds; round++) {
-    costs.push(await fresh(work, () => measure(ourExport('json:raw', archives, work))));
+    costs.push(await fresh(work, () => measure(ourExport(profile, archives, work))));
   }
   const seconds = median(costs.map((cost) => cost.wallSeconds));
   const processor = median(costs.map((cost) => cost.cpuSeconds));
   const peak = median(costs.map((cost) => cost.peakMiB));
   const rate = Math.round(records / seconds);
   console.log(
-    `\njson:raw from ${records} records: ${rate} records/s, ${processor.toFixed(2)} s of processor time, ` +
+    `\n${profile} from ${records} records: ${rate} records/s, ${processor.toFixed(2)} s of processor time, ` +
       `peak ${peak.toFixed(0)} MiB (medians of ${rounds})`,
   );
 }
