@@ -66,27 +66,26 @@ const NO_FREELIST = 0xffff_ffff_ffff_ffffn;
 /** The header of a page. */
 export function decodeHeader(page: Uint8Array): PageHeader {
   if (page.byteLength < HEADER_SIZE) throw new DecodeError('ends within its header');
-  const view = viewOf(page);
   return {
-    id: pageNumberAt(view, PAGE.id),
-    flags: view.getUint16(PAGE.flags, true),
-    count: view.getUint16(PAGE.count, true),
-    overflow: view.getUint32(PAGE.overflow, true),
+    id: pageNumberAt(page, PAGE.id),
+    flags: uint16At(page, PAGE.flags),
+    count: uint16At(page, PAGE.count),
+    overflow: uint32At(page, PAGE.overflow),
   };
 }
 
 /** A meta page; undefined where magic, version or checksum are wrong, since one good meta of two suffices. */
 export function decodeMeta(page: Uint8Array): Meta | undefined {
   if (page.byteLength < META.end) return undefined;
-  const view = viewOf(page);
+  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
   if (view.getUint32(META.magic, true) !== MAGIC || view.getUint32(META.version, true) !== VERSION) return undefined;
   if (view.getBigUint64(META.checksum, true) !== metaChecksum(page)) return undefined;
   const freelist = view.getBigUint64(META.freelist, true);
   return {
     pageSize: view.getUint32(META.pageSize, true),
-    root: pageNumberAt(view, META.root),
-    freelist: freelist === NO_FREELIST ? undefined : pageNumberAt(view, META.freelist),
-    highWater: pageNumberAt(view, META.highWater),
+    root: pageNumberAt(page, META.root),
+    freelist: freelist === NO_FREELIST ? undefined : pageNumberAt(page, META.freelist),
+    highWater: pageNumberAt(page, META.highWater),
     transaction: view.getBigUint64(META.transaction, true),
   };
 }
@@ -117,19 +116,17 @@ export function decodeLeafPlaces(head: Uint8Array, sizeBytes: number): LeafPlace
 }
 
 function readLeaf(head: Uint8Array, sizeBytes: number, take: (place: LeafPlace) => void): void {
-  const { flags, count } = decodeHeader(head);
-  if (flags !== PAGE_FLAG.leaf) throw new DecodeError(`has flags ${flags} where a leaf should be`);
-  const view = elementsView(head, count);
+  const count = countOf(head, PAGE_FLAG.leaf, 'leaf');
   let free = HEADER_SIZE * (1 + count);
   for (let i = 0; i < count; i++) {
     const at = HEADER_SIZE * (1 + i);
-    const start = at + view.getUint32(at + LEAF.position, true);
-    const keyEnd = start + view.getUint32(at + LEAF.keySize, true);
-    const end = keyEnd + view.getUint32(at + LEAF.valueSize, true);
+    const start = at + uint32At(head, at + LEAF.position);
+    const keyEnd = start + uint32At(head, at + LEAF.keySize);
+    const end = keyEnd + uint32At(head, at + LEAF.valueSize);
     if (end > sizeBytes) throw new DecodeError(`has an element ${i} that reaches beyond it`);
     if (start < free) throw new DecodeError(`has an element ${i} that begins within what comes before it`);
     free = end;
-    const kind = view.getUint32(at + LEAF.flags, true);
+    const kind = uint32At(head, at + LEAF.flags);
     if (kind > BUCKET_FLAG) throw new DecodeError(`has an element ${i} of flags ${kind}`);
     take({ start, keyEnd, end, isBucket: kind === BUCKET_FLAG });
   }
@@ -137,23 +134,21 @@ function readLeaf(head: Uint8Array, sizeBytes: number, take: (place: LeafPlace) 
 
 /** The elements of a branch. They share the memory of `page`. */
 export function decodeBranch(page: Uint8Array): BranchElement[] {
-  const { flags, count } = decodeHeader(page);
-  if (flags !== PAGE_FLAG.branch) throw new DecodeError(`has flags ${flags} where a branch should be`);
+  const count = countOf(page, PAGE_FLAG.branch, 'branch');
   if (count === 0) throw new DecodeError('is a branch without children');
-  const view = elementsView(page, count);
   return Array.from({ length: count }, (_, i) => {
     const at = HEADER_SIZE * (1 + i);
-    const start = at + view.getUint32(at + BRANCH.position, true);
-    const end = start + view.getUint32(at + BRANCH.keySize, true);
+    const start = at + uint32At(page, at + BRANCH.position);
+    const end = start + uint32At(page, at + BRANCH.keySize);
     if (end > page.byteLength) throw new DecodeError(`has an element ${i} that reaches beyond it`);
-    return { key: page.subarray(start, end), child: pageNumberAt(view, at + BRANCH.child) };
+    return { key: page.subarray(start, end), child: pageNumberAt(page, at + BRANCH.child) };
   });
 }
 
 /** Where the content of a bucket is. */
 export function decodeBucket(value: Uint8Array): BucketValue {
   if (value.byteLength < HEADER_SIZE) throw new DecodeError('has a bucket whose value ends within its head');
-  const root = pageNumberAt(viewOf(value), 0);
+  const root = pageNumberAt(value, 0);
   return root === 0 ? { inline: value.subarray(HEADER_SIZE) } : { root };
 }
 
@@ -162,30 +157,41 @@ export function decodeFreelist(page: Uint8Array): { readonly count: number; read
   const { flags, count } = decodeHeader(page);
   if (flags !== PAGE_FLAG.freelist) throw new DecodeError(`has flags ${flags} where the free list should be`);
   if (count !== LONG_FREELIST) return { count, start: HEADER_SIZE };
-  return { count: pageNumberAt(viewOf(page), HEADER_SIZE), start: HEADER_SIZE + PAGE_NUMBER_SIZE };
+  return { count: pageNumberAt(page, HEADER_SIZE), start: HEADER_SIZE + PAGE_NUMBER_SIZE };
 }
 
 /** Numbers of pages, one after the other. */
 export function decodePageNumbers(bytes: Uint8Array): number[] {
-  const view = viewOf(bytes);
   return Array.from({ length: bytes.byteLength / PAGE_NUMBER_SIZE }, (_, i) =>
-    pageNumberAt(view, i * PAGE_NUMBER_SIZE),
+    pageNumberAt(bytes, i * PAGE_NUMBER_SIZE),
   );
 }
 
-function elementsView(page: Uint8Array, count: number): DataView {
+/** How many elements a page of a kind has, all of which fit into it. */
+function countOf(page: Uint8Array, kind: number, name: string): number {
+  if (page.byteLength < HEADER_SIZE) throw new DecodeError('ends within its header');
+  const flags = uint16At(page, PAGE.flags);
+  if (flags !== kind) throw new DecodeError(`has flags ${flags} where a ${name} should be`);
+  const count = uint16At(page, PAGE.count);
   if (HEADER_SIZE * (1 + count) > page.byteLength)
     throw new DecodeError(`has ${count} elements, more than fit into it`);
-  return viewOf(page);
+  return count;
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+// Byte by byte: a DataView for each page and each inline bucket takes longer than what is read through it.
+
+function uint16At(page: Uint8Array, at: number): number {
+  return (page[at] as number) | ((page[at + 1] as number) << 8);
+}
+
+function uint32At(page: Uint8Array, at: number): number {
+  return (uint16At(page, at) | (uint16At(page, at + 2) << 16)) >>> 0;
 }
 
 /** A number of 64 bits, of which no file reaches the upper eleven. In halves, since a bigint takes memory. */
-function pageNumberAt(view: DataView, at: number): number {
-  const value = view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
-  if (value > Number.MAX_SAFE_INTEGER) throw new DecodeError(`refers to page ${view.getBigUint64(at, true)}`);
+function pageNumberAt(page: Uint8Array, at: number): number {
+  const [low, high] = [uint32At(page, at), uint32At(page, at + 4)];
+  const value = high * 2 ** 32 + low;
+  if (value > Number.MAX_SAFE_INTEGER) throw new DecodeError(`refers to page ${(BigInt(high) << 32n) | BigInt(low)}`);
   return value;
 }

@@ -22,6 +22,7 @@ export class PageWriter {
   #chunk = new Uint8Array(CHUNK_SIZE);
   #used = 0;
   #full: Uint8Array<ArrayBuffer>[] = [];
+  #writing: Promise<void> = Promise.resolve();
   /** Pieces that are written, to be filled again: what no longer holds memory need not be collected. */
   readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   /** The pages at the front come last. */
@@ -55,10 +56,21 @@ export class PageWriter {
     return id;
   }
 
-  /** Writes what fills whole pieces; the rest waits. Call it now and then, so that memory stays flat. */
+  /**
+   * Writes what fills whole pieces while more is taken in; the rest waits. Call it now and then, so that memory stays
+   * flat: it waits for what the call before began to write.
+   */
   async flush(): Promise<void> {
+    await this.#writing;
     const full = this.#full;
+    if (full.length === 0) return;
     this.#full = [];
+    this.#writing = this.#writeAll(full);
+    // Told by the next call.
+    this.#writing.catch(() => undefined);
+  }
+
+  async #writeAll(full: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     for (const chunk of full) {
       await this.#write(chunk);
       const whole = new Uint8Array(chunk.buffer);
@@ -69,6 +81,7 @@ export class PageWriter {
   /** Writes all that is left, then the pages at the front: they make the file valid, so they come last. */
   async finish(root: number): Promise<void> {
     await this.flush();
+    await this.#writing;
     await this.#write(this.#chunk.subarray(0, this.#used));
     const front = new Uint8Array(FIRST_TREE_PAGE * PAGE_SIZE);
     for (const transaction of [0, 1]) {

@@ -16,6 +16,8 @@ export class TreeWriter {
   readonly #leaf = new LeafDraft();
   #levels: BranchDraft[] = [];
   #hasBuckets = false;
+  /** Of an inline bucket, what is not filled anew stays zero. */
+  readonly #inline = inlineRoom();
 
   constructor(pages: PageWriter) {
     this.#pages = pages;
@@ -29,20 +31,26 @@ export class TreeWriter {
     this.#hasBuckets ||= isBucket;
   }
 
-  /** Ends a bucket. @returns what stands for it in its parent: a page number, or all of it where it is small */
+  /**
+   * Ends a bucket.
+   *
+   * @returns what stands for it in its parent: a page number, or all of it where it is small; in memory that the next
+   *   bucket uses
+   */
   finishBucket(): Uint8Array {
     const small = this.#levels.length === 0 && !this.#hasBuckets && this.#leaf.size <= bboltLimits.inlineBytes;
-    const value = new Uint8Array(HEADER_SIZE + (small ? this.#leaf.size : 0));
-    const view = new DataView(value.buffer);
     if (!small) {
-      view.setBigUint64(0, BigInt(this.finishRoot()), true);
+      const value = new Uint8Array(HEADER_SIZE);
+      new DataView(value.buffer).setBigUint64(0, BigInt(this.finishRoot()), true);
       return value;
     }
-    view.setUint16(HEADER_SIZE + PAGE.flags, PAGE_FLAG.leaf, true);
-    view.setUint16(HEADER_SIZE + PAGE.count, this.#leaf.count, true);
-    this.#leaf.fill(value.subarray(HEADER_SIZE), new DataView(value.buffer, HEADER_SIZE));
+    const { value, page, view } = this.#inline;
+    const size = HEADER_SIZE + this.#leaf.size;
+    view.setUint16(PAGE.flags, PAGE_FLAG.leaf, true);
+    view.setUint16(PAGE.count, this.#leaf.count, true);
+    this.#leaf.fill(page, view);
     this.#leaf.clear();
-    return value;
+    return value.subarray(0, size);
   }
 
   /** Ends a tree. @returns the number of its root page */
@@ -95,6 +103,11 @@ export class TreeWriter {
   }
 }
 
+function inlineRoom(): { readonly value: Uint8Array; readonly page: Uint8Array; readonly view: DataView } {
+  const value = new Uint8Array(HEADER_SIZE + bboltLimits.inlineBytes);
+  return { value, page: value.subarray(HEADER_SIZE), view: new DataView(value.buffer, HEADER_SIZE) };
+}
+
 /** Elements of a leaf before their number, and so their places, are known. */
 class LeafDraft {
   #flags: number[] = [];
@@ -119,7 +132,7 @@ class LeafDraft {
       grown.set(this.#data.subarray(0, this.#dataSize));
       this.#data = grown;
     }
-    this.#data.set(key, this.#dataSize);
+    copyInto(this.#data, key, this.#dataSize);
     this.#data.set(value, this.#dataSize + key.byteLength);
     this.#dataSize = end;
     this.#flags.push(flags);
@@ -182,4 +195,10 @@ class BranchDraft {
     this.children = [];
     this.size = HEADER_SIZE;
   }
+}
+
+/** Keys are short: a loop is quicker than a call to C++. */
+function copyInto(target: Uint8Array, key: Uint8Array, at: number): void {
+  if (key.length > 64) target.set(key, at);
+  else for (let i = 0; i < key.length; i++) target[at + i] = key[i] as number;
 }

@@ -5,7 +5,13 @@ const BLOCK = 64 * 1024;
 /** Blocks that are kept: 8 MiB. */
 const BLOCKS = 128;
 /** Blocks that are read at a time where the one before was read already. */
-const AHEAD = 4;
+const AHEAD = 8;
+
+/** Blocks that are being read before anybody has asked for them. */
+interface Prefetch {
+  readonly index: number;
+  readonly bytes: Promise<Uint8Array>;
+}
 
 /** Reads a file of any size through a few blocks of it. */
 export class FileWindows {
@@ -13,6 +19,7 @@ export class FileWindows {
   readonly #file: FileHandle;
   /** By number, the oldest first. */
   readonly #blocks = new Map<number, Uint8Array>();
+  #next: Prefetch | undefined;
 
   constructor(file: FileHandle, sizeBytes: number) {
     this.#file = file;
@@ -29,15 +36,31 @@ export class FileWindows {
   }
 
   async close(): Promise<void> {
+    await this.#next?.bytes.catch(() => undefined);
     await this.#file.close();
   }
 
   async #load(index: number): Promise<Uint8Array> {
-    const start = index * BLOCK;
-    const wanted = this.#blocks.has(index - 1) ? AHEAD * BLOCK : BLOCK;
-    const bytes = await this.#readAt(start, Math.min(wanted, this.sizeBytes - start));
+    const isNext = this.#blocks.has(index - 1);
+    const found = this.#next?.index === index ? this.#next.bytes : this.#readBlocks(index, isNext ? AHEAD : 1);
+    const bytes = await found;
     for (let at = 0; at < bytes.byteLength; at += BLOCK) this.#keep(index + at / BLOCK, bytes.subarray(at, at + BLOCK));
+    if (isNext) this.#prefetch(index + AHEAD);
     return bytes.subarray(0, BLOCK);
+  }
+
+  /** Whoever reads a file from end to end finds the next blocks there already. */
+  #prefetch(index: number): void {
+    if (index * BLOCK >= this.sizeBytes) return;
+    const bytes = this.#readBlocks(index, AHEAD);
+    // Told to whoever asks for the blocks.
+    bytes.catch(() => undefined);
+    this.#next = { index, bytes };
+  }
+
+  #readBlocks(index: number, count: number): Promise<Uint8Array> {
+    const start = index * BLOCK;
+    return this.#readAt(start, Math.min(count * BLOCK, this.sizeBytes - start));
   }
 
   #keep(index: number, block: Uint8Array): void {
