@@ -16,9 +16,11 @@ export interface DatabaseSetting {
 
 const child = fileURLToPath(new URL('./database-child.ts', import.meta.url));
 
-/** The launcher's flag: see docs/PERFORMANCE.md. */
+/** As bin/export-center has them. */
+const LAUNCHER_OPTIONS = ['--max-semi-space-size=4', '--min-semi-space-size=4', '--no-parallel-scavenge'];
+
 const ours = (...args: readonly string[]): Timed => {
-  return { argv: [process.execPath, '--max-semi-space-size=4', '--no-parallel-scavenge', child, ...args] };
+  return { argv: [process.execPath, ...LAUNCHER_OPTIONS, child, ...args] };
 };
 
 const OWN_ADVISORIES = 10_000;

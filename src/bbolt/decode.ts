@@ -90,17 +90,30 @@ export function decodeMeta(page: Uint8Array): Meta | undefined {
   };
 }
 
-/**
- * The elements of a leaf, of a page or of an inline bucket. They share the memory of `page`, and none has bytes in
- * common with another: elements that name one inline bucket over and over, level by level, would be more than anybody
- * could visit.
- */
+/** The elements of a leaf, of a page or of an inline bucket; see decodeLeafElement. */
 export function decodeLeaf(page: Uint8Array): LeafElement[] {
-  const elements: LeafElement[] = [];
-  readLeaf(page, page.byteLength, ({ start, keyEnd, end, isBucket }) => {
-    elements.push({ key: page.subarray(start, keyEnd), value: page.subarray(keyEnd, end), isBucket });
-  });
-  return elements;
+  return Array.from({ length: decodeLeafCount(page) }, (_, i) => decodeLeafElement(page, i));
+}
+
+/** How many elements a leaf has. */
+export function decodeLeafCount(page: Uint8Array): number {
+  return countOf(page, PAGE_FLAG.leaf, 'leaf');
+}
+
+/**
+ * An element of a leaf, by its place. It shares the memory of `page`, and has no bytes in common with the one before it,
+ * and so with none: elements that name one inline bucket over and over, level by level, would be more than anybody could
+ * visit.
+ */
+export function decodeLeafElement(page: Uint8Array, index: number): LeafElement {
+  const at = HEADER_SIZE * (1 + index);
+  const start = at + uint32At(page, at + LEAF.position);
+  const keyEnd = start + uint32At(page, at + LEAF.keySize);
+  const end = keyEnd + uint32At(page, at + LEAF.valueSize);
+  const kind = uint32At(page, at + LEAF.flags);
+  checkPlace(page, index, start, end, page.byteLength);
+  if (kind > BUCKET_FLAG) throw new DecodeError(`has an element ${index} of flags ${kind}`);
+  return { key: page.subarray(start, keyEnd), value: page.subarray(keyEnd, end), isBucket: kind === BUCKET_FLAG };
 }
 
 /**
@@ -110,26 +123,32 @@ export function decodeLeaf(page: Uint8Array): LeafElement[] {
  * @param sizeBytes of the page with its overflow pages
  */
 export function decodeLeafPlaces(head: Uint8Array, sizeBytes: number): LeafPlace[] {
-  const places: LeafPlace[] = [];
-  readLeaf(head, sizeBytes, (place) => places.push(place));
-  return places;
-}
-
-function readLeaf(head: Uint8Array, sizeBytes: number, take: (place: LeafPlace) => void): void {
-  const count = countOf(head, PAGE_FLAG.leaf, 'leaf');
-  let free = HEADER_SIZE * (1 + count);
-  for (let i = 0; i < count; i++) {
-    const at = HEADER_SIZE * (1 + i);
+  return Array.from({ length: decodeLeafCount(head) }, (_, index) => {
+    const at = HEADER_SIZE * (1 + index);
     const start = at + uint32At(head, at + LEAF.position);
     const keyEnd = start + uint32At(head, at + LEAF.keySize);
     const end = keyEnd + uint32At(head, at + LEAF.valueSize);
-    if (end > sizeBytes) throw new DecodeError(`has an element ${i} that reaches beyond it`);
-    if (start < free) throw new DecodeError(`has an element ${i} that begins within what comes before it`);
-    free = end;
     const kind = uint32At(head, at + LEAF.flags);
-    if (kind > BUCKET_FLAG) throw new DecodeError(`has an element ${i} of flags ${kind}`);
-    take({ start, keyEnd, end, isBucket: kind === BUCKET_FLAG });
+    checkPlace(head, index, start, end, sizeBytes);
+    if (kind > BUCKET_FLAG) throw new DecodeError(`has an element ${index} of flags ${kind}`);
+    return { start, keyEnd, end, isBucket: kind === BUCKET_FLAG };
+  });
+}
+
+function checkPlace(page: Uint8Array, index: number, start: number, end: number, sizeBytes: number): void {
+  if (end > sizeBytes) throw new DecodeError(`has an element ${index} that reaches beyond it`);
+  if (start < endOfElement(page, index - 1)) {
+    throw new DecodeError(`has an element ${index} that begins within what comes before it`);
   }
+}
+
+/** Where what an element names ends; before the first, where the table of elements does. */
+function endOfElement(page: Uint8Array, index: number): number {
+  if (index < 0) return HEADER_SIZE * (1 + uint16At(page, PAGE.count));
+  const at = HEADER_SIZE * (1 + index);
+  return (
+    at + uint32At(page, at + LEAF.position) + uint32At(page, at + LEAF.keySize) + uint32At(page, at + LEAF.valueSize)
+  );
 }
 
 /** The elements of a branch. They share the memory of `page`. */

@@ -2,8 +2,10 @@ import { CodedError } from '#core';
 import { PageFault } from './damage.ts';
 import {
   type BranchElement,
+  DecodeError,
   decodeBranch,
-  decodeLeaf,
+  decodeLeafCount,
+  decodeLeafElement,
   decodeLeafPlaces,
   type LeafElement,
   type LeafPlace,
@@ -33,7 +35,7 @@ export async function readNode(pages: PageReader, span: PageSpan): Promise<Node>
     if (sizeBytes > WHOLE_PAGE) throw new PageFault(id, `is a branch of ${sizeBytes} bytes`);
     return { branch: pages.decode(decodeBranch, await pages.bytes(span), id) };
   }
-  if (sizeBytes <= WHOLE_PAGE) return { leaf: new WholeLeaf(pages.decode(decodeLeaf, await pages.bytes(span), id)) };
+  if (sizeBytes <= WHOLE_PAGE) return { leaf: new WholeLeaf(pages, await pages.bytes(span), id, '') };
   return { leaf: new LargeLeaf(pages, span, await readPlaces(pages, span)) };
 }
 
@@ -45,22 +47,28 @@ export async function readPlaces(pages: PageReader, span: PageSpan): Promise<Lea
 
 /** The leaf that an inline bucket is. @param id of the page whose element it is */
 export function inlineNode(pages: PageReader, page: Uint8Array, id: number): Node {
-  return { leaf: new WholeLeaf(pages.decode(decodeLeaf, page, id, 'has an inline bucket that ')) };
+  return { leaf: new WholeLeaf(pages, page, id, 'has an inline bucket that ') };
 }
 
 class WholeLeaf implements Leaf {
-  readonly #elements: readonly LeafElement[];
+  readonly count: number;
+  readonly #bytes: Uint8Array;
+  readonly #page: number;
+  readonly #within: string;
 
-  constructor(elements: readonly LeafElement[]) {
-    this.#elements = elements;
-  }
-
-  get count(): number {
-    return this.#elements.length;
+  constructor(pages: PageReader, bytes: Uint8Array, page: number, within: string) {
+    this.count = pages.decode(decodeLeafCount, bytes, page, within);
+    this.#bytes = bytes;
+    this.#page = page;
+    this.#within = within;
   }
 
   at(index: number): LeafElement {
-    return this.#elements[index] as LeafElement;
+    try {
+      return decodeLeafElement(this.#bytes, index);
+    } catch (error) {
+      throw error instanceof DecodeError ? new PageFault(this.#page, this.#within + error.message) : error;
+    }
   }
 }
 

@@ -71,7 +71,7 @@ export class BboltFile {
   }
 
   /**
-   * The same as `entries`, up to a thousand at a time, in memory that is shared with the reader: do not change it. Entries
+   * The same as `entries`, up to some hundred at a time, in memory that is shared with the reader: do not change it. Entries
    * of one bucket have the same array of names.
    */
   async *batches({ bucket = [], from }: BboltStart = {}): AsyncGenerator<readonly BboltEntry[]> {
@@ -79,7 +79,7 @@ export class BboltFile {
   }
 
   /**
-   * What is directly in a bucket, from a key on, up to a thousand at a time, in shared memory; without names, what is in
+   * What is directly in a bucket, from a key on, up to some hundred at a time, in shared memory; without names, what is in
    * the root. Nothing if there is no such bucket.
    *
    * @throws CodedError as entries

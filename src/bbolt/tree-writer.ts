@@ -108,17 +108,16 @@ function inlineRoom(): { readonly value: Uint8Array; readonly page: Uint8Array; 
   return { value, page: value.subarray(HEADER_SIZE), view: new DataView(value.buffer, HEADER_SIZE) };
 }
 
+/** Numbers that a draft holds of each element. */
+const NUMBERS = 3;
+
 /** Elements of a leaf before their number, and so their places, are known. */
 class LeafDraft {
-  #flags: number[] = [];
-  #keySizes: number[] = [];
-  #valueSizes: number[] = [];
+  count = 0;
+  /** Flags, bytes of the key and bytes of the value of each; used again for the next leaf. */
+  #numbers = new Uint32Array(64 * NUMBERS);
   #data = new Uint8Array(PAGE_SIZE);
   #dataSize = 0;
-
-  get count(): number {
-    return this.#flags.length;
-  }
 
   /** Bytes of the page, header included. */
   get size(): number {
@@ -135,14 +134,20 @@ class LeafDraft {
     copyInto(this.#data, key, this.#dataSize);
     this.#data.set(value, this.#dataSize + key.byteLength);
     this.#dataSize = end;
-    this.#flags.push(flags);
-    this.#keySizes.push(key.byteLength);
-    this.#valueSizes.push(value.byteLength);
+    const at = NUMBERS * this.count++;
+    if (at === this.#numbers.length) {
+      const grown = new Uint32Array(2 * at);
+      grown.set(this.#numbers);
+      this.#numbers = grown;
+    }
+    this.#numbers[at] = flags;
+    this.#numbers[at + 1] = key.byteLength;
+    this.#numbers[at + 2] = value.byteLength;
   }
 
   /** A copy of the first key. */
   firstKey(): Uint8Array {
-    return this.#data.slice(0, this.#keySizes[0]);
+    return this.#data.slice(0, this.#numbers[1]);
   }
 
   fill(page: Uint8Array, view: DataView): void {
@@ -150,8 +155,9 @@ class LeafDraft {
     let dataAt = dataStart;
     for (let i = 0; i < this.count; i++) {
       const at = HEADER_SIZE * (1 + i);
-      const [keySize, valueSize] = [this.#keySizes[i] as number, this.#valueSizes[i] as number];
-      view.setUint32(at + LEAF.flags, this.#flags[i] as number, true);
+      const keySize = this.#numbers[NUMBERS * i + 1] as number;
+      const valueSize = this.#numbers[NUMBERS * i + 2] as number;
+      view.setUint32(at + LEAF.flags, this.#numbers[NUMBERS * i] as number, true);
       view.setUint32(at + LEAF.position, dataAt - at, true);
       view.setUint32(at + LEAF.keySize, keySize, true);
       view.setUint32(at + LEAF.valueSize, valueSize, true);
@@ -161,9 +167,7 @@ class LeafDraft {
   }
 
   clear(): void {
-    this.#flags = [];
-    this.#keySizes = [];
-    this.#valueSizes = [];
+    this.count = 0;
     this.#dataSize = 0;
     // One huge value must not keep its room for the rest of the file.
     if (this.#data.byteLength > 64 * PAGE_SIZE) this.#data = new Uint8Array(PAGE_SIZE);

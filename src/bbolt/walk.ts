@@ -9,7 +9,7 @@ import type { BboltEntry } from './writer.ts';
 /** Deeper than pages and buckets of any file that is of use. */
 export const MAX_DEPTH = 128;
 
-const BATCH_ENTRIES = 1000;
+const BATCH_ENTRIES = 250;
 const BATCH_BYTES = 1024 * 1024;
 
 /** A page of a tree or an inline bucket, by which errors name it. */
@@ -134,7 +134,7 @@ export class Walk {
 
   #push(from: NodeAt, bucket: OpenBucket): void {
     if (this.#places.length >= MAX_DEPTH) throw new PageFault(from.page, 'is nested too deeply');
-    this.#places.push({ ...from, bucket, at: 0 });
+    this.#places.push({ node: from.node, page: from.page, bucket, at: 0 });
   }
 
   /** Goes to the first key that does not come before `from`. */

@@ -104,7 +104,8 @@ class BucketStack {
   readonly #lastKeys: LastKey[] = [new LastKey()];
   /** The path of the last entry of this batch: mostly the next one has the very same array. */
   #path: readonly Uint8Array[] | undefined;
-  readonly #names: Uint8Array[] = [];
+  /** How many buckets are open beside the root. The name of each is the last key of the one around it. */
+  #depth = 0;
 
   constructor(pages: PageWriter) {
     this.#pages = pages;
@@ -121,7 +122,7 @@ class BucketStack {
     if (entry.value.byteLength > bboltLimits.valueBytes) {
       throw new RangeError(`the value of ${show(entry.key)} has ${entry.value.byteLength} bytes, too many for bbolt`);
     }
-    const depth = this.#names.length;
+    const depth = this.#depth;
     this.#claim(depth, entry.key);
     (this.#trees[depth] as TreeWriter).add(entry.key, entry.value, false);
   }
@@ -133,33 +134,36 @@ class BucketStack {
 
   /** Ends all buckets. @returns the number of the root's page */
   finish(): number {
-    while (this.#names.length > 0) this.#leave();
+    while (this.#depth > 0) this.#leave();
     return (this.#trees[0] as TreeWriter).finishRoot();
   }
 
   #moveTo(path: readonly Uint8Array[]): void {
     if (path.length === 0) throw new TypeError('bbolt holds values in buckets only: the bucket path is empty');
     let shared = 0;
-    while (shared < path.length && shared < this.#names.length && same(path[shared], this.#names[shared])) shared++;
-    while (this.#names.length > shared) this.#leave();
-    for (const name of path.slice(shared)) this.#enter(name);
+    while (shared < path.length && shared < this.#depth && this.#isOpen(shared, path[shared] as Uint8Array)) shared++;
+    while (this.#depth > shared) this.#leave();
+    for (; shared < path.length; shared++) this.#enter(path[shared] as Uint8Array);
     this.#path = path;
   }
 
   #enter(name: Uint8Array): void {
-    const depth = this.#names.length;
+    const depth = this.#depth++;
     this.#claim(depth, name);
-    this.#names.push(new Uint8Array(name));
     this.#lastKeys[depth + 1] ??= new LastKey();
     this.#lastKeys[depth + 1]?.clear();
     this.#trees[depth + 1] ??= new TreeWriter(this.#pages);
   }
 
   #leave(): void {
-    const depth = this.#names.length;
-    const value = (this.#trees[depth] as TreeWriter).finishBucket();
-    const name = this.#names.pop() as Uint8Array;
-    (this.#trees[depth - 1] as TreeWriter).add(name, value, true);
+    const value = (this.#trees[this.#depth] as TreeWriter).finishBucket();
+    const parent = --this.#depth;
+    (this.#trees[parent] as TreeWriter).add((this.#lastKeys[parent] as LastKey).key, value, true);
+  }
+
+  /** Whether a bucket of that name is open at a depth. */
+  #isOpen(depth: number, name: Uint8Array): boolean {
+    return (this.#lastKeys[depth] as LastKey).compare(name) === 0;
   }
 
   /** Makes sure that `key` may come next in the bucket at `depth`. */
@@ -176,15 +180,13 @@ class BucketStack {
   }
 
   #place(depth: number): string {
-    return depth === 0 ? 'the root' : `the bucket ${this.#names.slice(0, depth).map(show).join(' / ')}`;
+    return depth === 0
+      ? 'the root'
+      : `the bucket ${this.#lastKeys
+          .slice(0, depth)
+          .map(({ key }) => show(key))
+          .join(' / ')}`;
   }
-}
-
-function same(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  if (a === b) return true;
-  if (a === undefined || b === undefined || a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 /** A key for an error message, cut to a readable length. */
