@@ -1,8 +1,8 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type BboltEntry, BboltFile, type BboltStart, writeBbolt } from '#bbolt';
+import { type BboltEntry, BboltFile, type BboltStart, checkBbolt, writeBbolt } from '#bbolt';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { content, entriesOf, textOf } from './entries.ts';
 import { resized, sealMeta } from './resize.ts';
@@ -160,5 +160,39 @@ describe('BboltFile', () => {
     expect(batches.flat().map(textOf)).toEqual(entries.map(textOf));
     expect(Math.max(...batches.map((batch) => batch.length))).toBeLessThan(3);
     expect((await file.get([bytes('b')], bytes('k4')))?.byteLength).toBe(3_000_000);
+  });
+
+  it('refuses a value that memory is not meant to hold, which the check passes over', async () => {
+    const path = await written([{ bucket: [bytes('b')], key: bytes('k'), value: new Uint8Array(5000) }]);
+    const file = Buffer.concat([await readFile(path), Buffer.alloc(4096)]);
+    // The leaf moves to the end, page 6, and says that its value goes on for 2 GiB, of which none takes space.
+    file.copyWithin(6 * 4096, 3 * 4096, 4 * 4096);
+    file.writeUInt8(6, 6 * 4096);
+    file.writeUInt32LE(2 ** 19, 6 * 4096 + 12);
+    file.writeUInt32LE(2 ** 31 - 2, 6 * 4096 + 16 + 12);
+    file.writeUInt8(6, file.indexOf(bytes('b'), 5 * 4096 + 16) + 1);
+    const pages = 7 + 2 ** 19;
+    for (const at of [0, 4096]) {
+      file.writeBigUInt64LE(2n ** 64n - 1n, at + 48);
+      file.writeBigUInt64LE(BigInt(pages), at + 56);
+      sealMeta(file.subarray(at));
+    }
+    await writeFile(path, file);
+    await truncate(path, pages * 4096);
+    expect(await checkBbolt(path)).toMatchObject({ faults: [], pages, values: 1 });
+    await expect(entriesIn(path)).rejects.toMatchObject({ code: 'ERR_EXPORT_TOO_LARGE' });
+    await expect(entriesIn(path)).rejects.toThrow(/page 6: a value of 2147483646 bytes/);
+  });
+
+  it('says that a file became shorter while it was read', async () => {
+    const entries = Array.from({ length: 4000 }, (_, i) => ({
+      bucket: [bytes('b')],
+      key: bytes(`key-${10_000 + i}`),
+      value: new Uint8Array(1000),
+    }));
+    const path = await written(entries);
+    await using file = await BboltFile.open(path);
+    await truncate(path, 1_000_000);
+    await expect(Array.fromAsync(file.entries())).rejects.toMatchObject({ code: 'ERR_EXPORT_IO' });
   });
 });

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type BboltEntry, BboltFile, bboltLimits, writeBbolt } from '#bbolt';
+import type { PageSink } from '../../src/bbolt/page-writer.ts';
+import { writePages } from '../../src/bbolt/writer.ts';
 import { makeTempDir } from '../fixtures/temp-dir.ts';
 import { checkedBbolt } from './checked.ts';
 import { type Content, content, entriesOf, textOf } from './entries.ts';
@@ -139,6 +141,20 @@ describe('writeBbolt', () => {
     ['a bucket name beyond 32768 bytes', at('b'.repeat(32_769), 'k')],
   ])('refuses %s', async (_, entry) => {
     await expect(written([entry])).rejects.toThrow(RangeError);
+  });
+
+  it('reports a write that failed while more was taken in', async () => {
+    const entries = Array.from({ length: 1000 }, (_, i) => at('b', `key-${1000 + i}`, 'v'.repeat(4000)));
+    let written = 0;
+    const sink: PageSink = {
+      async write(_, __, length) {
+        written += length;
+        if (written > 2_000_000) throw new Error('no space left');
+        return { bytesWritten: length };
+      },
+    };
+    await expect(writePages(sink, inPieces(entries, 10))).rejects.toThrow('no space left');
+    expect(written).toBeLessThan(3_000_000);
   });
 
   it('writes over no file, and names the folder that is missing', async () => {

@@ -170,7 +170,7 @@ func merge(base, own, out string) (err error) {
 	if err != nil {
 		return err
 	}
-	return errors.Join(m.tx.Commit(), db.Sync(), db.Close())
+	return errors.Join(m.tx.Commit(), db.Close())
 }
 
 // merge copies what is below two cursors; either may be nil.
