@@ -1,5 +1,7 @@
 import type { JsonObject, JsonValue } from '#core';
 
+export { type GoValue, goJson } from '../go-json.ts';
+
 /** The items of a member that should be a list; none where it is something else. */
 export function listOf(object: JsonObject, member: string): readonly JsonValue[] {
   const value = object[member];
@@ -46,32 +48,4 @@ export function objectOf(object: JsonObject, member: string): JsonObject {
 
 function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Go's encoder escapes these so that JSON can stand in HTML. */
-const ESCAPED = /[<>&\u2028\u2029]/g;
-/** A table, since nearly every constraint has some. */
-const ESCAPES: ReadonlyMap<string, string> = new Map(
-  ['<', '>', '&', '\u2028', '\u2029'].map((char) => [char, `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`]),
-);
-
-/** What goJson writes: JSON, in which a member may be undefined. */
-export type GoValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly GoValue[]
-  | { readonly [member: string]: GoValue | undefined };
-
-/**
- * JSON text as Go's json.Marshal writes it: no white space, members in the order of the object, `<`, `>`, `&`, U+2028
- * and U+2029 escaped. Members that are undefined are left out, as Go leaves out what is empty.
- */
-export function goJson(value: GoValue): string {
-  return JSON.stringify(value).replace(ESCAPED, escapeChar);
-}
-
-function escapeChar(char: string): string {
-  return ESCAPES.get(char) as string;
 }

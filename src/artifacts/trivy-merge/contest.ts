@@ -1,0 +1,146 @@
+import type { BboltEntry } from '#bbolt';
+import type { Conflicts } from './conflicts.ts';
+import { EntryCursor } from './cursor.ts';
+import { entriesOfRoot, type TrivyDatabase } from './database.ts';
+import type { AdvisoryKey, Drops } from './drops.ts';
+import { ecosystemOfRoot } from './names.ts';
+import { compareBytes } from './order.ts';
+import type { Precedence } from './precedence.ts';
+
+/** What the databases say of the same packages and ids in different buckets of an ecosystem, and who is right. */
+export interface Contest {
+  readonly base: TrivyDatabase;
+  readonly own: TrivyDatabase;
+  readonly precedence: Precedence;
+  /** Root buckets of the base that are in scope. */
+  readonly baseRoots: readonly string[];
+  readonly drops: { readonly base: Drops; readonly own: Drops };
+  readonly conflicts: Conflicts;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Finds own advisories of which the base speaks in another bucket of the ecosystem. Trivy would take the one in the
+ * last bucket, whoever it is from. Where a source of the base takes precedence, the own one is dropped; else those of
+ * the base that come behind it are.
+ */
+export async function judgeEcosystems(contest: Contest): Promise<void> {
+  const roots = Map.groupBy(contest.own.roots, ecosystemOfRoot);
+  for (const [ecosystem, ownRoots] of roots) {
+    if (ecosystem === undefined) continue;
+    const baseRoots = contest.baseRoots.filter((root) => ecosystemOfRoot(root) === ecosystem);
+    if (baseRoots.length > 0) await judgeEcosystem(contest, ownRoots, baseRoots);
+  }
+}
+
+async function judgeEcosystem(contest: Contest, ownRoots: readonly string[], baseRoots: readonly string[]) {
+  const own = ownRoots.map((root) => new AdvisoryCursor(contest.own, root));
+  const base = baseRoots.map((root) => new AdvisoryCursor(contest.base, root));
+  try {
+    for (const cursor of [...own, ...base]) await cursor.step();
+    for (let key = firstOf(own); key !== undefined; key = firstOf(own)) {
+      contest.signal?.throwIfAborted();
+      const owners = await rootsAt(own, key);
+      const rivals = await rootsAt(base, key);
+      if (rivals.length > 0) judge(contest, key, owners, rivals);
+      await contest.drops.base.relieve();
+      await contest.drops.own.relieve();
+      await contest.conflicts.relieve();
+    }
+  } finally {
+    for (const cursor of [...own, ...base]) await cursor.close();
+  }
+}
+
+/** @param owners buckets of the own advisory, and rivals those of the base, in byte order */
+function judge(contest: Contest, key: AdvisoryKey, owners: readonly string[], rivals: readonly string[]): void {
+  const { base, own, precedence, drops, conflicts } = contest;
+  const ranks = (database: TrivyDatabase, roots: readonly string[]): number[] =>
+    roots.map((root) => precedence.rankOf(database, root));
+  if (Math.min(...ranks(base, rivals)) < Math.min(...ranks(own, owners))) {
+    for (const root of owners) {
+      drops.own.add(root, key);
+      conflicts.add('outranked', { root, ...key });
+    }
+    return;
+  }
+  const last = owners.at(-1) as string;
+  for (const root of rivals) {
+    // Where the bucket is the same, the own advisory takes the place of the other.
+    if (owners.includes(root)) continue;
+    const isLater = Buffer.compare(Buffer.from(root), Buffer.from(last)) > 0;
+    if (isLater) drops.base.add(root, key);
+    conflicts.add(isLater ? 'removed' : 'shadowed', { root, ...key });
+  }
+}
+
+/** Where the cursors stand that come first; in memory of its own. */
+function firstOf(cursors: readonly AdvisoryCursor[]): AdvisoryKey | undefined {
+  let first: AdvisoryKey | undefined;
+  for (const { key } of cursors) {
+    if (key !== undefined && (first === undefined || compareKeys(key, first) < 0)) first = key;
+  }
+  return first && { package: first.package.slice(), id: first.id.slice() };
+}
+
+/** The buckets that have the key; the cursors go behind it. */
+async function rootsAt(cursors: readonly AdvisoryCursor[], key: AdvisoryKey): Promise<readonly string[]> {
+  const roots: string[] = [];
+  for (const cursor of cursors) {
+    let order = await cursor.seek(key);
+    if (order !== 0) continue;
+    roots.push(cursor.root);
+    while (order === 0) {
+      await cursor.step();
+      order = cursor.key === undefined ? 1 : compareKeys(cursor.key, key);
+    }
+  }
+  return roots;
+}
+
+function compareKeys(a: AdvisoryKey, b: AdvisoryKey): number {
+  return compareBytes(a.package, b.package) || compareBytes(a.id, b.id);
+}
+
+/** Stands on one advisory of a root bucket after the other. */
+class AdvisoryCursor {
+  readonly root: string;
+  readonly #cursor: EntryCursor;
+  #isOpen = false;
+  key: AdvisoryKey | undefined;
+
+  constructor(database: TrivyDatabase, root: string) {
+    this.root = root;
+    this.#cursor = new EntryCursor(entriesOfRoot(database, root));
+  }
+
+  async step(): Promise<void> {
+    do {
+      const isInBatch = this.#isOpen && this.#cursor.step();
+      if (!isInBatch) await this.#cursor.fill();
+      this.#isOpen = true;
+      this.key = keyOf(this.#cursor.entry);
+    } while (this.key === undefined && this.#cursor.entry !== undefined);
+  }
+
+  /** Goes to the first that does not come before `key`. @returns its order against that; above 0 at the end */
+  async seek(key: AdvisoryKey): Promise<number> {
+    for (;;) {
+      if (this.key === undefined) return 1;
+      const order = compareKeys(this.key, key);
+      if (order >= 0) return order;
+      await this.step();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#cursor.close();
+  }
+}
+
+/** Undefined for what is no advisory: Trivy reads those in a bucket in a root bucket alone. */
+function keyOf(entry: BboltEntry | undefined): AdvisoryKey | undefined {
+  const { bucket = [], key } = entry ?? {};
+  const [, name] = bucket;
+  return bucket.length !== 2 || name === undefined || key === undefined ? undefined : { package: name, id: key };
+}

@@ -1,0 +1,44 @@
+import type { BboltEntry } from '#bbolt';
+
+/** Entries in the order of writeBbolt, some at a time; a batch is valid until the next one is asked for. */
+export type EntryBatches = AsyncIterable<readonly BboltEntry[]>;
+
+/** Stands on one entry after the other. Nothing has to be awaited but between batches. */
+export class EntryCursor {
+  readonly #batches: AsyncIterator<readonly BboltEntry[]>;
+  #batch: readonly BboltEntry[] = [];
+  #at = 0;
+
+  constructor(batches: EntryBatches) {
+    this.#batches = batches[Symbol.asyncIterator]();
+  }
+
+  /** The entry that it stands on; undefined between batches and at the end. */
+  get entry(): BboltEntry | undefined {
+    return this.#batch[this.#at];
+  }
+
+  /** The entry that it stands on, and those behind it in its batch. */
+  get rest(): readonly BboltEntry[] {
+    return this.#batch.slice(this.#at);
+  }
+
+  /** Goes to the next entry. @returns false where the batch has ended: call `fill` */
+  step(): boolean {
+    this.#at++;
+    return this.#at < this.#batch.length;
+  }
+
+  /** Goes to the first entry of the next batch, if there is one. What came before is no longer valid. */
+  async fill(): Promise<void> {
+    for (;;) {
+      const { done, value } = await this.#batches.next();
+      [this.#batch, this.#at] = [done === true ? [] : value, 0];
+      if (done === true || value.length > 0) return;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#batches.return?.();
+  }
+}
