@@ -1,6 +1,7 @@
 import type { Instant } from '#core';
 import type { WithheldRecord } from '#evidence';
 import type { Loss } from './losses.ts';
+import type { MergeReport } from './trivy-merge.ts';
 
 /** A content file of a bundle on its way to becoming a layer. Drafts are consumed in order, each stream once. */
 export interface LayerDraft {
@@ -20,6 +21,14 @@ export interface BuildReport {
   readonly losses: readonly Loss[];
   /** How records were cut into shards, where they were: a shard begins at a key whose SHA-256 ends in `k` zero bits. */
   readonly shards?: { readonly k: number } | undefined;
+  /** What became of a database that others have built, where there is one. */
+  readonly merge?: BaseMerge | undefined;
+}
+
+/** What became of the keys of a base, and how large it was and is, in bytes. */
+export interface BaseMerge extends MergeReport {
+  readonly baseBytes: number;
+  readonly mergedBytes: number;
 }
 
 /** What every builder is told. */

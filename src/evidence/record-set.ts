@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { CodedError, compareText, type Digest } from '#core';
+import { CodedError, compareText, type Digest, type Instant } from '#core';
 import type { Sorter } from '#sort';
 import type { ClassSorters } from './class-sorters.ts';
 import type { IgnoredFiles } from './ignored-files.ts';
@@ -104,3 +104,28 @@ function nothingLeft({ leftOut }: Tally, withheld: number): CodedError {
     details: { leftOut, withheld },
   });
 }
+
+/**
+ * The set of no records.
+ *
+ * @param newest what stands for the time of the newest one
+ */
+export function emptyRecordSet(newest: Instant = EPOCH): RecordSet {
+  return {
+    kept: 0,
+    leftOut: {},
+    unscored: 0,
+    withheld: [],
+    withheldFiles: [],
+    withheldFilesCount: 0,
+    ignored: [],
+    ignoredCount: 0,
+    newest,
+    newestRecord: '',
+    classes: {},
+    batches: async function* () {},
+    close: async () => undefined,
+  };
+}
+
+const EPOCH = '1970-01-01T00:00:00Z' as Instant;

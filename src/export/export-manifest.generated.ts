@@ -33,6 +33,7 @@ export interface ExportManifest {
    * What the profile could not carry, in byte order of reason; since version 1.1.0, and only where there is anything.
    */
   readonly losses?: readonly Loss[];
+  readonly merge?: Merge;
   readonly delta?: Delta;
 }
 
@@ -82,6 +83,7 @@ export interface Inputs {
   readonly options: Options;
 }
 
+/** Empty where nothing but a base went in. */
 export interface Classes {
   readonly advisories?: Class;
   readonly vex?: Class;
@@ -152,6 +154,51 @@ export interface LossEntry {
   readonly parts: number;
   /** The first of them in the record (RFC 6901); empty for the whole. */
   readonly pointer: string;
+}
+
+/**
+ * What became of a database that others have built and into which the records were merged; since version 1.2.0, and only where there is one.
+ */
+export interface Merge {
+  /** Size of the base as a file. */
+  readonly baseBytes: number;
+  /** Size of the merged database as a file. */
+  readonly mergedBytes: number;
+  /** The root buckets of both, in byte order of name. */
+  readonly buckets: readonly MergedBucket[];
+  /**
+   * What both say of one package and id, by what became of it, in byte order of reason; a record is an id of a vulnerability, its parts are rows, and the pointer names bucket and package of the first.
+   */
+  readonly conflicts: readonly Loss[];
+}
+
+/**
+ * What became of its keys, sub-buckets included: base = kept + replaced + united + removed + all that is left out.
+ */
+export interface MergedBucket {
+  readonly name: string;
+  /** Keys of the base. */
+  readonly base: number;
+  /** Byte for byte. */
+  readonly kept: number;
+  /** By the own value of the same key. */
+  readonly replaced: number;
+  /** With the own value of the same key. */
+  readonly united: number;
+  /** Since they would have overridden an own advisory in another bucket. */
+  readonly removed: number;
+  /** By reason; docs/FORMATS.md has the table. */
+  readonly leftOut: {
+    readonly [k: string]: Amount;
+  };
+  /** Own keys that the base does not have. */
+  readonly added: number;
+}
+
+export interface Amount {
+  readonly keys: number;
+  /** Of keys and values. */
+  readonly bytes: number;
 }
 
 /** The bundle that this one adds to, where it is not whole by itself. */

@@ -12,6 +12,8 @@ const SCHEMA = 'https://stellaops.io/export-center/schemas/export-manifest/v1';
 const VERSION = '1.0.0';
 /** Of a manifest that lists losses: readers of 1.0.0 do not know the member. */
 const VERSION_WITH_LOSSES = '1.1.0';
+/** Of a manifest of what was merged into a base. */
+const VERSION_WITH_MERGE = '1.2.0';
 
 /** The manifest of a bundle whose contents are built. Its bytes depend on the plan and the contents alone. */
 export function makeExportManifest(plan: Plan, contents: readonly Content[], report: BuildReport): ExportManifest {
@@ -19,7 +21,7 @@ export function makeExportManifest(plan: Plan, contents: readonly Content[], rep
   const { adapter } = profile;
   const head = {
     schema: SCHEMA,
-    version: report.losses.length === 0 ? VERSION : VERSION_WITH_LOSSES,
+    version: versionOf(report),
     profile: describeProfile(profile),
     tenant: plan.request.tenant,
     selector: plan.selector,
@@ -45,8 +47,15 @@ export function makeExportManifest(plan: Plan, contents: readonly Content[], rep
     },
     withheld,
     ...(report.losses.length === 0 ? {} : { losses: report.losses }),
+    ...(report.merge === undefined ? {} : { merge: report.merge }),
   };
   return checkExportManifest(manifest as unknown as JsonObject, exportManifestPath);
+}
+
+/** The lowest that has all members. */
+function versionOf({ losses, merge }: BuildReport): string {
+  if (merge !== undefined) return VERSION_WITH_MERGE;
+  return losses.length === 0 ? VERSION : VERSION_WITH_LOSSES;
 }
 
 function tooManyWithheld(profile: string, count: number): CodedError {

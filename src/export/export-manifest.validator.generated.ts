@@ -2,7 +2,7 @@
 // @ts-nocheck: compiled by ajv; the one function that leaves this module has a type of its own
 
 const validate = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/export-manifest/v1","title":"Export manifest","$comment":"Code: src/export","description":"export.json: what a bundle holds, what it was made from, and what was left out. The same inputs give the same bytes; what varies per run stands in the provenance.","type":"object","additionalProperties":false,"required":["schema","version","profile","tenant","selector","asOf","adapters","inputs","inputsHash","contents","rerunHash","records","withheld"],"properties":{"schema":{"description":"The identifier of this schema.","const":"https://stellaops.io/export-center/schemas/export-manifest/v1"},"version":{"description":"Version of the document's form; a reader of 1.0 understands every 1.x that it accepts.","type":"string","pattern":"^1\\.[0-9]{1,4}\\.[0-9]{1,4}$"},"profile":{"description":"What the consumer wanted.","$ref":"#/$defs/profile"},"tenant":{"description":"Whose evidence this is.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"},"selector":{"description":"Which records were wanted; empty for all.","$ref":"#/$defs/selector"},"asOf":{"description":"The bundle's one point in time: every date in it derives from this one.","$ref":"#/$defs/instant"},"adapters":{"description":"The builders that wrote the contents, in byte order of name.","type":"array","minItems":1,"maxItems":32,"items":{"$ref":"#/$defs/adapter"}},"shards":{"description":"How records were cut into shards, where they were.","$ref":"#/$defs/shards"},"inputs":{"description":"What went in.","$ref":"#/$defs/inputs"},"inputsHash":{"description":"SHA-256 over the inputs and everything that decides what is made of them (docs/FORMATS.md).","$ref":"#/$defs/digest"},"contents":{"description":"The files of the bundle in byte order of path, without this one and checksums.txt.","type":"array","minItems":1,"maxItems":100000,"items":{"$ref":"#/$defs/content"}},"rerunHash":{"description":"SHA-256 over the digests of the contents: equal for two runs that made the same files (docs/FORMATS.md).","$ref":"#/$defs/digest"},"records":{"description":"How many records went which way.","$ref":"#/$defs/records"},"withheld":{"description":"Records that were not fit to be exported, in byte order of record.","type":"array","maxItems":100000,"items":{"$ref":"#/$defs/withheldRecord"}},"losses":{"description":"What the profile could not carry, in byte order of reason; since version 1.1.0, and only where there is anything.","type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/loss"}},"delta":{"description":"The bundle that this one adds to, where it is not whole by itself.","$ref":"#/$defs/delta"}},"$defs":{"digest":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"},"instant":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},"count":{"type":"integer","minimum":0,"maximum":9007199254740991},"text":{"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f]{1,256}$"},"pointer":{"type":"string","pattern":"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"},"profile":{"type":"object","additionalProperties":false,"required":["kind","variant","name","revision"],"properties":{"kind":{"description":"What its artifacts are for: the half of the name before the colon.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}$"},"variant":{"description":"The half of the name after the colon.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}$"},"name":{"description":"The name by which it is asked for, e.g. `json:raw`.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"revision":{"description":"A profile never changes: another meaning is another revision.","type":"string","pattern":"^r[1-9][0-9]{0,8}$"}}},"selector":{"type":"object","additionalProperties":false,"properties":{"ecosystems":{"$ref":"#/$defs/clause"},"packages":{"description":"Names, or globs of names.","$ref":"#/$defs/clause"},"ids":{"$ref":"#/$defs/clause"},"minimumSeverity":{"description":"Records without a score stay.","enum":["low","medium","high","critical"]},"modifiedSince":{"$ref":"#/$defs/instant"},"modifiedUntil":{"$ref":"#/$defs/instant"},"withdrawn":{"description":"What becomes of withdrawn records; `include` unless told.","enum":["include","exclude","only"]}}},"clause":{"description":"One of these must fit; in byte order, each once.","type":"array","minItems":1,"maxItems":10000,"items":{"$ref":"#/$defs/text"}},"adapter":{"type":"object","additionalProperties":false,"required":["name","version"],"properties":{"name":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"version":{"description":"Raised when, and only when, the same records give other bytes.","type":"integer","minimum":1,"maximum":1000000}}},"shards":{"type":"object","additionalProperties":false,"required":["k"],"properties":{"k":{"description":"A shard begins at a key whose SHA-256 ends in so many zero bits.","type":"integer","minimum":0,"maximum":64}}},"inputs":{"type":"object","additionalProperties":false,"required":["classes","options"],"properties":{"classes":{"$ref":"#/$defs/classes"},"options":{"description":"Options that were set or that have a default which reaches the contents.","$ref":"#/$defs/options"}}},"classes":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"advisories":{"$ref":"#/$defs/class"},"vex":{"$ref":"#/$defs/class"}}},"class":{"type":"object","additionalProperties":false,"required":["count","digest"],"properties":{"count":{"$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `key NUL hex(digest) LF` of each selected record in byte order of key.","$ref":"#/$defs/digest"}}},"options":{"description":"Beside skipInvalid those of the profile, which its own schema describes (manifests-schema/PROFILE-options.schema.json).","type":"object","additionalProperties":true,"properties":{"skipInvalid":{"description":"Whether records that cannot be exported are withheld, instead of ending the export.","type":"boolean"}}},"content":{"type":"object","additionalProperties":false,"required":["path","digest","sizeBytes","records","mediaType"],"properties":{"path":{"description":"Relative, with forward slashes; the title of the layer.","type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$"},"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/count"},"records":{"description":"Records that the file holds; 0 for indexes and metadata.","$ref":"#/$defs/count"},"mediaType":{"type":"string","pattern":"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"}}},"records":{"type":"object","additionalProperties":false,"required":["kept","leftOut","unscored","withheld"],"properties":{"kept":{"$ref":"#/$defs/count"},"leftOut":{"description":"Records left out, by the clause or rule that did so; a record counts once.","type":"object","propertyNames":{"pattern":"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/count"}},"unscored":{"description":"Records kept although the severity clause could not judge them.","$ref":"#/$defs/count"},"withheld":{"$ref":"#/$defs/count"}}},"withheldRecord":{"type":"object","additionalProperties":false,"required":["record","code","pointer"],"properties":{"record":{"description":"Its id, else `sha256:` and the hash of its bytes as they were found.","$ref":"#/$defs/text"},"code":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^ERR_EXPORT_[A-Z0-9_]{1,40}$"},"pointer":{"description":"Where in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}},"loss":{"type":"object","additionalProperties":false,"required":["reason","scope","records","parts","digest","listed"],"properties":{"reason":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^[a-z][a-zA-Z0-9]{0,63}$"},"scope":{"description":"Whether records are left out whole, or parts of records.","enum":["record","part"]},"records":{"description":"How many records are concerned.","$ref":"#/$defs/count"},"parts":{"description":"How many parts of them; as many as records where they are left out whole.","$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `record NUL parts NUL pointer LF` of each record concerned, in byte order of record.","$ref":"#/$defs/digest"},"listed":{"description":"The first of the records, in byte order: all of them, or a thousand.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/lossEntry"}}}},"lossEntry":{"type":"object","additionalProperties":false,"required":["record","parts","pointer"],"properties":{"record":{"$ref":"#/$defs/text"},"parts":{"description":"How many parts of it; 1 where it is the whole record.","$ref":"#/$defs/count"},"pointer":{"description":"The first of them in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}},"delta":{"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}}}};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://stellaops.io/export-center/schemas/export-manifest/v1","title":"Export manifest","$comment":"Code: src/export","description":"export.json: what a bundle holds, what it was made from, and what was left out. The same inputs give the same bytes; what varies per run stands in the provenance.","type":"object","additionalProperties":false,"required":["schema","version","profile","tenant","selector","asOf","adapters","inputs","inputsHash","contents","rerunHash","records","withheld"],"properties":{"schema":{"description":"The identifier of this schema.","const":"https://stellaops.io/export-center/schemas/export-manifest/v1"},"version":{"description":"Version of the document's form; a reader of 1.0 understands every 1.x that it accepts.","type":"string","pattern":"^1\\.[0-9]{1,4}\\.[0-9]{1,4}$"},"profile":{"description":"What the consumer wanted.","$ref":"#/$defs/profile"},"tenant":{"description":"Whose evidence this is.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"},"selector":{"description":"Which records were wanted; empty for all.","$ref":"#/$defs/selector"},"asOf":{"description":"The bundle's one point in time: every date in it derives from this one.","$ref":"#/$defs/instant"},"adapters":{"description":"The builders that wrote the contents, in byte order of name.","type":"array","minItems":1,"maxItems":32,"items":{"$ref":"#/$defs/adapter"}},"shards":{"description":"How records were cut into shards, where they were.","$ref":"#/$defs/shards"},"inputs":{"description":"What went in.","$ref":"#/$defs/inputs"},"inputsHash":{"description":"SHA-256 over the inputs and everything that decides what is made of them (docs/FORMATS.md).","$ref":"#/$defs/digest"},"contents":{"description":"The files of the bundle in byte order of path, without this one and checksums.txt.","type":"array","minItems":1,"maxItems":100000,"items":{"$ref":"#/$defs/content"}},"rerunHash":{"description":"SHA-256 over the digests of the contents: equal for two runs that made the same files (docs/FORMATS.md).","$ref":"#/$defs/digest"},"records":{"description":"How many records went which way.","$ref":"#/$defs/records"},"withheld":{"description":"Records that were not fit to be exported, in byte order of record.","type":"array","maxItems":100000,"items":{"$ref":"#/$defs/withheldRecord"}},"losses":{"description":"What the profile could not carry, in byte order of reason; since version 1.1.0, and only where there is anything.","type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/loss"}},"merge":{"description":"What became of a database that others have built and into which the records were merged; since version 1.2.0, and only where there is one.","$ref":"#/$defs/merge"},"delta":{"description":"The bundle that this one adds to, where it is not whole by itself.","$ref":"#/$defs/delta"}},"$defs":{"digest":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"},"instant":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"},"count":{"type":"integer","minimum":0,"maximum":9007199254740991},"text":{"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f]{1,256}$"},"pointer":{"type":"string","pattern":"^(?:/(?:[^/~]|~[01]){0,256}){0,128}$"},"profile":{"type":"object","additionalProperties":false,"required":["kind","variant","name","revision"],"properties":{"kind":{"description":"What its artifacts are for: the half of the name before the colon.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}$"},"variant":{"description":"The half of the name after the colon.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}$"},"name":{"description":"The name by which it is asked for, e.g. `json:raw`.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"revision":{"description":"A profile never changes: another meaning is another revision.","type":"string","pattern":"^r[1-9][0-9]{0,8}$"}}},"selector":{"type":"object","additionalProperties":false,"properties":{"ecosystems":{"$ref":"#/$defs/clause"},"packages":{"description":"Names, or globs of names.","$ref":"#/$defs/clause"},"ids":{"$ref":"#/$defs/clause"},"minimumSeverity":{"description":"Records without a score stay.","enum":["low","medium","high","critical"]},"modifiedSince":{"$ref":"#/$defs/instant"},"modifiedUntil":{"$ref":"#/$defs/instant"},"withdrawn":{"description":"What becomes of withdrawn records; `include` unless told.","enum":["include","exclude","only"]}}},"clause":{"description":"One of these must fit; in byte order, each once.","type":"array","minItems":1,"maxItems":10000,"items":{"$ref":"#/$defs/text"}},"adapter":{"type":"object","additionalProperties":false,"required":["name","version"],"properties":{"name":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"version":{"description":"Raised when, and only when, the same records give other bytes.","type":"integer","minimum":1,"maximum":1000000}}},"shards":{"type":"object","additionalProperties":false,"required":["k"],"properties":{"k":{"description":"A shard begins at a key whose SHA-256 ends in so many zero bits.","type":"integer","minimum":0,"maximum":64}}},"inputs":{"type":"object","additionalProperties":false,"required":["classes","options"],"properties":{"classes":{"$ref":"#/$defs/classes"},"options":{"description":"Options that were set or that have a default which reaches the contents.","$ref":"#/$defs/options"}}},"classes":{"description":"Empty where nothing but a base went in.","type":"object","additionalProperties":false,"properties":{"advisories":{"$ref":"#/$defs/class"},"vex":{"$ref":"#/$defs/class"}}},"class":{"type":"object","additionalProperties":false,"required":["count","digest"],"properties":{"count":{"$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `key NUL hex(digest) LF` of each selected record in byte order of key.","$ref":"#/$defs/digest"}}},"options":{"description":"Beside skipInvalid those of the profile, which its own schema describes (manifests-schema/PROFILE-options.schema.json).","type":"object","additionalProperties":true,"properties":{"skipInvalid":{"description":"Whether records that cannot be exported are withheld, instead of ending the export.","type":"boolean"}}},"content":{"type":"object","additionalProperties":false,"required":["path","digest","sizeBytes","records","mediaType"],"properties":{"path":{"description":"Relative, with forward slashes; the title of the layer.","type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$"},"digest":{"$ref":"#/$defs/digest"},"sizeBytes":{"$ref":"#/$defs/count"},"records":{"description":"Records that the file holds; 0 for indexes and metadata.","$ref":"#/$defs/count"},"mediaType":{"type":"string","pattern":"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"}}},"records":{"type":"object","additionalProperties":false,"required":["kept","leftOut","unscored","withheld"],"properties":{"kept":{"$ref":"#/$defs/count"},"leftOut":{"description":"Records left out, by the clause or rule that did so; a record counts once.","type":"object","propertyNames":{"pattern":"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/count"}},"unscored":{"description":"Records kept although the severity clause could not judge them.","$ref":"#/$defs/count"},"withheld":{"$ref":"#/$defs/count"}}},"withheldRecord":{"type":"object","additionalProperties":false,"required":["record","code","pointer"],"properties":{"record":{"description":"Its id, else `sha256:` and the hash of its bytes as they were found.","$ref":"#/$defs/text"},"code":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^ERR_EXPORT_[A-Z0-9_]{1,40}$"},"pointer":{"description":"Where in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}},"loss":{"type":"object","additionalProperties":false,"required":["reason","scope","records","parts","digest","listed"],"properties":{"reason":{"description":"Why; docs/FORMATS.md has the table.","type":"string","pattern":"^[a-z][a-zA-Z0-9]{0,63}$"},"scope":{"description":"Whether records are left out whole, or parts of records.","enum":["record","part"]},"records":{"description":"How many records are concerned.","$ref":"#/$defs/count"},"parts":{"description":"How many parts of them; as many as records where they are left out whole.","$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `record NUL parts NUL pointer LF` of each record concerned, in byte order of record.","$ref":"#/$defs/digest"},"listed":{"description":"The first of the records, in byte order: all of them, or a thousand.","type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/lossEntry"}}}},"merge":{"type":"object","additionalProperties":false,"required":["baseBytes","mergedBytes","buckets","conflicts"],"properties":{"baseBytes":{"description":"Size of the base as a file.","$ref":"#/$defs/count"},"mergedBytes":{"description":"Size of the merged database as a file.","$ref":"#/$defs/count"},"buckets":{"description":"The root buckets of both, in byte order of name.","type":"array","maxItems":20000,"items":{"$ref":"#/$defs/mergedBucket"}},"conflicts":{"description":"What both say of one package and id, by what became of it, in byte order of reason; a record is an id of a vulnerability, its parts are rows, and the pointer names bucket and package of the first.","type":"array","maxItems":100,"items":{"$ref":"#/$defs/loss"}}}},"mergedBucket":{"description":"What became of its keys, sub-buckets included: base = kept + replaced + united + removed + all that is left out.","type":"object","additionalProperties":false,"required":["name","base","kept","replaced","united","removed","leftOut","added"],"properties":{"name":{"type":"string","maxLength":32768},"base":{"description":"Keys of the base.","$ref":"#/$defs/count"},"kept":{"description":"Byte for byte.","$ref":"#/$defs/count"},"replaced":{"description":"By the own value of the same key.","$ref":"#/$defs/count"},"united":{"description":"With the own value of the same key.","$ref":"#/$defs/count"},"removed":{"description":"Since they would have overridden an own advisory in another bucket.","$ref":"#/$defs/count"},"leftOut":{"description":"By reason; docs/FORMATS.md has the table.","type":"object","propertyNames":{"pattern":"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/amount"}},"added":{"description":"Own keys that the base does not have.","$ref":"#/$defs/count"}}},"amount":{"type":"object","additionalProperties":false,"required":["keys","bytes"],"properties":{"keys":{"$ref":"#/$defs/count"},"bytes":{"description":"Of keys and values.","$ref":"#/$defs/count"}}},"lossEntry":{"type":"object","additionalProperties":false,"required":["record","parts","pointer"],"properties":{"record":{"$ref":"#/$defs/text"},"parts":{"description":"How many parts of it; 1 where it is the whole record.","$ref":"#/$defs/count"},"pointer":{"description":"The first of them in the record (RFC 6901); empty for the whole.","$ref":"#/$defs/pointer"}}},"delta":{"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}}}};
 const schema32 = {"type":"object","additionalProperties":false,"required":["kind","variant","name","revision"],"properties":{"kind":{"description":"What its artifacts are for: the half of the name before the colon.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}$"},"variant":{"description":"The half of the name after the colon.","type":"string","pattern":"^[a-z][a-z0-9-]{0,30}$"},"name":{"description":"The name by which it is asked for, e.g. `json:raw`.","type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"revision":{"description":"A profile never changes: another meaning is another revision.","type":"string","pattern":"^r[1-9][0-9]{0,8}$"}}};
 const schema36 = {"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{0,8}[1-9])?Z$"};
 const schema39 = {"type":"object","additionalProperties":false,"required":["name","version"],"properties":{"name":{"type":"string","pattern":"^[a-z0-9](?:[a-z0-9:-]{0,61}[a-z0-9])?$"},"version":{"description":"Raised when, and only when, the same records give other bytes.","type":"integer","minimum":1,"maximum":1000000}}};
@@ -230,7 +230,7 @@ validate21.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 const schema41 = {"type":"object","additionalProperties":false,"required":["classes","options"],"properties":{"classes":{"$ref":"#/$defs/classes"},"options":{"description":"Options that were set or that have a default which reaches the contents.","$ref":"#/$defs/options"}}};
 const schema46 = {"description":"Beside skipInvalid those of the profile, which its own schema describes (manifests-schema/PROFILE-options.schema.json).","type":"object","additionalProperties":true,"properties":{"skipInvalid":{"description":"Whether records that cannot be exported are withheld, instead of ending the export.","type":"boolean"}}};
-const schema42 = {"type":"object","additionalProperties":false,"minProperties":1,"properties":{"advisories":{"$ref":"#/$defs/class"},"vex":{"$ref":"#/$defs/class"}}};
+const schema42 = {"description":"Empty where nothing but a base went in.","type":"object","additionalProperties":false,"properties":{"advisories":{"$ref":"#/$defs/class"},"vex":{"$ref":"#/$defs/class"}}};
 const schema43 = {"type":"object","additionalProperties":false,"required":["count","digest"],"properties":{"count":{"$ref":"#/$defs/count"},"digest":{"description":"SHA-256 over `key NUL hex(digest) LF` of each selected record in byte order of key.","$ref":"#/$defs/digest"}}};
 const schema44 = {"type":"integer","minimum":0,"maximum":9007199254740991};
 
@@ -365,24 +365,14 @@ if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(Object.keys(data).length < 1){
-const err0 = {instancePath,schemaPath:"#/minProperties",keyword:"minProperties",params:{limit: 1},message:"must NOT have fewer than 1 properties"};
+for(const key0 in data){
+if(!((key0 === "advisories") || (key0 === "vex"))){
+const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
 }
 else {
 vErrors.push(err0);
-}
-errors++;
-}
-for(const key0 in data){
-if(!((key0 === "advisories") || (key0 === "vex"))){
-const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1];
-}
-else {
-vErrors.push(err1);
 }
 errors++;
 }
@@ -401,12 +391,12 @@ errors = vErrors.length;
 }
 }
 else {
-const err2 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err2];
+vErrors = [err1];
 }
 else {
-vErrors.push(err2);
+vErrors.push(err1);
 }
 errors++;
 }
@@ -1591,12 +1581,762 @@ return errors === 0;
 }
 validate40.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema69 = {"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}};
+const schema69 = {"type":"object","additionalProperties":false,"required":["baseBytes","mergedBytes","buckets","conflicts"],"properties":{"baseBytes":{"description":"Size of the base as a file.","$ref":"#/$defs/count"},"mergedBytes":{"description":"Size of the merged database as a file.","$ref":"#/$defs/count"},"buckets":{"description":"The root buckets of both, in byte order of name.","type":"array","maxItems":20000,"items":{"$ref":"#/$defs/mergedBucket"}},"conflicts":{"description":"What both say of one package and id, by what became of it, in byte order of reason; a record is an id of a vulnerability, its parts are rows, and the pointer names bucket and package of the first.","type":"array","maxItems":100,"items":{"$ref":"#/$defs/loss"}}}};
+const schema72 = {"description":"What became of its keys, sub-buckets included: base = kept + replaced + united + removed + all that is left out.","type":"object","additionalProperties":false,"required":["name","base","kept","replaced","united","removed","leftOut","added"],"properties":{"name":{"type":"string","maxLength":32768},"base":{"description":"Keys of the base.","$ref":"#/$defs/count"},"kept":{"description":"Byte for byte.","$ref":"#/$defs/count"},"replaced":{"description":"By the own value of the same key.","$ref":"#/$defs/count"},"united":{"description":"With the own value of the same key.","$ref":"#/$defs/count"},"removed":{"description":"Since they would have overridden an own advisory in another bucket.","$ref":"#/$defs/count"},"leftOut":{"description":"By reason; docs/FORMATS.md has the table.","type":"object","propertyNames":{"pattern":"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/amount"}},"added":{"description":"Own keys that the base does not have.","$ref":"#/$defs/count"}}};
+const func2 = countCodePoints;
+const schema78 = {"type":"object","additionalProperties":false,"required":["keys","bytes"],"properties":{"keys":{"$ref":"#/$defs/count"},"bytes":{"description":"Of keys and values.","$ref":"#/$defs/count"}}};
+
+function validate46(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate46.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.keys === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "keys"},message:"must have required property '"+"keys"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.bytes === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "bytes"},message:"must have required property '"+"bytes"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((key0 === "keys") || (key0 === "bytes"))){
+const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.keys !== undefined){
+let data0 = data.keys;
+if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
+const err3 = {instancePath:instancePath+"/keys",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+if((typeof data0 == "number") && (isFinite(data0))){
+if(data0 > 9007199254740991 || isNaN(data0)){
+const err4 = {instancePath:instancePath+"/keys",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(data0 < 0 || isNaN(data0)){
+const err5 = {instancePath:instancePath+"/keys",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+}
+if(data.bytes !== undefined){
+let data1 = data.bytes;
+if(!(((typeof data1 == "number") && (!(data1 % 1) && !isNaN(data1))) && (isFinite(data1)))){
+const err6 = {instancePath:instancePath+"/bytes",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+if((typeof data1 == "number") && (isFinite(data1))){
+if(data1 > 9007199254740991 || isNaN(data1)){
+const err7 = {instancePath:instancePath+"/bytes",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+if(data1 < 0 || isNaN(data1)){
+const err8 = {instancePath:instancePath+"/bytes",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err9 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+validate46.errors = vErrors;
+return errors === 0;
+}
+validate46.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+
+function validate45(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate45.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.name === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.base === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "base"},message:"must have required property '"+"base"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.kept === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kept"},message:"must have required property '"+"kept"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(data.replaced === undefined){
+const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "replaced"},message:"must have required property '"+"replaced"+"'"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+if(data.united === undefined){
+const err4 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "united"},message:"must have required property '"+"united"+"'"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(data.removed === undefined){
+const err5 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "removed"},message:"must have required property '"+"removed"+"'"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(data.leftOut === undefined){
+const err6 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "leftOut"},message:"must have required property '"+"leftOut"+"'"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+if(data.added === undefined){
+const err7 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "added"},message:"must have required property '"+"added"+"'"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((((((((key0 === "name") || (key0 === "base")) || (key0 === "kept")) || (key0 === "replaced")) || (key0 === "united")) || (key0 === "removed")) || (key0 === "leftOut")) || (key0 === "added"))){
+const err8 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+if(data.name !== undefined){
+let data0 = data.name;
+if(typeof data0 === "string"){
+if(func2(data0) > 32768){
+const err9 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/maxLength",keyword:"maxLength",params:{limit: 32768},message:"must NOT have more than 32768 characters"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+else {
+const err10 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+if(data.base !== undefined){
+let data1 = data.base;
+if(!(((typeof data1 == "number") && (!(data1 % 1) && !isNaN(data1))) && (isFinite(data1)))){
+const err11 = {instancePath:instancePath+"/base",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+if((typeof data1 == "number") && (isFinite(data1))){
+if(data1 > 9007199254740991 || isNaN(data1)){
+const err12 = {instancePath:instancePath+"/base",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if(data1 < 0 || isNaN(data1)){
+const err13 = {instancePath:instancePath+"/base",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+}
+if(data.kept !== undefined){
+let data2 = data.kept;
+if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
+const err14 = {instancePath:instancePath+"/kept",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+if((typeof data2 == "number") && (isFinite(data2))){
+if(data2 > 9007199254740991 || isNaN(data2)){
+const err15 = {instancePath:instancePath+"/kept",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+if(data2 < 0 || isNaN(data2)){
+const err16 = {instancePath:instancePath+"/kept",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+}
+if(data.replaced !== undefined){
+let data3 = data.replaced;
+if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
+const err17 = {instancePath:instancePath+"/replaced",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+if((typeof data3 == "number") && (isFinite(data3))){
+if(data3 > 9007199254740991 || isNaN(data3)){
+const err18 = {instancePath:instancePath+"/replaced",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+if(data3 < 0 || isNaN(data3)){
+const err19 = {instancePath:instancePath+"/replaced",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+}
+if(data.united !== undefined){
+let data4 = data.united;
+if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
+const err20 = {instancePath:instancePath+"/united",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+if((typeof data4 == "number") && (isFinite(data4))){
+if(data4 > 9007199254740991 || isNaN(data4)){
+const err21 = {instancePath:instancePath+"/united",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+if(data4 < 0 || isNaN(data4)){
+const err22 = {instancePath:instancePath+"/united",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+}
+if(data.removed !== undefined){
+let data5 = data.removed;
+if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
+const err23 = {instancePath:instancePath+"/removed",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+if((typeof data5 == "number") && (isFinite(data5))){
+if(data5 > 9007199254740991 || isNaN(data5)){
+const err24 = {instancePath:instancePath+"/removed",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+if(data5 < 0 || isNaN(data5)){
+const err25 = {instancePath:instancePath+"/removed",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+}
+if(data.leftOut !== undefined){
+let data6 = data.leftOut;
+if(data6 && typeof data6 == "object" && !Array.isArray(data6)){
+for(const key1 in data6){
+const _errs21 = errors;
+if(typeof key1 === "string"){
+if(!pattern21.test(key1)){
+const err26 = {instancePath:instancePath+"/leftOut",schemaPath:"#/properties/leftOut/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z][a-zA-Z0-9-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z][a-zA-Z0-9-]{0,63}$"+"\"",propertyName:key1};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+var valid6 = _errs21 === errors;
+if(!valid6){
+const err27 = {instancePath:instancePath+"/leftOut",schemaPath:"#/properties/leftOut/propertyNames",keyword:"propertyNames",params:{propertyName: key1},message:"property name must be valid"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+for(const key2 in data6){
+if(!(validate46(data6[key2], {instancePath:instancePath+"/leftOut/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),parentData:data6,parentDataProperty:key2,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate46.errors : vErrors.concat(validate46.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err28 = {instancePath:instancePath+"/leftOut",schemaPath:"#/properties/leftOut/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+if(data.added !== undefined){
+let data8 = data.added;
+if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
+const err29 = {instancePath:instancePath+"/added",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+if((typeof data8 == "number") && (isFinite(data8))){
+if(data8 > 9007199254740991 || isNaN(data8)){
+const err30 = {instancePath:instancePath+"/added",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+if(data8 < 0 || isNaN(data8)){
+const err31 = {instancePath:instancePath+"/added",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err32 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+validate45.errors = vErrors;
+return errors === 0;
+}
+validate45.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
 
 function validate44(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
 const evaluated0 = validate44.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.baseBytes === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "baseBytes"},message:"must have required property '"+"baseBytes"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.mergedBytes === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mergedBytes"},message:"must have required property '"+"mergedBytes"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.buckets === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "buckets"},message:"must have required property '"+"buckets"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(data.conflicts === undefined){
+const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "conflicts"},message:"must have required property '"+"conflicts"+"'"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((((key0 === "baseBytes") || (key0 === "mergedBytes")) || (key0 === "buckets")) || (key0 === "conflicts"))){
+const err4 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+if(data.baseBytes !== undefined){
+let data0 = data.baseBytes;
+if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
+const err5 = {instancePath:instancePath+"/baseBytes",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if((typeof data0 == "number") && (isFinite(data0))){
+if(data0 > 9007199254740991 || isNaN(data0)){
+const err6 = {instancePath:instancePath+"/baseBytes",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+if(data0 < 0 || isNaN(data0)){
+const err7 = {instancePath:instancePath+"/baseBytes",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+}
+if(data.mergedBytes !== undefined){
+let data1 = data.mergedBytes;
+if(!(((typeof data1 == "number") && (!(data1 % 1) && !isNaN(data1))) && (isFinite(data1)))){
+const err8 = {instancePath:instancePath+"/mergedBytes",schemaPath:"#/$defs/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+if((typeof data1 == "number") && (isFinite(data1))){
+if(data1 > 9007199254740991 || isNaN(data1)){
+const err9 = {instancePath:instancePath+"/mergedBytes",schemaPath:"#/$defs/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if(data1 < 0 || isNaN(data1)){
+const err10 = {instancePath:instancePath+"/mergedBytes",schemaPath:"#/$defs/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+}
+if(data.buckets !== undefined){
+let data2 = data.buckets;
+if(Array.isArray(data2)){
+if(data2.length > 20000){
+const err11 = {instancePath:instancePath+"/buckets",schemaPath:"#/properties/buckets/maxItems",keyword:"maxItems",params:{limit: 20000},message:"must NOT have more than 20000 items"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+const len0 = data2.length;
+for(let i0=0; i0<len0; i0++){
+if(!(validate45(data2[i0], {instancePath:instancePath+"/buckets/" + i0,parentData:data2,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate45.errors : vErrors.concat(validate45.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err12 = {instancePath:instancePath+"/buckets",schemaPath:"#/properties/buckets/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+if(data.conflicts !== undefined){
+let data4 = data.conflicts;
+if(Array.isArray(data4)){
+if(data4.length > 100){
+const err13 = {instancePath:instancePath+"/conflicts",schemaPath:"#/properties/conflicts/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+const len1 = data4.length;
+for(let i1=0; i1<len1; i1++){
+if(!(validate40(data4[i1], {instancePath:instancePath+"/conflicts/" + i1,parentData:data4,parentDataProperty:i1,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate40.errors : vErrors.concat(validate40.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err14 = {instancePath:instancePath+"/conflicts",schemaPath:"#/properties/conflicts/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+}
+else {
+const err15 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+validate44.errors = vErrors;
+return errors === 0;
+}
+validate44.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+const schema82 = {"type":"object","additionalProperties":false,"required":["baseManifestDigest"],"properties":{"baseManifestDigest":{"$ref":"#/$defs/digest"}}};
+
+function validate51(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate51.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1662,10 +2402,10 @@ vErrors.push(err4);
 }
 errors++;
 }
-validate44.errors = vErrors;
+validate51.errors = vErrors;
 return errors === 0;
 }
-validate44.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate51.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -2474,9 +3214,15 @@ vErrors.push(err64);
 errors++;
 }
 }
-if(data.delta !== undefined){
-if(!(validate44(data.delta, {instancePath:instancePath+"/delta",parentData:data,parentDataProperty:"delta",rootData,dynamicAnchors}))){
+if(data.merge !== undefined){
+if(!(validate44(data.merge, {instancePath:instancePath+"/merge",parentData:data,parentDataProperty:"merge",rootData,dynamicAnchors}))){
 vErrors = vErrors === null ? validate44.errors : vErrors.concat(validate44.errors);
+errors = vErrors.length;
+}
+}
+if(data.delta !== undefined){
+if(!(validate51(data.delta, {instancePath:instancePath+"/delta",parentData:data,parentDataProperty:"delta",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate51.errors : vErrors.concat(validate51.errors);
 errors = vErrors.length;
 }
 }

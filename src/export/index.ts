@@ -1,3 +1,4 @@
+export { type DatabasePlace, type OpenDatabase, openDatabase } from './base.ts';
 export { type Profile, type ProfileFlag, profiles, resolveProfile } from './profiles.ts';
 export type { Progress, ProgressListener, Stage } from './progress.ts';
 export type { Destination } from './publish.ts';
@@ -5,6 +6,7 @@ export type {
   ExportReport,
   LayerReport,
   LayerState,
+  MergeSummary,
   Publication,
   RecordCounts,
   ReferrerReport,

@@ -40,17 +40,19 @@ export function signableOf({ artifact, exportReferrer, exportManifest }: Bundle)
  * @throws CodedError ERR_EXPORT_SELECTION_EMPTY where the profile can use none of the records, and what builders throw
  */
 export async function packBundle(plan: Plan, staging: Staging, work: WorkOptions): Promise<Bundle> {
-  const { profile, selector, options, asOf } = plan;
+  const { profile, selector, options, base, asOf } = plan;
   const records = work.onProgress ? trackProgress(plan.records, profile.passes, work.onProgress) : plan.records;
   const build = profile.build({
     records,
     selector,
     options,
+    base,
     build: { asOf, workDir: work.workDir, signal: work.signal },
   });
   const contents = await stageContents(build, staging, work);
+  await base?.assertUnchanged();
   const exportManifest = makeExportManifest(plan, contents, build.report());
-  if (exportManifest.records.kept === 0) throw nothingToPublish(exportManifest, profile);
+  if (exportManifest.records.kept === 0 && base === undefined) throw nothingToPublish(exportManifest, profile);
   const bytes = encodeExportManifest(exportManifest);
   const layer = await stageBytes(staging, mediaTypes.exportManifest, bytes);
   const { artifact, layers, blobs, exportReferrer } = profile.form.manifestsOf(

@@ -1,3 +1,4 @@
+import type { BucketAccount } from '#artifacts';
 import type { Digest, Instant } from '#core';
 import type { AddedTarget } from '#tuf';
 
@@ -54,6 +55,16 @@ export interface ListedBundle extends AddedTarget {
   readonly stream: string;
 }
 
+/** What became of a database into which records were merged. */
+export interface MergeSummary {
+  /** Of the base, unpacked. */
+  readonly digest: Digest;
+  readonly baseBytes: number;
+  readonly mergedBytes: number;
+  readonly buckets: readonly BucketAccount[];
+  readonly conflicts: readonly LossCounts[];
+}
+
 /** The result of `export` and `plan`: one artifact, and where it went. */
 export interface ExportReport {
   readonly digest: Digest;
@@ -61,6 +72,7 @@ export interface ExportReport {
   readonly asOf: Instant;
   readonly records: RecordCounts;
   readonly losses: readonly LossCounts[];
+  readonly merge?: MergeSummary;
   /** In the order in which the destinations were named; one without a reference where a plan names none. */
   readonly publications: readonly Publication[];
   /** Where a TUF repository lists it. */

@@ -70,7 +70,7 @@ export async function runExport(request: ExportRequest, options: RunOptions): Pr
         ? undefined
         : new ArtifactSigner(signableOf(bundle), { signer: options.signer, buildType: exportBuild, provenance });
     const { publications, listed } = await publish(built, signer, options);
-    return { ...reportOf(bundle, publications), ...(listed === undefined ? {} : { tuf: listed }) };
+    return { ...reportOf(built, publications), ...(listed === undefined ? {} : { tuf: listed }) };
   });
 }
 
@@ -136,10 +136,11 @@ function incomplete(sentBytes: number, cause: unknown): CodedError {
 
 /** Builds a bundle as runExport would, and publishes nothing. */
 export async function runPlan(request: ExportRequest, options: PlanOptions): Promise<ExportReport> {
-  return withBundle(request, options, async ({ bundle }) => {
+  return withBundle(request, options, async (built) => {
+    const { bundle } = built;
     const references = options.references.length === 0 ? [undefined] : options.references;
     const publications = references.map((reference) => plannedPublication(bundle, reference));
-    return reportOf(bundle, publications);
+    return reportOf(built, publications);
   });
 }
 
@@ -182,17 +183,23 @@ function describeRun(plan: Plan, bundle: Bundle, { builderId, builderVersion }: 
   };
 }
 
-function reportOf(bundle: Bundle, publications: readonly Publication[]): ExportReport {
-  const { profile, asOf, records, losses = [] } = bundle.exportManifest;
-  const counts = losses.map(({ reason, scope, records, parts }) => ({ reason, scope, records, parts }));
+function reportOf({ plan, bundle }: Built, publications: readonly Publication[]): ExportReport {
+  const { profile, asOf, records, losses = [], merge } = bundle.exportManifest;
   return {
     digest: bundle.artifact.digest,
     profile: profile.name,
     asOf,
     records: countsOf(records),
-    losses: counts,
+    losses: lossCounts(losses),
+    ...(merge === undefined || plan.base === undefined
+      ? {}
+      : { merge: { digest: plan.base.digest, ...merge, conflicts: lossCounts(merge.conflicts) } }),
     publications,
   };
+}
+
+function lossCounts(losses: NonNullable<Bundle['exportManifest']['losses']>): ExportReport['losses'] {
+  return losses.map(({ reason, scope, records, parts }) => ({ reason, scope, records, parts }));
 }
 
 function countsOf(records: Bundle['exportManifest']['records']): RecordCounts {

@@ -1,11 +1,12 @@
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeGzip, encodeTar } from '#archive';
-import { writeBbolt } from '#bbolt';
+import { BboltFile, writeBbolt } from '#bbolt';
 import { CodedError, fileError, mediaTypes } from '#core';
 import type { RecordSet } from '#evidence';
 import { readItems } from '#sort';
 import type { Build, BuildOptions, BuildReport, LayerDraft } from '../layer.ts';
+import { type MergeReport, mergeTrivyDbs, notMergeable } from '../trivy-merge.ts';
 import { openTarget, type PackageSelection } from './advisory-mapper.ts';
 import { uniteAdvisories } from './advisory-union.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
@@ -29,8 +30,16 @@ export interface TrivyDbOptions extends BuildOptions {
   readonly sourcePrecedence?: readonly string[] | undefined;
   /** Which packages of the records are wanted; all where it is absent. */
   readonly packages?: PackageSelection | undefined;
+  /** An official trivy.db into which the advisories are merged; it must not change meanwhile. */
+  readonly base?: TrivyDbBase | undefined;
   /** Advisories from which on a second thread is used, in place of the default. */
   readonly threadFrom?: number | undefined;
+}
+
+/** A trivy.db that others have built. */
+export interface TrivyDbBase {
+  readonly path: string;
+  readonly sizeBytes: number;
 }
 
 /**
@@ -72,14 +81,47 @@ async function* draftsOf(
     const mapping = { folder, options: { asOf, dataSources, packages }, threadFrom, signal };
     const { records, withheld } = await mapRecords(set, target, mapping);
     await uniteAdvisories(advisories, rows, losses, { rankOf: (bucket) => sources.rankOfBucket(bucket) });
-    const path = join(folder, layerFiles.database);
     const entries = databaseEntries(readItems(rows), losses, (a, b) => sources.compare(a, b));
-    const { sizeBytes } = await writeBbolt(path, entries);
+    const { path, sizeBytes, merge } = await writeDatabase(folder, entries, options);
     const chunks = encodeGzip(tarOf(path, sizeBytes, options));
     yield { path: layerPath, mediaType: mediaTypes.trivyDbLayer, records, chunks };
-    finish({ withheld, losses: await losses.finish() });
+    finish({ withheld, losses: await losses.finish(), ...(merge === undefined ? {} : { merge }) });
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface WrittenDatabase {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly merge?: BuildReport['merge'];
+}
+
+async function writeDatabase(
+  folder: string,
+  entries: ReturnType<typeof databaseEntries>,
+  { base, sourcePrecedence, signal }: TrivyDbOptions,
+): Promise<WrittenDatabase> {
+  const path = join(folder, layerFiles.database);
+  if (base === undefined) return { path, ...(await writeBbolt(path, entries)) };
+  const ownPath = join(folder, 'own.db');
+  await writeBbolt(ownPath, entries);
+  await using baseFile = await BboltFile.open(base.path, { signal });
+  await using own = await BboltFile.open(ownPath, { signal });
+  const merging = mergeTrivyDbs(baseFile, own, { workDir: folder, sourcePrecedence, signal });
+  const { sizeBytes } = await writeMerged(path, merging.entries);
+  await rm(ownPath);
+  const report: MergeReport = merging.report();
+  return { path, sizeBytes, merge: { baseBytes: base.sizeBytes, mergedBytes: sizeBytes, ...report } };
+}
+
+/** The writer takes entries in order only, and those of a base may be in any. */
+async function writeMerged(path: string, entries: Parameters<typeof writeBbolt>[1]): ReturnType<typeof writeBbolt> {
+  try {
+    return await writeBbolt(path, entries);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw notMergeable(error.message, error);
   }
 }
 

@@ -1,17 +1,31 @@
 import { type Command, Option } from 'commander';
 import { CodedError, parseInstant, parseTenant, systemClock } from '#core';
 import { formatTitles } from '#evidence';
-import { type ExportReport, type ExportRequest, profiles, resolveProfile, runExport, runPlan } from '#export';
+import {
+  type ExportReport,
+  type ExportRequest,
+  type Profile,
+  profiles,
+  resolveProfile,
+  runExport,
+  runPlan,
+} from '#export';
+import type { OpenOptions } from '#oci/transfer';
 import {
   describeIgnored,
   describeLosses,
   describeWithheld,
+  type NamedDatabase,
+  type OpenPlace,
   type OpenTufListing,
   openDestinations,
+  openPlace,
   openTufListing,
+  parseDatabase,
   parseDestinations,
   parseSignedAs,
   readTufListing,
+  referencesOf,
   type TufListingOptions,
   writeExportReport,
 } from '../export.ts';
@@ -36,7 +50,9 @@ import { readTrustedRoot, withListingOptions } from './tuf-options.ts';
 /** The options of `export` and `plan`, as commander collects them. */
 interface ExportOptions extends CommonOptions, SelectorOptions, TransportOptions, TufListingOptions {
   readonly profile: string;
-  readonly source: readonly string[];
+  readonly source?: readonly string[];
+  readonly baseDb?: NamedDatabase;
+  readonly baseDbKey?: string;
   readonly to: readonly string[];
   readonly key?: string;
   readonly unsigned: boolean;
@@ -67,9 +83,9 @@ export function exportCommand(command: Command, io: Io): void {
     .action((options: ExportOptions) => publish(io, options));
 }
 
-/** `plan`: builds the same, shows it, and publishes nothing; it opens no registry. */
+/** `plan`: builds the same, shows it, and publishes nothing; it opens no registry but that of --base-db. */
 export function planCommand(command: Command, io: Io): void {
-  withRequestOptions(command)
+  withTransportOptions(withRequestOptions(command))
     .option('--to <reference>', 'where export would publish (repeatable)', collect)
     .addHelpText('after', '\nExample:\n  export-center plan --profile json:raw --source osv-go.zip --output json')
     .action((options: ExportOptions) => plan(io, options));
@@ -82,6 +98,8 @@ Examples:
       --to 127.0.0.1:8080/security/trivy-db:2 --to 127.0.0.1:8080/security/trivy-db:2-monday --key keys/cosign.key
   export-center export --profile json:raw --source osv-go.zip --to registry.example/security/go:1 --key keys/cosign.key \\
       --tuf tuf/ --tuf-stream-key keys/stream.key --tuf-online-key keys/online.key
+  export-center export --profile trivy:db --source advisories/ --base-db ghcr.io/aquasecurity/trivy-db@sha256:DIGEST \\
+      --to registry.example/security/trivy-db:2 --key keys/cosign.key
   export-center export --profile json:raw --source records/ --ecosystem npm --min-severity high \\
       --to registry.example/security/npm:high --key keys/cosign.key`;
 
@@ -92,11 +110,17 @@ function withRequestOptions(command: Command): Command {
         .argParser((name) => resolveProfile(name).name)
         .makeOptionMandatory(),
     )
-    .requiredOption(
+    .option(
       '--source <path>',
-      `directory, archive, file or pulled bundle of ${formatTitles} records (repeatable)`,
+      `directory, archive, file or pulled bundle of ${formatTitles} records (repeatable; required without --base-db)`,
       collect,
     )
+    .option(
+      '--base-db <place>',
+      'Trivy database to merge the records into: HOST/REPO@sha256:…, oci:DIR:NAME, or a trivy.db or db.tar.gz[@sha256:…]',
+      parsing(parseDatabase),
+    )
+    .option('--base-db-key <file>', 'public key that must have signed --base-db, which may then be a tag')
     .option('--as-of <time>', 'date of the bundle (default: the date of its newest record)', parsing(parseInstant))
     .option('--tenant <name>', 'tenant that the evidence belongs to', parsing(parseTenant), 'default')
     .option('--withhold-invalid', 'withhold invalid records and list them in the bundle, instead of failing', false)
@@ -111,25 +135,35 @@ async function publish(io: Io, options: ExportOptions): Promise<void> {
   const signer = options.key === undefined ? undefined : await loadSigner(io, options.key);
   const tuf = await readTufListing(io, options, readTrustedRoot);
   const watch = watchRun(io, options);
-  const all = tuf?.reference === undefined ? references : [...references, tuf.reference];
+  const all = [
+    ...references,
+    ...(tuf?.reference === undefined ? [] : [tuf.reference]),
+    ...referencesOf(options.baseDb),
+  ];
   const opening = await openOptions(io, all, options, watch.progress);
   const destinations = await openDestinations(references, { ...opening, signedAs: options.signedAs });
   let listing: OpenTufListing | undefined;
+  let base: OpenPlace | undefined;
   let report: ExportReport;
   try {
+    base = await openBase(options, opening);
     listing = tuf && (await openTufListing(tuf, opening));
-    report = await runExport(request, {
-      ...watch.options,
-      destinations: destinations.list,
-      tuf: listing?.listing,
-      signer,
-      builderId: options.builderId,
-      builderVersion: { 'export-center': packageVersion(), node: process.versions.node },
-      clock: systemClock,
-    });
+    report = await runExport(
+      { ...request, base: base?.place },
+      {
+        ...watch.options,
+        destinations: destinations.list,
+        tuf: listing?.listing,
+        signer,
+        builderId: options.builderId,
+        builderVersion: { 'export-center': packageVersion(), node: process.versions.node },
+        clock: systemClock,
+      },
+    );
   } finally {
     watch.end();
     await destinations.close();
+    await base?.close();
     await listing?.close();
   }
   await writeText(resultStream(io, references), writeExportReport(report, options.output));
@@ -137,14 +171,22 @@ async function publish(io: Io, options: ExportOptions): Promise<void> {
 
 async function plan(io: Io, options: ExportOptions): Promise<void> {
   const references = parseDestinations(options.to ?? []);
+  const request = requestFrom(options);
   const watch = watchRun(io, options);
+  let base: OpenPlace | undefined;
   let report: ExportReport;
   try {
-    report = await runPlan(requestFrom(options), { ...watch.options, references });
+    base = await openBase(options, await openOptions(io, referencesOf(options.baseDb), options, watch.progress));
+    report = await runPlan({ ...request, base: base?.place }, { ...watch.options, references });
   } finally {
     watch.end();
+    await base?.close();
   }
   await writeText(io.stdout, writeExportReport(report, options.output));
+}
+
+async function openBase({ baseDb, baseDbKey }: ExportOptions, opening: OpenOptions): Promise<OpenPlace | undefined> {
+  return baseDb && openPlace(baseDb, opening, baseDbKey);
 }
 
 /** What a run tells the user while it works, and how the user stops it. */
@@ -163,15 +205,29 @@ function watchRun(io: Io, { quiet }: CommonOptions) {
 
 function requestFrom(options: ExportOptions): ExportRequest {
   const profile = resolveProfile(options.profile);
+  const { source = [], baseDb, baseDbKey } = options;
+  if (source.length === 0 && baseDb === undefined) throw noSource(profile);
+  if (baseDbKey !== undefined && baseDb === undefined) {
+    throw new CodedError('ERR_EXPORT_USAGE', '--base-db-key requires --base-db', {
+      hint: 'name the database that the key must have signed with --base-db',
+    });
+  }
   return {
     profile: profile.name,
-    sources: options.source,
+    sources: source,
     selector: selectorFrom(options),
     tenant: options.tenant,
     asOf: options.asOf,
     withholdInvalid: options.withholdInvalid || options.skipInvalid === true,
     options: profileOptionsFrom(profile, options),
   };
+}
+
+function noSource({ takesBase }: Profile): CodedError {
+  const options = takesBase === true ? '--source or --base-db' : '--source';
+  return new CodedError('ERR_EXPORT_USAGE', `${options} is required`, {
+    hint: 'name a directory, an archive or a file of records with --source PATH',
+  });
 }
 
 function parseBuilderId(text: string): string {

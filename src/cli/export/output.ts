@@ -4,6 +4,7 @@ import type { OutputFormat } from '../failure.ts';
 import { formatBytes, formatCount, plural } from '../numbers.ts';
 import { asLines, oneLine } from '../one-line.ts';
 import { describePublished } from '../tuf.ts';
+import { describeMerge } from './merge-output.ts';
 
 /** Layers that a text shows; all are in the JSON. */
 const SHOWN = 20;
@@ -19,7 +20,7 @@ export function writeExportReport(report: ExportReport, format: OutputFormat): s
   return format === 'json' ? `${JSON.stringify(asJson(report))}\n` : asText(report);
 }
 
-function asJson({ digest, profile, asOf, records, losses, publications, tuf }: ExportReport): object {
+function asJson({ digest, profile, asOf, records, losses, merge, publications, tuf }: ExportReport): object {
   const [first, ...others] = publications;
   return {
     reference: first?.reference ?? null,
@@ -30,6 +31,7 @@ function asJson({ digest, profile, asOf, records, losses, publications, tuf }: E
     bytesSent: first?.bytesSent ?? 0,
     records,
     losses,
+    ...(merge === undefined ? {} : { merge }),
     referrers: first?.referrers ?? [],
     previousDigest: first?.previousDigest,
     ...(tuf === undefined ? {} : { tuf }),
@@ -45,6 +47,7 @@ function asText(report: ExportReport): string {
   const { kept, leftOut, withheld } = report.records;
   const records = `${plural(kept, 'record')}, ${leftOut} left out, ${withheld} withheld`;
   const lines = [`${report.profile}  ${report.digest}`, `  as of ${report.asOf}, ${records}`];
+  if (report.merge !== undefined) lines.push(...describeMerge(report.merge).map((line) => `  ${line}`));
   for (const publication of report.publications) lines.push(...placeAsText(publication));
   if (report.tuf !== undefined) lines.push(...targetAsText(report.tuf));
   return asLines(lines);

@@ -1,4 +1,4 @@
-import type { Build, BuildOptions, ContentCheck } from '#artifacts';
+import type { Build, BuildOptions, ContentCheck, TrivyDbBase } from '#artifacts';
 import type { JsonObject } from '#core';
 import type { RecordSet, Selector } from '#evidence';
 import type { ExportManifest } from '../export-manifest.generated.ts';
@@ -41,6 +41,8 @@ interface BuildInputs<Options> {
   readonly records: RecordSet;
   readonly selector: Selector;
   readonly options: Options;
+  /** A database that others have built, for a profile that takes one. */
+  readonly base?: TrivyDbBase | undefined;
   readonly build: BuildOptions;
 }
 
@@ -65,6 +67,8 @@ export interface ProfileDefinition<Options> {
   readonly adapter: { readonly name: string; readonly version: number };
   /** The formats of records that the builder reads, and counts others as left out; all where it is absent. */
   readonly formats?: readonly string[];
+  /** Whether records can be merged into a database that others have built. */
+  readonly takesBase?: boolean;
   /** How often a build reads each record. */
   readonly passes: number;
   readonly options: ProfileOptions<Options>;

@@ -6,10 +6,17 @@ import { findFaults } from './trivy-db-options.validator.generated.ts';
 export interface TrivyDbOptions {
   /** How long after asOf a consumer may rely on the content. */
   readonly validForSeconds: number;
+  readonly base?: Base;
   /** Names of data sources by prefix of id, in byte order of prefix. */
   readonly dataSources?: readonly DataSource[];
   /** Ids of data sources: of several that have an advisory on one package and id, only the first counts. */
   readonly sourcePrecedence?: readonly string[];
+}
+
+/** The database that others have built and into which the advisories were merged. */
+export interface Base {
+  /** Of trivy.db, unpacked: the same however it came. What it came in is named by the provenance. */
+  readonly digest: string;
 }
 
 export interface DataSource {

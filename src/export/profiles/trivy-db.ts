@@ -12,6 +12,7 @@ export const trivyDb: Profile = defineProfile<TrivyDbOptions>({
   artifactType: mediaTypes.trivyConfig,
   adapter: trivyDbAdapter,
   formats: trivyDbFormats,
+  takesBase: true,
   passes: 1,
   options: {
     flags: [validForFlag(), dataSourceFlag(), precedenceFlag()],
@@ -19,12 +20,9 @@ export const trivyDb: Profile = defineProfile<TrivyDbOptions>({
     read: readOptions,
   },
   form: contentsOnlyForm,
-  build: ({ records, selector, options, build }) => {
-    return buildTrivyDb(records, {
-      ...build,
-      ...options,
-      packages: selector,
-    });
+  build: ({ records, selector, options, base, build }) => {
+    const { base: _, ...others } = options;
+    return buildTrivyDb(records, { ...build, ...others, base, packages: selector });
   },
   check: ({ asOf }, { validForSeconds }, place) => checkTrivyDb({ asOf, validForSeconds, ...place }),
 });

@@ -15,6 +15,7 @@ const VALUES: Readonly<Record<string, string>> = {
   '--builder-id': 'https://example.com/builder',
   '--as-of': '2026-01-01T00:00:00Z',
   '--valid-for': '24h',
+  '--base-db': 'trivy.db',
   '--tenant': 'acme',
   '--source-precedence': 'ghsa,govulndb',
   '--data-source': 'GO-=govulndb,The Go Vulnerability Database,https://pkg.go.dev/vuln/',
