@@ -9,6 +9,7 @@ export { buildTrivyDb, type TrivyDbBase, type TrivyDbOptions, trivyDbAdapter } f
 export { checkTrivyDb, type TrivyDbExpectation } from './trivy/check.ts';
 export type { DataSource, DataSourceRule } from './trivy/data-sources.ts';
 export {
+  type BaseScope,
   type BucketAccount,
   type DatabaseMetadata,
   type MergeReport,

@@ -74,7 +74,7 @@ async function readRecords(request: ExportRequest, work: WorkOptions, base?: Ope
 
 /** @throws CodedError ERR_EXPORT_USAGE where the profile takes none, and what openDatabase throws */
 async function openBase(
-  { base }: ExportRequest,
+  { base, selector }: ExportRequest,
   { name, takesBase }: Profile,
   { workDir, signal, onProgress }: WorkOptions,
 ): Promise<OpenDatabase | undefined> {
@@ -82,6 +82,11 @@ async function openBase(
   if (takesBase !== true) {
     throw new CodedError('ERR_EXPORT_USAGE', `--base-db can't be used with --profile ${name}`, {
       hint: 'omit it, or use --profile trivy:db',
+    });
+  }
+  if (selector.ids !== undefined) {
+    throw new CodedError('ERR_EXPORT_USAGE', "--id can't be used with --base-db, which has no aliases to find it by", {
+      hint: 'select with --package, --ecosystem or --min-severity, or put the records into a directory of their own',
     });
   }
   return openDatabase(base, { workDir, mustBePinned: true, signal, onProgress });

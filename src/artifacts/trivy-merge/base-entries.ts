@@ -1,16 +1,19 @@
 import type { BboltEntry } from '#bbolt';
-import type { BucketCounter, MergeCounter } from './account.ts';
+import type { BucketCounter, LeftOutReason, MergeCounter } from './account.ts';
 import type { EntryBatches } from './cursor.ts';
 import type { TrivyDatabase } from './database.ts';
 import type { DropCursor } from './drops.ts';
 import { kindOf, textOfName } from './names.ts';
 import { compareBytes } from './order.ts';
+import type { ScopeFilter } from './scope.ts';
 
 /** What is not taken from a base, and who is told. */
 export interface BaseRules {
   /** Advisories that an own one in another bucket replaces. */
   readonly drops: DropCursor;
   readonly counter: MergeCounter;
+  /** What is wanted, where not all is. */
+  readonly scope?: ScopeFilter | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -31,6 +34,7 @@ class BaseFilter {
   readonly #rules: BaseRules;
   #root: Uint8Array | undefined;
   #counter: BucketCounter | undefined;
+  #name = '';
   #isLeftOut = false;
   #hasDrops = false;
 
@@ -55,19 +59,25 @@ class BaseFilter {
     const [root] = entry.bucket;
     this.#root = root;
     this.#counter = this.#rules.counter.of(entry);
-    this.#isLeftOut = root !== undefined && kindOf(textOfName(root)) === 'buildTime';
+    this.#name = root === undefined ? '' : textOfName(root);
+    this.#isLeftOut = kindOf(this.#name) === 'buildTime';
     const next = this.#rules.drops.root;
     this.#hasDrops = root !== undefined && next !== undefined && compareBytes(next, root) === 0;
   }
 
   #isKept(entry: BboltEntry, counter: BucketCounter): boolean {
     if (entry.key !== undefined) counter.base++;
-    if (this.#isLeftOut) {
-      counter.leaveOut('buildTime', entry);
+    const reason = this.#reasonOf(entry);
+    if (reason !== undefined) {
+      counter.leaveOut(reason, entry);
       return false;
     }
     if (!this.#hasDrops || !this.#rules.drops.takes(entry)) return true;
     counter.removed++;
     return false;
+  }
+
+  #reasonOf(entry: BboltEntry): LeftOutReason | undefined {
+    return this.#isLeftOut ? 'buildTime' : this.#rules.scope?.reasonOf(this.#name, entry);
   }
 }

@@ -1,11 +1,12 @@
 import type { BboltEntry } from '#bbolt';
 import type { Conflicts } from './conflicts.ts';
-import { EntryCursor } from './cursor.ts';
+import { type EntryBatches, EntryCursor } from './cursor.ts';
 import { entriesOfRoot, type TrivyDatabase } from './database.ts';
 import type { AdvisoryKey, Drops } from './drops.ts';
 import { ecosystemOfRoot } from './names.ts';
 import { compareBytes } from './order.ts';
 import type { Precedence } from './precedence.ts';
+import type { ScopeFilter } from './scope.ts';
 
 /** What the databases say of the same packages and ids in different buckets of an ecosystem, and who is right. */
 export interface Contest {
@@ -14,6 +15,8 @@ export interface Contest {
   readonly precedence: Precedence;
   /** Root buckets of the base that are in scope. */
   readonly baseRoots: readonly string[];
+  /** What is wanted of them, where not all is. */
+  readonly scope?: ScopeFilter | undefined;
   readonly drops: { readonly base: Drops; readonly own: Drops };
   readonly conflicts: Conflicts;
   readonly signal?: AbortSignal | undefined;
@@ -34,8 +37,8 @@ export async function judgeEcosystems(contest: Contest): Promise<void> {
 }
 
 async function judgeEcosystem(contest: Contest, ownRoots: readonly string[], baseRoots: readonly string[]) {
-  const own = ownRoots.map((root) => new AdvisoryCursor(contest.own, root));
-  const base = baseRoots.map((root) => new AdvisoryCursor(contest.base, root));
+  const own = ownRoots.map((root) => new AdvisoryCursor(root, entriesOfRoot(contest.own, root)));
+  const base = baseRoots.map((root) => new AdvisoryCursor(root, wantedOf(contest, root)));
   try {
     for (const cursor of [...own, ...base]) await cursor.step();
     for (let key = firstOf(own); key !== undefined; key = firstOf(own)) {
@@ -49,6 +52,13 @@ async function judgeEcosystem(contest: Contest, ownRoots: readonly string[], bas
     }
   } finally {
     for (const cursor of [...own, ...base]) await cursor.close();
+  }
+}
+
+/** What is left out cannot override anything. */
+async function* wantedOf({ base, scope }: Contest, root: string): EntryBatches {
+  for await (const batch of entriesOfRoot(base, root)) {
+    yield scope === undefined ? batch : batch.filter((entry) => scope.reasonOf(root, entry) === undefined);
   }
 }
 
@@ -109,9 +119,9 @@ class AdvisoryCursor {
   #isOpen = false;
   key: AdvisoryKey | undefined;
 
-  constructor(database: TrivyDatabase, root: string) {
+  constructor(root: string, entries: EntryBatches) {
     this.root = root;
-    this.#cursor = new EntryCursor(entriesOfRoot(database, root));
+    this.#cursor = new EntryCursor(entries);
   }
 
   async step(): Promise<void> {

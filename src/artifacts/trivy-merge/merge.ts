@@ -14,6 +14,7 @@ import { joinEntries } from './join.ts';
 import { keepOwn } from './own-entries.ts';
 import { Precedence } from './precedence.ts';
 import { mergeRules } from './rules.ts';
+import { type BaseScope, ScopeFilter } from './scope.ts';
 
 /** How two databases are merged. */
 export interface MergeOptions {
@@ -21,6 +22,8 @@ export interface MergeOptions {
   readonly workDir: string;
   /** Ids of data sources in order of precedence; own sources come before those of the base that have the same place. */
   readonly sourcePrecedence?: readonly string[] | undefined;
+  /** What is wanted of the base. */
+  readonly scope?: BaseScope | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -63,7 +66,7 @@ export function mergeTrivyDbs(base: BboltFile, own: BboltFile | undefined, optio
 async function* mergedEntries(
   baseFile: BboltFile,
   ownFile: BboltFile | undefined,
-  { workDir, sourcePrecedence, signal }: MergeOptions,
+  { workDir, sourcePrecedence, scope: wanted, signal }: MergeOptions,
   finish: (report: MergeReport) => void,
 ): EntryBatches {
   const folder = await mkdtemp(join(workDir, 'merge-')).catch((error: unknown) => {
@@ -76,9 +79,11 @@ async function* mergedEntries(
     const drops = { base: new Drops(folder), own: new Drops(folder) };
     const conflicts = new Conflicts(folder);
     const counter = new MergeCounter();
-    await judgeEcosystems({ base, own, precedence, baseRoots: base.roots, drops, conflicts, signal });
-    const kept = keepBase(base, { drops: await drops.base.open(), counter, signal });
-    const merge = { base, own, precedence, conflicts, counter };
+    const scope = wanted && (await ScopeFilter.open(base, own, wanted, signal));
+    const baseRoots = base.roots.filter((root) => scope?.wantsRoot(root) ?? true);
+    await judgeEcosystems({ base, own, precedence, baseRoots, scope, drops, conflicts, signal });
+    const kept = keepBase(base, { drops: await drops.base.open(), counter, scope, signal });
+    const merge = { base: { ...base, roots: baseRoots }, own, precedence, conflicts, counter };
     const added = keepOwn(merge, await drops.own.open());
     for await (const batch of joinEntries(kept, added, mergeRules(merge))) {
       yield batch;

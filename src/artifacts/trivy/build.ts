@@ -6,7 +6,7 @@ import { CodedError, fileError, mediaTypes } from '#core';
 import type { RecordSet } from '#evidence';
 import { readItems } from '#sort';
 import type { Build, BuildOptions, BuildReport, LayerDraft } from '../layer.ts';
-import { type MergeReport, mergeTrivyDbs, notMergeable } from '../trivy-merge.ts';
+import { type BaseScope, type MergeReport, mergeTrivyDbs, notMergeable } from '../trivy-merge.ts';
 import { openTarget, type PackageSelection } from './advisory-mapper.ts';
 import { uniteAdvisories } from './advisory-union.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
@@ -40,6 +40,8 @@ export interface TrivyDbOptions extends BuildOptions {
 export interface TrivyDbBase {
   readonly path: string;
   readonly sizeBytes: number;
+  /** What is wanted of it. */
+  readonly scope?: BaseScope | undefined;
 }
 
 /**
@@ -108,7 +110,7 @@ async function writeDatabase(
   await writeBbolt(ownPath, entries);
   await using baseFile = await BboltFile.open(base.path, { signal });
   await using own = await BboltFile.open(ownPath, { signal });
-  const merging = mergeTrivyDbs(baseFile, own, { workDir: folder, sourcePrecedence, signal });
+  const merging = mergeTrivyDbs(baseFile, own, { workDir: folder, sourcePrecedence, scope: base.scope, signal });
   const { sizeBytes } = await writeMerged(path, merging.entries);
   await rm(ownPath);
   const report: MergeReport = merging.report();

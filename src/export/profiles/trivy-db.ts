@@ -1,5 +1,6 @@
-import { buildTrivyDb, checkTrivyDb, trivyDbAdapter, trivyDbFormats } from '#artifacts';
+import { type BaseScope, buildTrivyDb, checkTrivyDb, trivyDbAdapter, trivyDbFormats } from '#artifacts';
 import { CodedError, compareText, type JsonObject, mediaTypes, parseDuration } from '#core';
+import type { Selector } from '#evidence';
 import { contentsOnlyForm } from '../forms.ts';
 import { defineProfile, type Profile, type ProfileFlag } from './profile.ts';
 import { checkTrivyDbOptions, type DataSource, type TrivyDbOptions } from './trivy-db-options.generated.ts';
@@ -22,10 +23,20 @@ export const trivyDb: Profile = defineProfile<TrivyDbOptions>({
   form: contentsOnlyForm,
   build: ({ records, selector, options, base, build }) => {
     const { base: _, ...others } = options;
-    return buildTrivyDb(records, { ...build, ...others, base, packages: selector });
+    return buildTrivyDb(records, {
+      ...build,
+      ...others,
+      base: base && { ...base, scope: scopeOf(selector) },
+      packages: selector,
+    });
   },
   check: ({ asOf }, { validForSeconds }, place) => checkTrivyDb({ asOf, validForSeconds, ...place }),
 });
+
+/** Of a selector, what is known of the content of a database. */
+function scopeOf({ ecosystems, packages, minimumSeverity, modifiedSince, modifiedUntil }: Selector): BaseScope {
+  return { ecosystems, packages, minimumSeverity, modifiedSince, modifiedUntil };
+}
 
 /** Data sources are in byte order of prefix; these and precedence are absent if there are none. */
 function readOptions(given: JsonObject, name: string): TrivyDbOptions {

@@ -1,0 +1,64 @@
+import { compareInstants, type Instant, instantFrom, type JsonValue, parseKnownJson } from '#core';
+
+/** Severities as trivy-db numbers them. */
+const NAMES: readonly string[] = ['UNKNOWN', 'LOW', 'MEDIUM', 'HIGH', 'CRITICAL'];
+
+/** What a scope asks of a vulnerability. */
+export interface Rating {
+  /** The highest that any source gives, 0 where none does. */
+  readonly severity: number;
+  /** The later of its dates; undefined where it has none. */
+  readonly changed: Instant | undefined;
+}
+
+const UNKNOWN: Rating = { severity: 0, changed: undefined };
+
+/** What a value of the bucket `vulnerability` says. */
+export function ratingOf(value: Uint8Array): Rating {
+  const vulnerability = objectFrom(value);
+  if (vulnerability === undefined) return UNKNOWN;
+  const { Severity, VendorSeverity, PublishedDate, LastModifiedDate } = vulnerability;
+  const named = typeof Severity === 'string' ? Math.max(0, NAMES.indexOf(Severity)) : 0;
+  const dates = [PublishedDate, LastModifiedDate]
+    .map((date) => (typeof date === 'string' ? instantFrom(date) : undefined))
+    .filter((date) => date !== undefined);
+  return {
+    severity: Math.max(named, ...Object.values(asObject(VendorSeverity) ?? {}).map(levelOf)),
+    changed: dates.toSorted(compareInstants).at(-1),
+  };
+}
+
+/** The highest severity that an advisory gives itself, which Trivy prefers where there is one; 0 where it gives none. */
+export function severityOfAdvisory(value: Uint8Array): number {
+  const advisory = objectFrom(value);
+  if (advisory === undefined) return 0;
+  const entries = Array.isArray(advisory['Entries']) ? (advisory['Entries'] as readonly JsonValue[]) : [];
+  return Math.max(levelOf(advisory['Severity']), ...entries.map((entry) => levelOf(asObject(entry)?.['Severity'])));
+}
+
+/** The ids of vulnerabilities in an advisory of Red Hat: its key is one of Red Hat's own. */
+export function cvesOf(value: Uint8Array): readonly string[] {
+  const entries = objectFrom(value)?.['Entries'];
+  const cves = Array.isArray(entries) ? entries.flatMap((entry) => asObject(entry)?.['Cves'] ?? []) : [];
+  return cves.map((cve) => asObject(cve)?.['ID']).filter((id) => typeof id === 'string');
+}
+
+function levelOf(value: JsonValue | undefined): number {
+  return typeof value === 'number' && value > 0 && value < NAMES.length ? value : 0;
+}
+
+type Members = Readonly<Record<string, JsonValue>>;
+
+/** Undefined where it cannot be read; trivy fails at it then. */
+function objectFrom(value: Uint8Array): Members | undefined {
+  if (value.byteLength === 0) return undefined;
+  try {
+    return asObject(parseKnownJson(value));
+  } catch {
+    return undefined;
+  }
+}
+
+function asObject(value: JsonValue | undefined): Members | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : undefined;
+}
