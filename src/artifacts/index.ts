@@ -9,10 +9,12 @@ export { buildTrivyDb, type TrivyDbBase, type TrivyDbOptions, trivyDbAdapter } f
 export { checkTrivyDb, type TrivyDbExpectation } from './trivy/check.ts';
 export type { DataSource, DataSourceRule } from './trivy/data-sources.ts';
 export {
-  type BaseScope,
-  type BucketAccount,
   type DatabaseMetadata,
-  type MergeReport,
+  type DatabaseSurvey,
+  diffTrivyDbs,
+  type FindingChange,
+  surveyTrivyDb,
   type UnpackedDatabase,
   unpackDatabase,
-} from './trivy-merge.ts';
+} from './trivy-inspect.ts';
+export type { BaseScope, BucketAccount } from './trivy-merge.ts';

@@ -106,6 +106,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import('./commands/gc.ts')).gcCommand,
   },
   {
+    usage: 'trivy',
+    summary: 'inspect databases for Trivy, and compare what findings two of them give',
+    load: async () => (await import('./trivy/command.ts')).trivyCommand,
+  },
+  {
     usage: 'keys',
     summary: 'create and read signing keys in cosign’s format',
     load: async () => (await import('./commands/keys.ts')).keysCommand,

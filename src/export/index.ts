@@ -1,4 +1,5 @@
-export { type DatabasePlace, type OpenDatabase, openDatabase } from './base.ts';
+export { type DatabaseSurvey, diffTrivyDbs, type FindingChange, surveyTrivyDb } from '#artifacts';
+export { type DatabasePlace, type OpenDatabase, withDatabases } from './base.ts';
 export { type Profile, type ProfileFlag, profiles, resolveProfile } from './profiles.ts';
 export type { Progress, ProgressListener, Stage } from './progress.ts';
 export type { Destination } from './publish.ts';

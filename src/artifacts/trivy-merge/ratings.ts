@@ -17,15 +17,30 @@ const UNKNOWN: Rating = { severity: 0, changed: undefined };
 export function ratingOf(value: Uint8Array): Rating {
   const vulnerability = objectFrom(value);
   if (vulnerability === undefined) return UNKNOWN;
-  const { Severity, VendorSeverity, PublishedDate, LastModifiedDate } = vulnerability;
+  const { Severity, VendorSeverity } = vulnerability;
   const named = typeof Severity === 'string' ? Math.max(0, NAMES.indexOf(Severity)) : 0;
-  const dates = [PublishedDate, LastModifiedDate]
-    .map((date) => (typeof date === 'string' ? instantFrom(date) : undefined))
-    .filter((date) => date !== undefined);
+  const { published, modified } = datesIn(vulnerability);
+  const dates = [published, modified].filter((date) => date !== undefined);
   return {
     severity: Math.max(named, ...Object.values(asObject(VendorSeverity) ?? {}).map(levelOf)),
     changed: dates.toSorted(compareInstants).at(-1),
   };
+}
+
+/** When a vulnerability was published, and changed last. */
+interface Dates {
+  readonly published: Instant | undefined;
+  readonly modified: Instant | undefined;
+}
+
+/** The dates in a value of the bucket `vulnerability`. */
+export function datesOf(value: Uint8Array): Dates {
+  return datesIn(objectFrom(value) ?? {});
+}
+
+function datesIn({ PublishedDate, LastModifiedDate }: Members): Dates {
+  const timeOf = (date: JsonValue | undefined) => (typeof date === 'string' ? instantFrom(date) : undefined);
+  return { published: timeOf(PublishedDate), modified: timeOf(LastModifiedDate) };
 }
 
 /** The highest severity that an advisory gives itself, which Trivy prefers where there is one; 0 where it gives none. */
