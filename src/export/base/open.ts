@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type UnpackedDatabase, unpackDatabase } from '#artifacts';
-import { CodedError, type Descriptor, type Digest, fileError, hexOf, mediaTypes } from '#core';
+import { algorithmOf, CodedError, type Descriptor, type Digest, fileError, hexOf, mediaTypes } from '#core';
 import {
   bareDescriptor,
   formatReference,
@@ -127,12 +127,23 @@ async function openArtifact(place: DatabaseArtifact, options: OpenDatabaseOption
   await download(repository, layer, packed, options);
   try {
     const unpacked = await unpackDatabase(packed, workDir, signal);
-    const uri = formatReference({ ...reference, digest: artifact.digest });
-    const source = { name, uri, digest: { sha256: hexOf(artifact.digest) } };
+    const source = {
+      ...describePlace(reference, artifact),
+      digest: { [algorithmOf(artifact.digest)]: hexOf(artifact.digest) },
+    };
     return { ...unpacked, name, artifact, source, assertUnchanged: async () => undefined };
   } finally {
     await rm(packed, { force: true });
   }
+}
+
+/** Of a layout the last part of its path: the folder in which a run found it says nothing about what it holds. */
+function describePlace(reference: Reference, { digest }: Descriptor): { readonly name: string; readonly uri: string } {
+  if (isRegistryReference(reference)) {
+    return { name: formatReference(reference), uri: formatReference({ ...reference, digest }) };
+  }
+  const name = basename(resolve(reference.path));
+  return { name, uri: `file:${encodeURIComponent(name)}` };
 }
 
 function notPinned(reference: Reference, digest: Digest): CodedError {
