@@ -1,5 +1,4 @@
 import type { BboltEntry } from '#bbolt';
-import { CodedError } from '#core';
 import { textOfName } from './names.ts';
 
 /** Why a key of the base is left out. */
@@ -32,10 +31,7 @@ export interface BucketAccount {
   readonly added: number;
 }
 
-/** A trivy.db has some hundred. */
-const MAX_BUCKETS = 10_000;
-
-/** Counts what becomes of each key. */
+/** Counts what becomes of each key; readDatabase has seen to it that the root buckets are few. */
 export class MergeCounter {
   readonly #buckets = new Map<string, BucketCounter>();
   #root: Uint8Array | undefined;
@@ -61,11 +57,6 @@ export class MergeCounter {
   #find(name: string): BucketCounter {
     const found = this.#buckets.get(name);
     if (found !== undefined) return found;
-    if (this.#buckets.size >= MAX_BUCKETS) {
-      throw new CodedError('ERR_EXPORT_TOO_LARGE', `base database: more than ${MAX_BUCKETS} root buckets`, {
-        hint: 'check that --base-db names a database built for Trivy',
-      });
-    }
     const counter = new BucketCounter(name);
     this.#buckets.set(name, counter);
     return counter;

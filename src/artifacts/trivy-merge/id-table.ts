@@ -17,8 +17,8 @@ export class IdTable {
     const start = this.#startOf(this.#count);
     const end = start + id.length;
     if (this.#count >= MAX_IDS || end > 2 ** 31) {
-      throw new CodedError('ERR_EXPORT_TOO_LARGE', `base database: more than ${MAX_IDS} vulnerabilities`, {
-        hint: 'check that --base-db names a database built for Trivy',
+      throw new CodedError('ERR_EXPORT_TOO_LARGE', `Trivy database: more than ${MAX_IDS} vulnerabilities`, {
+        hint: 'check that the file is a database built for Trivy',
       });
     }
     if (end > this.#bytes.length) this.#bytes = grown(new Uint8Array(2 * end), this.#bytes);
