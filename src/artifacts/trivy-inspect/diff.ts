@@ -4,7 +4,7 @@ import { type AdvisoryFacts, factsOf, severityOf } from './facts.ts';
 import { type Advisory, advisoriesOf, compare, groupsOf, nameOf } from './findings.ts';
 
 /** What Trivy would report, as far as a database decides it. */
-export interface FindingFacts {
+interface FindingFacts {
   readonly fixed: string;
   readonly affected: string;
   readonly severity: string;
@@ -14,7 +14,7 @@ export interface FindingFacts {
 }
 
 /** What of a finding may change. */
-export type ChangedFact = 'fixed' | 'affected' | 'severity' | 'status';
+type ChangedFact = 'fixed' | 'affected' | 'severity' | 'status';
 
 /** A finding that is in one of two databases, or not the same in both. */
 export interface FindingChange {

@@ -3,14 +3,14 @@ import { compareInstants, type Instant, isCoded, parseJsonObject } from '#core';
 import { datesOf, kindOf, readDatabase, textOfName } from '../trivy-merge.ts';
 
 /** Who published the advisories of a bucket, as `data-source` has it. */
-export interface SurveyedSource {
+interface SurveyedSource {
   readonly id: string;
   readonly name: string;
   readonly url: string;
 }
 
 /** What a root bucket of a trivy.db holds, sub-buckets included. */
-export interface SurveyedBucket {
+interface SurveyedBucket {
   readonly name: string;
   readonly keys: number;
   /** Of keys and values. */
@@ -21,7 +21,7 @@ export interface SurveyedBucket {
 }
 
 /** The first and the last of some times. */
-export interface Ages {
+interface Ages {
   readonly oldest: Instant;
   readonly newest: Instant;
 }

@@ -5,7 +5,7 @@ import { textOfName } from './names.ts';
 export type LeftOutReason = 'buildTime' | 'ecosystem' | 'package' | 'severity' | 'age' | 'unreferenced';
 
 /** How many keys, and bytes of keys and values. */
-export interface Amount {
+interface Amount {
   readonly keys: number;
   readonly bytes: number;
 }

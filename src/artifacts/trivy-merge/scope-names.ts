@@ -59,7 +59,7 @@ function compileRoot(wanted: string): RootFilter {
 function releaseOf(name: string, release: string): string {
   const text = release.toLowerCase();
   if (name !== 'Ubuntu') return text.replace(/^v(?=\d)/, '').replaceAll(':', ' ');
-  const number = /\d+\.\d+/.exec(text)?.[0] ?? text;
+  const number = /\d{1,4}\.\d{1,4}/.exec(text)?.[0] ?? text;
   return text.startsWith('pro:') ? `${number}-esm` : number;
 }
 

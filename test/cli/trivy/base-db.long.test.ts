@@ -2,11 +2,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { digestOf, type JsonObject } from '#core';
-import { json as value, writeTree } from '../artifacts/trivy-merge/fixture.ts';
-import { readJson } from '../core/read-json.ts';
-import { makeTempDir } from '../fixtures/temp-dir.ts';
-import { serving } from '../server/serving.ts';
-import { cli, cliJson as json } from './command-line.ts';
+import { json as value, writeTree } from '../../artifacts/trivy-merge/fixture.ts';
+import { readJson } from '../../core/read-json.ts';
+import { makeTempDir } from '../../fixtures/temp-dir.ts';
+import { serving } from '../../server/serving.ts';
+import { cli, cliJson as json } from '../command-line.ts';
 
 const servers = serving();
 
