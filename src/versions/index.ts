@@ -1,4 +1,6 @@
+export { apkGrammar } from './apk.ts';
 export { bitnamiGrammar } from './bitnami.ts';
+export { debGrammar } from './deb.ts';
 export { gemGrammar } from './gem.ts';
 export { genericGrammar } from './generic.ts';
 export { MAX_VERSION_LENGTH, type NearestBounds, type Spelled, type VersionGrammar } from './grammar.ts';
@@ -7,3 +9,4 @@ export { npmGrammar } from './npm.ts';
 export { pep440Grammar } from './pep440.ts';
 export { type PackageName, packageOfPurl } from './purl.ts';
 export { canonicalPypiName } from './pypi-name.ts';
+export { rpmGrammar } from './rpm.ts';

@@ -1,4 +1,4 @@
-import type { VersionGrammar } from '#versions';
+import type { Spelled, VersionGrammar } from '#versions';
 import { type Comparison, isInRange } from '../../src/artifacts/trivy/version-range.ts';
 import { runPeer } from '../peers/peers.ts';
 
@@ -52,6 +52,47 @@ export function textsOf({ prefixes, pieces }: Alphabet, random: () => number): (
   return (near) => (near === undefined || random() < 0.3 ? fresh() : random() < 0.1 ? near : changed(near));
 }
 
+/**
+ * Asks trivy's library for the versions of an operating system about so many pairs of texts: which it reads, and their
+ * order. Where it reads whatever it is given, only what both read is compared.
+ *
+ * @returns the first disagreements, ten at most
+ */
+export async function compareWithOrder(
+  library: string,
+  grammar: VersionGrammar,
+  texts: (near?: string) => string,
+  { pairs, readsAll }: { readonly pairs: number; readonly readsAll: boolean },
+): Promise<Disagreement[]> {
+  const found: Disagreement[] = [];
+  for (let asked = 0; asked < pairs && found.length < 10; asked += BATCH) {
+    const questions = Array.from({ length: Math.min(BATCH, pairs - asked) }, (): [string, string] => {
+      const installed = texts().trim();
+      // A library may take the empty text for a version, which no package has.
+      return [installed, texts(installed).trim() || installed];
+    });
+    const answers = await askLines(library, questions);
+    for (const [i, [installed, constraint]] of questions.entries()) {
+      const theirs = answers[i] ?? '';
+      const ours = judgeOrder(grammar, installed, constraint);
+      if (ours !== theirs && !(readsAll && !/^v[<=>]$/.test(ours))) found.push({ installed, constraint, ours, theirs });
+    }
+  }
+  return found.slice(0, 10);
+}
+
+/** What the library should say of two texts. */
+function judgeOrder(grammar: VersionGrammar, installed: string, other: string): string {
+  const [a, b] = [grammar.bound(installed), grammar.bound(other)];
+  if (a === undefined) return b === undefined ? '-e' : '-p';
+  return b === undefined ? 've' : `v${orderOf(grammar, a, b)}`;
+}
+
+function orderOf(grammar: VersionGrammar, a: Spelled<unknown>, b: Spelled<unknown>): string {
+  const order = grammar.compare(a.version, b.version);
+  return order < 0 ? '<' : order > 0 ? '>' : '=';
+}
+
 interface Question {
   readonly installed: string;
   readonly constraints: readonly { readonly text: string; readonly comparison: Comparison }[];
@@ -95,10 +136,15 @@ function questionOf(grammar: VersionGrammar, texts: (near?: string) => string): 
   };
 }
 
-async function ask(library: string, questions: readonly Question[]): Promise<string[]> {
-  const lines = questions.map(({ installed, constraints }) =>
-    JSON.stringify([installed, ...constraints.map(({ text }) => text)]),
+function ask(library: string, questions: readonly Question[]): Promise<string[]> {
+  return askLines(
+    library,
+    questions.map(({ installed, constraints }) => [installed, ...constraints.map(({ text }) => text)]),
   );
+}
+
+async function askLines(library: string, questions: readonly (readonly string[])[]): Promise<string[]> {
+  const lines = questions.map((texts) => JSON.stringify(texts));
   const { code, stdout, stderr } = await runPeer('trivy-versions', [library], { input: `${lines.join('\n')}\n` });
   if (code !== 0) throw new Error(`trivy-versions ended with ${code}: ${stderr}`);
   return stdout.split('\n');

@@ -6,12 +6,16 @@
 // GRAMMAR is bitnami, gem, generic, maven, npm or pep440. Each line of stdin is a JSON list: an installed version, then
 // constraints. Each gives a line: "v" if the installed version can be parsed, else "-"; then for each constraint "1" if
 // it takes the version in, "0" if not, "p" if only the constraint can be parsed, "e" if it cannot.
+//
+// GRAMMAR may also be apk, deb or rpm, of operating systems, which have no constraints: what follows the installed
+// version are versions too, and each gives "<", "=" or ">", what the installed one is to it, or "p" or "e".
 package main
 
 import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 
 	gem "github.com/aquasecurity/go-gem-version"
@@ -19,6 +23,9 @@ import (
 	pep440 "github.com/aquasecurity/go-pep440-version"
 	generic "github.com/aquasecurity/go-version/pkg/version"
 	bitnami "github.com/bitnami/go-version/pkg/version"
+	apk "github.com/knqyf263/go-apk-version"
+	deb "github.com/knqyf263/go-deb-version"
+	rpm "github.com/knqyf263/go-rpm-version"
 	maven "github.com/masahiro331/go-mvn-version"
 )
 
@@ -43,6 +50,46 @@ var readers = map[string]reader{
 	"pep440": library[pep440.Version, pep440.Specifiers]{pep440.Parse, func(text string) (pep440.Specifiers, error) {
 		return pep440.NewSpecifiers(text, pep440.WithPreRelease(true))
 	}}.read,
+}
+
+// An order parses versions of type V and compares them.
+type order[V any] struct {
+	version func(string) (V, error)
+	compare func(a, b V) int
+}
+
+var orders = map[string]reader{
+	"apk": order[apk.Version]{apk.NewVersion, apk.Version.Compare}.read,
+	"deb": order[deb.Version]{deb.NewVersion, func(a, b deb.Version) int { return a.Compare(b) }}.read,
+	"rpm": order[rpm.Version]{func(text string) (rpm.Version, error) { return rpm.NewVersion(text), nil }, rpm.Version.Compare}.read,
+}
+
+func (o order[V]) read(texts []string) []byte {
+	version, err := o.version(texts[0])
+	isVersion := err == nil
+	found := []byte{mark(isVersion, 'v', '-')}
+	for _, text := range texts[1:] {
+		other, err := o.version(text)
+		switch {
+		case err != nil:
+			found = append(found, 'e')
+		case !isVersion:
+			found = append(found, 'p')
+		default:
+			found = append(found, sign(o.compare(version, other)))
+		}
+	}
+	return found
+}
+
+func sign(order int) byte {
+	switch {
+	case order < 0:
+		return '<'
+	case order > 0:
+		return '>'
+	}
+	return '='
 }
 
 func (l library[V, C]) read(texts []string) []byte {
@@ -71,8 +118,9 @@ func mark(is bool, yes, no byte) byte {
 }
 
 func main() {
+	maps.Copy(readers, orders)
 	if len(os.Args) != 2 || readers[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: trivy-versions bitnami|gem|generic|maven|npm|pep440")
+		fmt.Fprintln(os.Stderr, "usage: trivy-versions apk|bitnami|deb|gem|generic|maven|npm|pep440|rpm")
 		os.Exit(2)
 	}
 	if err := run(readers[os.Args[1]]); err != nil {
