@@ -8,17 +8,20 @@ import {
   pep440Grammar,
   type VersionGrammar,
 } from '#versions';
+import { isOperatingSystem, type OsTraits, osEcosystemOf, osEcosystemOfBucket } from './os-ecosystems.ts';
 import { canonicalCrateName, canonicalSwiftName, crateKeys, nugetKeys, pypiKeys, swiftKeys } from './package-keys.ts';
 
-/** An ecosystem that trivy.db carries. */
+/** An ecosystem that trivy.db carries: one of a language, or a release of an operating system. */
 export interface Ecosystem {
-  /** As OSV spells it. */
+  /** As OSV spells it, without a release. */
   readonly osv: string;
-  /** As trivy spells it: the first half of a bucket's name. */
+  /** As trivy spells it: the first half of a bucket's name; of an operating system the whole name. */
   readonly trivy: string;
   /** As GitHub spells it; absent where GitHub reviews no advisories for it. */
   readonly github?: string;
   readonly grammar: VersionGrammar;
+  /** Of operating systems only. */
+  readonly os?: OsTraits;
   /** One name for all spellings of a package. */
   normalise(name: string): string;
   /** The keys under which trivy may look up a package that a record spells so; where absent, the one normalised name. */
@@ -28,7 +31,7 @@ export interface Ecosystem {
 const lower = (name: string): string => name.toLowerCase();
 const asItIs = (name: string): string => name;
 
-/** All ecosystems, each in one entry; docs/formats/trivy-ecosystems.md shows the same as a table. */
+/** The ecosystems of languages, each in one entry; docs/formats/trivy-ecosystems.md shows the same as a table. */
 export const ecosystems: readonly Ecosystem[] = [
   { osv: 'Go', trivy: 'go', github: 'Go', grammar: genericGrammar, normalise: asItIs },
   {
@@ -70,15 +73,31 @@ export const ecosystems: readonly Ecosystem[] = [
 
 const BY_NAME: ReadonlyMap<string, Ecosystem> = new Map(ecosystems.map((each) => [lower(each.osv), each]));
 
-/** The ecosystem that OSV's name means, whatever its case and its suffix (`Maven:https://…`); undefined for others. */
+const BY_TRIVY: ReadonlyMap<string, Ecosystem> = new Map(ecosystems.map((each) => [each.trivy, each]));
+
+/**
+ * The ecosystem that OSV's name means, whatever its case and its suffix (`Maven:https://…`), which is the release of an
+ * operating system (`Debian:12`); undefined for others.
+ */
 export function ecosystemOf(name: string): Ecosystem | undefined {
   const colon = name.indexOf(':');
-  return BY_NAME.get(lower(colon < 0 ? name : name.slice(0, colon)));
+  return BY_NAME.get(lower(colon < 0 ? name : name.slice(0, colon))) ?? osEcosystemOf(name);
+}
+
+/** Whether OSV's name means any ecosystem, or an operating system without its release. */
+export function isEcosystem(name: string): boolean {
+  return ecosystemOf(name) !== undefined || isOperatingSystem(name);
+}
+
+/** Whether OSV's name means an ecosystem; `Debian` means each of its releases. */
+export function meansEcosystem(name: string, ecosystem: Ecosystem): boolean {
+  if (ecosystem.os === undefined) return ecosystemOf(name) === ecosystem;
+  return lower(name) === lower(ecosystem.osv) || ecosystemOf(name)?.trivy === ecosystem.trivy;
 }
 
 /** The ecosystem that trivy spells so. */
 export function ecosystemOfTrivy(name: string): Ecosystem {
-  const found = ecosystems.find(({ trivy }) => trivy === name);
+  const found = BY_TRIVY.get(name) ?? osEcosystemOfBucket(name);
   if (found === undefined) throw new RangeError(`unknown ecosystem ${name}`);
   return found;
 }

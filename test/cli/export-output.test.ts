@@ -104,6 +104,13 @@ test('describeIgnored: each file with its reason, and a count of the rest', () =
   expect(lines.at(-2)).toBe('  and 2 more');
 });
 
+test('describeLosses: a warning where records of Red Hat are left out', () => {
+  const loss = { scope: 'part', records: 1, parts: 1, listed: [{ record: 'RHSA-1', parts: 1, pointer: '' }] } as const;
+  const warning = 'warning: with this database, Trivy aborts scans of RHEL and CentOS';
+  expect(describeLosses([{ ...loss, digest, reason: 'redHatNotCarried' }])).toContain(`RHSA-1\n${warning}\n`);
+  expect(describeLosses([{ ...loss, digest, reason: 'affectedNotCarried' }])).not.toContain('warning');
+});
+
 test('describeLosses: each reason with its counts, some of its records, and a count of the rest', () => {
   expect(describeLosses([])).toBe('');
   const listed = Array.from({ length: 1000 }, (_, i) => ({ record: `A-${i}`, parts: 2, pointer: '' }));

@@ -4,7 +4,7 @@ import { departuresOfAdvisory, parseSelector } from '#evidence';
 import { parseReference } from '#oci/image';
 import { parseStatement } from '#signing';
 import { decodePax } from '../../src/archive/tar/pax.ts';
-import { canonicalReference } from '../../src/artifacts/trivy/reference-url.ts';
+import { canonicalReference } from '../../src/artifacts/reference-url.ts';
 import { oneLine } from '../../src/cli/one-line.ts';
 import { compileGlob } from '../../src/core/glob.ts';
 import { parseVector } from '../../src/evidence/cvss/vector.ts';

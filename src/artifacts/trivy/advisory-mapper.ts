@@ -13,7 +13,7 @@ import { AffectedReader } from './affected.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
 import { textOf } from './json.ts';
 import { type TrivyDbLoss, type TrivyDbLosses, trivyDbLosses } from './losses.ts';
-import { RowMaker } from './rows.ts';
+import { namesVulnerability, RowMaker } from './rows.ts';
 import { isRejected } from './vulnerability.ts';
 
 /** The formats of records that this builder reads; others are counted as left out. */
@@ -114,11 +114,15 @@ export class AdvisoryMapper {
     const id = textOf(record, 'id');
     if (isWithdrawn(record, this.#asOf)) return this.#leave('withdrawn', id);
     if (isRejected(record)) return this.#leave('rejected', id);
+    if (BUG_FIX.test(id) && !namesVulnerability(record)) return this.#leave('bugFixOnly', id);
     const packages = this.#affected.read(record);
     if (packages.length === 0) return this.#leave('nothingCarried', id);
     const unusable = this.#maker.add(
       record,
-      packages.map((affected) => ({ affected, source: this.#sources.of(id, affected.ecosystem) })),
+      packages.map((affected) => {
+        const source = this.#sources.of(id, affected.ecosystem);
+        return { affected, source, bucketSource: this.#sources.ofBucket(affected.ecosystem, source) };
+      }),
       recordBytes,
     );
     if (unusable === 'too large') return this.#leave('rowsTooLarge', id);
@@ -131,6 +135,9 @@ export class AdvisoryMapper {
     return false;
   }
 }
+
+/** Errata of AlmaLinux and SUSE that are no security updates, though OSV has them too. */
+const BUG_FIX = /^(?:AL[BE]A|SUSE-[FOR]U)-/;
 
 function isWithdrawn(record: JsonObject, asOf: Instant): boolean {
   const withdrawn = readTime(textOf(record, 'withdrawn'));

@@ -1,10 +1,13 @@
 import { parseKnownJson } from '#core';
 import { decodeKey, readItems, type Sorter } from '#sort';
-import { ecosystemOfTrivy } from '../ecosystems.ts';
+import type { VersionGrammar } from '#versions';
+import { type Ecosystem, ecosystemOfTrivy } from '../ecosystems.ts';
 import { mergeAdvisoryVersions } from './advisory-versions.ts';
+import type { OsAdvice } from './affected.ts';
 import { uniteDecorations } from './decorations.ts';
 import type { TrivyDbLosses } from './losses.ts';
-import { type Advisory, AdvisoryRow, encodeAdvisory, SEPARATOR } from './rows.ts';
+import { uniteOsVersions } from './os-versions.ts';
+import { type Advisory, AdvisoryRow, encodeAdvisory, encodeOsAdvisory, SEPARATOR } from './rows.ts';
 
 /** How what records say of one package and id becomes one row. */
 export interface UnionRules {
@@ -92,13 +95,14 @@ class AdvisoryGroup {
     if (first === undefined) return;
     // Package and id, behind the ecosystem.
     const names = this.#key.slice(this.#key.indexOf(SEPARATOR));
+    const ecosystem = ecosystemOfTrivy(this.#key.slice(0, -names.length));
     const [winner = first, ...others] = this.#winners();
-    if (others.length === 0) this.#rows.add(winner.bucket + names, winner.advisory);
-    else {
-      const winners = [winner, ...others];
-      const advisory = this.#unite(winners);
-      for (const bucket of new Set(winners.map((row) => row.bucket))) this.#rows.add(bucket + names, advisory);
-    }
+    const winners = others.length === 0 ? undefined : [winner, ...others];
+    const advisory = winners === undefined ? winner.advisory : this.#unite(winners, ecosystem);
+    // Of operating systems trivy reads the one bucket of a release.
+    if (ecosystem.os !== undefined) this.#rows.add(this.#key, advisory);
+    else if (winners === undefined) this.#rows.add(winner.bucket + names, advisory);
+    else for (const bucket of new Set(winners.map((row) => row.bucket))) this.#rows.add(bucket + names, advisory);
     this.#found = [];
     this.#kept = 0;
     this.#isCut = false;
@@ -121,9 +125,11 @@ class AdvisoryGroup {
     this.#losses.add('unionTooLarge', record);
   }
 
-  #unite(rows: readonly AdvisoryRow[]): string {
+  #unite(rows: readonly AdvisoryRow[], { grammar, os }: Ecosystem): string {
     const advisories = rows.map(({ advisory }) => parseKnownJson(advisory) as Advisory);
-    const { grammar } = ecosystemOfTrivy(this.#key.slice(0, this.#key.indexOf(SEPARATOR)));
+    const vendorIds = [...new Set(advisories.flatMap(({ VendorIDs = [] }) => VendorIDs))];
+    const decorations = uniteDecorations(advisories.map(({ Custom }) => Custom));
+    if (os !== undefined) return encodeOsAdvisory(this.#uniteSystem(rows, advisories, grammar), vendorIds, decorations);
     const versions = mergeAdvisoryVersions(
       grammar,
       advisories.map(({ VulnerableVersions: vulnerable = [], PatchedVersions: patched = [] }) => ({
@@ -131,7 +137,15 @@ class AdvisoryGroup {
         patched,
       })),
     );
-    const vendorIds = [...new Set(advisories.flatMap(({ VendorIDs = [] }) => VendorIDs))];
-    return encodeAdvisory(versions, vendorIds, uniteDecorations(advisories.map(({ Custom }) => Custom)));
+    return encodeAdvisory(versions, vendorIds, decorations);
+  }
+
+  #uniteSystem(rows: readonly AdvisoryRow[], advisories: readonly Advisory[], grammar: VersionGrammar): OsAdvice {
+    const { versions, isWidened } = uniteOsVersions(
+      advisories.map(({ AffectedVersion: introduced, FixedVersion: fixed }) => ({ introduced, fixed })),
+      grammar,
+    );
+    if (isWidened) for (const { record } of rows) this.#losses.add('rangesWidened', record, '/affected');
+    return { ...versions, severity: Math.max(...advisories.map(({ Severity = 0 }) => Severity)) };
   }
 }

@@ -5,6 +5,7 @@ import { type Ecosystem, ecosystemOf } from '../ecosystems.ts';
 import { adviseVersions, exceedsComparisons } from './advisory-versions.ts';
 import { listOf, objectOf, objectsOf, textOf } from './json.ts';
 import type { TrivyDbLoss, TrivyDbLosses } from './losses.ts';
+import { isCovered, type OsVersions, osKeys, projectRanges, urgencyOf } from './os-versions.ts';
 import { type Bound, endRange, readRanges } from './ranges.ts';
 import { type Comparison, isSurelyInAnyRange, type VersionRange } from './version-range.ts';
 
@@ -17,6 +18,14 @@ export interface AffectedPackage {
   readonly keys: readonly string[];
   readonly vulnerable: readonly string[];
   readonly patched: readonly string[];
+  /** In place of both, of an operating system. */
+  readonly os?: OsAdvice;
+}
+
+/** What a row says of a package of an operating system. */
+export interface OsAdvice extends OsVersions {
+  /** The severity of the package, by number; 0 where it has none of its own. */
+  readonly severity: number;
 }
 
 /** Reads the `affected` of one record after another; keeps the versions that it has met. */
@@ -43,38 +52,80 @@ export class AffectedReader {
     this.#lost.length = 0;
     const packages = new Map<string, PackageStatements>();
     for (const { item, index } of objectsOf(record, 'affected')) {
-      const found = this.#readEntry(id, item, `/affected/${index}`);
+      const found = this.#readEntry(record, item, `/affected/${index}`);
       if (found === undefined) continue;
       const key = `${found.ecosystem.trivy}\0${found.name}`;
       const known = packages.get(key);
       if (known === undefined) packages.set(key, found);
       else addAll(known, found);
     }
-    for (const statements of packages.values()) {
-      if (exceedsComparisons(statements)) this.#lost.push({ reason: 'fixesNotShown', pointer: '/affected' });
-    }
+    const found = [...packages.values()].map((statements) => this.#advise(statements));
     for (const { reason, pointer } of this.#lost) this.#losses.add(reason, id, pointer);
-    return [...packages.values()].map(({ ecosystem, name, keys, ranges, fixes }) => {
-      return { ecosystem, name, keys: [...keys], ...adviseVersions(ecosystem.grammar, { ranges, fixes }) };
-    });
+    return found.filter((each) => each !== undefined);
   }
 
-  #readEntry(id: string, entry: JsonObject, pointer: string): PackageStatements | undefined {
+  #advise(statements: PackageStatements): AffectedPackage | undefined {
+    const { ecosystem, name, keys, ranges, fixes, pointer, severity } = statements;
+    const common = { ecosystem, name, keys: [...keys] };
+    if (ecosystem.os === undefined) {
+      if (exceedsComparisons(statements)) this.#lost.push({ reason: 'fixesNotShown', pointer: '/affected' });
+      return { ...common, ...adviseVersions(ecosystem.grammar, { ranges, fixes }) };
+    }
+    const { versions, losses } = projectRanges(ranges, ecosystem.grammar, ecosystem.os);
+    for (const reason of losses) this.#lost.push({ reason, pointer });
+    return versions && { ...common, vulnerable: [], patched: [], os: { ...versions, severity } };
+  }
+
+  #readEntry(record: JsonObject, entry: JsonObject, pointer: string): PackageStatements | undefined {
     const { ecosystem, name } = packageOf(entry);
     if (!this.#isWanted(entry)) return undefined;
     if (ecosystem === undefined || !canBeKey(name)) {
-      this.#lost.push({ reason: 'affectedNotCarried', pointer });
+      this.#lost.push({ reason: isRedHat(entry) ? 'redHatNotCarried' : 'affectedNotCarried', pointer });
       return undefined;
     }
-    const { ranges, fixes } = this.#readRanges(id, entry, pointer, ecosystem);
-    const all = ranges.concat(this.#listed(entry, pointer, ranges, ecosystem.grammar));
+    const read = this.#readRanges(textOf(record, 'id'), entry, pointer, ecosystem);
+    if (ecosystem.os !== undefined) return this.#readOsEntry(record, entry, pointer, ecosystem, read);
+    const all = read.ranges.concat(this.#listed(entry, pointer, read.ranges, ecosystem.grammar));
     if (all.length > 0) {
       const normalised = ecosystem.normalise(name);
       const keys = new Set(ecosystem.keys?.(name) ?? [normalised]);
-      return { ecosystem, name: normalised, keys, ranges: all, fixes };
+      return { ecosystem, name: normalised, keys, ranges: all, fixes: read.fixes, pointer, severity: 0 };
     }
     this.#lost.push({ reason: 'affectedWithoutVersions', pointer });
     return undefined;
+  }
+
+  #readOsEntry(
+    record: JsonObject,
+    entry: JsonObject,
+    pointer: string,
+    ecosystem: Ecosystem,
+    { ranges, fixes }: EntryStatements,
+  ): PackageStatements | undefined {
+    const os = ecosystem.os as NonNullable<Ecosystem['os']>;
+    this.#leaveListed(entry, pointer, ranges, ecosystem);
+    const keys = osKeys(os, packageOf(entry).name, fixes, textOf(record, 'summary'));
+    if (ranges.length > 0 && keys.length > 0) {
+      const [name] = keys as readonly [string];
+      return { ecosystem, name, keys: new Set(keys), ranges, fixes, pointer, severity: urgencyOf(os, entry) };
+    }
+    if (keys.length === 0) this.#lost.push({ reason: 'moduleNotCarried', pointer });
+    else if (listOf(entry, 'versions').length === 0) this.#lost.push({ reason: 'affectedWithoutVersions', pointer });
+    return undefined;
+  }
+
+  /** Names the listed versions that the ranges of an entry do not make trivy report. */
+  #leaveListed(entry: JsonObject, pointer: string, ranges: readonly VersionRange[], { grammar, os }: Ecosystem): void {
+    const versions = listOf(entry, 'versions');
+    if (os === undefined || versions.length === 0) return;
+    const covered = ranges.length === 0 ? undefined : projectRanges(ranges, grammar, os).versions;
+    const { installed } = this.#cachesOf(grammar);
+    for (const [index, text] of versions.entries()) {
+      const bound = typeof text === 'string' ? installed.get(text) : undefined;
+      if (bound !== undefined && covered !== undefined && isCovered(grammar, covered, bound.version)) continue;
+      const reason = bound === undefined ? 'versionNotComparable' : 'versionsNotCarried';
+      this.#lost.push({ reason, pointer: `${pointer}/versions/${index}` });
+    }
   }
 
   #isWanted(entry: JsonObject): boolean {
@@ -167,9 +218,13 @@ interface PackageStatements extends EntryStatements {
   readonly ecosystem: Ecosystem;
   readonly name: string;
   readonly keys: Set<string>;
+  /** The first entry that names the package. */
+  readonly pointer: string;
+  severity: number;
 }
 
-function addAll(to: PackageStatements, { keys, ranges, fixes }: PackageStatements): void {
+function addAll(to: PackageStatements, { keys, ranges, fixes, severity }: PackageStatements): void {
+  to.severity = Math.max(to.severity, severity);
   for (const key of keys) to.keys.add(key);
   for (const range of ranges) to.ranges.push(range);
   for (const fix of fixes) to.fixes.push(fix);
@@ -228,6 +283,10 @@ function readLastKnown(text: string): { operator: '<' | '<='; version: string } 
 function packageOf(entry: JsonObject): { ecosystem: Ecosystem | undefined; name: string } {
   const found = objectOf(entry, 'package');
   return { ecosystem: ecosystemOf(textOf(found, 'ecosystem')), name: textOf(found, 'name') };
+}
+
+function isRedHat(entry: JsonObject): boolean {
+  return /^red hat(?::|$)/i.test(textOf(objectOf(entry, 'package'), 'ecosystem'));
 }
 
 function rangeInvalid(record: string, version: string, pointer: string, ecosystem: string): never {

@@ -1,5 +1,6 @@
 import { CodedError, compareText } from '#core';
-import { type Ecosystem, ecosystemOf, ecosystems } from '../ecosystems.ts';
+import { type Ecosystem, ecosystems, isEcosystem, meansEcosystem } from '../ecosystems.ts';
+import { operatingSystems } from '../os-ecosystems.ts';
 
 /** Who published an advisory, as trivy shows it under a finding. */
 export interface DataSource {
@@ -60,6 +61,9 @@ function githubRule(ecosystem: string, name: string): DataSourceRule {
  * one for the ecosystem; else the default. The order of the rules does not matter.
  */
 export class DataSources {
+  /** The caller's. */
+  readonly #own: readonly DataSourceRule[];
+  /** Those, then the defaults of languages. */
   readonly #rules: readonly DataSourceRule[];
   readonly #precedence: readonly string[];
 
@@ -76,18 +80,19 @@ export class DataSources {
     const isReplaced = ({ prefix }: DataSourceRule): boolean =>
       rules.some((rule) => rule.ecosystem === undefined && prefix.startsWith(rule.prefix));
     const defaults = DEFAULTS.filter((rule) => !isReplaced(rule));
-    for (const rule of rules) checkNames(rule, defaults);
+    for (const rule of rules) checkNames(rule, [...defaults, ...OF_SYSTEMS]);
     const ecosystems = (rule: DataSourceRule): number => (rule.ecosystem === undefined ? 1 : 0);
     const sorted = rules.toSorted((a, b) => b.prefix.length - a.prefix.length || ecosystems(a) - ecosystems(b));
+    this.#own = sorted;
     this.#rules = [...sorted, ...defaults];
     this.#precedence = precedence;
-    checkPrecedence(precedence, this.#rules);
+    checkPrecedence(precedence, [...this.#rules, ...OF_SYSTEMS]);
   }
 
   /** The place of a root bucket's source in the order of precedence, from 0. */
   rankOfBucket(bucket: string): number {
     const name = bucket.slice(bucket.indexOf('::') + 2);
-    const found = this.#rules.find((rule) => rule.name === name);
+    const found = this.#rules.find((rule) => rule.name === name) ?? OF_SYSTEMS.find((rule) => rule.name === name);
     return this.#rankOf(found?.id ?? '');
   }
 
@@ -101,13 +106,26 @@ export class DataSources {
     return place < 0 ? this.#precedence.length : place;
   }
 
+  /** Whom the root bucket of an ecosystem names: of an operating system, whose bucket all sources share, one for all. */
+  ofBucket(ecosystem: Ecosystem, source: DataSource): DataSource {
+    return ecosystem.os === undefined ? source : this.of('', ecosystem);
+  }
+
   of(recordId: string, ecosystem: Ecosystem): DataSource {
     const fits = (rule: DataSourceRule): boolean =>
-      recordId.startsWith(rule.prefix) && (rule.ecosystem === undefined || ecosystemOf(rule.ecosystem) === ecosystem);
+      recordId.startsWith(rule.prefix) && (rule.ecosystem === undefined || meansEcosystem(rule.ecosystem, ecosystem));
+    if (ecosystem.os !== undefined) return this.#own.find(fits) ?? ecosystem.os.source;
     // The last rule fits everything: the last default, or what replaced it.
     return this.#rules.find(fits) as DataSourceRule;
   }
 }
+
+/** Operating systems have a data source each, whatever the ids of its records. */
+const OF_SYSTEMS: readonly DataSourceRule[] = operatingSystems.map(({ osv, source }) => ({
+  ...source,
+  prefix: '',
+  ecosystem: osv,
+}));
 
 function checkAgainst(rule: DataSourceRule, others: readonly DataSourceRule[]): void {
   if (others.some((other) => other.prefix === rule.prefix && other.ecosystem === rule.ecosystem)) {
@@ -128,7 +146,7 @@ function checkRule(rule: DataSourceRule): void {
     throw refused(rule, `not a valid data source id: ${JSON.stringify(rule.id)}`);
   if (!/^\P{Cc}{1,200}$/u.test(rule.name)) throw refused(rule, 'the name is empty, too long or has control characters');
   if (!URL.canParse(rule.url)) throw refused(rule, `not a valid URL: ${JSON.stringify(rule.url)}`);
-  if (rule.ecosystem !== undefined && ecosystemOf(rule.ecosystem) === undefined) {
+  if (rule.ecosystem !== undefined && !isEcosystem(rule.ecosystem)) {
     throw refused(rule, `trivy:db does not support the ecosystem ${JSON.stringify(rule.ecosystem)}`);
   }
 }

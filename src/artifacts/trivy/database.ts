@@ -54,8 +54,13 @@ class EntryMaker {
   }
 
   add(row: SortedItem): void {
-    if (isVulnerability(row.key)) this.#addView(row);
-    else if (!this.#isRepeated(row.key))
+    if (isVulnerability(row.key)) {
+      this.#addView(row);
+      return;
+    }
+    // Of `wolfi`, which comes behind them.
+    if (this.#vulnerability !== '') this.#closeVulnerability();
+    if (!this.#isRepeated(row.key))
       this.#entries.push({ bucket: this.#pathOf(row.key), key: this.#lastNameOf(row.key), value: row.value });
   }
 
@@ -82,7 +87,7 @@ class EntryMaker {
 
   finish(): void {
     this.#closeVulnerability();
-    // Trivy crashes at its first finding where this bucket is missing. No other bucket comes after it: see rows.ts.
+    // Trivy crashes at its first finding where this bucket is missing. Where one comes after it, it has rows.
     if (!this.#hasVulnerabilities) this.#entries.push({ bucket: [Buffer.from(rootBuckets.vulnerability)] });
   }
 
@@ -99,6 +104,7 @@ class EntryMaker {
     if (value === undefined) return;
     const path = this.#pathOf(`${rootBuckets.vulnerability}${SEPARATOR}`);
     this.#entries.push({ bucket: path, key: this.#names.put(this.#vulnerability), value });
+    this.#vulnerability = '';
     this.#hasVulnerabilities = true;
   }
 

@@ -10,6 +10,8 @@ export const trivyDbLosses = {
   vexStatement: 'record',
   /** A record of a format that this builder does not read. */
   formatNotCarried: 'record',
+  /** An erratum of an operating system that repairs or adds something, and names no vulnerability. */
+  bugFixOnly: 'record',
   /** Nothing in it that trivy.db carries; the entries count as parts. */
   nothingCarried: 'record',
   /** An entry of `affected` in an ecosystem that is not carried, without a package, or with a name that no key can hold. */
@@ -22,6 +24,16 @@ export const trivyDbLosses = {
   memberInvalid: 'part',
   /** A bound that trivy could not parse; in its place is the nearest one that takes in more versions, or none. */
   boundWidened: 'part',
+  /** Ranges of a package of an operating system that no fixed version says; more versions are reported instead. */
+  rangesWidened: 'part',
+  /** Versions without a fix, where trivy's driver of the operating system reports only those that have one. */
+  unfixedNotCarried: 'part',
+  /** Listed versions of a package of an operating system that no range takes in: trivy's drivers read no lists. */
+  versionsNotCarried: 'part',
+  /** A package of a module whose name and stream the record does not say, without which trivy finds none. */
+  moduleNotCarried: 'part',
+  /** An entry of `affected` of Red Hat: trivy needs data for it that no record has, and aborts without. */
+  redHatNotCarried: 'part',
   /** The fixed versions of a package with hundreds of ranges: telling which of them are affected would take too long. */
   fixesNotShown: 'part',
   /** What a record says of a package and id on which a source that takes precedence speaks too. */

@@ -2,10 +2,10 @@ import type { JsonObject } from '#core';
 import { idsOfAdvisory } from '#evidence';
 import { encodeKey, type SortedItem, type Sorter } from '#sort';
 import type { AdvisoryVersions } from './advisory-versions.ts';
-import type { AffectedPackage } from './affected.ts';
+import type { AffectedPackage, OsAdvice } from './affected.ts';
 import type { DataSource } from './data-sources.ts';
 import { type Decorations, decorationsOf } from './decorations.ts';
-import { type GoValue, goJson, textOf } from './json.ts';
+import { type GoValue, goJson, textOf, textsOf } from './json.ts';
 import { encodeVulnerability, RecordDetail } from './vulnerability.ts';
 
 /** Buckets at the root of every trivy.db. */
@@ -23,6 +23,8 @@ function rowKey(...names: readonly string[]): string {
 export interface SourcedPackage {
   readonly affected: AffectedPackage;
   readonly source: DataSource;
+  /** Whom the package's root bucket names. */
+  readonly bucketSource: DataSource;
 }
 
 /** Turns records into rows of a database. */
@@ -47,14 +49,21 @@ export class RowMaker {
    *   added, since the rows would take too much
    */
   add(record: JsonObject, packages: readonly SourcedPackage[], recordBytes: number): readonly string[] | 'too large' {
-    const { ids, vendorIds, unusable } = idsOf(record);
     const { decorations, unusable: unusableDecorations } = decorationsOf(record);
     const room = new RowRoom(recordBytes);
-    const told = { ids, vendorIds, decorations, record: textOf(record, 'id') };
-    const advisories = advisoryRows(packages, told, room);
-    const vulnerabilities = advisories && vulnerabilityRows(record, packages, ids, room);
-    if (advisories === undefined || vulnerabilities === undefined) return 'too large';
-    for (const { affected, source } of packages) this.#addSource(affected, source);
+    let unusable = 0;
+    const [advisories, vulnerabilities]: [AdvisoryRows[], KeyedValue[]] = [[], []];
+    for (const alike of ofOneKind(packages)) {
+      const named = idsOf(record, alike[0]?.affected.ecosystem.os !== undefined);
+      unusable = named.unusable;
+      const told = { ids: named.ids, vendorIds: named.vendorIds, decorations, record: textOf(record, 'id') };
+      const rows = advisoryRows(alike, told, room);
+      const details = rows && vulnerabilityRows(record, alike, named.ids, room);
+      if (rows === undefined || details === undefined) return 'too large';
+      for (const row of rows) advisories.push(row);
+      for (const row of details) vulnerabilities.push(row);
+    }
+    for (const { affected, bucketSource } of packages) this.#addSource(affected, bucketSource);
     for (const { keys, value } of advisories) for (const key of keys) this.#advisories.add(key, value);
     for (const { key, value } of vulnerabilities) this.#rows.add(key, value);
     const aliases = Array.from({ length: unusable }, () => '/aliases');
@@ -63,7 +72,7 @@ export class RowMaker {
 
   /** The first time that a bucket of advisories is needed: a row that says whose they are. */
   #addSource(affected: AffectedPackage, source: DataSource): void {
-    const bucket = bucketOf(affected, source);
+    const bucket = affected.ecosystem.os === undefined ? bucketOf(affected, source) : affected.ecosystem.trivy;
     if (this.#buckets.has(bucket)) return;
     this.#buckets.add(bucket);
     const { id, name, url } = source;
@@ -91,7 +100,18 @@ class RowRoom {
   }
 }
 
-/** The root bucket of an ecosystem's advisories from one source. */
+/** Packages of languages, and of operating systems, whose ids are chosen in another way. */
+function ofOneKind(packages: readonly SourcedPackage[]): readonly (readonly SourcedPackage[])[] {
+  const isOfSystem = ({ affected }: SourcedPackage): boolean => affected.ecosystem.os !== undefined;
+  const count = packages.reduce((sum, each) => sum + Number(isOfSystem(each)), 0);
+  if (count === 0 || count === packages.length) return [packages];
+  return [packages.filter((each) => !isOfSystem(each)), packages.filter(isOfSystem)];
+}
+
+/**
+ * The root bucket of an ecosystem's advisories from one source. Operating systems have one for all sources, which is the
+ * part before the source's name.
+ */
 function bucketOf({ ecosystem }: AffectedPackage, { name }: DataSource): string {
   return `${ecosystem.trivy}::${name}`;
 }
@@ -104,16 +124,26 @@ interface Told {
   readonly decorations: Decorations | undefined;
 }
 
+interface AdvisoryRows {
+  readonly keys: readonly string[];
+  readonly value: string;
+}
+
+interface KeyedValue {
+  readonly key: string;
+  readonly value: string;
+}
+
 /** For each package its value, and the keys under which it stands; undefined where there is no room for all. */
 function advisoryRows(
   packages: readonly SourcedPackage[],
   { record, ids, vendorIds, decorations }: Told,
   room: RowRoom,
-): { readonly keys: readonly string[]; readonly value: string }[] | undefined {
+): readonly AdvisoryRows[] | undefined {
   const rows: { keys: string[]; value: string }[] = [];
   for (const { affected, source } of packages) {
     const bucket = bucketOf(affected, source);
-    const value = bucket + SEPARATOR + record + SEPARATOR + encodeAdvisory(affected, vendorIds, decorations);
+    const value = bucket + SEPARATOR + record + SEPARATOR + encode(affected, vendorIds, decorations);
     const keySize = affected.keys.reduce((longest, key) => Math.max(longest, key.length), 0);
     if (!room.take(affected.keys.length * ids.length, value.length + keySize)) return undefined;
     const { trivy } = affected.ecosystem;
@@ -130,7 +160,7 @@ function vulnerabilityRows(
   packages: readonly SourcedPackage[],
   ids: readonly string[],
   room: RowRoom,
-): { readonly key: string; readonly value: string }[] | undefined {
+): readonly KeyedValue[] | undefined {
   const rows: { key: string; value: string }[] = [];
   const own = textOf(record, 'id');
   const detail = new RecordDetail(record);
@@ -204,11 +234,15 @@ interface RecordIds {
 
 /**
  * The ids under which trivy shows a record, and those that it shows beside them: CVE ids where there are any, all of
- * them, else the record's own.
+ * them, else the record's own. Errata of operating systems may name the vulnerabilities that they fix as `related` only;
+ * where they name no CVE, ids of GitHub come before their own.
  */
-function idsOf(record: JsonObject): RecordIds {
+function idsOf(record: JsonObject, isOfSystem: boolean): RecordIds {
   const own = textOf(record, 'id');
-  const others = idsOfAdvisory(record).slice(1);
+  const named = idsOfAdvisory(record).slice(1);
+  const hasCve = isCve(own) || named.some(isCve);
+  const related = isOfSystem && !hasCve ? textsOf(record, 'related').filter(isCve) : [];
+  const others = related.length === 0 ? named : [...new Set([...named, ...related])];
   const ids: string[] = [];
   const vendorIds: string[] = [];
   let unusable = 0;
@@ -219,10 +253,16 @@ function idsOf(record: JsonObject): RecordIds {
   }
   if (!isCve(own)) vendorIds.push(own);
   else ids.push(own);
-  const isNamed = ids.length > 0;
-  return isNamed
-    ? { ids, vendorIds, unusable }
-    : { ids: [own], vendorIds: vendorIds.filter((id) => id !== own), unusable };
+  if (ids.length > 0) return { ids, vendorIds, unusable };
+  const fallback = isOfSystem ? vendorIds.filter((id) => id.startsWith('GHSA-') && CVE_ID.test(id)) : [];
+  const shown = fallback.length > 0 ? fallback : [own];
+  return { ids: shown, vendorIds: vendorIds.filter((id) => !shown.includes(id)), unusable };
+}
+
+/** Whether an erratum of an operating system says which vulnerabilities it fixes. */
+export function namesVulnerability(record: JsonObject): boolean {
+  const isPublic = (id: string): boolean => isCve(id) || id.startsWith('GHSA-');
+  return idsOfAdvisory(record).some(isPublic) || textsOf(record, 'related').some(isPublic);
 }
 
 function isCve(id: string): boolean {
@@ -232,12 +272,35 @@ function isCve(id: string): boolean {
 /** No tighter than what can be a key: who numbers vulnerabilities may change the form. */
 const CVE_ID = /^[!-~]{5,256}$/;
 
-/** What trivy.db holds of a package under an id. */
+/** What trivy.db holds of a package under an id: versions of one kind or of the other. */
 export interface Advisory {
+  readonly AffectedVersion?: string;
   readonly Custom?: Decorations;
+  readonly FixedVersion?: string;
   readonly PatchedVersions?: readonly string[];
+  readonly Severity?: number;
   readonly VendorIDs?: readonly string[];
   readonly VulnerableVersions?: readonly string[];
+}
+
+function encode(affected: AffectedPackage, ids: readonly string[], decorations: Decorations | undefined): string {
+  if (affected.os === undefined) return encodeAdvisory(affected, ids, decorations);
+  return encodeOsAdvisory(affected.os, ids, decorations);
+}
+
+/** An advisory of an operating system, written likewise. */
+export function encodeOsAdvisory(
+  { introduced, fixed, severity }: OsAdvice,
+  vendorIds: readonly string[],
+  decorations: Decorations | undefined,
+): string {
+  return goJson({
+    AffectedVersion: introduced,
+    Custom: decorations as GoValue | undefined,
+    FixedVersion: fixed,
+    Severity: severity === 0 ? undefined : severity,
+    VendorIDs: vendorIds.length > 0 ? vendorIds : undefined,
+  });
 }
 
 /** An advisory as trivy-db writes it: it decodes its own struct into a map first, so members are in byte order. */

@@ -104,6 +104,8 @@ export function describeIgnored(files: readonly IgnoredFile[], count: number): s
 
 type Losses = Parameters<NonNullable<RunOptions['onLosses']>>[0];
 
+const RED_HAT = 'warning: with this database, Trivy aborts scans of RHEL and CentOS';
+
 /** What the profile cannot carry, for stderr; empty where it carries everything. */
 export function describeLosses(losses: Losses): string {
   if (losses.length === 0) return '';
@@ -114,7 +116,8 @@ export function describeLosses(losses: Losses): string {
     const more = records > names.length ? [`and ${formatCount(records - names.length)} more`] : [];
     return `  ${reason}: ${what}: ${[...names, ...more].join(', ')}`;
   });
-  return asLines(['left out ("losses" in export.json):', ...lines]);
+  const isOfRedHat = losses.some(({ reason }) => reason === 'redHatNotCarried');
+  return asLines(['left out ("losses" in export.json):', ...lines, ...(isOfRedHat ? [RED_HAT] : [])]);
 }
 
 type WithheldRecords = Parameters<NonNullable<RunOptions['onWithheld']>>[0];

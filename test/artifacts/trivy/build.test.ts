@@ -97,7 +97,7 @@ describe('buildTrivyDb', () => {
   });
 
   it('has the bucket without which trivy crashes even where nothing is in it', async () => {
-    const { dump, records } = await buildOf([{ id: 'DEBIAN-1', affected: [affected('Debian:12', 'x', upTo('1'))] }]);
+    const { dump, records } = await buildOf([{ id: 'DEBIAN-1', affected: [affected('Mageia:9', 'x', upTo('1'))] }]);
     expect([...dump]).toEqual([['vulnerability', '{}']]);
     expect(records).toBe(0);
   });
@@ -110,8 +110,8 @@ describe('what is left out', () => {
       ranges: [{ type: 'GIT', repo: 'r', events: upTo('abc') }],
     };
     const { report, dump } = await buildOf([
-      { id: 'A-1', affected: [affected('Debian:12', 'x', upTo('1')), affected('Go', 'x', upTo('1.0.0'))] },
-      { id: 'A-2', affected: [affected('Debian:12', 'x', upTo('1')), commits] },
+      { id: 'A-1', affected: [affected('Mageia:9', 'x', upTo('1')), affected('Go', 'x', upTo('1.0.0'))] },
+      { id: 'A-2', affected: [affected('Mageia:9', 'x', upTo('1')), commits] },
       { id: 'A-3' },
       { id: 'A-4', affected: [{ ranges: [{ type: 'GIT', repo: 'r', events: upTo('abc') }] }] },
       { id: 'CVE-1-5', details: 'Rejected reason: none', affected: [affected('Go', 'x', upTo('1.0.0'))] },

@@ -96,7 +96,7 @@ describe('data sources', () => {
     ['an empty name', [{ ...ACME, prefix: 'A', name: '' }]],
     ['a name that could not stand in a key', [{ ...ACME, prefix: 'A', name: 'a\0b' }]],
     ['no URL', [{ ...ACME, prefix: 'A', url: 'acme' }]],
-    ['an ecosystem that is not carried', [{ ...ACME, prefix: 'A', ecosystem: 'Debian' }]],
+    ['an ecosystem that is not carried', [{ ...ACME, prefix: 'A', ecosystem: 'Mageia' }]],
     [
       'two for one prefix',
       [

@@ -116,5 +116,6 @@ describe.each(ecosystems.map((each) => [each.osv, each] as const))('%s', (osv, e
 });
 
 it('knows no other ecosystem', () => {
-  for (const name of ['CocoaPods', 'Debian:12', 'Hackage', 'GIT', '']) expect(ecosystemOf(name)).toBeUndefined();
+  for (const name of ['CocoaPods', 'Debian', 'Fedora:40', 'Hackage', 'GIT', ''])
+    expect(ecosystemOf(name)).toBeUndefined();
 });

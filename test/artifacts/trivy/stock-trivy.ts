@@ -22,8 +22,24 @@ export interface StockFinding {
   readonly custom?: JsonValue;
 }
 
-/** What is scanned: an SBOM with these packages (`ecosystem/name@version` of a purl), or files of a project. */
-export type Inventory = readonly string[] | Readonly<Record<string, string>>;
+/**
+ * What is scanned: an SBOM with these packages (`ecosystem/name@version` of a purl), one with those of an operating
+ * system, or files of a project.
+ */
+export type Inventory = readonly string[] | SystemInventory | Readonly<Record<string, string>>;
+
+/** Packages of an operating system, as trivy names it. */
+export class SystemInventory {
+  readonly family: string;
+  readonly release: string;
+  readonly packages: readonly string[];
+
+  constructor(family: string, release: string, packages: readonly string[]) {
+    this.family = family;
+    this.release = release;
+    this.packages = packages;
+  }
+}
 
 interface Reported {
   readonly PkgName: string;
@@ -127,23 +143,32 @@ function findingOf(found: Reported): StockFinding {
 }
 
 async function writeInventory(folder: string, inventory: Inventory, command: string): Promise<[string, string]> {
-  if (Array.isArray(inventory)) {
+  const isOfSystem = inventory instanceof SystemInventory;
+  if (Array.isArray(inventory) || isOfSystem) {
     const sbom = join(folder, 'bom.cdx.json');
-    await write(sbom, JSON.stringify(sbomOf(inventory as readonly string[])));
+    const packages = isOfSystem ? inventory.packages : (inventory as readonly string[]);
+    await write(sbom, JSON.stringify(sbomOf(packages, isOfSystem ? [systemOf(inventory)] : [])));
     return ['sbom', sbom];
   }
-  for (const [path, text] of Object.entries(inventory)) await write(join(folder, path), text);
+  for (const [path, text] of Object.entries(inventory as Readonly<Record<string, string>>))
+    await write(join(folder, path), text);
   return [command, folder];
 }
 
-function sbomOf(packages: readonly string[]): object {
+function systemOf({ family, release }: SystemInventory): object {
+  return { type: 'operating-system', 'bom-ref': 'os', name: family, version: release };
+}
+
+function sbomOf(packages: readonly string[], others: readonly object[]): object {
   const components = packages.map((each) => {
-    const at = each.lastIndexOf('@');
-    const [path, version] = [each.slice(0, at), each.slice(at + 1)].map(decodeURIComponent) as [string, string];
-    const name = path.slice(path.indexOf('/') + 1);
+    const [own = ''] = each.split('?', 1);
+    const at = own.lastIndexOf('@');
+    const [path, version] = [own.slice(0, at), own.slice(at + 1)].map(decodeURIComponent) as [string, string];
+    // The distribution is no part of the name of an operating system's package.
+    const name = path.slice((others.length > 0 ? path.lastIndexOf('/') : path.indexOf('/')) + 1);
     return { type: 'library', 'bom-ref': each, name, version, purl: `pkg:${each}` };
   });
-  return { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, components };
+  return { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, components: [...others, ...components] };
 }
 
 async function write(path: string, content: string | Uint8Array): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalReference } from '../../../src/artifacts/trivy/reference-url.ts';
+import { canonicalReference } from '../../src/artifacts/reference-url.ts';
 
 // Each row was asked of Go's net/url by the steps that trivy-db takes.
 describe('canonicalReference', () => {

@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+import type { JsonObject } from '#core';
+import { osEcosystemOf } from '../../../src/artifacts/os-ecosystems.ts';
+import { describePeers, runPeer } from '../../peers/peers.ts';
+import { affected, buildOf, lossesOf } from './fixture.ts';
+import { SystemInventory, scanWithStockTrivy } from './stock-trivy.ts';
+
+/** A release: how OSV names it, how trivy does in an SBOM, and how a purl names its packages. */
+interface Driver {
+  readonly osv: string;
+  readonly system: readonly [family: string, release: string];
+  readonly purl: string;
+  readonly library: 'apk' | 'deb' | 'rpm';
+  readonly source: string;
+}
+
+const drivers: readonly Driver[] = [
+  { osv: 'Alpine:v3.20', system: ['alpine', '3.20.3'], purl: 'apk/alpine', library: 'apk', source: 'alpine' },
+  { osv: 'Wolfi', system: ['wolfi', '20230201'], purl: 'apk/wolfi', library: 'apk', source: 'wolfi' },
+  {
+    osv: 'Chainguard',
+    system: ['chainguard', '20230214'],
+    purl: 'apk/chainguard',
+    library: 'apk',
+    source: 'chainguard',
+  },
+  { osv: 'MinimOS', system: ['minimos', '20241031'], purl: 'apk/minimos', library: 'apk', source: 'minimos' },
+  { osv: 'Debian:12', system: ['debian', '12.5'], purl: 'deb/debian', library: 'deb', source: 'debian' },
+  { osv: 'Ubuntu:22.04:LTS', system: ['ubuntu', '22.04'], purl: 'deb/ubuntu', library: 'deb', source: 'ubuntu' },
+  {
+    osv: 'Ubuntu:Pro:18.04:LTS',
+    system: ['ubuntu', '18.04-ESM'],
+    purl: 'deb/ubuntu',
+    library: 'deb',
+    source: 'ubuntu',
+  },
+  { osv: 'Echo', system: ['echo', '1'], purl: 'deb/echo', library: 'deb', source: 'echo' },
+  { osv: 'AlmaLinux:9', system: ['alma', '9.4'], purl: 'rpm/alma', library: 'rpm', source: 'alma' },
+  { osv: 'Rocky Linux:9', system: ['rocky', '9.4'], purl: 'rpm/rocky', library: 'rpm', source: 'rocky' },
+  {
+    osv: 'SUSE:Linux Enterprise Module for Basesystem 15 SP5',
+    system: ['sles', '15.5'],
+    purl: 'rpm/suse',
+    library: 'rpm',
+    source: 'suse-cvrf',
+  },
+  { osv: 'SUSE:Linux Micro 6.0', system: ['slem', '6.0'], purl: 'rpm/suse', library: 'rpm', source: 'suse-cvrf' },
+  {
+    osv: 'openSUSE:Leap 15.5',
+    system: ['opensuse-leap', '15.5'],
+    purl: 'rpm/opensuse',
+    library: 'rpm',
+    source: 'suse-cvrf',
+  },
+  {
+    osv: 'openSUSE:Tumbleweed',
+    system: ['opensuse-tumbleweed', '20240607'],
+    purl: 'rpm/opensuse',
+    library: 'rpm',
+    source: 'suse-cvrf',
+  },
+  { osv: 'Photon OS:4.0', system: ['photon', '4.0'], purl: 'rpm/photon', library: 'rpm', source: 'photon' },
+  { osv: 'Azure Linux:3', system: ['azurelinux', '3.0'], purl: 'rpm/azurelinux', library: 'rpm', source: 'azure' },
+  {
+    osv: 'Azure Linux:2',
+    system: ['cbl-mariner', '2.0.20240101'],
+    purl: 'rpm/cbl-mariner',
+    library: 'rpm',
+    source: 'cbl-mariner',
+  },
+  {
+    osv: 'Bottlerocket',
+    system: ['bottlerocket', '1.20'],
+    purl: 'rpm/bottlerocket',
+    library: 'rpm',
+    source: 'bottlerocket',
+  },
+];
+
+/** A fixed version, and installed ones around it. */
+const versions: Readonly<Record<Driver['library'], { readonly fixed: string; readonly installed: readonly string[] }>> =
+  {
+    apk: {
+      fixed: '3.1.4-r5',
+      installed: [
+        '3.1.4-r4',
+        '3.1.4-r5',
+        '3.1.4-r10',
+        '3.1.4_rc1-r9',
+        '3.1.4_p1-r0',
+        '3.1.3-r9',
+        '3.1.10-r0',
+        '3.1.4a-r0',
+        '0',
+      ],
+    },
+    deb: {
+      fixed: '3.0.11-1~deb12u2',
+      installed: [
+        '3.0.11-1~deb12u1',
+        '3.0.11-1~deb12u2',
+        '3.0.11-1~deb12u10',
+        '3.0.11-1',
+        '3.0.11~rc1-1',
+        '3.0.9-1',
+        '1:1.0-1',
+        '0',
+      ],
+    },
+    rpm: {
+      fixed: '3.0.7-27.el9',
+      installed: [
+        '3.0.7-26.el9',
+        '3.0.7-27.el9',
+        '3.0.7-27.el9_1',
+        '3.0.7-27.el10',
+        '3.0.7~rc1-30',
+        '3.0.7^git1-1',
+        '3.0.10-1',
+        '2-1',
+      ],
+    },
+  };
+
+const since = (...events: readonly JsonObject[]): JsonObject[] => [{ introduced: '0' }, ...events];
+
+async function below(library: string, fixed: string, installed: readonly string[]): Promise<string[]> {
+  const lines = installed.map((version) => JSON.stringify([version, fixed]));
+  const { stdout } = await runPeer('trivy-versions', [library], { input: `${lines.join('\n')}\n` });
+  const answers = stdout.split('\n');
+  return installed.filter((_, i) => answers[i] === 'v<');
+}
+
+/** A package of the system with each of some versions. */
+function inventoryOf({ system: [family, release], purl }: Driver, name: string, installed: readonly string[]) {
+  const packages = installed.map((version) => `${purl}/${name}@${encodeURIComponent(version)}`);
+  return new SystemInventory(family, release, packages);
+}
+
+const versionOf = (installed: string): string => installed.slice(installed.indexOf(' ') + 1);
+
+describePeers(['trivy', 'trivy-versions'], 'stock Trivy', () => {
+  describe.each(drivers.map((driver) => [driver.osv, driver] as const))('with rows of %s', (osv, driver) => {
+    const { fixed, installed } = versions[driver.library];
+    const os = osEcosystemOf(osv)?.os;
+
+    test('reports what Go’s comparer puts below the fixed version, and nothing else', async () => {
+      const records = [
+        { id: 'X-2026-1', upstream: ['CVE-2026-1'], affected: [affected(osv, 'openssl', since({ fixed }))] },
+      ];
+      const found = await scanWithStockTrivy(records, inventoryOf(driver, 'openssl', installed));
+      const expected = await below(driver.library, fixed, installed);
+      expect(expected.length).toBeGreaterThan(2);
+      expect(expected.length).toBeLessThan(installed.length - 1);
+      expect(found.map((each) => versionOf(each.installed)).sort()).toEqual(expected.toSorted());
+      for (const { id, fixed: shown, source } of found) {
+        expect([id, shown, source]).toEqual(['CVE-2026-1', fixed, driver.source]);
+      }
+    });
+
+    test('reports what has no fix only where its driver does; else that is listed', async () => {
+      const records = [{ id: 'X-2026-1', upstream: ['CVE-2026-1'], affected: [affected(osv, 'openssl', since())] }];
+      const found = await scanWithStockTrivy(
+        records,
+        inventoryOf(driver, 'openssl', ['1.0-1', '9.0-1'].map(asApk(driver))),
+      );
+      expect(found.map(({ fixed: shown }) => shown)).toEqual(os?.reportsUnfixed ? ['', ''] : []);
+      const { report } = await buildOf(records);
+      expect(lossesOf(report)).toEqual(
+        os?.reportsUnfixed ? {} : { unfixedNotCarried: '1: X-2026-1 1 /affected/0', nothingCarried: '1: X-2026-1 1' },
+      );
+    });
+
+    test('reports what several ranges affect, and what is between them', async () => {
+      const [low, high] = ['1.5-1', '2.5-1'].map(asApk(driver)) as [string, string];
+      const start = asApk(driver)('2.0-1');
+      const ranges = [since({ fixed: low }), [{ introduced: start }, { fixed: high }]];
+      const records = [{ id: 'X-2026-1', upstream: ['CVE-2026-1'], affected: [affected(osv, 'openssl', ...ranges)] }];
+      const probes = ['1.0-1', '1.7-1', '2.2-1', '2.5-1'].map(asApk(driver));
+      const found = await scanWithStockTrivy(records, inventoryOf(driver, 'openssl', probes));
+      expect(found.map((each) => versionOf(each.installed)).sort()).toEqual(probes.slice(0, 3));
+      const { report } = await buildOf(records);
+      expect(lossesOf(report)).toEqual({ rangesWidened: '1: X-2026-1 1 /affected/0' });
+    });
+  });
+});
+
+/** A version in the form of the driver's packages. */
+const asApk =
+  ({ library }: Driver) =>
+  (version: string): string =>
+    library === 'apk' ? version.replace('-', '-r') : version;
