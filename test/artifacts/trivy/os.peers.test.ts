@@ -183,6 +183,138 @@ describePeers(['trivy', 'trivy-versions'], 'stock Trivy', () => {
       expect(lossesOf(report)).toEqual({ rangesWidened: '1: X-2026-1 1 /affected/0' });
     });
   });
+
+  test('finds packages of an Alpine root by their source, from the version on that introduced it', async () => {
+    const records = [
+      {
+        id: 'ALPINE-CVE-2026-1',
+        upstream: ['CVE-2026-1'],
+        affected: [affected('Alpine:v3.20', 'openssl', since({ fixed: '3.3.1-r2' }))],
+      },
+      {
+        id: 'ALPINE-CVE-2026-2',
+        upstream: ['CVE-2026-2'],
+        affected: [affected('Alpine:v3.20', 'openssl', [{ introduced: '3.3.2-r0' }, { fixed: '3.4.0-r0' }])],
+      },
+      {
+        id: 'ALPINE-CVE-2026-3',
+        upstream: ['CVE-2026-3'],
+        affected: [affected('Alpine:v3.20', 'openssl', [{ introduced: '3.3.0-r0' }, { fixed: '3.3.1-r5' }])],
+      },
+      {
+        id: 'ALPINE-CVE-2026-4',
+        upstream: ['CVE-2026-4'],
+        affected: [affected('Alpine:v3.19', 'openssl', since({ fixed: '9-r0' }))],
+      },
+    ];
+    const root = {
+      'etc/alpine-release': '3.20.3\n',
+      'etc/os-release': 'ID=alpine\nVERSION_ID=3.20.3\n',
+      'lib/apk/db/installed': ['P:libssl3', 'V:3.3.1-r1', 'A:x86_64', 'L:Apache-2.0', 'o:openssl', '', ''].join('\n'),
+    };
+    const found = await scanWithStockTrivy(records, root, 'rootfs');
+    expect(found.map(({ id, installed }) => `${installed} ${id}`).sort()).toEqual([
+      'libssl3 3.3.1-r1 CVE-2026-1',
+      'libssl3 3.3.1-r1 CVE-2026-3',
+    ]);
+  });
+
+  const dpkg = (name: string, source: string, version: string): string =>
+    ['Package', name, 'Status', 'install ok installed', 'Architecture', 'amd64', 'Source', source, 'Version', version]
+      .reduce((text, part, i) => text + part + (i % 2 === 0 ? ': ' : '\n'), '')
+      .concat('\n');
+
+  test('finds packages of a Debian root by their source, with the urgency as severity', async () => {
+    const entry = {
+      ...affected('Debian:12', 'openssl', since({ fixed: '3.0.11-1' })),
+      ecosystem_specific: { urgency: 'high' },
+    };
+    const records = [
+      { id: 'DEBIAN-CVE-2026-1', upstream: ['CVE-2026-1'], affected: [entry] },
+      {
+        id: 'DSA-1-1',
+        upstream: ['CVE-2026-1'],
+        affected: [affected('Debian:12', 'openssl', since({ fixed: '3.0.11-1' }))],
+      },
+      { id: 'DSA-2-1', upstream: ['CVE-2026-2'], affected: [affected('Debian:12', 'libssl3', since({ fixed: '9' }))] },
+      { id: 'DEBIAN-CVE-2026-3', upstream: ['CVE-2026-3'], affected: [affected('Debian:11', 'openssl', since())] },
+    ];
+    const root = {
+      'etc/debian_version': '12.5\n',
+      'etc/os-release': 'ID=debian\nVERSION_ID="12"\n',
+      'var/lib/dpkg/status': dpkg('libssl3', 'openssl', '3.0.9-1'),
+    };
+    const found = await scanWithStockTrivy(records, root, 'rootfs');
+    expect(found).toMatchObject([
+      { installed: 'libssl3 3.0.9-1', id: 'CVE-2026-1', severity: 'HIGH', rated: 'debian', fixed: '3.0.11-1' },
+    ]);
+    expect([...(found[0]?.vendorIds ?? [])]).toEqual(['DEBIAN-CVE-2026-1', 'DSA-1-1']);
+  });
+
+  test('finds in a root with Ubuntu Pro what Pro fixes, and without it what the release does', async () => {
+    const fix = (osv: string, fixed: string) => affected(osv, 'openssl', since({ fixed }));
+    const records = [
+      {
+        id: 'UBUNTU-CVE-2026-1',
+        upstream: ['CVE-2026-1'],
+        severity: [{ type: 'Ubuntu', score: 'medium' }],
+        affected: [
+          fix('Ubuntu:Pro:18.04:LTS', '1.1.1-1ubuntu2.1~18.04.23+esm3'),
+          affected('Ubuntu:18.04:LTS', 'openssl', since()),
+        ],
+      },
+    ];
+    const root = {
+      'etc/lsb-release': 'DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=18.04\nDISTRIB_CODENAME=bionic\n',
+      'etc/os-release': 'ID=ubuntu\nVERSION_ID="18.04"\n',
+      'var/lib/dpkg/status': dpkg('libssl1.1', 'openssl', '1.1.1-1ubuntu2.1~18.04.23'),
+    };
+    const pro = { 'var/lib/ubuntu-advantage/status.json': '{"services":[{"name":"esm-infra","status":"enabled"}]}' };
+    const plain = await scanWithStockTrivy(records, root, 'rootfs');
+    expect(plain).toMatchObject([{ id: 'CVE-2026-1', fixed: '', severity: 'MEDIUM', rated: 'ubuntu' }]);
+    const attached = await scanWithStockTrivy(records, { ...root, ...pro }, 'rootfs');
+    expect(attached).toMatchObject([{ id: 'CVE-2026-1', fixed: '1.1.1-1ubuntu2.1~18.04.23+esm3' }]);
+  });
+
+  test('finds packages of a module by its stream, and those of another stream not', async () => {
+    const entry = affected('Rocky Linux:8', 'npm', since({ fixed: '1:10.8.2-1.module+el8.10.0+1' }));
+    const records = [
+      { id: 'RLSA-1', upstream: ['CVE-2026-1'], summary: 'Important: nodejs:20 security update', affected: [entry] },
+    ];
+    const version = '10.2.3-1.module%2Bel8.9.0%2B1?epoch=1';
+    const label = (stream: string) => `modularitylabel=nodejs%3A${stream}%3A8090020240101%3Aabcdef`;
+    const scan = (qualifier: string) =>
+      scanWithStockTrivy(records, new SystemInventory('rocky', '8.9', [`rpm/rocky/npm@${version}&${qualifier}`]));
+    expect(await scan(label('20'))).toMatchObject([{ id: 'CVE-2026-1', fixed: '1:10.8.2-1.module+el8.10.0+1' }]);
+    expect(await scan(label('18'))).toEqual([]);
+    expect(await scan('arch=x86_64')).toEqual([]);
+  });
+
+  test('never has half a record: one that would abort a scan of Echo is withheld, and the others are found', async () => {
+    const records = [
+      {
+        id: 'ECHO-1',
+        upstream: ['CVE-2026-1'],
+        affected: [
+          affected('Echo', 'openssl', since({ fixed: 'soon' })),
+          affected('Echo', 'zlib', since({ fixed: '9' })),
+        ],
+      },
+      { id: 'ECHO-2', upstream: ['CVE-2026-2'], affected: [affected('Echo', 'openssl', since({ fixed: '2.0-1' }))] },
+    ];
+    const inventory = new SystemInventory('echo', '1', ['deb/echo/openssl@1.0-1', 'deb/echo/zlib@1.0-1']);
+    expect(await scanWithStockTrivy(records, inventory)).toMatchObject([
+      { installed: 'openssl 1.0-1', id: 'CVE-2026-2' },
+    ]);
+  });
+
+  test('aborts a scan of Red Hat, as the warning says', async () => {
+    const records = [
+      { id: 'ALSA-1', related: ['CVE-2026-1'], affected: [affected('AlmaLinux:9', 'openssl', since({ fixed: '9' }))] },
+    ];
+    const inventory = new SystemInventory('redhat', '9.4', ['rpm/redhat/openssl@1.0-1.el9']);
+    await expect(scanWithStockTrivy(records, inventory)).rejects.toThrow('unable to find CPE indices');
+  });
 });
 
 /** A version in the form of the driver's packages. */
