@@ -48,8 +48,17 @@ export function severityOfAdvisory(
   advisory: JsonObject,
   vectors: CvssVectors = cvssOfAdvisory(advisory),
 ): Severity | undefined {
-  return wordOf(advisory) ?? ratingOfVectors(vectors);
+  return wordOf(advisory) ?? ratingOfVectors(vectors) ?? wordOfTitle(advisory);
 }
+
+/** Errata of AlmaLinux say how severe they are in the title only: "Important: kernel security update". */
+function wordOfTitle({ id, summary }: JsonObject): Severity | undefined {
+  if (typeof id !== 'string' || typeof summary !== 'string' || !id.startsWith('ALSA-')) return undefined;
+  const word = summary.slice(0, Math.max(summary.indexOf(':'), 0));
+  return word.length > MAX_WORD ? undefined : WORDS.get(word.toLowerCase());
+}
+
+const MAX_WORD = 16;
 
 /**
  * The vectors of an advisory, one of each type: the last of the advisory's own; where packages have vectors of their

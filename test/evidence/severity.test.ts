@@ -29,3 +29,14 @@ test('ids are the own one, aliases and upstream, each once', () => {
   const advisory = { id: 'A', aliases: ['B', 'A', 'B'], upstream: ['C', 'B'], related: ['D'] };
   expect(idsOfAdvisory(advisory)).toEqual(['A', 'B', 'C']);
 });
+
+test('the title of an erratum of AlmaLinux says how severe it is, where nothing else does', () => {
+  const of = (summary: string, rest: JsonObject = {}) => severityOfAdvisory({ id: 'ALSA-2026:1', summary, ...rest });
+  expect(of('Important: kernel security update')).toBe('high');
+  expect(of('Moderate: nodejs:20 security update')).toBe('medium');
+  expect(of('Low: x', { database_specific: { severity: 'Critical' } })).toBe('critical');
+  for (const summary of ['kernel update', ': x', '', 'important thing: x', 'constructor: x']) {
+    expect(of(summary)).toBeUndefined();
+  }
+  expect(severityOfAdvisory({ id: 'ACME-1', summary: 'Important: x' })).toBeUndefined();
+});
