@@ -10,6 +10,8 @@ export interface OsTraits {
   readonly reportsUnfixed: boolean;
   /** Whether a row may say from which version on packages are affected. */
   readonly readsIntroduced: boolean;
+  /** Whether trivy looks up the name of an installed package, and not that of its source. */
+  readonly isByBinary: boolean;
   /** Whether packages of modules have the module's name and stream before their own. */
   readonly isModular: boolean;
   /** Whether a row may have a severity of its own, which Debian gives as an urgency. */
@@ -34,8 +36,14 @@ export interface OsEcosystem {
   normalise(name: string): string;
 }
 
-const NONE = { reportsUnfixed: false, readsIntroduced: false, isModular: false, readsUrgency: false } as const;
-const RPM = { ...NONE, grammar: rpmGrammar } as const;
+const NONE = {
+  reportsUnfixed: false,
+  readsIntroduced: false,
+  isByBinary: false,
+  isModular: false,
+  readsUrgency: false,
+} as const;
+const RPM = { ...NONE, grammar: rpmGrammar, isByBinary: true } as const;
 const APK = { ...NONE, grammar: apkGrammar, release: withoutRelease } as const;
 const DEB = { ...NONE, grammar: debGrammar, reportsUnfixed: true } as const;
 
@@ -125,6 +133,7 @@ export const operatingSystems: readonly OperatingSystem[] = [
     ...RPM,
     osv: 'Photon OS',
     bucket: 'Photon OS',
+    isByBinary: false,
     source: {
       id: 'photon',
       name: 'Photon OS CVE metadata',
@@ -136,6 +145,7 @@ export const operatingSystems: readonly OperatingSystem[] = [
     ...RPM,
     osv: 'Azure Linux',
     bucket: 'CBL-Mariner',
+    isByBinary: false,
     reportsUnfixed: true,
     source: { id: 'cbl-mariner', name: 'CBL-Mariner Vulnerability Data', url: AZURE_URL },
     release: (suffix) => (/^[12](?:\.|$)/.test(suffix) ? minorRelease(suffix) : undefined),
@@ -144,6 +154,7 @@ export const operatingSystems: readonly OperatingSystem[] = [
     ...RPM,
     osv: 'Azure Linux',
     bucket: 'Azure Linux',
+    isByBinary: false,
     reportsUnfixed: true,
     source: { id: 'azure', name: 'Azure Linux Vulnerability Data', url: AZURE_URL },
     release: minorRelease,

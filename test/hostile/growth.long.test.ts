@@ -23,7 +23,9 @@ import { encodeOlpc } from '../../src/tuf/metadata/canonical.ts';
 import { parseTimestamp } from '../../src/tuf/metadata/listing.ts';
 import { coversPath, isPathPattern, isStreamName, isTargetPath } from '../../src/tuf/metadata/names.ts';
 import { parseTargets } from '../../src/tuf/metadata/targets.ts';
+import { apkGrammar } from '../../src/versions/apk.ts';
 import { bitnamiGrammar } from '../../src/versions/bitnami.ts';
+import { debGrammar } from '../../src/versions/deb.ts';
 import { gemGrammar } from '../../src/versions/gem.ts';
 import { genericGrammar } from '../../src/versions/generic.ts';
 import type { VersionGrammar } from '../../src/versions/grammar.ts';
@@ -31,16 +33,20 @@ import { mavenGrammar } from '../../src/versions/maven.ts';
 import { npmGrammar } from '../../src/versions/npm.ts';
 import { pep440Grammar } from '../../src/versions/pep440.ts';
 import { packageOfPurl } from '../../src/versions/purl.ts';
+import { rpmGrammar } from '../../src/versions/rpm.ts';
 
 const bytesOf = (text: string) => Buffer.from(text);
 const canonical = new CanonicalReader();
 
 const GRAMMARS: readonly (readonly [string, VersionGrammar])[] = [
+  ['apk', apkGrammar],
   ['Bitnami', bitnamiGrammar],
+  ['deb', debGrammar],
   ['generic', genericGrammar],
   ['Maven', mavenGrammar],
   ['npm', npmGrammar],
   ['PyPI', pep440Grammar],
+  ['rpm', rpmGrammar],
   ['RubyGems', gemGrammar],
 ] as const;
 

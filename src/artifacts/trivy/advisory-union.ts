@@ -146,6 +146,6 @@ class AdvisoryGroup {
       grammar,
     );
     if (isWidened) for (const { record } of rows) this.#losses.add('rangesWidened', record, '/affected');
-    return { ...versions, severity: Math.max(...advisories.map(({ Severity = 0 }) => Severity)) };
+    return { ...versions, severity: advisories.reduce((most, { Severity = 0 }) => Math.max(most, Severity), 0) };
   }
 }

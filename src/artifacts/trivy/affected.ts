@@ -5,7 +5,15 @@ import { type Ecosystem, ecosystemOf } from '../ecosystems.ts';
 import { adviseVersions, exceedsComparisons } from './advisory-versions.ts';
 import { listOf, objectOf, objectsOf, textOf } from './json.ts';
 import type { TrivyDbLoss, TrivyDbLosses } from './losses.ts';
-import { isCovered, type OsVersions, osKeys, projectRanges, urgencyOf } from './os-versions.ts';
+import {
+  binariesOf,
+  coverageOf,
+  namesSourcesOnly,
+  type OsVersions,
+  osKeys,
+  projectRanges,
+  urgencyOf,
+} from './os-versions.ts';
 import { type Bound, endRange, readRanges } from './ranges.ts';
 import { type Comparison, isSurelyInAnyRange, type VersionRange } from './version-range.ts';
 
@@ -52,12 +60,12 @@ export class AffectedReader {
     this.#lost.length = 0;
     const packages = new Map<string, PackageStatements>();
     for (const { item, index } of objectsOf(record, 'affected')) {
-      const found = this.#readEntry(record, item, `/affected/${index}`);
-      if (found === undefined) continue;
-      const key = `${found.ecosystem.trivy}\0${found.name}`;
-      const known = packages.get(key);
-      if (known === undefined) packages.set(key, found);
-      else addAll(known, found);
+      for (const found of this.#readEntry(record, item, `/affected/${index}`)) {
+        const key = `${found.ecosystem.trivy}\0${found.name}`;
+        const known = packages.get(key);
+        if (known === undefined) packages.set(key, found);
+        else addAll(known, found);
+      }
     }
     const found = [...packages.values()].map((statements) => this.#advise(statements));
     for (const { reason, pointer } of this.#lost) this.#losses.add(reason, id, pointer);
@@ -76,53 +84,74 @@ export class AffectedReader {
     return versions && { ...common, vulnerable: [], patched: [], os: { ...versions, severity } };
   }
 
-  #readEntry(record: JsonObject, entry: JsonObject, pointer: string): PackageStatements | undefined {
+  #readEntry(record: JsonObject, entry: JsonObject, pointer: string): readonly PackageStatements[] {
     const { ecosystem, name } = packageOf(entry);
-    if (!this.#isWanted(entry)) return undefined;
+    if (!this.#isWanted(entry)) return [];
     if (ecosystem === undefined || !canBeKey(name)) {
       this.#lost.push({ reason: isRedHat(entry) ? 'redHatNotCarried' : 'affectedNotCarried', pointer });
-      return undefined;
+      return [];
     }
     const read = this.#readRanges(textOf(record, 'id'), entry, pointer, ecosystem);
-    if (ecosystem.os !== undefined) return this.#readOsEntry(record, entry, pointer, ecosystem, read);
+    if (ecosystem.os !== undefined) return this.#readOsEntry(record, entry, pointer, { ...read, ecosystem });
     const all = read.ranges.concat(this.#listed(entry, pointer, read.ranges, ecosystem.grammar));
     if (all.length > 0) {
       const normalised = ecosystem.normalise(name);
       const keys = new Set(ecosystem.keys?.(name) ?? [normalised]);
-      return { ecosystem, name: normalised, keys, ranges: all, fixes: read.fixes, pointer, severity: 0 };
+      return [{ ecosystem, name: normalised, keys, ranges: all, fixes: read.fixes, pointer, severity: 0 }];
     }
     this.#lost.push({ reason: 'affectedWithoutVersions', pointer });
-    return undefined;
+    return [];
   }
 
-  #readOsEntry(
-    record: JsonObject,
-    entry: JsonObject,
-    pointer: string,
-    ecosystem: Ecosystem,
-    { ranges, fixes }: EntryStatements,
-  ): PackageStatements | undefined {
+  #readOsEntry(record: JsonObject, entry: JsonObject, pointer: string, read: OsEntry): readonly PackageStatements[] {
+    const { ecosystem } = read;
     const os = ecosystem.os as NonNullable<Ecosystem['os']>;
-    this.#leaveListed(entry, pointer, ranges, ecosystem);
-    const keys = osKeys(os, packageOf(entry).name, fixes, textOf(record, 'summary'));
-    if (ranges.length > 0 && keys.length > 0) {
-      const [name] = keys as readonly [string];
-      return { ecosystem, name, keys: new Set(keys), ranges, fixes, pointer, severity: urgencyOf(os, entry) };
+    this.#leaveListed(entry, pointer, read.ranges, ecosystem);
+    if (read.ranges.length === 0) {
+      if (listOf(entry, 'versions').length === 0) this.#lost.push({ reason: 'affectedWithoutVersions', pointer });
+      return [];
     }
-    if (keys.length === 0) this.#lost.push({ reason: 'moduleNotCarried', pointer });
-    else if (listOf(entry, 'versions').length === 0) this.#lost.push({ reason: 'affectedWithoutVersions', pointer });
-    return undefined;
+    const severity = urgencyOf(os, entry);
+    const found: PackageStatements[] = [];
+    for (const { name, ranges, fixes } of this.#installedOf(record, entry, pointer, read)) {
+      const keys = osKeys(os, name, fixes, textOf(record, 'summary'));
+      const [first] = keys;
+      if (first !== undefined) {
+        found.push({ ecosystem, name: first, keys: new Set(keys), ranges, fixes, pointer, severity });
+      }
+    }
+    if (found.length === 0) this.#lost.push({ reason: 'moduleNotCarried', pointer });
+    return found;
+  }
+
+  /** The packages of an entry as trivy looks them up: where it names installed ones, those with versions of their own. */
+  #installedOf(record: JsonObject, entry: JsonObject, pointer: string, read: OsEntry): readonly NamedStatements[] {
+    const { ecosystem, ranges, fixes } = read;
+    const os = ecosystem.os as NonNullable<Ecosystem['os']>;
+    const id = textOf(record, 'id');
+    const binaries = binariesOf(os, entry).filter(([name]) => canBeKey(name));
+    if (binaries.length === 0) {
+      if (namesSourcesOnly(os, id)) this.#lost.push({ reason: 'binariesNotNamed', pointer });
+      return [{ name: packageOf(entry).name, ranges: [...ranges], fixes: [...fixes] }];
+    }
+    return binaries.map(([name, version]): NamedStatements => {
+      if (fixes.length === 0) return { name, ranges: [...ranges], fixes: [] };
+      const place = `${pointer}/ecosystem_specific/binaries`;
+      const { near } = this.#readBound(version, place, ecosystem.grammar) ?? rangeInvalid(id, version, place, os.osv);
+      return { name, ranges: [[{ operator: '<', bound: near }]], fixes: [near] };
+    });
   }
 
   /** Names the listed versions that the ranges of an entry do not make trivy report. */
   #leaveListed(entry: JsonObject, pointer: string, ranges: readonly VersionRange[], { grammar, os }: Ecosystem): void {
     const versions = listOf(entry, 'versions');
     if (os === undefined || versions.length === 0) return;
-    const covered = ranges.length === 0 ? undefined : projectRanges(ranges, grammar, os).versions;
+    const row = ranges.length === 0 ? undefined : projectRanges(ranges, grammar, os).versions;
+    const isCovered = row && coverageOf(grammar, row);
     const { installed } = this.#cachesOf(grammar);
     for (const [index, text] of versions.entries()) {
       const bound = typeof text === 'string' ? installed.get(text) : undefined;
-      if (bound !== undefined && covered !== undefined && isCovered(grammar, covered, bound.version)) continue;
+      if (bound !== undefined && isCovered?.(bound.version)) continue;
       const reason = bound === undefined ? 'versionNotComparable' : 'versionsNotCarried';
       this.#lost.push({ reason, pointer: `${pointer}/versions/${index}` });
     }
@@ -211,6 +240,14 @@ export class AffectedReader {
 interface EntryStatements {
   readonly ranges: VersionRange[];
   readonly fixes: Spelled<unknown>[];
+}
+
+interface OsEntry extends EntryStatements {
+  readonly ecosystem: Ecosystem;
+}
+
+interface NamedStatements extends EntryStatements {
+  readonly name: string;
 }
 
 /** What a record says of a package, in the order in which it does. */

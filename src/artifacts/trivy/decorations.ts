@@ -33,7 +33,8 @@ export function decorationsOf(record: JsonObject): FoundDecorations {
 
 /** Of several records on one package and id each decoration of the first that has it. */
 export function uniteDecorations(all: readonly (Decorations | undefined)[]): Decorations | undefined {
-  const united: Decorations = Object.assign({}, ...all.toReversed());
+  const united: Decorations = {};
+  for (const each of all.toReversed()) Object.assign(united, each);
   const names = NAMES.filter((name) => united[name] !== undefined);
   return names.length === 0 ? undefined : Object.fromEntries(names.map((name) => [name, united[name]]));
 }

@@ -30,6 +30,8 @@ export const trivyDbLosses = {
   unfixedNotCarried: 'part',
   /** Listed versions of a package of an operating system that no range takes in: trivy's drivers read no lists. */
   versionsNotCarried: 'part',
+  /** A source package of Rocky Linux, whose installed packages the record does not name: trivy looks up those. */
+  binariesNotNamed: 'part',
   /** A package of a module whose name and stream the record does not say, without which trivy finds none. */
   moduleNotCarried: 'part',
   /** An entry of `affected` of Red Hat: trivy needs data for it that no record has, and aborts without. */

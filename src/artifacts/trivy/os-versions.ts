@@ -1,7 +1,7 @@
 import type { JsonObject } from '#core';
 import type { Spelled, VersionGrammar } from '#versions';
 import type { OsTraits } from '../os-ecosystems.ts';
-import { objectOf, textOf } from './json.ts';
+import { objectOf, objectsOf, textOf } from './json.ts';
 import type { TrivyDbLoss } from './losses.ts';
 import { severityNames } from './severity.ts';
 import type { VersionRange } from './version-range.ts';
@@ -67,10 +67,12 @@ export function uniteOsVersions(
   return cover(inOrder(intervals, grammar), fix, grammar, { readsIntroduced: true });
 }
 
-/** Whether trivy reports a version by a row. */
-export function isCovered(grammar: VersionGrammar, { introduced, fixed }: OsVersions, version: unknown): boolean {
-  const isBelow = (text: string): boolean => grammar.compare(version, grammar.bound(text)?.version) < 0;
-  return (introduced === undefined || !isBelow(introduced)) && (fixed === undefined || isBelow(fixed));
+/** Tells of versions whether trivy reports them by a row. */
+export function coverageOf(grammar: VersionGrammar, { introduced, fixed }: OsVersions): (version: unknown) => boolean {
+  const [from, to] = [introduced, fixed].map((text) => (text === undefined ? undefined : grammar.bound(text)));
+  return (version) =>
+    (from === undefined || grammar.compare(version, from.version) >= 0) &&
+    (to === undefined || grammar.compare(version, to.version) < 0);
 }
 
 /** The row that takes in all of some intervals, which are in order. */
@@ -144,6 +146,24 @@ export function osKeys(
 const MODULE = '.module';
 const STREAM = /^[A-Za-z0-9][\w.+-]{0,63}:[A-Za-z0-9][\w.+-]{0,63}$/;
 const MAX_WORDS = 16;
+
+/**
+ * The installed packages that an entry names, and their versions. Records of SUSE are about source packages:
+ * `binaries` of `ecosystem_specific` is a list of objects of name and fixed version.
+ */
+export function binariesOf(os: OsTraits, entry: JsonObject): readonly (readonly [name: string, version: string])[] {
+  if (!os.isByBinary) return [];
+  return objectsOf(objectOf(entry, 'ecosystem_specific'), 'binaries').flatMap(({ item }) =>
+    Object.entries(item).flatMap(([name, version]) => (typeof version === 'string' ? [[name, version] as const] : [])),
+  );
+}
+
+/** Whether a record names source packages where trivy looks up installed ones: those of Rocky Linux do. */
+export function namesSourcesOnly(os: OsTraits, id: string): boolean {
+  return os.isByBinary && ROCKY.test(id);
+}
+
+const ROCKY = /^R[LX]SA-/;
 
 /** The severity of a row of Debian's by its urgency, as trivy-db takes it; 0 where it has none. */
 export function urgencyOf(os: OsTraits, entry: JsonObject): number {

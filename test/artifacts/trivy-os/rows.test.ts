@@ -5,7 +5,7 @@ import type { JsonObject } from '#core';
 import { apkGrammar, debGrammar, rpmGrammar, type VersionGrammar } from '#versions';
 import { ecosystemOfTrivy } from '../../../src/artifacts/ecosystems.ts';
 import { operatingSystems, osEcosystemOf } from '../../../src/artifacts/os-ecosystems.ts';
-import { affected, buildOf, lossesOf, rowOf } from './fixture.ts';
+import { affected, buildOf, lossesOf, rowOf } from '../trivy/fixture.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/formats/trivy-os.md'), 'utf8');
 const since = (...events: readonly JsonObject[]): JsonObject[] => [{ introduced: '0' }, ...events];
@@ -35,12 +35,23 @@ describe('the table of operating systems in docs/formats', () => {
   );
 
   it('has a row for each bucket, with grammar, source and what is reported', () => {
-    const shown = table.map(([, bucket = '', , grammar, unfixed, source]) => ({ bucket, grammar, unfixed, source }));
+    const shown = table.map(([, bucket = '', key = '', grammar, unfixed, source]) => {
+      return {
+        bucket,
+        isBySource: key.startsWith('source'),
+        isModular: key.includes('module'),
+        grammar,
+        unfixed,
+        source,
+      };
+    });
     expect(shown).toHaveLength(operatingSystems.length);
-    for (const [i, { bucket, grammar, reportsUnfixed, source }] of operatingSystems.entries()) {
+    for (const [i, { bucket, grammar, reportsUnfixed, isByBinary, isModular, source }] of operatingSystems.entries()) {
       expect(shown[i]?.bucket.startsWith(bucket)).toBe(true);
       expect(shown[i]).toMatchObject({
         grammar: GRAMMARS.get(grammar),
+        isBySource: !isByBinary,
+        isModular,
         unfixed: reportsUnfixed ? 'yes' : 'no',
         source: source.id,
       });
@@ -232,6 +243,43 @@ test('packages of modules stand behind the module that the title names', async (
   ]);
   expect(rowOf(dump, 'alma 8 | nginx | CVE-2026-1')).toMatchObject({ FixedVersion: '1.2-3.el8' });
   expect(losses).toEqual({ moduleNotCarried: '1: ALSA-2 1 /affected/0', nothingCarried: '1: ALSA-2 1' });
+});
+
+test('records of SUSE are rows of the installed packages that they name, each with its version', async () => {
+  const entry = (...binaries: JsonObject[]) => ({
+    ...affected('SUSE:Linux Enterprise Micro 5.3', 'kernel', since({ fixed: '5.14-1' })),
+    ecosystem_specific: { binaries },
+  });
+  const { dump, losses } = await rows(
+    record(
+      'SUSE-SU-1',
+      entry({ 'kernel-default': '5.14-1', 'kernel-base': '5.14-1.2.3' }, { 'kernel-base': '5.14-1.2.1' }),
+    ),
+  );
+  const shown = [...dump].filter(([key]) => key.startsWith('SUSE'));
+  expect(shown.map(([key, row]) => `${key} ${row}`)).toEqual([
+    'SUSE Linux Enterprise Micro 5.3 | kernel-base | CVE-2026-1 {"FixedVersion":"5.14-1.2.3","VendorIDs":["SUSE-SU-1"]}',
+    'SUSE Linux Enterprise Micro 5.3 | kernel-default | CVE-2026-1 {"FixedVersion":"5.14-1","VendorIDs":["SUSE-SU-1"]}',
+  ]);
+  expect(losses).toEqual({});
+  const odd = await rows(record('SUSE-SU-2', entry({ a: '...' })), record('SUSE-SU-3', entry({ a: 1 })));
+  expect(odd.withheld).toMatchObject([{ record: 'SUSE-SU-2', pointer: '/affected/0/ecosystem_specific/binaries' }]);
+  expect([...odd.dump.keys()].filter((key) => key.startsWith('SUSE'))).toEqual([
+    'SUSE Linux Enterprise Micro 5.3 | kernel | CVE-2026-1',
+  ]);
+  const ubuntu = {
+    ...affected('Ubuntu:22.04:LTS', 'vips', since()),
+    ecosystem_specific: { binaries: [{ libvips42: '8' }] },
+  };
+  const { dump: other } = await rows(record('USN-1', ubuntu));
+  expect([...other.keys()]).toContain('ubuntu 22.04 | vips | CVE-2026-1');
+});
+
+test('source packages of Rocky Linux are rows, and listed since their installed packages are not named', async () => {
+  const entry = affected('Rocky Linux:9', 'openssl', since({ fixed: '1:3.0-1' }));
+  const { dump, losses } = await rows(record('RLSA-1', entry), record('ACME-1', entry));
+  expect([...dump.keys()]).toContain('rocky 9 | openssl | CVE-2026-1');
+  expect(losses).toEqual({ binariesNotNamed: '1: RLSA-1 1 /affected/0' });
 });
 
 test('errata that fix no vulnerability, and Red Hat’s, are left out and listed', async () => {

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '#core';
 import { osEcosystemOf } from '../../../src/artifacts/os-ecosystems.ts';
 import { describePeers, runPeer } from '../../peers/peers.ts';
-import { affected, buildOf, lossesOf } from './fixture.ts';
-import { SystemInventory, scanWithStockTrivy } from './stock-trivy.ts';
+import { affected, buildOf, lossesOf } from '../trivy/fixture.ts';
+import { SystemInventory, scanWithStockTrivy } from '../trivy/stock-trivy.ts';
 
 /** A release: how OSV names it, how trivy does in an SBOM, and how a purl names its packages. */
 interface Driver {
@@ -234,6 +234,7 @@ describePeers(['trivy', 'trivy-versions'], 'stock Trivy', () => {
       {
         id: 'DSA-1-1',
         upstream: ['CVE-2026-1'],
+        database_specific: { kev: true },
         affected: [affected('Debian:12', 'openssl', since({ fixed: '3.0.11-1' }))],
       },
       { id: 'DSA-2-1', upstream: ['CVE-2026-2'], affected: [affected('Debian:12', 'libssl3', since({ fixed: '9' }))] },
@@ -246,7 +247,14 @@ describePeers(['trivy', 'trivy-versions'], 'stock Trivy', () => {
     };
     const found = await scanWithStockTrivy(records, root, 'rootfs');
     expect(found).toMatchObject([
-      { installed: 'libssl3 3.0.9-1', id: 'CVE-2026-1', severity: 'HIGH', rated: 'debian', fixed: '3.0.11-1' },
+      {
+        installed: 'libssl3 3.0.9-1',
+        id: 'CVE-2026-1',
+        severity: 'HIGH',
+        rated: 'debian',
+        fixed: '3.0.11-1',
+        custom: { kev: true },
+      },
     ]);
     expect([...(found[0]?.vendorIds ?? [])]).toEqual(['DEBIAN-CVE-2026-1', 'DSA-1-1']);
   });
@@ -288,6 +296,21 @@ describePeers(['trivy', 'trivy-versions'], 'stock Trivy', () => {
     expect(await scan(label('20'))).toMatchObject([{ id: 'CVE-2026-1', fixed: '1:10.8.2-1.module+el8.10.0+1' }]);
     expect(await scan(label('18'))).toEqual([]);
     expect(await scan('arch=x86_64')).toEqual([]);
+  });
+
+  test('finds the installed packages that a record of SUSE names, each by its own version', async () => {
+    const entry = {
+      ...affected('SUSE:Linux Enterprise Server 15 SP5-LTSS', 'openssl-1_1', since({ fixed: '1.1.1l-150500.17.37.1' })),
+      ecosystem_specific: { binaries: [{ libopenssl1_1: '1.1.1l-150500.17.37.1', 'openssl-1_1-doc': '2.0-1' }] },
+    };
+    const records = [{ id: 'SUSE-SU-2026:1-1', upstream: ['CVE-2026-1'], affected: [entry] }];
+    const packages = ['libopenssl1_1', 'openssl-1_1-doc', 'libssh4'].map(
+      (name) => `rpm/suse/${name}@1.1.1l-150500.17.37.1`,
+    );
+    const found = await scanWithStockTrivy(records, new SystemInventory('sles', '15.5', packages));
+    expect(found.map(({ installed, fixed }) => [installed, fixed])).toEqual([
+      ['openssl-1_1-doc 1.1.1l-150500.17.37.1', '2.0-1'],
+    ]);
   });
 
   test('never has half a record: one that would abort a scan of Echo is withheld, and the others are found', async () => {

@@ -5,8 +5,8 @@ import { collectRecords, type RecordSet } from '#evidence';
 import { readJson } from '../../core/read-json.ts';
 import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { describePeers, runPeer } from '../../peers/peers.ts';
-import { type BuiltDb, buildSet, lossesOf } from './fixture.ts';
-import { listWithDatabase, SystemInventory } from './stock-trivy.ts';
+import { type BuiltDb, buildSet, lossesOf } from '../trivy/fixture.ts';
+import { listWithDatabase, SystemInventory } from '../trivy/stock-trivy.ts';
 
 const zip = join(import.meta.dirname, '../../../../shared/data/osv-almalinux-2026-08-21.zip');
 const present = existsSync(zip);
