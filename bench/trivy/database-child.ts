@@ -1,5 +1,7 @@
 // One step of the benchmark of databases, in a process of its own. Run by databases.ts.
+import { mkdir, rm } from 'node:fs/promises';
 import { type BboltEntry, BboltFile, checkBbolt, writeBbolt } from '#bbolt';
+import { mergeTrivyDbs } from '../../src/artifacts/trivy-merge.ts';
 import { ownAdvisories, syntheticDatabase } from './synthetic.ts';
 
 const [step, ...args] = process.argv.slice(2) as [string, ...string[]];
@@ -24,7 +26,10 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
   merge: async () => {
     await using base = await BboltFile.open(first);
     await using own = await BboltFile.open(second);
-    await writeBbolt(third, joined(base, own));
+    const folder = `${third}.work`;
+    await mkdir(folder);
+    await writeBbolt(third, mergeTrivyDbs(base, own, { workDir: folder }).entries);
+    await rm(folder, { recursive: true });
   },
   same: async () => {
     await using a = await BboltFile.open(first);
@@ -41,31 +46,6 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 await (steps[step] as () => Promise<void>)();
-
-/** The entries of both in order, the own one where both have a key. */
-async function* joined(base: BboltFile, own: BboltFile): AsyncGenerator<readonly BboltEntry[]> {
-  const added = own.batches();
-  let batch: readonly BboltEntry[] = [];
-  let at = 0;
-  /** Goes on to the next own entry; undefined at the end. */
-  const next = async (): Promise<BboltEntry | undefined> => {
-    if (++at >= batch.length) [batch, at] = [(await added.next()).value ?? [], 0];
-    return batch[at];
-  };
-  let mine = await next();
-  for await (const entries of base.batches()) {
-    const out: BboltEntry[] = [];
-    for (const entry of entries) {
-      while (mine !== undefined && compare(mine, entry) < 0) {
-        out.push(mine);
-        mine = await next();
-      }
-      if (mine === undefined || compare(mine, entry) > 0) out.push(entry);
-    }
-    yield out;
-  }
-  for (; mine !== undefined; mine = await next()) yield [mine];
-}
 
 function compare(a: BboltEntry, b: BboltEntry): number {
   for (let i = 0; i < a.bucket.length && i < b.bucket.length; i++) {

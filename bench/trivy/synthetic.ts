@@ -43,9 +43,9 @@ function* advisories(count: number, nameOf: (root: number) => string): Generator
   }
 }
 
-function* details(count: number): Generator<BboltEntry> {
+function* details(count: number, nameOf: (number: number) => Buffer = idOf): Generator<BboltEntry> {
   const bucket = [Buffer.from('vulnerability')];
-  for (let i = 0; i < count; i++) yield { bucket, key: idOf(10 * i), value: textOf(i, VULNERABILITY) };
+  for (let i = 0; i < count; i++) yield { bucket, key: nameOf(10 * i), value: textOf(i, VULNERABILITY) };
 }
 
 /** Own advisories: some of packages that the database has, under ids that it has or lacks, and of packages it lacks. */
@@ -62,7 +62,7 @@ export function* ownAdvisories(count: number): Generator<readonly BboltEntry[]> 
     }),
   );
   yield* batched(entries.flat());
-  yield* batched(details(each));
+  yield* batched(details(each, (number) => Buffer.from(`OWN-${padded(number)}`)));
 }
 
 function* batched(entries: Iterable<BboltEntry>): Generator<readonly BboltEntry[]> {
