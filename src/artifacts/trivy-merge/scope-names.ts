@@ -1,24 +1,7 @@
 import { compileGlob } from '#core';
-import { type Ecosystem, ecosystemOf, ecosystems } from '../ecosystems.ts';
-import { ecosystemOfRoot } from './names.ts';
-
-/** How the buckets of an operating system begin whose packages OSV has under this name, in lower case. */
-const SYSTEMS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['almalinux', ['alma']],
-  ['alpine', ['alpine']],
-  ['azure linux', ['azure linux', 'cbl-mariner']],
-  ['chainguard', ['chainguard']],
-  ['debian', ['debian']],
-  ['echo', ['echo']],
-  ['minimos', ['minimos']],
-  ['opensuse', ['opensuse']],
-  ['photon os', ['photon os']],
-  ['red hat', ['red hat']],
-  ['rocky linux', ['rocky']],
-  ['suse', ['suse linux enterprise']],
-  ['ubuntu', ['ubuntu']],
-  ['wolfi', ['wolfi']],
-]);
+import { type Ecosystem, ecosystems } from '../ecosystems.ts';
+import { operatingSystems, osEcosystemOf } from '../os-ecosystems.ts';
+import { ecosystemOfRoot, rootNames } from './names.ts';
 
 /** Whose buckets have the name of another's behind theirs: `seal debian 12`. */
 const SUPPLIER = /^(?:root\.io|seal|rapidfort) /;
@@ -40,28 +23,20 @@ export function compileRoots(wanted: readonly string[]): RootFilter {
 
 /** @returns a filter of names in lower case, without a supplier */
 function compileRoot(wanted: string): RootFilter {
-  const language = ecosystemOf(wanted) ?? ecosystems.find(({ trivy }) => trivy === wanted.toLowerCase());
+  const name = wanted.toLowerCase();
+  const plain = name.split(':', 1)[0] as string;
+  const language = ecosystems.find(({ osv, trivy }) => osv.toLowerCase() === plain || trivy === name);
   if (language !== undefined) return (root) => ecosystemOfRoot(root) === language.trivy;
-  const colon = wanted.indexOf(':');
-  const [name, release] = colon < 0 ? [wanted, ''] : [wanted.slice(0, colon), wanted.slice(colon + 1)];
-  const systems = SYSTEMS.get(name.toLowerCase());
+  const release = osEcosystemOf(wanted)?.trivy.toLowerCase();
+  if (release !== undefined) return (root) => root === release;
+  const systems = operatingSystems.filter(({ osv }) => osv.toLowerCase() === name);
   // What is said of Red Hat is in two buckets that need each other, of all releases together.
-  if (systems === undefined || release === '' || name === 'Red Hat') {
-    const starts = systems ?? [wanted.toLowerCase()];
-    return (root) =>
-      starts.some((start) => root === start || root.startsWith(`${start} `) || root.startsWith(`${start}::`));
-  }
-  const roots = systems.map((system) => `${system} ${releaseOf(name, release)}`);
-  return (root) => roots.includes(root);
+  const starts = plain === RED_HAT ? [RED_HAT] : [name, ...systems.map(({ bucket }) => bucket.toLowerCase())];
+  return (root) =>
+    starts.some((start) => root === start || root.startsWith(`${start} `) || root.startsWith(`${start}::`));
 }
 
-/** A release as Trivy spells it: OSV has `v3.20`, `24.04:LTS`, `Pro:18.04:LTS`. */
-function releaseOf(name: string, release: string): string {
-  const text = release.toLowerCase();
-  if (name !== 'Ubuntu') return text.replace(/^v(?=\d)/, '').replaceAll(':', ' ');
-  const number = /\d{1,4}\.\d{1,4}/.exec(text)?.[0] ?? text;
-  return text.startsWith('pro:') ? `${number}-esm` : number;
-}
+const RED_HAT = rootNames.redHat.toLowerCase();
 
 /** Whether a package of a root bucket is wanted, by its key. */
 export type PackageFilter = (root: string, name: string) => boolean;
