@@ -176,6 +176,24 @@ describePeers(['trivy', 'bbolt'], 'a merge into a file of Go bbolt', () => {
     }
   });
 
+  test('takes the own fix of a package of an operating system, and adds a release that the base lacks', async () => {
+    const alpine = (release: string, fixed: string) =>
+      affected(`Alpine:${release}`, 'openssl', [{ introduced: '0' }, { fixed }]);
+    const records = [{ id: 'CVE-2026-3', affected: [alpine('v3.20', '3.3.9-r9'), alpine('v3.21', '3.4.0-r0')] }];
+    const merged = await build(await byGo(handMade), records);
+    const files = (release: string) => ({
+      'etc/alpine-release': `${release}.0\n`,
+      'etc/os-release': `ID=alpine\nVERSION_ID=${release}.0\n`,
+      'lib/apk/db/installed': 'P:openssl\nV:3.3.0-r0\nA:x86_64\no:openssl\n\n',
+    });
+    expect(await scan(merged, files('3.20'), 'rootfs')).toEqual([
+      'openssl 3.3.0-r0 CVE-2026-3 3.3.9-r9 alpine CRITICAL',
+    ]);
+    expect(await scan(merged, files('3.21'), 'rootfs')).toEqual([
+      'openssl 3.3.0-r0 CVE-2026-3 3.4.0-r0 alpine CRITICAL',
+    ]);
+  });
+
   test('finds packages of the base’s operating system, rated by what both say', async () => {
     const merged = await build(await byGo(handMade), own);
     const files = {
