@@ -7,7 +7,7 @@ export interface AdvisoryFacts {
   /** Ranges that are vulnerable, where it has any. */
   readonly affected: string;
   readonly status: number;
-  /** Its own, which Trivy prefers to that of the vulnerability; 0 where it has none. */
+  /** Its own, which Trivy prefers to that of the vulnerability, the highest of several; 0 where it has none. */
   readonly severity: number;
 }
 
@@ -19,6 +19,7 @@ type Members = Readonly<Record<string, JsonValue>>;
 export function factsOf(value: Uint8Array): AdvisoryFacts {
   const advisory = objectFrom(value);
   const entries = listOf(advisory['Entries']).map(asObject);
+  const cves = entries.flatMap((each) => listOf(each['Cves']).map(asObject));
   const all = [advisory, ...entries];
   const patched = all.flatMap((each) => textsOf(each['PatchedVersions']));
   const fixed = [...patched, ...all.flatMap((each) => textsOf([each['FixedVersion'] ?? '']))];
@@ -35,7 +36,7 @@ export function factsOf(value: Uint8Array): AdvisoryFacts {
     fixed: [...new Set(fixed)].join(', '),
     affected: affected.join(' || '),
     status: Math.max(...all.map((each) => numberOf(each['Status']))),
-    severity: Math.max(...all.map((each) => levelOf(each['Severity']))),
+    severity: Math.max(...[...all, ...cves].map((each) => levelOf(each['Severity']))),
   };
 }
 

@@ -82,11 +82,16 @@ describe('diffTrivyDbs', () => {
 
   it('reads entries of Red Hat, Rocky Linux and Oracle', async () => {
     const entries = (fixed: string, cpe: number) => json({ Entries: [{ FixedVersion: fixed, Affected: [cpe] }] });
+    const rated = (severity: number) => json({ Entries: [{ Cves: [{ ID: 'CVE-1', Severity: severity }] }] });
     const changes = await diff(
-      { 'Red Hat': { bash: { 'RHSA-1': entries('1', 1), 'RHSA-2': entries('1', 1) } } },
-      { 'Red Hat': { bash: { 'RHSA-1': entries('2', 1), 'RHSA-2': entries('1', 7) } } },
+      { 'Red Hat': { bash: { 'RHSA-1': entries('1', 1), 'RHSA-2': entries('1', 1), 'RHSA-3': rated(2) } } },
+      { 'Red Hat': { bash: { 'RHSA-1': entries('2', 1), 'RHSA-2': entries('1', 7), 'RHSA-3': rated(4) } } },
     );
-    expect(changes.map(told)).toEqual(['changes Red Hat bash RHSA-1 fixed', 'changes Red Hat bash RHSA-2 affected']);
+    expect(changes.map(told)).toEqual([
+      'changes Red Hat bash RHSA-1 fixed',
+      'changes Red Hat bash RHSA-2 affected',
+      'changes Red Hat bash RHSA-3 severity',
+    ]);
   });
 
   it('finds nothing between a database and itself, and everything against an empty one', async () => {

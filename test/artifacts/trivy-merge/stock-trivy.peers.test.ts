@@ -6,7 +6,7 @@ import type { JsonObject } from '#core';
 import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { buildReferenceDb, describePeers, runPeer } from '../../peers/peers.ts';
 import { affected, type BuiltDb, buildOf } from '../trivy/fixture.ts';
-import { type Inventory, type StockFinding, scanWithDatabase } from '../trivy/stock-trivy.ts';
+import { type Inventory, type StockFinding, SystemInventory, scanWithDatabase } from '../trivy/stock-trivy.ts';
 import { json, type Tree, writeTree } from './fixture.ts';
 
 const GHSA = {
@@ -114,7 +114,10 @@ const handMade: Tree = {
     repository: { 'rhel-9-for-x86_64-baseos-rpms': '[0]' },
   },
   'alpine 3.20': { openssl: { 'CVE-2026-3': json({ FixedVersion: '3.3.1-r0' }), 'CVE-2026-4': '' } },
-  'data-source': { 'alpine 3.20': json({ ID: 'alpine', Name: 'Alpine Secdb', URL: 'https://secdb.alpinelinux.org/' }) },
+  'data-source': {
+    'Red Hat': json({ ID: 'redhat', Name: 'Red Hat', URL: 'https://access.redhat.com/' }),
+    'alpine 3.20': json({ ID: 'alpine', Name: 'Alpine Secdb', URL: 'https://secdb.alpinelinux.org/' }),
+  },
   vulnerability: { 'CVE-2026-3': json({ Title: 't', VendorSeverity: { nvd: 4 } }), 'CVE-2026-7': json({}) },
 };
 
@@ -174,6 +177,15 @@ describePeers(['trivy', 'bbolt'], 'a merge into a file of Go bbolt', () => {
     ]) {
       expect(await bbolt('get', path, ...place)).toBe(await bbolt('get', base.path, ...place));
     }
+  });
+
+  test('lets Trivy scan RHEL, which fails where the Red Hat buckets are out of scope', async () => {
+    const base = await byGo(handMade);
+    const bash = 'rpm/redhat/bash@5.1.8-6.el9?arch=x86_64&distro=redhat-9.4';
+    const system = new SystemInventory('redhat', '9.4', [bash]);
+    expect(await scan(await build(base, own), system)).toEqual(['bash 5.1.8-6.el9 CVE-2026-7 5.1.8-9.el9  HIGH']);
+    const scoped = await build({ ...base, scope: { ecosystems: ['npm'] } }, own);
+    await expect(scan(scoped, system)).rejects.toThrow('trivy exited with 1');
   });
 
   test('takes the own fix of a package of an operating system, and adds a release that the base lacks', async () => {
