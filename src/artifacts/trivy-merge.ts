@@ -1,6 +1,6 @@
 // Public entry of trivy-merge/: an official trivy.db and own advisories as one.
 export type { BucketAccount } from './trivy-merge/account.ts';
-export { type EntryBatches, EntryCursor } from './trivy-merge/cursor.ts';
+export { AdvisoryCursor, type AdvisoryRow } from './trivy-merge/cursor.ts';
 export { entriesOfRoot, readDatabase, type TrivyDatabase } from './trivy-merge/database.ts';
 export { notMergeable } from './trivy-merge/failures.ts';
 export { IdTable } from './trivy-merge/id-table.ts';

@@ -1,6 +1,5 @@
-import type { BboltEntry } from '#bbolt';
 import type { Conflicts } from './conflicts.ts';
-import { type EntryBatches, EntryCursor } from './cursor.ts';
+import { AdvisoryCursor, type EntryBatches } from './cursor.ts';
 import { entriesOfRoot, type TrivyDatabase } from './database.ts';
 import type { AdvisoryKey, Drops } from './drops.ts';
 import { ecosystemOfRoot } from './names.ts';
@@ -87,8 +86,8 @@ function judge(contest: Contest, key: AdvisoryKey, owners: readonly string[], ri
 /** Where the cursors stand that come first; in memory of its own. */
 function firstOf(cursors: readonly AdvisoryCursor[]): AdvisoryKey | undefined {
   let first: AdvisoryKey | undefined;
-  for (const { key } of cursors) {
-    if (key !== undefined && (first === undefined || compareKeys(key, first) < 0)) first = key;
+  for (const { row } of cursors) {
+    if (row !== undefined && (first === undefined || compareKeys(row, first) < 0)) first = row;
   }
   return first && { package: first.package.slice(), id: first.id.slice() };
 }
@@ -97,12 +96,11 @@ function firstOf(cursors: readonly AdvisoryCursor[]): AdvisoryKey | undefined {
 async function rootsAt(cursors: readonly AdvisoryCursor[], key: AdvisoryKey): Promise<readonly string[]> {
   const roots: string[] = [];
   for (const cursor of cursors) {
-    let order = await cursor.seek(key);
-    if (order !== 0) continue;
-    roots.push(cursor.root);
-    while (order === 0) {
+    while (cursor.row !== undefined) {
+      const order = compareKeys(cursor.row, key);
+      if (order > 0) break;
+      if (order === 0) roots.push(cursor.root);
       await cursor.step();
-      order = cursor.key === undefined ? 1 : compareKeys(cursor.key, key);
     }
   }
   return roots;
@@ -110,47 +108,4 @@ async function rootsAt(cursors: readonly AdvisoryCursor[], key: AdvisoryKey): Pr
 
 function compareKeys(a: AdvisoryKey, b: AdvisoryKey): number {
   return compareBytes(a.package, b.package) || compareBytes(a.id, b.id);
-}
-
-/** Stands on one advisory of a root bucket after the other. */
-class AdvisoryCursor {
-  readonly root: string;
-  readonly #cursor: EntryCursor;
-  #isOpen = false;
-  key: AdvisoryKey | undefined;
-
-  constructor(root: string, entries: EntryBatches) {
-    this.root = root;
-    this.#cursor = new EntryCursor(entries);
-  }
-
-  async step(): Promise<void> {
-    do {
-      const isInBatch = this.#isOpen && this.#cursor.step();
-      if (!isInBatch) await this.#cursor.fill();
-      this.#isOpen = true;
-      this.key = keyOf(this.#cursor.entry);
-    } while (this.key === undefined && this.#cursor.entry !== undefined);
-  }
-
-  /** Goes to the first that does not come before `key`. @returns its order against that; above 0 at the end */
-  async seek(key: AdvisoryKey): Promise<number> {
-    for (;;) {
-      if (this.key === undefined) return 1;
-      const order = compareKeys(this.key, key);
-      if (order >= 0) return order;
-      await this.step();
-    }
-  }
-
-  close(): Promise<void> {
-    return this.#cursor.close();
-  }
-}
-
-/** Undefined for what is no advisory: Trivy reads those in a bucket in a root bucket alone. */
-function keyOf(entry: BboltEntry | undefined): AdvisoryKey | undefined {
-  const { bucket = [], key } = entry ?? {};
-  const [, name] = bucket;
-  return bucket.length !== 2 || name === undefined || key === undefined ? undefined : { package: name, id: key };
 }

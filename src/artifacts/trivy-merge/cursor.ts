@@ -42,3 +42,46 @@ export class EntryCursor {
     await this.#batches.return?.();
   }
 }
+
+/** An advisory in a root bucket. */
+export interface AdvisoryRow {
+  readonly package: Uint8Array;
+  readonly id: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Stands on one advisory of a root bucket after the other. Values without content are passed over, as by Trivy. */
+export class AdvisoryCursor {
+  readonly root: string;
+  readonly #cursor: EntryCursor;
+  #isOpen = false;
+  /** Undefined at the end, and before the first step. */
+  row: AdvisoryRow | undefined;
+
+  /** @param entries those of the root bucket */
+  constructor(root: string, entries: EntryBatches) {
+    this.root = root;
+    this.#cursor = new EntryCursor(entries);
+  }
+
+  async step(): Promise<void> {
+    do {
+      const isInBatch = this.#isOpen && this.#cursor.step();
+      if (!isInBatch) await this.#cursor.fill();
+      this.#isOpen = true;
+      this.row = rowOf(this.#cursor.entry);
+    } while (this.row === undefined && this.#cursor.entry !== undefined);
+  }
+
+  close(): Promise<void> {
+    return this.#cursor.close();
+  }
+}
+
+/** Undefined for what is no advisory: Trivy reads those in a bucket in a root bucket alone. */
+function rowOf(entry: BboltEntry | undefined): AdvisoryRow | undefined {
+  const { bucket = [], key: id, value } = entry ?? {};
+  const [, name] = bucket;
+  if (bucket.length !== 2 || name === undefined || id === undefined || value === undefined) return undefined;
+  return value.byteLength === 0 ? undefined : { package: name, id, value };
+}

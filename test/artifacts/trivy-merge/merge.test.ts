@@ -77,6 +77,14 @@ describe('mergeTrivyDbs', () => {
     ]);
   });
 
+  it('lets a value without content be, which Trivy passes over', async () => {
+    const empty = { [GITLAB]: { lodash: { 'CVE-2024-1': '' } }, 'data-source': { [GITLAB]: source('zeta') } };
+    const { dump, conflicts } = await mergeTrees(empty, own, { sourcePrecedence: ['zeta', 'acme'] });
+    expect(dump.get(`${GITLAB} | lodash | CVE-2024-1`)).toBe('');
+    expect(dump.get(`${ACME} | lodash | CVE-2024-1`)).toContain('4.17.99');
+    expect(conflicts).toEqual([]);
+  });
+
   it('leaves out an own advisory where an official source takes precedence', async () => {
     const { dump, conflicts } = await mergeTrees(base, own, { sourcePrecedence: ['alpine', 'ghsa', 'acme'] });
     expect(dump.get('alpine 3.20 | openssl | CVE-2024-1')).toBe('{"FixedVersion":"3.3.0-r0"}');
