@@ -104,7 +104,8 @@ export function describeIgnored(files: readonly IgnoredFile[], count: number): s
 
 type Losses = Parameters<NonNullable<RunOptions['onLosses']>>[0];
 
-const RED_HAT = 'warning: with this database, Trivy aborts scans of RHEL and CentOS';
+const RED_HAT =
+  'warning: records of Red Hat are left out; without --base-db, Trivy aborts scans of RHEL and CentOS with this database';
 
 /** What the profile cannot carry, for stderr; empty where it carries everything. */
 export function describeLosses(losses: Losses): string {

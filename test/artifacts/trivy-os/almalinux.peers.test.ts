@@ -146,7 +146,7 @@ describe.runIf(present)('the errata of AlmaLinux', () => {
     beforeAll(async () => {
       errata = await gather();
       built = await buildSet(await collect());
-    }, 120_000);
+    }, 300_000);
 
     test.each(['8', '9', '10'])(
       'gives stock Trivy what the records say of release %s',

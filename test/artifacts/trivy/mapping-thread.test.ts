@@ -28,7 +28,12 @@ test('a second thread changes nothing of a database or its report', async () => 
   expect(together).toEqual(alone);
   const { withheld, losses } = alone.report;
   expect(withheld.length).toBeGreaterThan(1);
-  expect(losses.map(({ reason }) => reason)).toEqual(['affectedNotCarried', 'memberInvalid', 'withdrawn']);
+  expect(losses.map(({ reason }) => reason)).toEqual([
+    'affectedNotCarried',
+    'memberInvalid',
+    'rangesWidened',
+    'withdrawn',
+  ]);
   expect(await readdir(workDir)).toEqual(['dumped.db']);
 });
 

@@ -15,6 +15,8 @@ export async function recordsOfTwoHalves(fixture: EvidenceFixture): Promise<Reco
     affected: [
       affected('PyPI', `p-${n % 3}`, [{ introduced: '0' }, { fixed: `${1 + n}.0` }]),
       ...(n % 4 === 0 ? [affected('Debian', 'x', [{ introduced: '0' }])] : []),
+      ...(n % 5 === 0 ? [affected('Debian:12', `x-${n % 2}`, [{ introduced: '0' }, { fixed: `${n}-1` }])] : []),
+      ...(n % 6 === 0 ? [affected('Wolfi', 'x', [{ introduced: '1' }, { fixed: `${n}-r1` }])] : []),
       ...(n % 13 === 0 ? [affected('PyPI', 'odd', [{ introduced: '0' }, { fixed: 'no version' }])] : []),
     ],
     ...(n % 11 === 0 ? { withdrawn: '2026-02-01T00:00:00Z' } : {}),
