@@ -31,7 +31,9 @@ function compileRoot(wanted: string): RootFilter {
   if (release !== undefined) return (root) => root === release;
   const systems = operatingSystems.filter(({ osv }) => osv.toLowerCase() === name);
   // What is said of Red Hat is in two buckets that need each other, of all releases together.
-  const starts = plain === RED_HAT ? [RED_HAT] : [name, ...systems.map(({ bucket }) => bucket.toLowerCase())];
+  // Trivy may have a release for which trivy:db has no rows: `openSUSE:Leap Micro 5.5`.
+  const asTrivy = name.replace(':', ' ');
+  const starts = plain === RED_HAT ? [RED_HAT] : [name, asTrivy, ...systems.map(({ bucket }) => bucket.toLowerCase())];
   return (root) =>
     starts.some((start) => root === start || root.startsWith(`${start} `) || root.startsWith(`${start}::`));
 }
