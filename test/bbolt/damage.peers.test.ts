@@ -25,7 +25,7 @@ const NOT_LOOKED_AT: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** The command counts such overflow pages one by one, in a map: it ends when memory does. */
-const ENDLESS = /overflow \d+ → (4294967295|2147483648)$/;
+const ENDLESS = /overflow \d+ → 4294967295$/;
 
 describePeers(['bbolt', 'bbolt-ref'], 'a check of damaged files', () => {
   let folder: string;
@@ -87,14 +87,14 @@ describePeers(['bbolt', 'bbolt-ref'], 'a check of damaged files', () => {
     const reasons = new Set<string>();
     for (const [size, every] of [
       [4096, 1],
-      [1024, 7],
+      [1024, 13],
     ] as const) {
       const path = join(folder, `theirs-${size}.db`);
       expect((await runPeer('bbolt-ref', ['make', path, String(size)])).code).toBe(0);
       const file = await readFile(path);
       expect(await ours(path)).toEqual([]);
-      expect(await compare(file, `pages of ${size} bytes`, reasons, every)).toBeGreaterThan(500);
+      expect(await compare(file, `pages of ${size} bytes`, reasons, every)).toBeGreaterThan(200);
     }
     expect(NOT_LOOKED_AT.filter(([pattern]) => !reasons.has(String(pattern)))).toEqual([]);
-  }, 600_000);
+  }, 1_200_000);
 });
