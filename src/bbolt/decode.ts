@@ -199,11 +199,11 @@ function countOf(page: Uint8Array, kind: number, name: string): number {
 
 // Byte by byte: a DataView for each page and each inline bucket takes longer than what is read through it.
 
-function uint16At(page: Uint8Array, at: number): number {
+export function uint16At(page: Uint8Array, at: number): number {
   return (page[at] as number) | ((page[at + 1] as number) << 8);
 }
 
-function uint32At(page: Uint8Array, at: number): number {
+export function uint32At(page: Uint8Array, at: number): number {
   return (uint16At(page, at) | (uint16At(page, at + 2) << 16)) >>> 0;
 }
 

@@ -11,6 +11,11 @@ export interface BboltStart {
   readonly bucket?: readonly Uint8Array[];
   /** The first key of that bucket that is wanted; if it is not there, the next one. */
   readonly from?: Uint8Array;
+  /**
+   * Gives each bucket that writeBbolt would write in its parent, byte for byte the same, as one entry (`wholeOf`); most
+   * buckets of a trivy.db are so. The others come entry by entry.
+   */
+  readonly whole?: boolean;
 }
 
 /** What is directly in a bucket: a key with its value, or the name of a bucket. */
@@ -74,8 +79,8 @@ export class BboltFile {
    * The same as `entries`, up to some hundred at a time, in memory that is shared with the reader: do not change it. Entries
    * of one bucket have the same array of names.
    */
-  async *batches({ bucket = [], from }: BboltStart = {}): AsyncGenerator<readonly BboltEntry[]> {
-    yield* this.#walk({ path: bucket, from, deep: true });
+  async *batches({ bucket = [], from, whole }: BboltStart = {}): AsyncGenerator<readonly BboltEntry[]> {
+    yield* this.#walk({ path: bucket, from, deep: true, whole });
   }
 
   /**

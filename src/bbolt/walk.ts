@@ -1,6 +1,7 @@
 import { PageFault } from './damage.ts';
 import { type BranchElement, decodeBucket, type LeafElement } from './decode.ts';
 import { bboltLimits } from './format.ts';
+import { countWhole } from './inline.ts';
 import { inlineNode, type Leaf, type Node, readNode } from './nodes.ts';
 import type { PageReader } from './page-reader.ts';
 import { PageSet } from './page-set.ts';
@@ -40,6 +41,8 @@ export interface WalkOptions {
   readonly from?: Uint8Array | undefined;
   /** Whether it enters buckets; otherwise such a bucket is an entry without a value. */
   readonly deep: boolean;
+  /** Whether a bucket may be one entry; never a root bucket, since values are in buckets only. */
+  readonly whole?: boolean | undefined;
 }
 
 /**
@@ -119,6 +122,8 @@ export class Walk {
     bucket.last = key;
     if (!isBucket) return { bucket: bucket.path, key, value };
     if (!this.#options.deep) return { bucket: bucket.path, key };
+    const wholeOf = this.#options.whole === true && bucket.path.length > 0 ? countWhole(value) : undefined;
+    if (wholeOf !== undefined) return { bucket: bucket.path, key, value, wholeOf };
     const path = [...bucket.path, key];
     const place = this.#pages.decode(decodeBucket, value, page);
     if ('inline' in place) return this.#enter({ node: inlineNode(this.#pages, place.inline, page), page }, path);

@@ -11,6 +11,11 @@ export interface BboltEntry {
   readonly key?: Uint8Array;
   /** Needed where there is a key; may be empty. */
   readonly value?: Uint8Array;
+  /**
+   * Set if the key names a bucket that is one entry with all that it holds: how many values that is. `value` is then the
+   * bucket as a reader gave it, who was asked for whole buckets.
+   */
+  readonly wholeOf?: number;
 }
 
 /** What was written. */
@@ -124,7 +129,7 @@ class BucketStack {
     }
     const depth = this.#depth;
     this.#claim(depth, entry.key);
-    (this.#trees[depth] as TreeWriter).add(entry.key, entry.value, false);
+    (this.#trees[depth] as TreeWriter).add(entry.key, entry.value, entry.wholeOf !== undefined);
   }
 
   /** Forgets what belongs to the caller. */

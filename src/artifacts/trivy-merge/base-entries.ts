@@ -1,4 +1,4 @@
-import type { BboltEntry } from '#bbolt';
+import { type BboltEntry, entriesOfWhole } from '#bbolt';
 import type { BucketCounter, LeftOutReason, MergeCounter } from './account.ts';
 import type { EntryBatches } from './cursor.ts';
 import type { TrivyDatabase } from './database.ts';
@@ -21,7 +21,7 @@ export interface BaseRules {
 export async function* keepBase(base: TrivyDatabase, rules: BaseRules): EntryBatches {
   const filter = new BaseFilter(rules);
   try {
-    for await (const batch of base.batches()) {
+    for await (const batch of base.batches({ whole: rules.scope === undefined })) {
       rules.signal?.throwIfAborted();
       yield filter.keep(batch);
     }
@@ -48,11 +48,18 @@ class BaseFilter {
     for (let i = 0; i < batch.length; i++) {
       const entry = batch[i] as BboltEntry;
       if (entry.bucket[0] !== this.#root || this.#counter === undefined) this.#enter(entry);
-      const isKept = this.#isKept(entry, this.#counter as BucketCounter);
-      if (isKept) kept?.push(entry);
+      if (entry.wholeOf !== undefined && this.#looksInto(entry)) {
+        kept ??= batch.slice(0, i);
+        for (const inner of entriesOfWhole(entry)) if (this.#isKept(inner)) kept.push(inner);
+      } else if (this.#isKept(entry)) kept?.push(entry);
       else kept ??= batch.slice(0, i);
     }
     return kept ?? batch;
+  }
+
+  /** Whether not all of a whole bucket meets the same end, or must be counted value by value. */
+  #looksInto(entry: BboltEntry): boolean {
+    return this.#isLeftOut || (this.#hasDrops && this.#rules.drops.hasIn(entry));
   }
 
   #enter(entry: BboltEntry): void {
@@ -65,14 +72,15 @@ class BaseFilter {
     this.#hasDrops = root !== undefined && next !== undefined && compareBytes(next, root) === 0;
   }
 
-  #isKept(entry: BboltEntry, counter: BucketCounter): boolean {
-    if (entry.key !== undefined) counter.base++;
+  #isKept(entry: BboltEntry): boolean {
+    const counter = this.#counter as BucketCounter;
+    if (entry.key !== undefined) counter.base += entry.wholeOf ?? 1;
     const reason = this.#reasonOf(entry);
     if (reason !== undefined) {
       counter.leaveOut(reason, entry);
       return false;
     }
-    if (!this.#hasDrops || !this.#rules.drops.takes(entry)) return true;
+    if (!this.#hasDrops || entry.wholeOf !== undefined || !this.#rules.drops.takes(entry)) return true;
     counter.removed++;
     return false;
   }

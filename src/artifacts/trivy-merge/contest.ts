@@ -56,7 +56,7 @@ async function judgeEcosystem(contest: Contest, ownRoots: readonly string[], bas
 
 /** What is left out cannot override anything. */
 async function* wantedOf({ base, scope }: Contest, root: string): EntryBatches {
-  for await (const batch of entriesOfRoot(base, root)) {
+  for await (const batch of entriesOfRoot(base, root, scope === undefined)) {
     yield scope === undefined ? batch : batch.filter((entry) => scope.reasonOf(root, entry) === undefined);
   }
 }
@@ -100,7 +100,7 @@ async function rootsAt(cursors: readonly AdvisoryCursor[], key: AdvisoryKey): Pr
       const order = compareKeys(cursor.row, key);
       if (order > 0) break;
       if (order === 0) roots.push(cursor.root);
-      await cursor.step();
+      await cursor.step(key.package);
     }
   }
   return roots;

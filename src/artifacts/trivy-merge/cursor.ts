@@ -1,4 +1,5 @@
-import type { BboltEntry } from '#bbolt';
+import { type BboltEntry, entriesOfWhole } from '#bbolt';
+import { compareBytes } from './order.ts';
 
 /** Entries in the order of writeBbolt, some at a time; a batch is valid until the next one is asked for. */
 export type EntryBatches = AsyncIterable<readonly BboltEntry[]>;
@@ -50,11 +51,16 @@ export interface AdvisoryRow {
   readonly value: Uint8Array;
 }
 
-/** Stands on one advisory of a root bucket after the other. Values without content are passed over, as by Trivy. */
+/**
+ * Stands on one advisory of a root bucket after the other. Values without content are passed over, as by Trivy. Whole
+ * buckets among the entries are opened where it stands on them.
+ */
 export class AdvisoryCursor {
   readonly root: string;
   readonly #cursor: EntryCursor;
-  #isOpen = false;
+  /** What is left of a whole bucket. */
+  #opened: readonly BboltEntry[] = [];
+  #at = 0;
   /** Undefined at the end, and before the first step. */
   row: AdvisoryRow | undefined;
 
@@ -64,13 +70,25 @@ export class AdvisoryCursor {
     this.#cursor = new EntryCursor(entries);
   }
 
-  async step(): Promise<void> {
-    do {
-      const isInBatch = this.#isOpen && this.#cursor.step();
-      if (!isInBatch) await this.#cursor.fill();
-      this.#isOpen = true;
-      this.row = rowOf(this.#cursor.entry);
-    } while (this.row === undefined && this.#cursor.entry !== undefined);
+  /** @param from a package; what comes before it may be passed over */
+  async step(from?: Uint8Array): Promise<void> {
+    for (;;) {
+      const entry = this.#opened[this.#at++] ?? (await this.#nextOf(from));
+      this.row = rowOf(entry);
+      if (this.row !== undefined || entry === undefined) return;
+    }
+  }
+
+  /** The next entry; of a whole bucket, its first. */
+  async #nextOf(from: Uint8Array | undefined): Promise<BboltEntry | undefined> {
+    for (;;) {
+      if (!this.#cursor.step()) await this.#cursor.fill();
+      const { entry } = this.#cursor;
+      if (entry?.wholeOf === undefined) return entry;
+      if (from !== undefined && compareBytes(entry.key as Uint8Array, from) < 0) continue;
+      [this.#opened, this.#at] = [entriesOfWhole(entry), 1];
+      return this.#opened[0];
+    }
   }
 
   close(): Promise<void> {

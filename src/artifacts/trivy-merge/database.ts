@@ -58,7 +58,7 @@ function tooMany(what: string): CodedError {
   });
 }
 
-/** The entries of one root bucket, in order. */
-export function entriesOfRoot(database: TrivyDatabase, name: string): EntryBatches {
-  return database.batches({ bucket: [Buffer.from(name, 'utf8')] });
+/** The entries of one root bucket, in order; whole buckets as one entry, if told. */
+export function entriesOfRoot(database: TrivyDatabase, name: string, whole = false): EntryBatches {
+  return database.batches({ bucket: [Buffer.from(name, 'utf8')], whole });
 }

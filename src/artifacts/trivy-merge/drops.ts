@@ -4,6 +4,7 @@ import { compareBytes } from './order.ts';
 
 const SEPARATOR = '\0';
 const MEMORY = 4 * 1024 * 1024;
+const NONE = new Uint8Array();
 
 /** Advisories that are to be dropped, by bucket, package and id: any number, in flat memory. */
 export class Drops {
@@ -60,6 +61,18 @@ export class DropCursor {
         if (order === 0) this.#next();
         return order === 0;
       }
+    }
+  }
+
+  /** Whether any in a whole bucket is to be dropped. @param entry no earlier than those before it */
+  hasIn({ bucket, key }: BboltEntry): boolean {
+    if (key === undefined) return false;
+    const path = [...bucket, key];
+    for (;;) {
+      const isIn =
+        this.#names !== undefined && path.every((name, i) => compareBytes(name, this.#names?.[i] ?? NONE) === 0);
+      if (isIn || this.#compare(path) >= 0) return isIn;
+      this.#next();
     }
   }
 

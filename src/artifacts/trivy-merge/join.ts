@@ -1,4 +1,4 @@
-import type { BboltEntry } from '#bbolt';
+import { type BboltEntry, entriesOfWhole } from '#bbolt';
 import { type EntryBatches, EntryCursor } from './cursor.ts';
 import { compareBytes, compareEntries } from './order.ts';
 
@@ -41,10 +41,15 @@ async function* joinBatch(
     yield batch;
     return;
   }
-  let joined: BboltEntry[] = [];
-  for (const entry of batch) {
+  let [entries, joined]: [readonly BboltEntry[], BboltEntry[]] = [batch, []];
+  for (let i = 0; i < entries.length; i++) {
+    let entry = entries[i] as BboltEntry;
     let order = 1;
     while (cursor.entry !== undefined && order !== 0) {
+      if (entry.wholeOf !== undefined && isIn(cursor.entry, entry)) {
+        [entries, i] = [[...entriesOfWhole(entry), ...entries.slice(i + 1)], 0];
+        entry = entries[0] as BboltEntry;
+      }
       order = place.compare(cursor.entry, entry);
       if (order > 0) break;
       joined.push(order === 0 ? rules.both(entry, cursor.entry) : added(cursor.entry, rules));
@@ -57,6 +62,14 @@ async function* joinBatch(
     if (order !== 0) joined.push(entry);
   }
   yield joined;
+}
+
+/** Whether an entry is in a whole bucket. */
+function isIn({ bucket }: BboltEntry, whole: BboltEntry): boolean {
+  const depth = whole.bucket.length;
+  const name = bucket[depth];
+  if (name === undefined || whole.key === undefined || compareBytes(name, whole.key) !== 0) return false;
+  return whole.bucket.every((each, i) => compareBytes(each, bucket[i] as Uint8Array) === 0);
 }
 
 function added(own: BboltEntry, rules: JoinRules): BboltEntry {

@@ -29,13 +29,17 @@ export function compareEntries(a: BboltEntry, b: BboltEntry): number {
     if (a.bucket.length > b.bucket.length) return -compareToBucket(b, a.bucket[depth] as Uint8Array);
   }
   if (a.key === undefined || b.key === undefined) return Number(a.key !== undefined) - Number(b.key !== undefined);
-  return compareBytes(a.key, b.key);
+  const order = compareBytes(a.key, b.key);
+  if (order === 0 && a.wholeOf !== b.wholeOf) throw notMergeable(KEY_AND_BUCKET);
+  return order;
 }
+
+const KEY_AND_BUCKET = 'it has a key where the other database has a bucket';
 
 /** The order of an entry against a bucket that stands beside its key. */
 function compareToBucket({ key }: BboltEntry, bucket: Uint8Array): number {
   if (key === undefined) return -1;
   const order = compareBytes(key, bucket);
-  if (order === 0) throw notMergeable('it has a key where the other database has a bucket');
+  if (order === 0) throw notMergeable(KEY_AND_BUCKET);
   return order;
 }
