@@ -1,4 +1,5 @@
-import { type JsonValue, parseKnownJson } from '#core';
+import type { JsonValue } from '#core';
+import { highest, objectFrom } from '../trivy-merge.ts';
 
 /** What of an advisory decides what Trivy reports. */
 export interface AdvisoryFacts {
@@ -17,7 +18,7 @@ type Members = Readonly<Record<string, JsonValue>>;
 
 /** The facts in the value of an advisory; those of Rocky Linux, Oracle and Red Hat are in its entries. */
 export function factsOf(value: Uint8Array): AdvisoryFacts {
-  const advisory = objectFrom(value);
+  const advisory = objectFrom(value) ?? {};
   const entries = listOf(advisory['Entries']).map(asObject);
   const cves = entries.flatMap((each) => listOf(each['Cves']).map(asObject));
   const all = [advisory, ...entries];
@@ -35,8 +36,8 @@ export function factsOf(value: Uint8Array): AdvisoryFacts {
   return {
     fixed: [...new Set(fixed)].join(', '),
     affected: affected.join(' || '),
-    status: Math.max(...all.map((each) => numberOf(each['Status']))),
-    severity: Math.max(...[...all, ...cves].map((each) => levelOf(each['Severity']))),
+    status: highest(all.map((each) => numberOf(each['Status']))),
+    severity: highest([...all, ...cves].map((each) => levelOf(each['Severity']))),
   };
 }
 
@@ -53,7 +54,7 @@ export function severityOf(
   source: string,
 ): string {
   if (severity > 0) return NAMES[severity] as string;
-  const { Severity, VendorSeverity } = vulnerability === undefined ? {} : objectFrom(vulnerability);
+  const { Severity, VendorSeverity } = (vulnerability && objectFrom(vulnerability)) ?? {};
   const ratings = asObject(VendorSeverity);
   for (const rater of [source, ...(id.startsWith('GHSA-') ? ['ghsa'] : []), 'nvd']) {
     const level = Object.hasOwn(ratings, rater) ? levelOf(ratings[rater]) : 0;
@@ -67,7 +68,7 @@ function numberOf(value: JsonValue | undefined): number {
 }
 
 function levelOf(value: JsonValue | undefined): number {
-  return typeof value === 'number' && value > 0 && value < NAMES.length ? value : 0;
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < NAMES.length ? value : 0;
 }
 
 function listOf(value: JsonValue | undefined): readonly JsonValue[] {
@@ -76,15 +77,6 @@ function listOf(value: JsonValue | undefined): readonly JsonValue[] {
 
 function textsOf(value: JsonValue | undefined): string[] {
   return listOf(value).filter((text): text is string => typeof text === 'string' && text !== '');
-}
-
-/** Without members where it cannot be read. */
-function objectFrom(value: Uint8Array): Members {
-  try {
-    return asObject(parseKnownJson(value));
-  } catch {
-    return {};
-  }
 }
 
 function asObject(value: JsonValue | undefined): Members {

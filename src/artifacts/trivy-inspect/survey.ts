@@ -1,6 +1,6 @@
 import { type BboltEntry, BboltFile } from '#bbolt';
 import { compareInstants, type Instant, isCoded, parseJsonObject } from '#core';
-import { datesOf, kindOf, readDatabase, textOfName } from '../trivy-merge.ts';
+import { datesOf, kindOf, maxSourceBytes, readDatabase, textOfName } from '../trivy-merge.ts';
 
 /** Who published the advisories of a bucket, as `data-source` has it. */
 interface SurveyedSource {
@@ -41,9 +41,8 @@ export interface DatabaseSurvey {
 /** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where it is no trivy.db */
 export async function surveyTrivyDb(path: string, signal?: AbortSignal): Promise<DatabaseSurvey> {
   await using file = await BboltFile.open(path, { signal });
-  const surveyor = new Surveyor();
-  // Refuses what has more root buckets than a trivy.db.
-  await readDatabase(file);
+  const { roots } = await readDatabase(file);
+  const surveyor = new Surveyor(roots);
   for await (const batch of file.batches()) for (const entry of batch) surveyor.add(entry);
   return surveyor.finish();
 }
@@ -55,6 +54,7 @@ interface Counts {
 }
 
 class Surveyor {
+  readonly #roots: ReadonlySet<string>;
   readonly #buckets = new Map<string, Counts>();
   readonly #sources = new Map<string, SurveyedSource>();
   readonly #published = new AgeRange();
@@ -62,6 +62,11 @@ class Surveyor {
   #root: Uint8Array | undefined;
   #name = '';
   #path: readonly Uint8Array[] | undefined;
+
+  /** @param roots names of all root buckets */
+  constructor(roots: readonly string[]) {
+    this.#roots = new Set(roots);
+  }
 
   add(entry: BboltEntry): void {
     const { bucket, key, value } = entry;
@@ -78,7 +83,7 @@ class Surveyor {
     if (key === undefined || value === undefined) return;
     counts.keys++;
     counts.bytes += key.byteLength + value.byteLength;
-    const kind = kindOf(this.#name);
+    const kind = bucket.length === 1 ? kindOf(this.#name) : undefined;
     if (kind === 'dataSource') this.#addSource(textOfName(key), value);
     if (kind === 'vulnerability') this.#addDates(value);
   }
@@ -108,11 +113,12 @@ class Surveyor {
   }
 
   #addSource(bucket: string, value: Uint8Array): void {
+    if (!this.#roots.has(bucket)) return;
     try {
-      const { ID: id, Name: name, URL: url } = parseJsonObject(value, 'data source');
+      const source = parseJsonObject(value, 'data source', { maxBytes: maxSourceBytes });
+      const { ID: id, Name: name, URL: url } = source;
       const text = (member: unknown) => (typeof member === 'string' ? member : '');
-      if (this.#sources.size < MAX_SOURCES)
-        this.#sources.set(bucket, { id: text(id), name: text(name), url: text(url) });
+      this.#sources.set(bucket, { id: text(id), name: text(name), url: text(url) });
     } catch (error) {
       if (!isCoded(error, 'ERR_EXPORT_JSON_INVALID')) throw error;
     }
@@ -124,9 +130,6 @@ class Surveyor {
     this.#modified.add(modified);
   }
 }
-
-/** As many as there may be root buckets. */
-const MAX_SOURCES = 10_000;
 
 class AgeRange {
   ages: Ages | undefined;

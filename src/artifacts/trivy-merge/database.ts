@@ -1,8 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import type { BboltElement, BboltFile, BboltStart } from '#bbolt';
 import { CodedError, isCoded, parseJsonObject } from '#core';
 import type { EntryBatches } from './cursor.ts';
 import { notMergeable } from './failures.ts';
-import { rootNames, textOfName } from './names.ts';
+import { ecosystemOfRoot, rootNames, textOfName } from './names.ts';
 
 /** A trivy.db, with what its root says. */
 export interface TrivyDatabase {
@@ -17,43 +18,74 @@ export interface TrivyDatabase {
 /** A trivy.db has some hundred. */
 const MAX_ROOTS = 10_000;
 
-/** A value of `data-source` has some hundred bytes. */
-const MAX_SOURCE_BYTES = 64 * 1024;
+/** Of all root buckets together, which are in memory; a trivy.db has some kilobytes. */
+const MAX_NAME_BYTES = 16 * 1024 * 1024;
 
-/** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where it is no trivy.db */
+/** Buckets of one ecosystem, which are read side by side; a trivy.db has three at most. */
+const MAX_BUCKETS = 100;
+
+/** A value of `data-source` has some hundred bytes. */
+export const maxSourceBytes = 4096;
+
+/** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where it is no trivy.db, ERR_EXPORT_TOO_LARGE */
 export async function readDatabase(file: BboltFile): Promise<TrivyDatabase> {
-  const roots: string[] = [];
-  for await (const batch of file.elements([])) {
-    roots.push(...batch.map(nameOfRoot));
-    if (roots.length > MAX_ROOTS) throw tooMany('root buckets');
-  }
-  const sourceIds = new Map<string, string>();
-  for await (const batch of file.elements([Buffer.from(rootNames.dataSource)])) {
-    for (const element of batch) addSource(sourceIds, element);
-    if (sourceIds.size > MAX_ROOTS) throw tooMany('data sources');
-  }
+  const roots = await readRoots(file);
+  const sourceIds = await readSources(file, new Set(roots));
   return { batches: (start) => file.batches(start), roots, sourceIds };
+}
+
+async function readRoots(file: BboltFile): Promise<readonly string[]> {
+  const roots: string[] = [];
+  const buckets = new Map<string, number>();
+  let bytes = 0;
+  for await (const batch of file.elements([])) {
+    for (const element of batch) {
+      const root = nameOfRoot(element);
+      bytes += element.key.byteLength;
+      if (roots.push(root) > MAX_ROOTS) throw tooMany(`${MAX_ROOTS} root buckets`);
+      if (bytes > MAX_NAME_BYTES) throw tooMany(`${MAX_NAME_BYTES} bytes of names of root buckets`);
+      const ecosystem = ecosystemOfRoot(root);
+      if (ecosystem === undefined) continue;
+      const count = (buckets.get(ecosystem) ?? 0) + 1;
+      if (count > MAX_BUCKETS) throw tooMany(`${MAX_BUCKETS} root buckets of ${ecosystem}`);
+      buckets.set(ecosystem, count);
+    }
+  }
+  return roots;
 }
 
 function nameOfRoot({ key, value }: BboltElement): string {
   if (value !== undefined) throw notMergeable('a value outside of all buckets');
-  if (key.includes(0)) throw notMergeable('a root bucket has a name that Trivy does not use');
+  if (key.includes(0) || !isUtf8(key)) throw notMergeable('a root bucket has a name that Trivy does not use');
   return textOfName(key);
 }
 
-function addSource(sourceIds: Map<string, string>, { key, value }: BboltElement): void {
-  if (value === undefined) return;
+/** Of the buckets that are there; so these are no more than they. */
+async function readSources(file: BboltFile, roots: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> {
+  const sourceIds = new Map<string, string>();
+  for await (const batch of file.elements([Buffer.from(rootNames.dataSource)])) {
+    for (const { key, value } of batch) {
+      const root = textOfName(key);
+      const id = value === undefined || !roots.has(root) ? undefined : idOfSource(value);
+      if (id !== undefined) sourceIds.set(root, id);
+    }
+  }
+  return sourceIds;
+}
+
+/** Undefined where it cannot be read: Trivy shows a finding without its source then. */
+function idOfSource(value: Uint8Array): string | undefined {
   try {
-    const { ID } = parseJsonObject(value, 'data source', { maxBytes: MAX_SOURCE_BYTES });
-    if (typeof ID === 'string') sourceIds.set(textOfName(key), ID);
+    const { ID } = parseJsonObject(value, 'data source', { maxBytes: maxSourceBytes });
+    return typeof ID === 'string' ? ID : undefined;
   } catch (error) {
-    // Trivy shows a finding without its source then.
     if (!isCoded(error, 'ERR_EXPORT_JSON_INVALID')) throw error;
+    return undefined;
   }
 }
 
 function tooMany(what: string): CodedError {
-  return new CodedError('ERR_EXPORT_TOO_LARGE', `Trivy database: more than ${MAX_ROOTS} ${what}`, {
+  return new CodedError('ERR_EXPORT_TOO_LARGE', `Trivy database: more than ${what}`, {
     hint: 'check that the file is a database built for Trivy',
   });
 }

@@ -3,6 +3,7 @@ import { compareBytes } from './order.ts';
 
 /** Thirty times as many as there are in 2026; a table of so many takes a quarter of a gibibyte. */
 const MAX_IDS = 10_000_000;
+const MAX_BYTES = 256 * 1024 * 1024;
 const FIRST = 64 * 1024;
 
 /** Ids in byte order, each with a few bits: some twenty bytes an id. */
@@ -16,8 +17,9 @@ export class IdTable {
   add(id: Uint8Array, flags: number): void {
     const start = this.#startOf(this.#count);
     const end = start + id.length;
-    if (this.#count >= MAX_IDS || end > 2 ** 31) {
-      throw new CodedError('ERR_EXPORT_TOO_LARGE', `Trivy database: more than ${MAX_IDS} vulnerabilities`, {
+    if (this.#count >= MAX_IDS || end > MAX_BYTES) {
+      const what = `more than ${MAX_IDS} vulnerabilities, or ${MAX_BYTES} bytes of their ids`;
+      throw new CodedError('ERR_EXPORT_TOO_LARGE', `Trivy database: ${what}`, {
         hint: 'check that the file is a database built for Trivy',
       });
     }

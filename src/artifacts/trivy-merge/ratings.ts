@@ -22,7 +22,7 @@ export function ratingOf(value: Uint8Array): Rating {
   const { published, modified } = datesIn(vulnerability);
   const dates = [published, modified].filter((date) => date !== undefined);
   return {
-    severity: Math.max(named, ...Object.values(asObject(VendorSeverity) ?? {}).map(levelOf)),
+    severity: highest([named, ...Object.values(asObject(VendorSeverity) ?? {}).map(levelOf)]),
     changed: dates.toSorted(compareInstants).at(-1),
   };
 }
@@ -48,7 +48,7 @@ export function severityOfAdvisory(value: Uint8Array): number {
   const advisory = objectFrom(value);
   if (advisory === undefined) return 0;
   const entries = Array.isArray(advisory['Entries']) ? (advisory['Entries'] as readonly JsonValue[]) : [];
-  return Math.max(levelOf(advisory['Severity']), ...entries.map((entry) => levelOf(asObject(entry)?.['Severity'])));
+  return highest([advisory, ...entries].map((each) => levelOf(asObject(each)?.['Severity'])));
 }
 
 /** The ids of vulnerabilities in an advisory of Red Hat: its key is one of Red Hat's own. */
@@ -59,14 +59,22 @@ export function cvesOf(value: Uint8Array): readonly string[] {
 }
 
 function levelOf(value: JsonValue | undefined): number {
-  return typeof value === 'number' && value > 0 && value < NAMES.length ? value : 0;
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < NAMES.length ? value : 0;
+}
+
+/** The highest of some levels, of which a database may hold more than a call takes arguments; 0 of none. */
+export function highest(levels: readonly number[]): number {
+  return levels.reduce((high, level) => Math.max(high, level), 0);
 }
 
 type Members = Readonly<Record<string, JsonValue>>;
 
-/** Undefined where it cannot be read; trivy fails at it then. */
-function objectFrom(value: Uint8Array): Members | undefined {
-  if (value.byteLength === 0) return undefined;
+/** A thousand times as much as a value has; the values in memory are several times as large as the text. */
+const MAX_VALUE_BYTES = 16 * 1024 * 1024;
+
+/** What Trivy can read of a value, which may be less strict JSON than our own; undefined where it cannot be read. */
+export function objectFrom(value: Uint8Array): Members | undefined {
+  if (value.byteLength === 0 || value.byteLength > MAX_VALUE_BYTES) return undefined;
   try {
     return asObject(parseKnownJson(value));
   } catch {

@@ -94,6 +94,15 @@ describe('diffTrivyDbs', () => {
     ]);
   });
 
+  it('takes more entries than a call takes arguments', async () => {
+    const Entries = Array.from({ length: 150_000 }, () => ({ Cves: [{ Severity: 2 }] }));
+    const changes = await diff(
+      { 'rocky 9': { bash: { 'CVE-1': json({ Entries }) } } },
+      { 'rocky 9': { bash: { 'CVE-1': json({ Severity: 3.5 }) } } },
+    );
+    expect(changes).toMatchObject([{ before: { severity: 'MEDIUM' }, after: { severity: 'UNKNOWN' } }]);
+  });
+
   it('finds nothing between a database and itself, and everything against an empty one', async () => {
     const name = fc.constantFrom('a', 'b', 'c');
     const values = fc.dictionary(name, fc.constantFrom('{"FixedVersion":"1"}', '{"FixedVersion":"2"}'));

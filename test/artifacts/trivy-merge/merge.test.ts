@@ -107,6 +107,63 @@ describe('mergeTrivyDbs', () => {
     expect(dump.get('vulnerability | CVE-2024-1')).toContain('"Title":"official","Severity":"HIGH"');
   });
 
+  it.each<[string, string, string]>([
+    [
+      'with members that objects inherit',
+      '{"constructor":{"a":1},"__proto__":{"Title":"x"}}',
+      '{"Title":"o","Severity":"LOW","__proto__":{"Title":"x"},"constructor":{"a":1}}',
+    ],
+    [
+      'with JSON that Trivy reads and we would not write',
+      '{"Title":"t","Title":"u","Custom":{"n":12345678901234567890,"s":"\\ud800"}}',
+      '{"Title":"o","Severity":"LOW","Custom":{"n":12345678901234567000,"s":"\\ud800"}}',
+    ],
+    ['nested too deeply', `{"Custom":${'['.repeat(9000)}${']'.repeat(9000)}}`, '{"Title":"o","Severity":"LOW"}'],
+  ])('unites a vulnerability %s', async (_, official, united) => {
+    const ours = json({ Title: 'o', Severity: 'LOW' });
+    const { dump } = await mergeTrees({ vulnerability: { 'CVE-1': official } }, { vulnerability: { 'CVE-1': ours } });
+    expect(dump.get('vulnerability | CVE-1')).toBe(united);
+  });
+
+  it('takes more ratings and entries than a call takes arguments', async () => {
+    const many = 150_000;
+    const ratings = Object.fromEntries(Array.from({ length: many }, (_, i) => [`s${i}`, 2]));
+    const entries = Array.from({ length: many }, () => ({ Severity: 1 }));
+    const official = {
+      'rocky 9': { bash: { 'CVE-1': json({ Entries: entries }) } },
+      vulnerability: { 'CVE-1': json({ VendorSeverity: ratings }) },
+    };
+    const { dump } = await mergeTrees(official, { vulnerability: { 'CVE-1': json({ Title: 'ours' }) } });
+    expect(dump.get('vulnerability | CVE-1')).toContain('"Title":"ours"');
+    const { report } = await mergeTrees(official, undefined, { scope: { minimumSeverity: 'high' } });
+    expect(report.buckets[0]).toMatchObject({ name: 'rocky 9', leftOut: { severity: { keys: 1 } } });
+  });
+
+  it.each<[string, () => Tree, string]>([
+    [
+      'more buckets of an ecosystem than can be read side by side',
+      () => Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`npm::${i}`, { a: { b: '{}' } }])),
+      'more than 100 root buckets of npm',
+    ],
+    [
+      'too many names',
+      () => Object.fromEntries(Array.from({ length: 600 }, (_, i) => ['n'.repeat(30_000) + i, { b: '{}' }])),
+      'bytes of names',
+    ],
+  ])('refuses a base with %s', async (_, tree, message) => {
+    await expect(mergeTrees(tree())).rejects.toMatchObject({
+      code: 'ERR_EXPORT_TOO_LARGE',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('refuses a root bucket whose name is not UTF-8', async () => {
+    const folder = await makeTempDir();
+    const path = join(folder, 'base.db');
+    await writeBbolt(path, [[...entriesOf(new Map([['npm::\xff', new Map([['a', new Map()]])]]))]]);
+    await expect(mergeFiles(folder, path, undefined)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
+  });
+
   it('accounts for every key of the base', async () => {
     const { report } = await mergeTrees({ ...base, 'vulnerability-detail': { 'CVE-1': { nvd: 'x', osv: 'yz' } } }, own);
     const of = (name: string) => report.buckets.find((bucket) => bucket.name === name);
