@@ -11,8 +11,10 @@ export type { DataSource, DataSourceRule } from './trivy/data-sources.ts';
 export {
   type DatabaseMetadata,
   type DatabaseSurvey,
+  databaseTooLarge,
   diffTrivyDbs,
   type FindingChange,
+  maxDatabaseBytes,
   surveyTrivyDb,
   type UnpackedDatabase,
   unpackDatabase,

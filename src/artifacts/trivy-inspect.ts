@@ -1,4 +1,10 @@
 // Public entry of trivy-inspect/: what is in a trivy.db, and what changes from one to another.
 export { diffTrivyDbs, type FindingChange } from './trivy-inspect/diff.ts';
 export { type DatabaseSurvey, surveyTrivyDb } from './trivy-inspect/survey.ts';
-export { type DatabaseMetadata, type UnpackedDatabase, unpackDatabase } from './trivy-inspect/unpack.ts';
+export {
+  type DatabaseMetadata,
+  databaseTooLarge,
+  maxDatabaseBytes,
+  type UnpackedDatabase,
+  unpackDatabase,
+} from './trivy-inspect/unpack.ts';

@@ -40,12 +40,14 @@ const FILES = { database: 'trivy.db', metadata: 'metadata.json' } as const;
 const MAX_METADATA_BYTES = 64 * 1024;
 
 /** Sixteen times as much as a database has in 2026. */
-const LIMITS = { maxTotalBytes: 16 * 1024 ** 3, maxEntries: 100, maxEntryBytes: MAX_METADATA_BYTES } as const;
+export const maxDatabaseBytes = 16 * 1024 ** 3;
+
+const LIMITS = { maxTotalBytes: maxDatabaseBytes, maxEntries: 100, maxEntryBytes: MAX_METADATA_BYTES } as const;
 
 /**
  * Makes a trivy.db of a file: a trivy.db as it is, one in a compressed tar unpacked into a folder.
  *
- * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_LIMIT,
+ * @throws CodedError ERR_EXPORT_NOT_FOUND, ERR_EXPORT_TOO_LARGE, ERR_EXPORT_ARCHIVE_INVALID, ERR_EXPORT_ARCHIVE_LIMIT,
  *   ERR_EXPORT_CONTENT_MISMATCH where a tar has no trivy.db
  */
 export async function unpackDatabase(path: string, workDir: string, signal?: AbortSignal): Promise<UnpackedDatabase> {
@@ -53,6 +55,7 @@ export async function unpackDatabase(path: string, workDir: string, signal?: Abo
     throw fileError(error, path);
   });
   if (!found.isFile()) throw noDatabase(path, 'not a file');
+  if (found.size > maxDatabaseBytes) throw databaseTooLarge(path, found.size);
   const file = new HashedFile(path, signal);
   try {
     if (compressionOf(await readStart(path)) === undefined) {
@@ -126,6 +129,14 @@ function readMetadata(bytes: Uint8Array): DatabaseMetadata {
   }
 }
 
+/** The error for a file or a layer that no database needs. */
+export function databaseTooLarge(name: string, sizeBytes: number): CodedError {
+  return new CodedError('ERR_EXPORT_TOO_LARGE', `${name}: ${sizeBytes} bytes, more than ${maxDatabaseBytes}`, {
+    hint: 'check that it is a database built for Trivy',
+    details: { name, sizeBytes, maxBytes: maxDatabaseBytes },
+  });
+}
+
 function noDatabase(path: string, what: string): CodedError {
   return new CodedError('ERR_EXPORT_CONTENT_MISMATCH', `${path}: not a Trivy database: ${what}`, {
     hint: 'specify a trivy.db, or a db.tar.gz that holds one',
@@ -170,10 +181,13 @@ async function* readBlocks(path: string, signal: AbortSignal | undefined): Async
     throw fileError(error, path);
   };
   await using file = await open(path, 'r').catch(asFileError);
-  for (;;) {
+  // No further than the file was long: another process may write to it without end.
+  for (let left = (await file.stat()).size; left > 0; ) {
     signal?.throwIfAborted();
-    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, null).catch(asFileError);
+    const size = Math.min(BLOCK, left);
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(size), 0, size, null).catch(asFileError);
     if (bytesRead === 0) return;
+    left -= bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { type UnpackedDatabase, unpackDatabase } from '#artifacts';
+import { databaseTooLarge, maxDatabaseBytes, type UnpackedDatabase, unpackDatabase } from '#artifacts';
 import { algorithmOf, CodedError, type Descriptor, type Digest, fileError, hexOf, mediaTypes } from '#core';
 import {
   bareDescriptor,
@@ -68,7 +68,7 @@ export interface OpenDatabase extends UnpackedDatabase {
  *
  * @throws CodedError ERR_EXPORT_USAGE for a tag that nothing pins, ERR_EXPORT_NOT_FOUND, ERR_EXPORT_DIGEST_MISMATCH,
  *   ERR_EXPORT_SIGNATURE_MISSING, ERR_EXPORT_SIGNATURE_INVALID, ERR_EXPORT_MANIFEST_INVALID,
- *   ERR_EXPORT_CONTENT_MISMATCH, and what reading throws
+ *   ERR_EXPORT_CONTENT_MISMATCH, ERR_EXPORT_TOO_LARGE, and what reading throws
  */
 export async function openDatabase(place: DatabasePlace, options: OpenDatabaseOptions): Promise<OpenDatabase> {
   return place.kind === 'file' ? openFile(place, options) : openArtifact(place, options);
@@ -187,7 +187,10 @@ async function layerOf(
   const manifest = parseManifest(await readNamed(repository, artifact, place, { signal }), artifact.mediaType, place);
   const layers = manifest.kind === 'index' ? [] : layersOf(manifest);
   const [layer] = layers;
-  if (layer !== undefined && layers.length === 1 && layer.mediaType === mediaTypes.trivyDbLayer) return layer;
+  if (layer !== undefined && layers.length === 1 && layer.mediaType === mediaTypes.trivyDbLayer) {
+    if (layer.size > maxDatabaseBytes) throw databaseTooLarge(`${place}: layer ${layer.digest}`, layer.size);
+    return layer;
+  }
   const what =
     manifest.kind === 'index' ? 'an index' : `${layers.length} layers, the first of type ${layer?.mediaType ?? 'none'}`;
   throw new CodedError('ERR_EXPORT_MANIFEST_INVALID', `${place}: not a Trivy database: ${what}`, {

@@ -14,6 +14,8 @@ export async function withDatabases<T>(
   return withWorkDir(async (workDir) => {
     const databases: OpenDatabase[] = [];
     for (const place of places) databases.push(await openDatabase(place, { ...watch, workDir, mustBePinned: false }));
-    return await use(databases);
+    const result = await use(databases);
+    for (const database of databases) await database.assertUnchanged();
+    return result;
   });
 }

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { encodeGzip, encodeTar } from '#archive';
@@ -66,4 +66,11 @@ test('unpackDatabase refuses a cut archive and a missing file', async () => {
   await writeFile(path, bytes.subarray(0, bytes.byteLength - 20));
   await expect(unpackDatabase(path, folder)).rejects.toMatchObject({ code: 'ERR_EXPORT_ARCHIVE_INVALID' });
   await expect(unpackDatabase(join(folder, 'none'), folder)).rejects.toMatchObject({ code: 'ERR_EXPORT_NOT_FOUND' });
+});
+
+test('unpackDatabase refuses a file of more than 16 GiB before it reads it', async () => {
+  const path = join(await makeTempDir(), 'a.db');
+  await writeFile(path, '');
+  await truncate(path, 16 * 1024 ** 3 + 1);
+  await expect(unpackDatabase(path, '/nowhere')).rejects.toMatchObject({ code: 'ERR_EXPORT_TOO_LARGE' });
 });
