@@ -9,6 +9,7 @@ export { buildTrivyDb, type TrivyDbBase, type TrivyDbOptions, trivyDbAdapter } f
 export { checkTrivyDb, type TrivyDbExpectation } from './trivy/check.ts';
 export type { DataSource, DataSourceRule } from './trivy/data-sources.ts';
 export {
+  assertDatabase,
   type DatabaseMetadata,
   type DatabaseSurvey,
   databaseTooLarge,
@@ -19,4 +20,4 @@ export {
   type UnpackedDatabase,
   unpackDatabase,
 } from './trivy-inspect.ts';
-export type { BaseScope, BucketAccount } from './trivy-merge.ts';
+export { type BaseScope, type BucketAccount, ecosystemsNotIn, hasAdvisories } from './trivy-merge.ts';

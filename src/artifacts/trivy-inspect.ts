@@ -2,6 +2,7 @@
 export { diffTrivyDbs, type FindingChange } from './trivy-inspect/diff.ts';
 export { type DatabaseSurvey, surveyTrivyDb } from './trivy-inspect/survey.ts';
 export {
+  assertDatabase,
   type DatabaseMetadata,
   databaseTooLarge,
   maxDatabaseBytes,

@@ -1,5 +1,5 @@
 // Public entry of trivy-merge/: an official trivy.db and own advisories as one.
-export type { BucketAccount } from './trivy-merge/account.ts';
+export { type BucketAccount, hasAdvisories } from './trivy-merge/account.ts';
 export { AdvisoryCursor, type AdvisoryRow } from './trivy-merge/cursor.ts';
 export { entriesOfRoot, maxSourceBytes, readDatabase, type TrivyDatabase } from './trivy-merge/database.ts';
 export { notMergeable } from './trivy-merge/failures.ts';
@@ -9,3 +9,4 @@ export { ecosystemOfRoot, kindOf, rootNames, textOfName } from './trivy-merge/na
 export { compareBytes } from './trivy-merge/order.ts';
 export { datesOf, highest, objectFrom } from './trivy-merge/ratings.ts';
 export type { BaseScope } from './trivy-merge/scope.ts';
+export { ecosystemsNotIn } from './trivy-merge/scope-names.ts';

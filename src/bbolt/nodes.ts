@@ -91,9 +91,9 @@ class LargeLeaf implements Leaf {
     const { start, keyEnd, end, isBucket } = this.#places[index] as LeafPlace;
     if (end - start > MAX_VALUE) {
       const what = `page ${this.#span.id}: a value of ${end - keyEnd} bytes`;
-      throw new CodedError('ERR_EXPORT_TOO_LARGE', `${this.#pages.path}: ${what}`, {
+      throw new CodedError('ERR_EXPORT_TOO_LARGE', `${this.#pages.name}: ${what}`, {
         hint: `specify a database whose values have at most ${MAX_VALUE} bytes`,
-        details: { path: this.#pages.path },
+        details: { path: this.#pages.name },
       });
     }
     const bytes = await this.#pages.bytes(this.#span, start, end);

@@ -10,6 +10,8 @@ import { FileWindows } from './windows.ts';
 export interface PageReaderOptions {
   /** Asked at each page. */
   readonly signal?: AbortSignal | undefined;
+  /** What errors call the file: the path by default, which for a temporary file tells nobody anything. */
+  readonly name?: string | undefined;
 }
 
 /** A page with its overflow pages, of which the first page was read. */
@@ -24,29 +26,31 @@ export interface PageSpan {
 
 /** Reads pages by number, of a file of any size and any page size that is allowed. */
 export class PageReader {
-  readonly path: string;
+  /** For messages. */
+  readonly name: string;
   readonly meta: Meta;
   readonly #file: FileWindows;
   readonly #signal: AbortSignal | undefined;
 
-  private constructor(file: FileWindows, path: string, meta: Meta, options: PageReaderOptions) {
+  private constructor(file: FileWindows, name: string, meta: Meta, options: PageReaderOptions) {
     this.#signal = options.signal;
     this.#file = file;
-    this.path = path;
+    this.name = name;
     this.meta = meta;
   }
 
   /** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH for no bbolt file; as fileError */
   static async open(path: string, options: PageReaderOptions = {}): Promise<PageReader> {
+    const { name = path } = options;
     const handle = await open(path, 'r').catch((error: unknown) => {
-      throw fileError(error, path);
+      throw fileError(error, name);
     });
     try {
       const file = new FileWindows(handle, (await handle.stat()).size);
-      return new PageReader(file, path, await readMeta(file, path), options);
+      return new PageReader(file, name, await readMeta(file, name), options);
     } catch (error) {
       await handle.close();
-      throw fileError(error, path);
+      throw fileError(error, name);
     }
   }
 
@@ -89,14 +93,14 @@ export class PageReader {
 
   /** The error for whoever reads the file. */
   coded(error: unknown): unknown {
-    return error instanceof PageFault ? damaged(this.path, error.message) : error;
+    return error instanceof PageFault ? damaged(this.name, error.message) : error;
   }
 
   async #read(position: number, size: number): Promise<Uint8Array> {
     try {
       return await this.#file.read(position, size);
     } catch (error) {
-      throw fileError(error, this.path);
+      throw fileError(error, this.name);
     }
   }
 }

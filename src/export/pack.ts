@@ -1,4 +1,4 @@
-import type { Build, LayerDraft } from '#artifacts';
+import { type Build, hasAdvisories, type LayerDraft } from '#artifacts';
 import { CodedError, type Descriptor, digestOf, mediaTypes, parseInstant } from '#core';
 import { describeLeftOut, titlesOf } from '#evidence';
 import { contentOf, type OperationOptions, type PackedManifest, type Repository } from '#oci/image';
@@ -52,7 +52,9 @@ export async function packBundle(plan: Plan, staging: Staging, work: WorkOptions
   const contents = await stageContents(build, staging, work);
   await base?.assertUnchanged();
   const exportManifest = makeExportManifest(plan, contents, build.report());
-  if (exportManifest.records.kept === 0 && base === undefined) throw nothingToPublish(exportManifest, profile);
+  const { records: counts, merge } = exportManifest;
+  if (counts.kept === 0 && base === undefined) throw nothingToPublish(exportManifest, profile);
+  if (base !== undefined && merge !== undefined && !hasAdvisories(merge.buckets)) throw nothingMerged(base.name);
   const bytes = encodeExportManifest(exportManifest);
   const layer = await stageBytes(staging, mediaTypes.exportManifest, bytes);
   const { artifact, layers, blobs, exportReferrer } = profile.form.manifestsOf(
@@ -92,6 +94,13 @@ async function stageBytes(staging: Staging, mediaType: string, bytes: Uint8Array
 async function stageManifest(staging: Staging, { descriptor, bytes }: PackedManifest): Promise<Descriptor> {
   await staging.push(descriptor, contentOf(bytes));
   return descriptor;
+}
+
+function nothingMerged(base: string): CodedError {
+  return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no advisories left: none of ${base} match the selector`, {
+    hint: 'widen the selector, or check its spelling; export-center trivy inspect lists the buckets of the database',
+    details: { base },
+  });
 }
 
 /** A database without records would pass for good news. */

@@ -63,6 +63,8 @@ export interface MergeSummary {
   readonly mergedBytes: number;
   readonly buckets: readonly BucketAccount[];
   readonly conflicts: readonly LossCounts[];
+  /** Those of the selector that neither database has a bucket of. */
+  readonly ecosystemsNotFound: readonly string[];
 }
 
 /** The result of `export` and `plan`: one artifact, and where it went. */

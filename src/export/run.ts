@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { assertCodecs, codecVersions } from '#artifacts';
+import { assertCodecs, codecVersions, ecosystemsNotIn } from '#artifacts';
 import { type Clock, CodedError, instantOf } from '#core';
 import type { IgnoredFile, WithheldFile } from '#evidence';
 import type { Reference } from '#oci/image';
@@ -193,9 +193,22 @@ function reportOf({ plan, bundle }: Built, publications: readonly Publication[])
     losses: lossCounts(losses),
     ...(merge === undefined || plan.base === undefined
       ? {}
-      : { merge: { digest: plan.base.digest, ...merge, conflicts: lossCounts(merge.conflicts) } }),
+      : {
+          merge: {
+            digest: plan.base.digest,
+            ...merge,
+            conflicts: lossCounts(merge.conflicts),
+            ...notFound(plan, merge),
+          },
+        }),
     publications,
   };
+}
+
+/** A misspelt ecosystem would pass for one without vulnerabilities. */
+function notFound({ selector }: Plan, { buckets }: NonNullable<Bundle['exportManifest']['merge']>) {
+  const roots = buckets.map(({ name }) => name);
+  return { ecosystemsNotFound: ecosystemsNotIn(roots, selector.ecosystems ?? []) };
 }
 
 function lossCounts(losses: NonNullable<Bundle['exportManifest']['losses']>): ExportReport['losses'] {

@@ -107,7 +107,7 @@ test('describeIgnored: each file with its reason, and a count of the rest', () =
 test('describeLosses: a warning where records of Red Hat are left out', () => {
   const loss = { scope: 'part', records: 1, parts: 1, listed: [{ record: 'RHSA-1', parts: 1, pointer: '' }] } as const;
   expect(describeLosses([{ ...loss, digest, reason: 'redHatNotCarried' }])).toMatch(
-    /RHSA-1\nwarning: records of Red Hat are left out; without --base-db, Trivy aborts scans of RHEL and CentOS .*\n$/,
+    /RHSA-1\nwarning: records of Red Hat are left out; Trivy aborts scans of RHEL and CentOS, unless .*\n$/,
   );
   expect(describeLosses([{ ...loss, digest, reason: 'affectedNotCarried' }])).not.toContain('warning');
 });

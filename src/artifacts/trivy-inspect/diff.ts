@@ -2,6 +2,7 @@ import { BboltFile } from '#bbolt';
 import { entriesOfRoot, IdTable, readDatabase, rootNames, type TrivyDatabase } from '../trivy-merge.ts';
 import { type AdvisoryFacts, factsOf, severityOf } from './facts.ts';
 import { type Advisory, advisoriesOf, compare, groupsOf, nameOf } from './findings.ts';
+import type { TrivyDbFile } from './unpack.ts';
 
 /** What Trivy would report, as far as a database decides it. */
 interface FindingFacts {
@@ -35,8 +36,8 @@ export interface FindingChange {
  * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where one is no trivy.db
  */
 export async function* diffTrivyDbs(
-  before: string,
-  after: string,
+  before: TrivyDbFile,
+  after: TrivyDbFile,
   signal?: AbortSignal,
 ): AsyncGenerator<FindingChange> {
   await using old = await Side.open(before, signal);
@@ -71,8 +72,8 @@ class Side implements AsyncDisposable {
     this.database = database;
   }
 
-  static async open(path: string, signal: AbortSignal | undefined): Promise<Side> {
-    const file = await BboltFile.open(path, { signal });
+  static async open({ path, name }: TrivyDbFile, signal: AbortSignal | undefined): Promise<Side> {
+    const file = await BboltFile.open(path, { name, signal });
     try {
       return new Side(file, await readDatabase(file));
     } catch (error) {

@@ -1,6 +1,7 @@
 import { type BboltEntry, BboltFile } from '#bbolt';
 import { compareInstants, type Instant, isCoded, parseJsonObject } from '#core';
 import { datesOf, kindOf, maxSourceBytes, readDatabase, textOfName } from '../trivy-merge.ts';
+import type { TrivyDbFile } from './unpack.ts';
 
 /** Who published the advisories of a bucket, as `data-source` has it. */
 interface SurveyedSource {
@@ -39,8 +40,8 @@ export interface DatabaseSurvey {
 }
 
 /** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where it is no trivy.db */
-export async function surveyTrivyDb(path: string, signal?: AbortSignal): Promise<DatabaseSurvey> {
-  await using file = await BboltFile.open(path, { signal });
+export async function surveyTrivyDb({ path, name }: TrivyDbFile, signal?: AbortSignal): Promise<DatabaseSurvey> {
+  await using file = await BboltFile.open(path, { name, signal });
   const { roots } = await readDatabase(file);
   const surveyor = new Surveyor(roots);
   for await (const batch of file.batches()) for (const entry of batch) surveyor.add(entry);

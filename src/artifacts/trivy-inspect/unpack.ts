@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compressionOf, decodeTar, decompressed, signatureBytes } from '#archive';
+import { BboltFile } from '#bbolt';
 import {
   CodedError,
   type Digest,
@@ -12,6 +13,18 @@ import {
   isCoded,
   parseJsonObject,
 } from '#core';
+
+/** A trivy.db in a file. */
+export interface TrivyDbFile {
+  readonly path: string;
+  /** What errors call it: the path by default. */
+  readonly name?: string | undefined;
+}
+
+/** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where it is not a bbolt file */
+export async function assertDatabase({ path, name }: TrivyDbFile): Promise<void> {
+  await using _ = await BboltFile.open(path, { name });
+}
 
 /** A trivy.db in a file of this machine. */
 export interface UnpackedDatabase {
@@ -54,7 +67,7 @@ export async function unpackDatabase(path: string, workDir: string, signal?: Abo
   const found = await stat(path).catch((error: unknown) => {
     throw fileError(error, path);
   });
-  if (!found.isFile()) throw noDatabase(path, 'not a file');
+  if (!found.isFile()) throw notAFile(path, found.isDirectory());
   if (found.size > maxDatabaseBytes) throw databaseTooLarge(path, found.size);
   const file = new HashedFile(path, signal);
   try {
@@ -135,6 +148,19 @@ export function databaseTooLarge(name: string, sizeBytes: number): CodedError {
     hint: 'check that it is a database built for Trivy',
     details: { name, sizeBytes, maxBytes: maxDatabaseBytes },
   });
+}
+
+function notAFile(path: string, isDirectory: boolean): CodedError {
+  return new CodedError(
+    'ERR_EXPORT_USAGE',
+    `${path}: ${isDirectory ? 'a directory' : 'not a file'}, not a Trivy database`,
+    {
+      hint: isDirectory
+        ? 'specify the trivy.db or db.tar.gz in it; of an OCI layout, write oci:DIR:NAME'
+        : 'specify a trivy.db, or a db.tar.gz that holds one',
+      details: { path },
+    },
+  );
 }
 
 function noDatabase(path: string, what: string): CodedError {

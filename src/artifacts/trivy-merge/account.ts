@@ -1,5 +1,5 @@
 import type { BboltEntry } from '#bbolt';
-import { textOfName } from './names.ts';
+import { kindOf, textOfName } from './names.ts';
 
 /** Why a key of the base is left out. */
 export type LeftOutReason = 'buildTime' | 'ecosystem' | 'package' | 'severity' | 'age' | 'unreferenced';
@@ -29,6 +29,14 @@ export interface BucketAccount {
   readonly leftOut: Readonly<Partial<Record<LeftOutReason, Amount>>>;
   /** Own keys that the base does not have. */
   readonly added: number;
+}
+
+/** Whether a merged database holds an advisory. */
+export function hasAdvisories(buckets: readonly BucketAccount[]): boolean {
+  return buckets.some(({ name, kept, replaced, united, added }) => {
+    const kind = kindOf(name);
+    return (kind === 'advisories' || kind === 'redHat') && kept + replaced + united + added > 0;
+  });
 }
 
 /** Counts what becomes of each key; readDatabase has seen to it that the root buckets are few. */

@@ -38,6 +38,11 @@ function compileRoot(wanted: string): RootFilter {
     starts.some((start) => root === start || root.startsWith(`${start} `) || root.startsWith(`${start}::`));
 }
 
+/** Those of the wanted ecosystems that none of the root buckets belongs to. */
+export function ecosystemsNotIn(roots: readonly string[], wanted: readonly string[]): string[] {
+  return wanted.filter((name) => !roots.some(compileRoots([name])));
+}
+
 const RED_HAT = rootNames.redHat.toLowerCase();
 
 /** Whether a package of a root bucket is wanted, by its key. */

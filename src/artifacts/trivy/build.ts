@@ -39,6 +39,8 @@ export interface TrivyDbOptions extends BuildOptions {
 /** A trivy.db that others have built. */
 export interface TrivyDbBase {
   readonly path: string;
+  /** What errors call it: the path by default. */
+  readonly name?: string | undefined;
   readonly sizeBytes: number;
   /** What is wanted of it. */
   readonly scope?: BaseScope | undefined;
@@ -108,7 +110,7 @@ async function writeDatabase(
   if (base === undefined) return { path, ...(await writeBbolt(path, entries)) };
   const ownPath = join(folder, 'own.db');
   await writeBbolt(ownPath, entries);
-  await using baseFile = await BboltFile.open(base.path, { signal });
+  await using baseFile = await BboltFile.open(base.path, { name: base.name, signal });
   await using own = await BboltFile.open(ownPath, { signal });
   const merging = mergeTrivyDbs(baseFile, own, { workDir: folder, sourcePrecedence, scope: base.scope, signal });
   const { sizeBytes } = await writeMerged(path, merging.entries);

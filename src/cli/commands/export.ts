@@ -118,7 +118,7 @@ function withRequestOptions(command: Command): Command {
     .option(
       '--base-db <place>',
       'Trivy database to merge the records into: HOST/REPO@sha256:…, oci:DIR:NAME, or a trivy.db or db.tar.gz[@sha256:…]',
-      parsing(parseDatabase),
+      parsing(parseBase),
     )
     .option('--base-db-key <file>', 'public key that must have signed --base-db, which may then be a tag')
     .option('--as-of <time>', 'date of the bundle (default: the date of its newest record)', parsing(parseInstant))
@@ -221,6 +221,14 @@ function requestFrom(options: ExportOptions): ExportRequest {
     withholdInvalid: options.withholdInvalid || options.skipInvalid === true,
     options: profileOptionsFrom(profile, options),
   };
+}
+
+/** Of two, one would be dropped without a word. */
+function parseBase(text: string, previous?: NamedDatabase): NamedDatabase {
+  if (previous === undefined) return parseDatabase(text);
+  throw new CodedError('ERR_EXPORT_USAGE', 'specify one database', {
+    hint: 'merge the second one in another export, whose --base-db is the result of this one',
+  });
 }
 
 function noSource({ takesBase }: Profile): CodedError {

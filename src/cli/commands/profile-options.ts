@@ -26,9 +26,9 @@ export function profileOptionsFrom(profile: Profile, given: object): JsonObject 
     .filter(({ flag }) => values[memberOf(flag)] !== undefined && !own.some(({ flags }) => flags === flag.flags));
   const [first] = foreign;
   if (first !== undefined) {
-    const names = [...new Set(foreign.map(({ flag }) => flag.flags.split(' ', 1)[0]))].join(' and ');
-    throw new CodedError('ERR_EXPORT_USAGE', `${names} can't be used with --profile ${profile.name}`, {
-      hint: `omit it, or use --profile ${first.name}`,
+    const names = [...new Set(foreign.map(({ flag }) => flag.flags.split(' ', 1)[0]))];
+    throw new CodedError('ERR_EXPORT_USAGE', `${names.join(' and ')} can't be used with --profile ${profile.name}`, {
+      hint: `omit ${names.length === 1 ? 'it' : 'them'}, or use --profile ${first.name}`,
     });
   }
   const entries = own.map((flag) => [flag.member, values[memberOf(flag)]]);

@@ -4,7 +4,8 @@ import { formatBytes, formatCount, plural } from '../numbers.ts';
 type Bucket = MergeSummary['buckets'][number];
 
 /** What is said of a merge in the text of a result. */
-export function describeMerge({ digest, baseBytes, mergedBytes, buckets, conflicts }: MergeSummary): string[] {
+export function describeMerge(merge: MergeSummary): string[] {
+  const { digest, baseBytes, mergedBytes, buckets, conflicts } = merge;
   const total = (count: (bucket: Bucket) => number) => buckets.reduce((sum, bucket) => sum + count(bucket), 0);
   const leftOut = leftOutOf(buckets);
   const counts = [
@@ -22,13 +23,23 @@ export function describeMerge({ digest, baseBytes, mergedBytes, buckets, conflic
     )}: ${counts.join(', ')}; ${formatCount(total(({ added }) => added))} added`,
   ];
   for (const [reason, { keys, bytes }] of leftOut) {
-    lines.push(`  left out for ${reason}: ${plural(keys, 'key')}, ${formatBytes(bytes)}`);
+    lines.push(`  left out ${WHY[reason] ?? reason}: ${plural(keys, 'key')}, ${formatBytes(bytes)}`);
   }
   for (const { reason, records, parts } of conflicts) {
     lines.push(`  ${reason}: ${plural(parts, 'advisory', 'advisories')} on ${plural(records, 'id')}`);
   }
-  return [...lines, ...redHatWarning(buckets)];
+  return [...lines, ...redHatWarning(buckets), ...notFoundWarnings(merge)];
 }
+
+/** Why keys of the base are left out, in words. */
+const WHY: Readonly<Record<string, string>> = {
+  age: 'by --modified-since and --modified-until',
+  buildTime: 'as Trivy does not read them',
+  ecosystem: 'by --ecosystem',
+  package: 'by --package',
+  severity: 'by --min-severity',
+  unreferenced: 'as no advisory names them',
+};
 
 function leftOutOf(buckets: readonly Bucket[]): ReadonlyMap<string, { keys: number; bytes: number }> {
   const sums = new Map<string, { keys: number; bytes: number }>();
@@ -47,4 +58,8 @@ function redHatWarning(buckets: readonly Bucket[]): string[] {
     ({ name, base, kept, added }) => name === 'Red Hat CPE' && base > 0 && kept + added === 0,
   );
   return isGone ? ['  warning: without the Red Hat buckets, scans of RHEL and CentOS images fail'] : [];
+}
+
+function notFoundWarnings({ ecosystemsNotFound }: MergeSummary): string[] {
+  return ecosystemsNotFound.map((name) => `  warning: --ecosystem ${name}: neither database has a bucket of it`);
 }

@@ -105,7 +105,7 @@ export function describeIgnored(files: readonly IgnoredFile[], count: number): s
 type Losses = Parameters<NonNullable<RunOptions['onLosses']>>[0];
 
 const RED_HAT =
-  'warning: records of Red Hat are left out; without --base-db, Trivy aborts scans of RHEL and CentOS with this database';
+  'warning: records of Red Hat are left out; Trivy aborts scans of RHEL and CentOS, unless a --base-db has the Red Hat buckets';
 
 /** What the profile cannot carry, for stderr; empty where it carries everything. */
 export function describeLosses(losses: Losses): string {

@@ -8,6 +8,7 @@ import { DATABASE, withNamedDatabases } from './databases.ts';
 
 interface DiffOptions extends TransportOptions {
   readonly output: 'text' | 'json' | 'ndjson';
+  readonly quiet: boolean;
 }
 
 /** Changes that a text shows; all are in the JSON. */
@@ -27,6 +28,7 @@ export function diffCommand(command: Command, io: Io): void {
     .description('list the findings that appear, disappear or change from one database to another')
     .argument('<old>', DATABASE)
     .argument('<new>', 'the same of the other database')
+    .option('--quiet', 'do not write progress to stderr', false)
     .addHelpText('after', NOTES);
   withTransportOptions(withListOptions(command)).action((before: string, after: string, options: DiffOptions) =>
     withNamedDatabases(io, [before, after], options, async ([old, next], progress) => {
@@ -46,7 +48,7 @@ async function writeDiff(
   const names = JSON.stringify({ old: old.name, new: next.name }).slice(0, -1);
   if (output === 'json') await writeText(io.stdout, `${names},"findings":[`);
   let total = 0;
-  for await (const change of diffTrivyDbs(old.path, next.path, io.signal)) {
+  for await (const change of diffTrivyDbs(old, next, io.signal)) {
     counts[change.change]++;
     total++;
     if (output === 'ndjson') await writeText(io.stdout, `${JSON.stringify(change)}\n`);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { databaseTooLarge, maxDatabaseBytes, type UnpackedDatabase, unpackDatabase } from '#artifacts';
+import { assertDatabase, databaseTooLarge, maxDatabaseBytes, type UnpackedDatabase, unpackDatabase } from '#artifacts';
 import { algorithmOf, CodedError, type Descriptor, type Digest, fileError, hexOf, mediaTypes } from '#core';
 import {
   bareDescriptor,
@@ -84,6 +84,7 @@ async function openFile(place: DatabaseFile, { workDir, signal }: OpenDatabaseOp
       details: { path, expected: digest, actual: unpacked.fileDigest },
     });
   }
+  await assertDatabase({ path: unpacked.path, name: path });
   const name = basename(resolve(path));
   const sha256 = hexOf(unpacked.fileDigest);
   return {
@@ -127,6 +128,7 @@ async function openArtifact(place: DatabaseArtifact, options: OpenDatabaseOption
   await download(repository, layer, packed, options);
   try {
     const unpacked = await unpackDatabase(packed, workDir, signal);
+    await assertDatabase({ path: unpacked.path, name });
     const source = {
       ...describePlace(reference, artifact),
       digest: { [algorithmOf(artifact.digest)]: hexOf(artifact.digest) },

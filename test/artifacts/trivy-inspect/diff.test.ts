@@ -14,7 +14,7 @@ const sources = { [GHSA]: json({ ID: 'ghsa' }), [ACME]: json({ ID: 'acme' }), 'd
 async function diff(before: Tree, after: Tree): Promise<FindingChange[]> {
   const folder = await makeTempDir();
   const [old, next] = [join(folder, 'old.db'), join(folder, 'new.db')];
-  return Array.fromAsync(diffTrivyDbs(await writeTree(old, before), await writeTree(next, after)));
+  return Array.fromAsync(diffTrivyDbs({ path: await writeTree(old, before) }, { path: await writeTree(next, after) }));
 }
 
 const told = ({ change, group, package: name, id, changed = [] }: FindingChange) =>

@@ -15,7 +15,7 @@ test('surveyTrivyDb counts keys, bytes and packages of each bucket, and knows so
       'CVE-2': json({ PublishedDate: '2020-01-01T00:00:00Z', LastModifiedDate: 'yesterday' }),
     },
   });
-  const { buckets, ...survey } = await surveyTrivyDb(path);
+  const { buckets, ...survey } = await surveyTrivyDb({ path });
   expect(survey).toEqual({
     keys: 10,
     bytes: buckets.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -36,5 +36,5 @@ test('surveyTrivyDb counts keys, bytes and packages of each bucket, and knows so
 test('surveyTrivyDb refuses what is no bbolt file', async () => {
   const path = join(await makeTempDir(), 'a.db');
   await writeFile(path, Buffer.alloc(20_000));
-  await expect(surveyTrivyDb(path)).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
+  await expect(surveyTrivyDb({ path })).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
 });

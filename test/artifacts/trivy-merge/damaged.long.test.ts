@@ -47,8 +47,8 @@ it('a base with any bytes changed is merged, scoped, read and compared, or refus
       const base = { path, sizeBytes: changed.byteLength };
       await coded(buildOf(own, { base }));
       await coded(buildOf(own, { base: { ...base, scope: { minimumSeverity: 'high', packages: ['*'] } } }));
-      await coded(surveyTrivyDb(path));
-      await coded(Array.fromAsync(diffTrivyDbs(whole, path)));
+      await coded(surveyTrivyDb({ path }));
+      await coded(Array.fromAsync(diffTrivyDbs({ path: whole }, { path })));
     }),
     { numRuns: 100 },
   );

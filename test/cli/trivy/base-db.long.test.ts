@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { encodeGzip, encodeTar } from '#archive';
 import { digestOf, type JsonObject } from '#core';
 import { json as value, writeTree } from '../../artifacts/trivy-merge/fixture.ts';
 import { readJson } from '../../core/read-json.ts';
@@ -143,7 +144,10 @@ describe('--base-db', () => {
   });
 
   test('without a date needs one', async () => {
-    const path = await writeTree(at('trivy.db'), { vulnerability: { 'CVE-1': value({ Title: 't' }) } });
+    const path = await writeTree(at('trivy.db'), {
+      'npm::x': { lodash: { 'CVE-1': value({ VulnerableVersions: ['<1'] }) } },
+      vulnerability: { 'CVE-1': value({ Title: 't' }) },
+    });
     const refused = await exported('--base-db', path);
     expect([refused.status, refused.err]).toEqual([2, expect.stringContaining('--as-of')]);
     expect((await exported('--base-db', path, '--as-of', '2026-01-01T00:00:00Z')).status).toBe(0);
@@ -160,12 +164,53 @@ describe('--base-db', () => {
     const { status, out } = await exported(...args);
     expect(status).toBe(0);
     expect(out).toContain('5 keys: 2 kept, 0 replaced, 0 united, 0 removed, 3 left out; 0 added');
-    expect(out).toContain('left out for ecosystem: 2 keys');
-    expect(out).toContain('left out for unreferenced: 1 key');
+    expect(out).toContain('left out by --ecosystem: 2 keys');
+    expect(out).toContain('left out as no advisory names them: 1 key');
     expect(out).toContain('scans of RHEL and CentOS images fail');
   });
 
+  test('warns of an ecosystem that neither database has, and is refused where nothing is left', async () => {
+    const args = ['--base-db', layout('base'), '--ecosystem', 'npn'];
+    const some = await exported(...args, '--ecosystem', 'npm');
+    expect(some).toMatchObject({
+      status: 0,
+      out: expect.stringContaining('warning: --ecosystem npn: neither database'),
+    });
+    expect(some.out).not.toContain('--ecosystem npm:');
+    const all = await json('export', ...profile, '--unsigned', '--to', layout('all'), ...args, '--ecosystem', 'npm');
+    expect(all).toMatchObject({ merge: { ecosystemsNotFound: ['npn'] } });
+    const none = await exported(...args);
+    expect(none.status).toBe(2);
+    expect(none.err).toContain(`ERR_EXPORT_SELECTION_EMPTY: no advisories left: none of ${layout('base')} match`);
+  });
+
   test.each([
+    ['a directory', async () => at('layout'), 2, 'layout: a directory, not a Trivy database\nhint: .*oci:DIR:NAME'],
+    ['another file', async () => at('own.json'), 3, 'own\\.json: invalid bbolt file'],
+    [
+      'an archive with another file under its name',
+      async () => {
+        const content = Buffer.alloc(9000);
+        const tar = encodeGzip(encodeTar([{ path: 'trivy.db', size: content.byteLength, content }], { mtime: 1 }));
+        await writeFile(at('db.tar.gz'), Buffer.concat(await Array.fromAsync(tar)));
+        return at('db.tar.gz');
+      },
+      3,
+      'db\\.tar\\.gz: invalid bbolt file',
+    ],
+  ])('is refused by its own name where it is %s', async (_, make, status, message) => {
+    const path = await make();
+    for (const refused of [
+      await exported('--base-db', path),
+      await cli('trivy', 'inspect', path),
+      await cli('trivy', 'diff', layout('base'), path),
+    ]) {
+      expect(refused).toMatchObject({ status, err: expect.stringMatching(new RegExp(message)) });
+    }
+  });
+
+  test.each([
+    ['two of them', [...profile, '--base-db', 'x.db', '--base-db', 'y.db'], 'specify one database'],
     ['another profile', ['--profile', 'json:raw', '--base-db', 'x.db'], '--profile json:raw'],
     ['ids', [...profile, '--base-db', 'x.db', '--id', 'CVE-1'], '--id'],
     [
