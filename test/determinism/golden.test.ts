@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { CliFixture, sample } from '../bad-input/fixture.ts';
 import { readJson } from '../core/read-json.ts';
 import { exportBundle, type ProfileName, profiles, readExportJson } from './bundle.ts';
+import { mergeArgs, ownRecords, writeOfficial } from './merged.ts';
 
 interface Golden {
   /** Name and version of the adapter that these bytes belong to. */
@@ -14,14 +15,25 @@ interface Golden {
 }
 
 const golden = readJson(await readFile(join(import.meta.dirname, 'golden.json'), 'utf8')) as Record<
-  ProfileName,
+  ProfileName | 'trivy:db of operating systems' | 'trivy:db merged',
   Golden
 >;
 
+async function goldenOf({ digest, layout }: Awaited<ReturnType<typeof exportBundle>>): Promise<Golden> {
+  const { adapters, inputsHash, rerunHash } = await readExportJson(layout);
+  return { adapter: adapters.map(({ name, version }) => `${name} ${version}`).join(), inputsHash, rerunHash, digest };
+}
+
 test.each(profiles)('%s of the sample has the bytes that it had', async (profile) => {
   await using fixture = await CliFixture.open();
-  const { digest, layout } = await exportBundle(fixture, profile, [sample]);
-  const { adapters, inputsHash, rerunHash } = await readExportJson(layout);
-  const adapter = adapters.map(({ name, version }) => `${name} ${version}`).join();
-  expect({ adapter, inputsHash, rerunHash, digest }).toEqual(golden[profile]);
+  expect(await goldenOf(await exportBundle(fixture, profile, [sample]))).toEqual(golden[profile]);
+});
+
+test('trivy:db of operating systems, and merged into another database, has the bytes that it had', async () => {
+  await using fixture = await CliFixture.open();
+  const own = await fixture.folder(ownRecords);
+  const systems = await exportBundle(fixture, 'trivy:db', [own]);
+  expect(await goldenOf(systems)).toEqual(golden['trivy:db of operating systems']);
+  const args = mergeArgs(await writeOfficial(fixture.path));
+  expect(await goldenOf(await exportBundle(fixture, 'trivy:db', [own], { args }))).toEqual(golden['trivy:db merged']);
 });
