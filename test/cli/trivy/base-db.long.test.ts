@@ -169,6 +169,27 @@ describe('--base-db', () => {
     expect(out).toContain('scans of RHEL and CentOS images fail');
   });
 
+  test('has the dates that were asked for, a bucket of vulnerabilities, and private advisories by the prefix of their ids', async () => {
+    const base = await writeTree(at('trivy.db'), {
+      'debian 12': { bash: { 'CVE-1': value({ FixedVersion: '1' }) } },
+      'npm::x': { lodash: { 'CVE-2': value({ VulnerableVersions: ['<1'] }) } },
+    });
+    const dates = ['--as-of', '2026-05-01T00:00:00Z', '--valid-for', '6h'];
+    const rule = ['--data-source', 'ACME-=acme,Acme,https://acme.example/'];
+    await exported('--source', at('own.json'), '--base-db', base, ...dates, ...rule);
+    const merged = await inspected('refused');
+    expect(merged['metadata']).toEqual({
+      version: 2,
+      updatedAt: '2026-05-01T00:00:00Z',
+      nextUpdate: '2026-05-01T06:00:00Z',
+    });
+    const source = { id: 'acme', name: 'Acme', url: 'https://acme.example/' };
+    expect(merged['buckets']).toContainEqual(expect.objectContaining({ name: 'npm::Acme', keys: 1, source }));
+    await exported('--base-db', base, ...dates, '--ecosystem', 'debian:12');
+    const { buckets } = (await inspected('refused')) as { buckets: { name: string; keys: number }[] };
+    expect(buckets.map(({ name, keys }) => `${name} ${keys}`)).toEqual(['debian 12 1', 'vulnerability 0']);
+  });
+
   test('warns of an ecosystem that neither database has, and is refused where nothing is left', async () => {
     const args = ['--base-db', layout('base'), '--ecosystem', 'npn'];
     const some = await exported(...args, '--ecosystem', 'npm');
