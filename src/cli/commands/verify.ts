@@ -97,6 +97,7 @@ function describeProof(report: VerifyReport): string {
     `  content     ${report.profile} of ${report.tenant}, as of ${report.asOf}, ${plural(report.records.kept, 'record')}`,
     `  layers      ${report.layers.length} read and checked, ${formatBytes(total)}`,
   ];
+  if (report.merge !== undefined) lines.splice(-1, 0, `  merged      into the trivy.db ${report.merge.digest}`);
   if (report.otherSigners > 0) lines.push(`  ignored     ${plural(report.otherSigners, 'signature')} by other keys`);
   return asLines(lines);
 }

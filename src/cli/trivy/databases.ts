@@ -5,7 +5,7 @@ import { openOptions, type TransportOptions } from '../options.ts';
 import { createProgressLine, type ProgressLine } from '../progress.ts';
 
 /** What the help of commands says of a place. */
-export const DATABASE = 'HOST/REPO[:TAG|@DIGEST], oci:DIR:NAME, or a trivy.db or db.tar.gz[@sha256:…]';
+export const DATABASE = 'HOST/REPO:TAG, HOST/REPO@DIGEST, oci:DIR:NAME, or a trivy.db or db.tar.gz[@sha256:…]';
 
 /**
  * Runs `use` on databases that are on this machine then, in the order in which they were named.

@@ -1,6 +1,7 @@
 import { CodedError, type Digest, type Instant, isIndexType } from '#core';
 import { formatReference, nameOf, type Reference, type Repository } from '#oci/image';
 import type { Form, Verifier } from '#signing';
+import type { ExportManifest } from '../export-manifest.generated.ts';
 import type { ProgressListener } from '../progress.ts';
 import { withWorkDir } from '../work-dir.ts';
 import { readArtifact } from './artifact.ts';
@@ -25,6 +26,8 @@ export interface VerifyReport {
   readonly builders: readonly string[];
   readonly layers: readonly CheckedLayer[];
   readonly records: { readonly kept: number; readonly withheld: number };
+  /** The trivy.db of others into which the records were merged. */
+  readonly merge?: { readonly digest: string };
 }
 
 /** Which bundle is wanted, and what a verification may be watched and stopped by. */
@@ -53,7 +56,7 @@ export async function verifyArtifact(
   matchProvenance(proof, read.exportManifest, read.subjects);
   checkExpectation(options.expected ?? {}, read.exportManifest, `${repository.name}@${artifact.digest}`);
   const layers = await withWorkDir((workDir) => checkContents(repository, read, { ...options, workDir }));
-  const { profile, tenant, asOf, records } = read.exportManifest;
+  const { profile, tenant, asOf, records, inputs } = read.exportManifest;
   return {
     reference: formatReference({ ...reference, digest: artifact.digest }),
     digest: artifact.digest,
@@ -67,7 +70,14 @@ export async function verifyArtifact(
     builders: [...new Set(proof.provenances.map(({ provenance }) => provenance.builder.id))],
     layers,
     records: { kept: records.kept, withheld: records.withheld },
+    ...mergeOf(inputs.options),
   };
+}
+
+/** As its schema has it, which was checked with the content. */
+function mergeOf({ base }: ExportManifest['inputs']['options']): Pick<VerifyReport, 'merge'> {
+  const { digest } = (base ?? {}) as { readonly digest?: string };
+  return digest === undefined ? {} : { merge: { digest } };
 }
 
 function notFound(reference: Reference): CodedError {

@@ -66,7 +66,14 @@ describe('--base-db', () => {
     expect(again['digest']).toBe(first['digest']);
     const { digest } = await inspected('base');
     expect(first).toMatchObject({ asOf: '2026-03-01T00:00:00Z', merge: { digest }, records: { kept: 1 } });
-    expect(await cli('verify', layout('one'), '--key', at('keys/cosign.pub'))).toMatchObject({ status: 0, err: '' });
+    const verified = await cli('verify', layout('one'), '--key', at('keys/cosign.pub'));
+    expect(verified).toMatchObject({
+      status: 0,
+      err: '',
+      out: expect.stringContaining(`into the trivy.db ${digest}\n`),
+    });
+    const proof = await json('verify', layout('one'), '--key', at('keys/cosign.pub'));
+    expect(proof).toMatchObject({ merge: { digest } });
 
     const { referrers } = first as { referrers: { artifactType: string; digest: string }[] };
     const manifest = referrers.find(({ artifactType }) => artifactType.includes('export.manifest'))?.digest;
