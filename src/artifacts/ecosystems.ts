@@ -8,7 +8,13 @@ import {
   pep440Grammar,
   type VersionGrammar,
 } from '#versions';
-import { isOperatingSystem, type OsTraits, osEcosystemOf, osEcosystemOfBucket } from './os-ecosystems.ts';
+import {
+  type Counterpart,
+  isOperatingSystem,
+  type OsTraits,
+  osEcosystemOf,
+  osEcosystemOfBucket,
+} from './os-ecosystems.ts';
 import { canonicalCrateName, canonicalSwiftName, crateKeys, nugetKeys, pypiKeys, swiftKeys } from './package-keys.ts';
 
 /** An ecosystem that trivy.db carries: one of a language, or a release of an operating system. */
@@ -22,6 +28,8 @@ export interface Ecosystem {
   readonly grammar: VersionGrammar;
   /** Of operating systems only. */
   readonly os?: OsTraits;
+  /** Of some releases of an operating system. */
+  readonly counterpart?: Counterpart | undefined;
   /** One name for all spellings of a package. */
   normalise(name: string): string;
   /** The keys under which trivy may look up a package that a record spells so; where absent, the one normalised name. */

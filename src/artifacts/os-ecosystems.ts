@@ -26,6 +26,14 @@ interface OperatingSystem extends OsTraits {
   release(suffix: string): string | undefined;
 }
 
+/** The other of two releases with packages of one line, of which trivy reads only one. */
+export interface Counterpart {
+  /** As OSV spells it, with its release. */
+  readonly osv: string;
+  /** Whether it is affected without a fix where this release is. */
+  readonly sharesUnfixed: boolean;
+}
+
 /** A release of an operating system, as an ecosystem. */
 export interface OsEcosystem {
   readonly osv: string;
@@ -33,6 +41,8 @@ export interface OsEcosystem {
   readonly trivy: string;
   readonly grammar: VersionGrammar;
   readonly os: OsTraits;
+  /** The same release with extended support, or without it. */
+  readonly counterpart?: Counterpart | undefined;
   normalise(name: string): string;
 }
 
@@ -240,7 +250,18 @@ export function osEcosystemOfBucket(bucket: string): OsEcosystem | undefined {
 }
 
 function ecosystemFrom(os: OperatingSystem, trivy: string): OsEcosystem {
-  return { osv: os.osv, trivy, grammar: os.grammar, os, normalise: (name) => name };
+  return { osv: os.osv, trivy, grammar: os.grammar, os, counterpart: counterpartOf(trivy), normalise: (name) => name };
+}
+
+/**
+ * Ubuntu supports the releases of every second April longer, with Pro. Its systems have the fixes of the release too,
+ * and what only Pro fixes affects the release; records name one of the two.
+ */
+function counterpartOf(bucket: string): Counterpart | undefined {
+  const [, release, extended] = /^ubuntu ([0-9][02468]\.04)(-ESM)?$/.exec(bucket) ?? [];
+  if (release === undefined) return undefined;
+  if (extended === undefined) return { osv: `Ubuntu:Pro:${release}:LTS`, sharesUnfixed: false };
+  return { osv: `Ubuntu:${release}:LTS`, sharesUnfixed: true };
 }
 
 function withoutRelease(suffix: string): string | undefined {

@@ -67,9 +67,20 @@ export class AffectedReader {
         else addAll(known, found);
       }
     }
-    const found = [...packages.values()].map((statements) => this.#advise(statements));
+    const advised = [...packages.values()].map((statements) => this.#advise(statements));
     for (const { reason, pointer } of this.#lost) this.#losses.add(reason, id, pointer);
-    return found.filter((each) => each !== undefined);
+    const found = advised.filter((each) => each !== undefined);
+    return [...found, ...found.flatMap((each) => this.#inCounterpart(each, packages))];
+  }
+
+  /** The same package of the counterpart of its release, if the record does not name it there. */
+  #inCounterpart(found: AffectedPackage, packages: ReadonlyMap<string, PackageStatements>): readonly AffectedPackage[] {
+    const { name, os } = found;
+    const { counterpart } = found.ecosystem;
+    if (counterpart === undefined || (os?.fixed === undefined && !counterpart.sharesUnfixed)) return [];
+    const ecosystem = ecosystemOf(counterpart.osv);
+    if (ecosystem === undefined || packages.has(`${ecosystem.trivy}\0${name}`)) return [];
+    return (this.#wants?.({ ecosystem: counterpart.osv, name }) ?? true) ? [{ ...found, ecosystem }] : [];
   }
 
   #advise(statements: PackageStatements): AffectedPackage | undefined {

@@ -284,6 +284,25 @@ describePeers(['trivy', 'trivy-versions'], 'stock Trivy', () => {
     expect(attached).toMatchObject([{ id: 'CVE-2026-1', fixed: '1.1.1-1ubuntu2.1~18.04.23+esm3' }]);
   });
 
+  test.each(['16.04', '16.04-ESM'])('finds in Ubuntu %s what only the release or only Pro fixes', async (release) => {
+    const fix = (id: string, osv: string, fixed: string) => {
+      return { id: `U-${id}`, upstream: [id], affected: [affected(osv, 'systemd', since({ fixed }))] };
+    };
+    const records = [
+      fix('CVE-2026-1', 'Ubuntu:16.04:LTS', '229-4ubuntu21.28'),
+      fix('CVE-2026-2', 'Ubuntu:Pro:16.04:LTS', '229-4ubuntu21.31+esm1'),
+    ];
+    const packages = ['229-4ubuntu21.1', '229-4ubuntu21.31', '229-4ubuntu21.31+esm1'].map(
+      (version) => `deb/ubuntu/systemd@${encodeURIComponent(version)}`,
+    );
+    const found = await scanWithStockTrivy(records, new SystemInventory('ubuntu', release, packages));
+    expect(found.map(({ installed, id }) => `${versionOf(installed)} ${id}`).sort()).toEqual([
+      '229-4ubuntu21.1 CVE-2026-1',
+      '229-4ubuntu21.1 CVE-2026-2',
+      '229-4ubuntu21.31 CVE-2026-2',
+    ]);
+  });
+
   test('finds packages of a module by its stream, and those of another stream not', async () => {
     const entry = affected('Rocky Linux:8', 'npm', since({ fixed: '1:10.8.2-1.module+el8.10.0+1' }));
     const records = [

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
+import type { TrivyDbOptions } from '#artifacts';
 import type { JsonObject } from '#core';
 import { apkGrammar, debGrammar, rpmGrammar, type VersionGrammar } from '#versions';
 import { ecosystemOfTrivy } from '../../../src/artifacts/ecosystems.ts';
 import { operatingSystems, osEcosystemOf } from '../../../src/artifacts/os-ecosystems.ts';
+import { readJson } from '../../core/read-json.ts';
 import { affected, buildOf, lossesOf, rowOf } from '../trivy/fixture.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/formats/trivy-os.md'), 'utf8');
@@ -338,4 +340,39 @@ test('a selection may name a release, or all of a system', async () => {
   };
   expect(await buckets('Debian')).toEqual(['debian 11', 'debian 12']);
   expect(await buckets('Debian:12')).toEqual(['debian 12']);
+});
+
+describe('a release of Ubuntu with extended support and without it', () => {
+  const fix = (osv: string, fixed?: string) => affected(osv, 'systemd', since(...(fixed ? [{ fixed }] : [])));
+  const [LTS, PRO] = ['Ubuntu:16.04:LTS', 'Ubuntu:Pro:16.04:LTS'];
+  const rowsOf = async (entries: readonly JsonObject[], packages?: TrivyDbOptions['packages']) => {
+    const { dump } = await buildOf([record('U-1', ...entries)], packages && { packages });
+    const found = [...dump].filter(([key]) => /^ubuntu .* CVE/.test(key));
+    return found.map(
+      ([key, value]) => `${key.split(' | ')[0]} ${(readJson(value) as JsonObject)['FixedVersion'] ?? 'unfixed'}`,
+    );
+  };
+
+  it.each([
+    ['a fix of the release is one of ESM', [fix(LTS, '4')], ['ubuntu 16.04 4', 'ubuntu 16.04-ESM 4']],
+    [
+      'a fix of ESM alone is missing in the release',
+      [fix(PRO, '4+esm1')],
+      ['ubuntu 16.04 4+esm1', 'ubuntu 16.04-ESM 4+esm1'],
+    ],
+    ['what ESM has not fixed, the release has not', [fix(PRO)], ['ubuntu 16.04 unfixed', 'ubuntu 16.04-ESM unfixed']],
+    ['what the release has not fixed may not be in ESM', [fix(LTS)], ['ubuntu 16.04 unfixed']],
+    ['a record may name both', [fix(LTS), fix(PRO, '4+esm1')], ['ubuntu 16.04 unfixed', 'ubuntu 16.04-ESM 4+esm1']],
+    [
+      'interim releases have no ESM',
+      [fix('Ubuntu:25.04', '4'), fix('Ubuntu:24.10', '4')],
+      ['ubuntu 24.10 4', 'ubuntu 25.04 4'],
+    ],
+  ])('%s', async (_, entries, expected) => {
+    expect(await rowsOf(entries)).toEqual(expected);
+  });
+
+  it('have only the rows that are asked for', async () => {
+    expect(await rowsOf([fix(LTS, '4')], { ecosystems: [LTS] })).toEqual(['ubuntu 16.04 4']);
+  });
 });
