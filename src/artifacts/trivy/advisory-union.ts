@@ -112,7 +112,7 @@ class AdvisoryGroup {
   #winners(): readonly AdvisoryRow[] {
     if (this.#found.length === 1) return this.#found;
     const ranks = this.#found.map(({ bucket }) => this.#rules.rankOf(decodeKey(bucket)));
-    const best = Math.min(...ranks);
+    const best = ranks.reduce((least, rank) => Math.min(least, rank));
     for (const [i, { record }] of this.#found.entries()) {
       if ((ranks[i] as number) > best) this.#losses.add('outranked', record, '/affected');
     }

@@ -39,6 +39,15 @@ test('what is too much for one row is left out and named, with the first of thos
   ]);
 });
 
+test('more rows of one package and ID are united than a call takes arguments', async () => {
+  const [advisories, rows] = [new Sorter(folder), new Sorter(folder)];
+  for (let i = 0; i < 150_000; i++)
+    advisories.add('wolfi\0p\0CVE-1', `wolfi\0A\0${i % 2 ? '{"FixedVersion":"1"}' : '{}'}`);
+  await uniteAdvisories(advisories, rows, openLosses(), { rankOf: () => 1 });
+  const [batch] = await Array.fromAsync(readItems(rows), (items) => items.map(({ key }) => key));
+  expect(batch).toEqual(['wolfi\0p\0CVE-1']);
+});
+
 test('what is too much for one description is left out and named', async () => {
   const rows = new Sorter(folder);
   const losses = openLosses();
