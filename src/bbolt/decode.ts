@@ -208,7 +208,7 @@ export function uint32At(page: Uint8Array, at: number): number {
 }
 
 /** A number of 64 bits, of which no file reaches the upper eleven. In halves, since a bigint takes memory. */
-function pageNumberAt(page: Uint8Array, at: number): number {
+export function pageNumberAt(page: Uint8Array, at: number): number {
   const [low, high] = [uint32At(page, at), uint32At(page, at + 4)];
   const value = high * 2 ** 32 + low;
   if (value > Number.MAX_SAFE_INTEGER) throw new DecodeError(`refers to page ${(BigInt(high) << 32n) | BigInt(low)}`);

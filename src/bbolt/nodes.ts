@@ -17,7 +17,7 @@ import type { PageReader, PageSpan } from './page-reader.ts';
 export const WHOLE_PAGE = 256 * 1024;
 
 /** Largest value that is read, in bytes: one is in memory at a time. */
-const MAX_VALUE = 256 * 1024 * 1024;
+export const maxValueBytes = 256 * 1024 * 1024;
 
 /** The elements of a leaf, each to be had by its place. */
 export interface Leaf {
@@ -89,14 +89,16 @@ class LargeLeaf implements Leaf {
 
   async at(index: number): Promise<LeafElement> {
     const { start, keyEnd, end, isBucket } = this.#places[index] as LeafPlace;
-    if (end - start > MAX_VALUE) {
-      const what = `page ${this.#span.id}: a value of ${end - keyEnd} bytes`;
-      throw new CodedError('ERR_EXPORT_TOO_LARGE', `${this.#pages.name}: ${what}`, {
-        hint: `specify a database whose values have at most ${MAX_VALUE} bytes`,
-        details: { path: this.#pages.name },
-      });
-    }
+    if (end - start > maxValueBytes) throw valueTooLarge(this.#pages.name, this.#span.id, end - keyEnd);
     const bytes = await this.#pages.bytes(this.#span, start, end);
     return { key: bytes.subarray(0, keyEnd - start), value: bytes.subarray(keyEnd - start), isBucket };
   }
+}
+
+/** The error for a value that memory is not meant to hold. */
+export function valueTooLarge(name: string, page: number, sizeBytes: number): CodedError {
+  return new CodedError('ERR_EXPORT_TOO_LARGE', `${name}: page ${page}: a value of ${sizeBytes} bytes`, {
+    hint: `specify a database whose values have at most ${maxValueBytes} bytes`,
+    details: { path: name },
+  });
 }

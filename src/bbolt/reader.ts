@@ -1,8 +1,7 @@
-import { PageFault } from './damage.ts';
-import { decodeBucket, type LeafElement } from './decode.ts';
-import { inlineNode, type Leaf, type Node, readNode } from './nodes.ts';
+import { findBucket, findKey } from './lookup.ts';
+import { inlineNode, type Node, readNode } from './nodes.ts';
 import { PageReader, type PageReaderOptions } from './page-reader.ts';
-import { childFor, compareKeys, MAX_DEPTH, type NodeAt, Walk, type WalkOptions } from './walk.ts';
+import { type NodeAt, Walk, type WalkOptions } from './walk.ts';
 import type { BboltEntry } from './writer.ts';
 
 /** Where reading begins; without anything, at the beginning of the file. */
@@ -127,9 +126,9 @@ export class BboltFile {
    */
   async get(bucket: readonly Uint8Array[], key: Uint8Array): Promise<Uint8Array | undefined> {
     try {
-      const root = await this.#bucketAt(bucket);
-      const found = root && (await this.#find(root, key));
-      return found === undefined || found.element.isBucket ? undefined : copyOf(found.element.value);
+      const place = await findBucket(this.#pages, bucket);
+      const found = place && (await findKey(this.#pages, place, key));
+      return found === undefined || found.isBucket ? undefined : copyOf(found.value);
     } catch (error) {
       throw this.#pages.coded(error);
     }
@@ -146,43 +145,13 @@ export class BboltFile {
     }
   }
 
-  /** Where a bucket begins. */
+  /** The page or the inline bucket where a bucket begins. */
   async #bucketAt(path: readonly Uint8Array[]): Promise<NodeAt | undefined> {
-    let at = await this.#node(this.#pages.meta.root);
-    for (const name of path) {
-      const found = await this.#find(at, name);
-      if (found === undefined || !found.element.isBucket) return undefined;
-      const place = this.#pages.decode(decodeBucket, found.element.value, found.page);
-      if ('root' in place) at = await this.#node(place.root);
-      else at = { node: inlineNode(this.#pages, place.inline, found.page), page: found.page };
-    }
-    return at;
+    const place = await findBucket(this.#pages, path);
+    if (place === undefined) return undefined;
+    if ('span' in place) return { node: await readNode(this.#pages, place.span), page: place.span.id };
+    return { node: inlineNode(this.#pages, place.inline, place.page), page: place.page };
   }
-
-  async #find(root: NodeAt, key: Uint8Array): Promise<{ readonly element: LeafElement; page: number } | undefined> {
-    let at = root;
-    for (let depth = 0; depth <= MAX_DEPTH; depth++) {
-      if ('leaf' in at.node) {
-        const element = await elementOf(at.node.leaf, key);
-        return element && { element, page: at.page };
-      }
-      const { branch } = at.node;
-      at = await this.#node((branch[childFor(branch, key)] as { child: number }).child);
-    }
-    throw new PageFault(at.page, 'is nested too deeply');
-  }
-
-  async #node(id: number): Promise<NodeAt> {
-    return { node: await readNode(this.#pages, await this.#pages.span(id)), page: id };
-  }
-}
-
-async function elementOf(leaf: Leaf, key: Uint8Array): Promise<LeafElement | undefined> {
-  for (let i = 0; i < leaf.count; i++) {
-    const element = await leaf.at(i);
-    if (compareKeys(element.key, key) === 0) return element;
-  }
-  return undefined;
 }
 
 /** How many buckets begin between two entries that follow each other. */

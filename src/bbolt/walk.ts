@@ -157,7 +157,7 @@ export class Walk {
 }
 
 /** The place of the child below which a key stands if it stands anywhere. */
-export function childFor(branch: readonly BranchElement[], key: Uint8Array): number {
+function childFor(branch: readonly BranchElement[], key: Uint8Array): number {
   return Math.max(
     0,
     branch.findLastIndex((element) => compareKeys(element.key, key) <= 0),

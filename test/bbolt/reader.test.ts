@@ -148,6 +148,27 @@ describe('BboltFile', () => {
     expect(await Array.fromAsync(file.elements([bytes('absent')]))).toEqual([]);
   });
 
+  it('finds a key by halving, without reading the whole page', async () => {
+    const entries = Array.from({ length: 10 }, (_, i) => ({
+      bucket: [bytes('b')],
+      key: bytes(`k${i}`),
+      value: Buffer.alloc(200, i),
+    }));
+    const path = await written(entries);
+    const file = await readFile(path);
+    const page = Math.floor(file.indexOf('k0') / 4096) * 4096;
+    file.writeUInt32LE(1_000_000, page + 16 + 4);
+    await writeFile(path, file);
+    await using damaged = await BboltFile.open(path);
+    expect(await damaged.get([bytes('b')], bytes('k9'))).toEqual(new Uint8Array(200).fill(9));
+    expect(await damaged.get([bytes('b')], bytes('k91'))).toBeUndefined();
+    await expect(damaged.get([bytes('b')], bytes('k0'))).rejects.toMatchObject({
+      code: 'ERR_EXPORT_CONTENT_MISMATCH',
+      message: expect.stringContaining('has an element 0 that reaches beyond it'),
+    });
+    await expect(Array.fromAsync(damaged.entries())).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });
+  });
+
   it('reads values of many pages one at a time', async () => {
     const entries = Array.from({ length: 6 }, (_, i) => ({
       bucket: [bytes('b')],
