@@ -6,7 +6,7 @@ import type { JsonObject } from '#core';
 import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { buildReferenceDb, describePeers, runPeer } from '../../peers/peers.ts';
 import { affected, type BuiltDb, buildOf } from '../trivy/fixture.ts';
-import { type Inventory, type StockFinding, SystemInventory, scanWithDatabase } from '../trivy/stock-trivy.ts';
+import { type Inventory, type StockFinding, SystemInventory, scanWithDatabase, trivies } from '../trivy/stock-trivy.ts';
 import { json, type Tree, writeTree } from './fixture.ts';
 
 const GHSA = {
@@ -219,4 +219,21 @@ describePeers(['trivy', 'bbolt'], 'a merge into a file of Go bbolt', () => {
       'ours 1.0.0 CVE-2026-3 3.0.0 acme CRITICAL',
     ]);
   });
+});
+
+describePeers([...trivies], 'a merged database', () => {
+  test.each(trivies)(
+    'is read by %s: an operating system of the base, own packages of NuGet in either spelling',
+    async (trivy) => {
+      const base = await baseAt(await writeTree(join(dir, 'base.db'), handMade));
+      const nuget = affected('NuGet', 'Acme.Web', [{ introduced: '0' }, { fixed: '2.0.0' }]);
+      const { members } = await build(base, [{ id: 'ACME-3', affected: [nuget] }]);
+      const files = Object.fromEntries(members.map(({ header, bytes }) => [header.name, bytes]));
+      const found = async (inventory: Inventory) =>
+        (await scanWithDatabase(files, inventory, 'fs', trivy)).map(({ installed, id }) => `${installed} ${id}`);
+      const alpine = new SystemInventory('alpine', '3.20.0', ['apk/alpine/openssl@3.3.0-r0']);
+      expect(await found(alpine)).toEqual(['openssl 3.3.0-r0 CVE-2026-3']);
+      expect(await found(['nuget/Acme.Web@1.0.0', 'nuget/Acme.Web@2.0.0'])).toEqual(['Acme.Web 1.0.0 ACME-3']);
+    },
+  );
 });

@@ -3,7 +3,7 @@ import type { JsonObject } from '#core';
 import { osEcosystemOf } from '../../../src/artifacts/os-ecosystems.ts';
 import { describePeers, runPeer } from '../../peers/peers.ts';
 import { affected, buildOf, lossesOf } from '../trivy/fixture.ts';
-import { SystemInventory, scanWithStockTrivy } from '../trivy/stock-trivy.ts';
+import { SystemInventory, scanWithDatabase, scanWithStockTrivy } from '../trivy/stock-trivy.ts';
 
 /** A release: how OSV names it, how trivy does in an SBOM, and how a purl names its packages. */
 interface Driver {
@@ -364,3 +364,22 @@ const asApk =
   ({ library }: Driver) =>
   (version: string): string =>
     library === 'apk' ? version.replace('-', '-r') : version;
+
+/** Systems that Trivy 0.60 does not know. */
+const LATER: readonly string[] = ['Bottlerocket', 'Echo', 'MinimOS'];
+
+describePeers(['trivy060', 'trivy-versions'], 'the oldest Trivy', () => {
+  const known = drivers.filter(({ osv }) => !LATER.includes(osv));
+
+  test.each(known.map((driver) => [driver.osv, driver] as const))('reads rows of %s', async (osv, driver) => {
+    const { fixed, installed } = versions[driver.library];
+    const records = [
+      { id: 'X-2026-1', upstream: ['CVE-2026-1'], affected: [affected(osv, 'openssl', since({ fixed }))] },
+    ];
+    const { members } = await buildOf(records);
+    const files = Object.fromEntries(members.map(({ header, bytes }) => [header.name, bytes]));
+    const found = await scanWithDatabase(files, inventoryOf(driver, 'openssl', installed), 'fs', 'trivy060');
+    const expected = await below(driver.library, fixed, installed);
+    expect(found.map((each) => versionOf(each.installed)).sort()).toEqual(expected.toSorted());
+  });
+});
