@@ -112,6 +112,13 @@ test('describeLosses: a warning where records of Red Hat are left out', () => {
   expect(describeLosses([{ ...loss, digest, reason: 'affectedNotCarried' }])).not.toContain('warning');
 });
 
+test('describeLosses: the first place of a part in its record', () => {
+  const listed = [{ record: 'A-1', parts: 2, pointer: '/affected/3' }];
+  expect(describeLosses([{ scope: 'part', records: 1, parts: 2, listed, digest, reason: 'boundWidened' }])).toContain(
+    '  boundWidened: 2 parts of 1 record: A-1 at /affected/3\n',
+  );
+});
+
 test('describeLosses: each reason with its counts, some of its records, and a count of the rest', () => {
   expect(describeLosses([])).toBe('');
   const listed = Array.from({ length: 1000 }, (_, i) => ({ record: `A-${i}`, parts: 2, pointer: '' }));

@@ -113,7 +113,9 @@ export function describeLosses(losses: Losses): string {
   const lines = losses.map(({ reason, scope, records, parts, listed }) => {
     const what =
       scope === 'record' ? plural(records, 'record') : `${plural(parts, 'part')} of ${plural(records, 'record')}`;
-    const names = listed.slice(0, LOSSES_SHOWN).map(({ record }) => record);
+    const names = listed
+      .slice(0, LOSSES_SHOWN)
+      .map(({ record, pointer }) => (pointer === '' ? record : `${record} at ${pointer}`));
     const more = records > names.length ? [`and ${formatCount(records - names.length)} more`] : [];
     return `  ${reason}: ${what}: ${[...names, ...more].join(', ')}`;
   });
