@@ -6,7 +6,7 @@ import { CodedError, fileError, mediaTypes } from '#core';
 import type { RecordSet } from '#evidence';
 import { readItems } from '#sort';
 import type { Build, BuildOptions, BuildReport, LayerDraft } from '../layer.ts';
-import { type BaseScope, type MergeReport, mergeTrivyDbs, notMergeable } from '../trivy-merge.ts';
+import { type BaseScope, type MergeReport, mergeTrivyDbs, notMergeable, readDatabase } from '../trivy-merge.ts';
 import { openTarget, type PackageSelection } from './advisory-mapper.ts';
 import { uniteAdvisories } from './advisory-union.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
@@ -57,6 +57,7 @@ export interface TrivyDbBase {
 export function buildTrivyDb(set: RecordSet, options: TrivyDbOptions): Build {
   checkTimes(set, options);
   const sources = new DataSources(options.dataSources, options.sourcePrecedence);
+  if (options.base === undefined) sources.assertKnown();
   let finished: BuildReport | undefined;
   return {
     drafts: draftsOf(set, options, sources, (report) => {
@@ -79,6 +80,7 @@ async function* draftsOf(
     throw fileError(error, options.workDir);
   });
   try {
+    if (options.base !== undefined) await checkPrecedence(sources, options.base);
     const { asOf, dataSources, packages, threadFrom, signal } = options;
     const target = openTarget(folder);
     const { rows, advisories, losses } = target;
@@ -93,6 +95,13 @@ async function* draftsOf(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The base may have data sources that no record of OSV has. */
+async function checkPrecedence(sources: DataSources, { path, name }: TrivyDbBase): Promise<void> {
+  await using file = await BboltFile.open(path, { name });
+  const { sourceIds } = await readDatabase(file);
+  sources.assertKnown([...sourceIds.values()]);
 }
 
 interface WrittenDatabase {
@@ -134,7 +143,7 @@ function tarOf(database: string, size: number, { asOf, validForSeconds }: TrivyD
   return encodeTar(
     [
       { path: layerFiles.metadata, size: metadata.byteLength, content: metadata },
-      { path: layerFiles.database, size, content: readDatabase(database) },
+      { path: layerFiles.database, size, content: readFile(database) },
     ],
     { mtime: layerTime(asOf) },
   );
@@ -143,7 +152,7 @@ function tarOf(database: string, size: number, { asOf, validForSeconds }: TrivyD
 const READ_BYTES = 256 * 1024;
 
 /** Reads a file through two buffers in turn: while the tar hands one on, the other is filled. */
-async function* readDatabase(path: string): AsyncGenerator<Uint8Array> {
+async function* readFile(path: string): AsyncGenerator<Uint8Array> {
   await using file = await open(path, 'r').catch((error: unknown) => {
     throw fileError(error, path);
   });

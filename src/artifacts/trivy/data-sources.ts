@@ -70,7 +70,8 @@ export class DataSources {
   /**
    * @param precedence ids of data sources, the one that takes precedence first; those that it does not name share the
    *   last place
-   * @throws CodedError ERR_EXPORT_USAGE for a rule that trivy.db could not hold, for rules at odds, and for an unknown id
+   * @throws CodedError ERR_EXPORT_USAGE for a rule that trivy.db could not hold, for rules at odds, and for an id that
+   *   is named twice
    */
   constructor(rules: readonly DataSourceRule[] = [], precedence: readonly string[] = []) {
     for (const [i, rule] of rules.entries()) {
@@ -86,7 +87,20 @@ export class DataSources {
     this.#own = sorted;
     this.#rules = [...sorted, ...defaults];
     this.#precedence = precedence;
-    checkPrecedence(precedence, [...this.#rules, ...OF_SYSTEMS]);
+    const repeated = precedence.find((id, i) => precedence.indexOf(id) < i);
+    if (repeated !== undefined) throw misplaced(repeated, 'named twice in the precedence');
+  }
+
+  /**
+   * Makes sure that the precedence names ids of data sources: one that is misspelt would change nothing.
+   *
+   * @param ofBase ids of a database into which advisories are merged
+   * @throws CodedError ERR_EXPORT_USAGE
+   */
+  assertKnown(ofBase: readonly string[] = []): void {
+    const known = new Set([...this.#rules, ...OF_SYSTEMS].map(({ id }) => id).concat(ofBase));
+    const unknown = this.#precedence.find((id) => !known.has(id));
+    if (unknown !== undefined) throw misplaced(unknown, 'not the id of a data source');
   }
 
   /** The place of a root bucket's source in the order of precedence, from 0. */
@@ -151,16 +165,11 @@ function checkRule(rule: DataSourceRule): void {
   }
 }
 
-function checkPrecedence(precedence: readonly string[], rules: readonly DataSourceRule[]): void {
-  for (const [i, id] of precedence.entries()) {
-    const isRepeated = precedence.indexOf(id) < i;
-    if (!isRepeated && rules.some((rule) => rule.id === id)) continue;
-    const what = isRepeated ? 'named twice in the precedence' : 'not the id of a data source';
-    throw new CodedError('ERR_EXPORT_USAGE', `${JSON.stringify(id)}: ${what}`, {
-      hint: 'name ids of data sources, each once, such as acme,ghsa; define your own with --data-source',
-      details: { id },
-    });
-  }
+function misplaced(id: string, what: string): CodedError {
+  return new CodedError('ERR_EXPORT_USAGE', `${JSON.stringify(id)}: ${what}`, {
+    hint: 'name ids of data sources, each once, such as acme,ghsa; define your own with --data-source',
+    details: { id },
+  });
 }
 
 function refused(rule: DataSourceRule, what: string): CodedError {

@@ -197,6 +197,17 @@ describe('--base-db', () => {
     expect(buckets.map(({ name, keys }) => `${name} ${keys}`)).toEqual(['debian 12 1', 'vulnerability 0']);
   });
 
+  test('may be named by its own data sources in the precedence, and by no other', async () => {
+    const base = await writeTree(at('trivy.db'), {
+      'data-source': { 'npm::GitLab': value({ ID: 'glad', Name: 'GitLab', URL: 'https://gitlab.com/' }) },
+      'npm::GitLab': { ours: { 'ACME-1': value({ VulnerableVersions: ['<1'] }) } },
+    });
+    const args = ['--source', at('own.json'), '--base-db', base, '--source-precedence'];
+    expect(await exported(...args, 'glad')).toMatchObject({ status: 0, out: expect.stringContaining('outranked: 1') });
+    const unknown = await exported(...args, 'glod');
+    expect(unknown).toMatchObject({ status: 2, err: expect.stringContaining('"glod": not the id of a data source') });
+  });
+
   test('warns of an ecosystem that neither database has, and is refused where nothing is left', async () => {
     const args = ['--base-db', layout('base'), '--ecosystem', 'npn'];
     const some = await exported(...args, '--ecosystem', 'npm');
