@@ -23,7 +23,7 @@ export class IdTable {
         hint: 'check that the file is a database built for Trivy',
       });
     }
-    if (end > this.#bytes.length) this.#bytes = grown(new Uint8Array(2 * end), this.#bytes);
+    if (end > this.#bytes.length) this.#bytes = grown(new Uint8Array(Math.min(2 * end, MAX_BYTES)), this.#bytes);
     if (this.#count === this.#ends.length) {
       this.#ends = grown(new Uint32Array(2 * this.#count), this.#ends);
       this.#flags = grown(new Uint8Array(2 * this.#count), this.#flags);
