@@ -51,6 +51,11 @@ export class BboltFile {
     return new BboltFile(await PageReader.open(path, options));
   }
 
+  /** By which errors name it: its path, or what whoever opened it said. */
+  get name(): string {
+    return this.#pages.name;
+  }
+
   async close(): Promise<void> {
     await this.#pages.close();
   }

@@ -40,23 +40,25 @@ async function readRoots(file: BboltFile): Promise<readonly string[]> {
   let bytes = 0;
   for await (const batch of file.elements([])) {
     for (const element of batch) {
-      const root = nameOfRoot(element);
+      const root = nameOfRoot(element, file.name);
       bytes += element.key.byteLength;
-      if (roots.push(root) > MAX_ROOTS) throw tooMany(`${MAX_ROOTS} root buckets`);
-      if (bytes > MAX_NAME_BYTES) throw tooMany(`${MAX_NAME_BYTES} bytes of names of root buckets`);
+      if (roots.push(root) > MAX_ROOTS) throw tooMany(file.name, `${MAX_ROOTS} root buckets`);
+      if (bytes > MAX_NAME_BYTES) throw tooMany(file.name, `${MAX_NAME_BYTES} bytes of names of root buckets`);
       const ecosystem = ecosystemOfRoot(root);
       if (ecosystem === undefined) continue;
       const count = (buckets.get(ecosystem) ?? 0) + 1;
-      if (count > MAX_BUCKETS) throw tooMany(`${MAX_BUCKETS} root buckets of ${ecosystem}`);
+      if (count > MAX_BUCKETS) throw tooMany(file.name, `${MAX_BUCKETS} root buckets of ${ecosystem}`);
       buckets.set(ecosystem, count);
     }
   }
   return roots;
 }
 
-function nameOfRoot({ key, value }: BboltElement): string {
-  if (value !== undefined) throw notMergeable('a value outside of all buckets');
-  if (key.includes(0) || !isUtf8(key)) throw notMergeable('a root bucket has a name that Trivy does not use');
+function nameOfRoot({ key, value }: BboltElement, database: string): string {
+  if (value !== undefined) throw notMergeable('a value outside of all buckets', undefined, database);
+  if (key.includes(0) || !isUtf8(key)) {
+    throw notMergeable('a root bucket has a name that Trivy does not use', undefined, database);
+  }
   return textOfName(key);
 }
 
@@ -84,8 +86,8 @@ function idOfSource(value: Uint8Array): string | undefined {
   }
 }
 
-function tooMany(what: string): CodedError {
-  return new CodedError('ERR_EXPORT_TOO_LARGE', `Trivy database: more than ${what}`, {
+function tooMany(name: string, what: string): CodedError {
+  return new CodedError('ERR_EXPORT_TOO_LARGE', `${name}: more than ${what}`, {
     hint: 'check that the file is a database built for Trivy',
   });
 }

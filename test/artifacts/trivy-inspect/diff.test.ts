@@ -38,6 +38,13 @@ describe('diffTrivyDbs', () => {
     ]);
   });
 
+  it('names the one of the two that cannot be read', async () => {
+    const tooMany = Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`npm::${i}`, { a: { b: '{}' } }]));
+    const message = (file: string) => expect.stringMatching(`${file}: more than 100 root buckets of npm`) as string;
+    await expect(diff(tooMany, {})).rejects.toMatchObject({ message: message('old.db') });
+    await expect(diff({}, tooMany)).rejects.toMatchObject({ message: message('new.db') });
+  });
+
   it('sees of an ecosystem what Trivy sees: the last bucket, and no value without content', async () => {
     const official = { 'data-source': sources, [GHSA]: { lodash: { 'CVE-1': until('4.0.0') } } };
     const before = { ...official, [ACME]: { lodash: { 'CVE-1': until('4.0.9') }, x: { 'CVE-2': '' } } };
