@@ -1,7 +1,13 @@
 // Public entry of trivy-merge/: an official trivy.db and own advisories as one.
 export { type BucketAccount, hasAdvisories } from './trivy-merge/account.ts';
 export { AdvisoryCursor, type AdvisoryRow } from './trivy-merge/cursor.ts';
-export { entriesOfRoot, maxSourceBytes, readDatabase, type TrivyDatabase } from './trivy-merge/database.ts';
+export {
+  checkIsTrivyDb,
+  entriesOfRoot,
+  maxSourceBytes,
+  readDatabase,
+  type TrivyDatabase,
+} from './trivy-merge/database.ts';
 export { notMergeable } from './trivy-merge/failures.ts';
 export { IdTable } from './trivy-merge/id-table.ts';
 export { type MergeReport, mergeTrivyDbs } from './trivy-merge/merge.ts';

@@ -34,6 +34,18 @@ export async function readDatabase(file: BboltFile): Promise<TrivyDatabase> {
   return { batches: (start) => file.batches(start), roots, sourceIds };
 }
 
+/**
+ * Refuses a base without texts, which every official database has: an empty file, as a writer leaves one in place of a
+ * damaged one, or the database of another program would pass for one without findings.
+ *
+ * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH
+ */
+export async function checkIsTrivyDb(file: BboltFile): Promise<void> {
+  const roots = await readRoots(file);
+  if (roots.includes(rootNames.vulnerability)) return;
+  throw notMergeable(`no bucket "${rootNames.vulnerability}": the base is empty, or the database of another program`);
+}
+
 async function readRoots(file: BboltFile): Promise<readonly string[]> {
   const roots: string[] = [];
   const buckets = new Map<string, number>();

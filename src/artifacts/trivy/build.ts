@@ -6,7 +6,14 @@ import { CodedError, fileError, mediaTypes } from '#core';
 import type { RecordSet } from '#evidence';
 import { readItems } from '#sort';
 import type { Build, BuildOptions, BuildReport, LayerDraft } from '../layer.ts';
-import { type BaseScope, type MergeReport, mergeTrivyDbs, notMergeable, readDatabase } from '../trivy-merge.ts';
+import {
+  type BaseScope,
+  checkIsTrivyDb,
+  type MergeReport,
+  mergeTrivyDbs,
+  notMergeable,
+  readDatabase,
+} from '../trivy-merge.ts';
 import { openTarget, type PackageSelection } from './advisory-mapper.ts';
 import { uniteAdvisories } from './advisory-union.ts';
 import { type DataSourceRule, DataSources } from './data-sources.ts';
@@ -120,6 +127,7 @@ async function writeDatabase(
   const ownPath = join(folder, 'own.db');
   await writeBbolt(ownPath, entries);
   await using baseFile = await BboltFile.open(base.path, { name: base.name, signal });
+  await checkIsTrivyDb(baseFile);
   await using own = await BboltFile.open(ownPath, { signal });
   const merging = mergeTrivyDbs(baseFile, own, { workDir: folder, sourcePrecedence, scope: base.scope, signal });
   const { sizeBytes } = await writeMerged(path, merging.entries);

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { checkOwnBbolt, writeBbolt } from '#bbolt';
 import { content, entriesOf } from '../../bbolt/entries.ts';
 import { makeTempDir } from '../../fixtures/temp-dir.ts';
-import { dumpDb } from '../trivy/fixture.ts';
+import { buildOf, dumpDb } from '../trivy/fixture.ts';
 import { json, mergeFiles, mergeTrees, type Tree, writeTree } from './fixture.ts';
 
 const GHSA = 'npm::GitHub Security Advisory npm';
@@ -47,6 +47,20 @@ const own: Tree = {
     'CVE-2024-3': json({ Severity: 'UNKNOWN' }),
   },
 };
+
+describe('a base without texts', () => {
+  it.each([
+    ['empty', {}],
+    ['of another program', { artifact: { 'sha256:1': json({ SchemaVersion: 2 }) }, blob: {} }],
+  ])('is refused: %s', async (_, tree: Tree) => {
+    const path = await writeTree(join(await makeTempDir(), 'base.db'), tree);
+    const built = buildOf([], { base: { path, sizeBytes: (await readFile(path)).byteLength } });
+    await expect(built).rejects.toMatchObject({
+      code: 'ERR_EXPORT_CONTENT_MISMATCH',
+      message: expect.stringContaining('no bucket "vulnerability"'),
+    });
+  });
+});
 
 describe('mergeTrivyDbs', () => {
   it('keeps what only the base has byte for byte, nested buckets and empty values too', async () => {
