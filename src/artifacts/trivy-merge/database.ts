@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { BboltElement, BboltFile, BboltStart } from '#bbolt';
 import { CodedError, isCoded, parseJsonObject } from '#core';
+import { osEcosystemOfBucket } from '../os-ecosystems.ts';
 import type { EntryBatches } from './cursor.ts';
 import { notMergeable } from './failures.ts';
 import { ecosystemOfRoot, rootNames, textOfName } from './names.ts';
@@ -35,15 +36,20 @@ export async function readDatabase(file: BboltFile): Promise<TrivyDatabase> {
 }
 
 /**
- * Refuses a base without texts, which every official database has: an empty file, as a writer leaves one in place of a
+ * Refuses a base without any bucket that a database of Trivy has: an empty file, as a writer leaves one in place of a
  * damaged one, or the database of another program would pass for one without findings.
  *
  * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH
  */
 export async function checkIsTrivyDb(file: BboltFile): Promise<void> {
   const roots = await readRoots(file);
-  if (roots.includes(rootNames.vulnerability)) return;
-  throw notMergeable(`no bucket "${rootNames.vulnerability}": the base is empty, or the database of another program`);
+  if (roots.some(isOfTrivy)) return;
+  throw notMergeable('no bucket of the base is known: it is empty, or the database of another program');
+}
+
+function isOfTrivy(root: string): boolean {
+  if (Object.values<string>(rootNames).includes(root)) return true;
+  return ecosystemOfRoot(root) !== undefined || osEcosystemOfBucket(root) !== undefined;
 }
 
 async function readRoots(file: BboltFile): Promise<readonly string[]> {

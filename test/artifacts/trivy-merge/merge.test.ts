@@ -48,7 +48,7 @@ const own: Tree = {
   },
 };
 
-describe('a base without texts', () => {
+describe('a base without buckets of Trivy', () => {
   it.each([
     ['empty', {}],
     ['of another program', { artifact: { 'sha256:1': json({ SchemaVersion: 2 }) }, blob: {} }],
@@ -57,7 +57,7 @@ describe('a base without texts', () => {
     const built = buildOf([], { base: { path, sizeBytes: (await readFile(path)).byteLength } });
     await expect(built).rejects.toMatchObject({
       code: 'ERR_EXPORT_CONTENT_MISMATCH',
-      message: expect.stringContaining('no bucket "vulnerability"'),
+      message: expect.stringContaining('no bucket of the base is known'),
     });
   });
 });
