@@ -4,13 +4,15 @@ import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import type { JsonObject } from '#core';
 import type { VersionGrammar } from '#versions';
-import { ecosystemOf } from '../../../src/artifacts/ecosystems.ts';
+import { type Ecosystem, ecosystemOf } from '../../../src/artifacts/ecosystems.ts';
 import { buildOf } from '../../artifacts/trivy/fixture.ts';
 import { isAffected, type OsvCase, orderOf, osvCases, versionsOf } from '../../artifacts/trivy/osv-evaluation.ts';
 import { type DatabaseFiles, type StockFinding, scanWithDatabase } from '../../artifacts/trivy/stock-trivy.ts';
 import { makeTempDir } from '../../fixtures/temp-dir.ts';
 import { buildReferenceDb, describePeers } from '../../peers/peers.ts';
 import { type Installed, type Language, languages } from './languages.ts';
+import { isKnownToOsvScanner, scanWithOsvScanner } from './osv-scanner.ts';
+import type { OsvRecord } from './records.ts';
 
 /** Of each ecosystem. */
 const records = 60;
@@ -176,3 +178,38 @@ describePeers(['trivy', 'trivydb-ref'], 'trivy with our database and with the re
     expect(lacking.length).toBeGreaterThan(0);
   });
 });
+
+/** Where osv-scanner differs: it orders pre-releases of Composer as PHP does, and Trivy as any other's. */
+const composer = {
+  lacking: ['acme/web10 1.3-beta.2 Packagist-10'],
+  more: ['acme/web23 v1.2.0-RC1 Packagist-23'],
+};
+
+describePeers(['osv-scanner'], 'osv-scanner with the same records', () => {
+  const judged = known.filter(isKnownToOsvScanner);
+  const kinds = sample(judged, orderly);
+
+  test.each(judged)('%s: finds the same', async (osv) => {
+    const made = kinds[osv] as readonly Made[];
+    const { normalise } = ecosystemOf(osv) as Ecosystem;
+    // It looks up names of PyPI as they are normalised, in a record too.
+    const nameOf = (name: string): string => (osv === 'PyPI' ? normalise(name) : name);
+    const records = made.map(({ record }) => renamed(record as unknown as OsvRecord, nameOf));
+    const installed = made.flatMap((each) => each.installed.map((one) => ({ ...one, name: nameOf(one.name) })));
+    const lines = (await scanWithOsvScanner(osv, records, installed)).map((each) =>
+      spell(normalise(each.name), each.version, each.id),
+    );
+    const [has, wanted] = [new Set(lines), new Set(expectedOf(made))];
+    const lacking = [...wanted].filter((finding) => !has.has(finding));
+    const more = [...has].filter((finding) => !wanted.has(finding));
+    expect({ lacking, more }).toEqual(osv === 'Packagist' ? composer : { lacking: [], more: [] });
+  });
+});
+
+function renamed(record: OsvRecord, nameOf: (name: string) => string): OsvRecord {
+  const affected = (record.affected ?? []).map((entry) => ({
+    ...entry,
+    package: { ecosystem: entry.package?.ecosystem ?? '', name: nameOf(entry.package?.name ?? '') },
+  }));
+  return { ...record, affected };
+}
