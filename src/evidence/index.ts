@@ -20,4 +20,4 @@ export { emptyRecordSet } from './record-set.ts';
 export { compilePackageFilter, type PackageFilter } from './select/compile.ts';
 export { type Clause, clauses, describeLeftOut, parseSelector, type Selector } from './select/selector.ts';
 export { type CvssVectors, cvssOfAdvisory, severityOfAdvisory } from './severity.ts';
-export { maxWithheld } from './withheld-records.ts';
+export { explainWithheld, maxWithheld } from './withheld-records.ts';

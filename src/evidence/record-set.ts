@@ -10,7 +10,7 @@ import { isKept, recordBatches } from './record-batches.ts';
 import { RecordRows } from './record-rows.ts';
 import { verdicts } from './select/compile.ts';
 import { describeLeftOut } from './select/selector.ts';
-import type { WithheldRecords } from './withheld-records.ts';
+import { explainWithheld, type WithheldRecords } from './withheld-records.ts';
 
 /** In a pause timers, signals and other requests get their turn. */
 const ROWS_BETWEEN_PAUSES = 4096;
@@ -47,7 +47,7 @@ export async function sortedRecordSet(taken: Taken): Promise<RecordSet> {
     const summary = sorter === undefined ? undefined : await countClass(sorter, tally);
     if (summary !== undefined && summary.count > 0) tally.classes[recordClass] = summary;
   }
-  if (newest.instant === undefined) throw nothingLeft(tally, withheld.records.length);
+  if (newest.instant === undefined) throw nothingLeft(tally, withheld.records.toSorted(compareWithheld));
   return {
     ...tally,
     withheld: withheld.records.toSorted(compareWithheld),
@@ -96,12 +96,12 @@ function compareWithheld(a: WithheldRecord, b: WithheldRecord): number {
   return compareText(a.record, b.record) || compareText(a.code, b.code) || compareText(a.pointer, b.pointer);
 }
 
-function nothingLeft({ leftOut }: Tally, withheld: number): CodedError {
-  const reasons = describeLeftOut(leftOut);
-  if (withheld > 0) reasons.push(`${withheld} invalid and withheld`);
+function nothingLeft({ leftOut }: Tally, withheld: readonly WithheldRecord[]): CodedError {
+  const explained = explainWithheld(withheld);
+  const reasons = [...describeLeftOut(leftOut), ...explained.reasons];
   return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no records left to export: ${reasons.join(', ')}`, {
     hint: 'widen the selector, or check the sources',
-    details: { leftOut, withheld },
+    details: { leftOut, ...explained.details },
   });
 }
 

@@ -1,6 +1,6 @@
 import { type Build, hasAdvisories, type LayerDraft } from '#artifacts';
 import { CodedError, type Descriptor, digestOf, mediaTypes, parseInstant } from '#core';
-import { describeLeftOut, titlesOf } from '#evidence';
+import { describeLeftOut, explainWithheld, titlesOf } from '#evidence';
 import { contentOf, type OperationOptions, type PackedManifest, type Repository } from '#oci/image';
 import type { SignableArtifact } from '#signing';
 import type { Content, ExportManifest } from './export-manifest.generated.ts';
@@ -104,11 +104,11 @@ function nothingMerged(base: string): CodedError {
 }
 
 /** A database without records would pass for good news. */
-function nothingToPublish({ records }: ExportManifest, profile: Profile): CodedError {
-  const reasons = describeLeftOut(records.leftOut);
-  if (records.withheld > 0) reasons.push(`${records.withheld} invalid and withheld`);
+function nothingToPublish({ records, withheld }: ExportManifest, profile: Profile): CodedError {
+  const explained = explainWithheld(withheld);
+  const reasons = [...describeLeftOut(records.leftOut), ...explained.reasons];
   return new CodedError('ERR_EXPORT_SELECTION_EMPTY', `no records left for ${profile.name}: ${reasons.join(', ')}`, {
     hint: `widen the selector, or add sources with ${titlesOf(profile.formats)} records`,
-    details: { profile: profile.name, leftOut: records.leftOut, withheld: records.withheld },
+    details: { profile: profile.name, leftOut: records.leftOut, ...explained.details },
   });
 }
