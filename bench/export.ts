@@ -93,7 +93,7 @@ async function compare({ records, archives, folders }: Inputs, work: string, rou
     { argv: ['tar', '-C', out, '-czf', join(out, 'db.tar.gz'), 'small.db'] },
   ];
   console.log(`trivy:db from ${records} records, ${rounds} pairs after one warm-up of ours`);
-  console.log(`load before: ${loadavg()[0]?.toFixed(1)}; above the number of cores, times say little`);
+  console.log(`load before: ${loadavg()[0]?.toFixed(1)} (a load above the number of cores makes times say little)`);
   console.log(`| | ${HEADERS.join(' | ')} |`);
   console.log(`|---|${HEADERS.map(() => '--:|').join('')}`);
   const pairs: { a: CommandCost; b: CommandCost }[] = [];

@@ -29,7 +29,7 @@ export async function benchOci(args: readonly string[]): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'bench-oci-'));
   try {
     console.log(
-      `${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}; above the number of cores, times say little`,
+      `${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)} (a load above the number of cores makes times say little)`,
     );
     const large = await sampleOf(work, options.largeCount, options.largeBytes);
     const small = await sampleOf(work, options.smallCount, options.smallBytes);
