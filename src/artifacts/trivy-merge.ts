@@ -12,7 +12,7 @@ export { notMergeable } from './trivy-merge/failures.ts';
 export { IdTable } from './trivy-merge/id-table.ts';
 export { type MergeReport, mergeTrivyDbs } from './trivy-merge/merge.ts';
 export { ecosystemOfRoot, kindOf, rootNames, textOfName } from './trivy-merge/names.ts';
-export { compareBytes } from './trivy-merge/order.ts';
+export { compareAdvisories } from './trivy-merge/order.ts';
 export { datesOf, highest, objectFrom } from './trivy-merge/ratings.ts';
 export type { BaseScope } from './trivy-merge/scope.ts';
 export { ecosystemsNotIn } from './trivy-merge/scope-names.ts';

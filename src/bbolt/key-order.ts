@@ -1,5 +1,5 @@
+import { compareBytes } from '#core';
 import { bboltLimits } from './format.ts';
-import { compareKeys } from './walk.ts';
 
 /** Says of the keys of one page whether they ascend, and lie from `low` on and below `high` where these are given. */
 export class KeyOrder {
@@ -18,14 +18,14 @@ export class KeyOrder {
     this.#last = key;
     if (key.byteLength === 0) return 'has an empty key';
     if (key.byteLength > bboltLimits.keyBytes) return `has a key of ${key.byteLength} bytes`;
-    if (last !== undefined) return compareKeys(last, key) < 0 ? undefined : 'has keys out of order';
-    const isBelow = this.#low !== undefined && compareKeys(key, this.#low) < 0;
+    if (last !== undefined) return compareBytes(last, key) < 0 ? undefined : 'has keys out of order';
+    const isBelow = this.#low !== undefined && compareBytes(key, this.#low) < 0;
     return isBelow ? 'has a key that belongs to a page before it' : undefined;
   }
 
   /** What is wrong with the last key. */
   end(): string | undefined {
     if (this.#last === undefined || this.#high === undefined) return undefined;
-    return compareKeys(this.#last, this.#high) < 0 ? undefined : 'has a key that belongs to a page after it';
+    return compareBytes(this.#last, this.#high) < 0 ? undefined : 'has a key that belongs to a page after it';
   }
 }

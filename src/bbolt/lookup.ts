@@ -1,9 +1,10 @@
+import { compareBytes } from '#core';
 import { PageFault } from './damage.ts';
 import { decodeBucket, decodeHeader, pageNumberAt, uint32At } from './decode.ts';
 import { BRANCH, BUCKET_FLAG, bboltLimits, HEADER_SIZE, LEAF, PAGE_FLAG } from './format.ts';
 import { maxValueBytes, valueTooLarge } from './nodes.ts';
 import type { PageReader, PageSpan } from './page-reader.ts';
-import { compareKeys, MAX_DEPTH } from './walk.ts';
+import { MAX_DEPTH } from './walk.ts';
 
 /** Where a bucket begins: in a page, or in the value of the element that names it. */
 export type BucketPlace = { readonly span: PageSpan } | { readonly inline: Uint8Array; readonly page: number };
@@ -26,7 +27,7 @@ export async function findKey(pages: PageReader, bucket: BucketPlace, key: Uint8
   for (let depth = 0; depth <= MAX_DEPTH; depth++) {
     const place = await page.search(key);
     if (page.isLeaf)
-      return place >= 0 && compareKeys(await page.keyAt(place), key) === 0 ? page.found(place) : undefined;
+      return place >= 0 && compareBytes(await page.keyAt(place), key) === 0 ? page.found(place) : undefined;
     page = pageAt(pages, { span: await pages.span(await page.childAt(Math.max(place, 0))) });
   }
   throw new PageFault(page.id, 'is nested too deeply');
@@ -86,7 +87,7 @@ class PartialPage {
     let [low, high] = [0, this.#count - 1];
     while (low <= high) {
       const middle = (low + high) >>> 1;
-      if (compareKeys(await this.keyAt(middle), key) <= 0) low = middle + 1;
+      if (compareBytes(await this.keyAt(middle), key) <= 0) low = middle + 1;
       else high = middle - 1;
     }
     return high;

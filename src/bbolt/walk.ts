@@ -1,3 +1,4 @@
+import { compareBytes } from '#core';
 import { PageFault } from './damage.ts';
 import { type BranchElement, decodeBucket, type LeafElement } from './decode.ts';
 import { bboltLimits } from './format.ts';
@@ -111,7 +112,7 @@ export class Walk {
   }
 
   #visit({ bucket, page }: Place, { key, value, isBucket }: LeafElement): Step | Promise<Step> {
-    if (bucket.last !== undefined && compareKeys(bucket.last, key) >= 0) {
+    if (bucket.last !== undefined && compareBytes(bucket.last, key) >= 0) {
       throw new PageFault(page, 'has keys out of order');
     }
     if (key.byteLength === 0) throw new PageFault(page, 'has an empty key');
@@ -160,21 +161,11 @@ export class Walk {
 function childFor(branch: readonly BranchElement[], key: Uint8Array): number {
   return Math.max(
     0,
-    branch.findLastIndex((element) => compareKeys(element.key, key) <= 0),
+    branch.findLastIndex((element) => compareBytes(element.key, key) <= 0),
   );
 }
 
 async function lowerBound(leaf: Leaf, key: Uint8Array): Promise<number> {
-  for (let i = 0; i < leaf.count; i++) if (compareKeys((await leaf.at(i)).key, key) >= 0) return i;
+  for (let i = 0; i < leaf.count; i++) if (compareBytes((await leaf.at(i)).key, key) >= 0) return i;
   return leaf.count;
-}
-
-/** Byte order. Keys are short: a loop is quicker than a call to C++. */
-export function compareKeys(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const difference = (a[i] as number) - (b[i] as number);
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
 }

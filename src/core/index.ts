@@ -45,7 +45,7 @@ export { type JsonLimits, parseJson, parseJsonObject } from './json/strict-json.
 export { withLock } from './lock.ts';
 export { annotationKeys, isArtifactManifestType, isIndexType, isManifestType, mediaTypes } from './media-types.ts';
 export { MinRate, minBytesPerSecond } from './min-rate.ts';
-export { compareAscii, compareText } from './order.ts';
+export { compareAscii, compareBytes, compareText } from './order.ts';
 export { isAlive, ownerIn, thisOwner } from './owner.ts';
 export { pause } from './pause.ts';
 export { maskSecrets, noteSecret } from './secrets.ts';

@@ -1,7 +1,15 @@
 import { BboltFile } from '#bbolt';
-import { entriesOfRoot, IdTable, readDatabase, rootNames, type TrivyDatabase } from '../trivy-merge.ts';
+import {
+  compareAdvisories,
+  entriesOfRoot,
+  IdTable,
+  readDatabase,
+  rootNames,
+  type TrivyDatabase,
+  textOfName,
+} from '../trivy-merge.ts';
 import { type AdvisoryFacts, factsOf, severityOf } from './facts.ts';
-import { type Advisory, advisoriesOf, compare, groupsOf, nameOf } from './findings.ts';
+import { type Advisory, advisoriesOf, groupsOf } from './findings.ts';
 import type { TrivyDbFile } from './unpack.ts';
 
 /** What Trivy would report, as far as a database decides it. */
@@ -87,7 +95,7 @@ class Side implements AsyncDisposable {
     const source = this.database.sourceIds.get(root) ?? '';
     const vulnerability = await this.#file.get([VULNERABILITY], id);
     const { fixed, affected, status } = facts;
-    return { fixed, affected, severity: severityOf(facts, vulnerability, nameOf(id), source), status, source };
+    return { fixed, affected, severity: severityOf(facts, vulnerability, textOfName(id), source), status, source };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,7 +134,7 @@ async function* pairUp(one: AsyncGenerator<Advisory>, other: AsyncGenerator<Advi
   try {
     let [a, b] = [await one.next(), await other.next()];
     while (!a.done || !b.done) {
-      const order = a.done ? 1 : b.done ? -1 : compare(a.value, b.value);
+      const order = a.done ? 1 : b.done ? -1 : compareAdvisories(a.value, b.value);
       yield [order <= 0 ? (a.value as Advisory) : undefined, order >= 0 ? (b.value as Advisory) : undefined];
       if (order <= 0) a = await one.next();
       if (order >= 0) b = await other.next();
@@ -154,7 +162,7 @@ async function changeOf(
   const { group, package: name, id } = held.advisory;
   const before = old && (await old.side.findingOf(old.advisory));
   const after = next && (await next.side.findingOf(next.advisory));
-  const place = { group, package: nameOf(name), id: nameOf(id) };
+  const place = { group, package: textOfName(name), id: textOfName(id) };
   if (before === undefined || after === undefined) {
     return after === undefined
       ? { change: 'disappears', ...place, ...(before && { before }) }

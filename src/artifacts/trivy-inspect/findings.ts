@@ -1,12 +1,11 @@
 import {
   AdvisoryCursor,
   type AdvisoryRow,
-  compareBytes,
+  compareAdvisories,
   ecosystemOfRoot,
   entriesOfRoot,
   kindOf,
   type TrivyDatabase,
-  textOfName,
 } from '../trivy-merge.ts';
 
 /** What Trivy knows of a package under an id. */
@@ -42,7 +41,7 @@ export async function* advisoriesOf(
       const { package: name, id, value } = next.row;
       const advisory = { group, root: next.root, package: name.slice(), id: id.slice(), value: value.slice() };
       for (const cursor of cursors) {
-        if (cursor.row !== undefined && compare(cursor.row, advisory) === 0) await cursor.step();
+        if (cursor.row !== undefined && compareAdvisories(cursor.row, advisory) === 0) await cursor.step();
       }
       yield advisory;
     }
@@ -57,17 +56,7 @@ function lastOfFirst(
 ): { readonly root: string; readonly row: AdvisoryRow } | undefined {
   let first: { readonly root: string; readonly row: AdvisoryRow } | undefined;
   for (const { root, row } of cursors) {
-    if (row !== undefined && (first === undefined || compare(row, first.row) <= 0)) first = { root, row };
+    if (row !== undefined && (first === undefined || compareAdvisories(row, first.row) <= 0)) first = { root, row };
   }
   return first;
-}
-
-/** The order of two advisories of a group. */
-export function compare(a: Pick<AdvisoryRow, 'package' | 'id'>, b: Pick<AdvisoryRow, 'package' | 'id'>): number {
-  return compareBytes(a.package, b.package) || compareBytes(a.id, b.id);
-}
-
-/** A package or id for people. */
-export function nameOf(name: Uint8Array): string {
-  return textOfName(name);
 }

@@ -1,10 +1,10 @@
 import { type BboltEntry, entriesOfWhole } from '#bbolt';
+import { compareBytes } from '#core';
 import type { BucketCounter, LeftOutReason, MergeCounter } from './account.ts';
 import type { EntryBatches } from './cursor.ts';
 import type { TrivyDatabase } from './database.ts';
 import type { DropCursor } from './drops.ts';
 import { kindOf, textOfName } from './names.ts';
-import { compareBytes } from './order.ts';
 import type { ScopeFilter } from './scope.ts';
 
 /** What is not taken from a base, and who is told. */

@@ -3,7 +3,7 @@ import { AdvisoryCursor, type EntryBatches } from './cursor.ts';
 import { entriesOfRoot, type TrivyDatabase } from './database.ts';
 import type { AdvisoryKey, Drops } from './drops.ts';
 import { ecosystemOfRoot } from './names.ts';
-import { compareBytes } from './order.ts';
+import { compareAdvisories } from './order.ts';
 import type { Precedence } from './precedence.ts';
 import type { ScopeFilter } from './scope.ts';
 
@@ -87,7 +87,7 @@ function judge(contest: Contest, key: AdvisoryKey, owners: readonly string[], ri
 function firstOf(cursors: readonly AdvisoryCursor[]): AdvisoryKey | undefined {
   let first: AdvisoryKey | undefined;
   for (const { row } of cursors) {
-    if (row !== undefined && (first === undefined || compareKeys(row, first) < 0)) first = row;
+    if (row !== undefined && (first === undefined || compareAdvisories(row, first) < 0)) first = row;
   }
   return first && { package: first.package.slice(), id: first.id.slice() };
 }
@@ -97,15 +97,11 @@ async function rootsAt(cursors: readonly AdvisoryCursor[], key: AdvisoryKey): Pr
   const roots: string[] = [];
   for (const cursor of cursors) {
     while (cursor.row !== undefined) {
-      const order = compareKeys(cursor.row, key);
+      const order = compareAdvisories(cursor.row, key);
       if (order > 0) break;
       if (order === 0) roots.push(cursor.root);
       await cursor.step(key.package);
     }
   }
   return roots;
-}
-
-function compareKeys(a: AdvisoryKey, b: AdvisoryKey): number {
-  return compareBytes(a.package, b.package) || compareBytes(a.id, b.id);
 }

@@ -1,5 +1,5 @@
 import { type BboltEntry, entriesOfWhole } from '#bbolt';
-import { compareBytes } from './order.ts';
+import { compareBytes } from '#core';
 
 /** Entries in the order of writeBbolt, some at a time; a batch is valid until the next one is asked for. */
 export type EntryBatches = AsyncIterable<readonly BboltEntry[]>;

@@ -1,6 +1,6 @@
 import type { BboltEntry } from '#bbolt';
+import { compareBytes } from '#core';
 import { encodeKey, type SortedCursor, Sorter } from '#sort';
-import { compareBytes } from './order.ts';
 
 const SEPARATOR = '\0';
 const MEMORY = 4 * 1024 * 1024;

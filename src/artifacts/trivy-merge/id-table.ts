@@ -1,5 +1,4 @@
-import { CodedError } from '#core';
-import { compareBytes } from './order.ts';
+import { CodedError, compareBytes } from '#core';
 
 /** Thirty times as many as there are in 2026; a table of so many takes a quarter of a gibibyte. */
 const MAX_IDS = 10_000_000;

@@ -1,6 +1,7 @@
 import { type BboltEntry, entriesOfWhole } from '#bbolt';
+import { compareBytes } from '#core';
 import { type EntryBatches, EntryCursor } from './cursor.ts';
-import { compareBytes, compareEntries } from './order.ts';
+import { compareEntries } from './order.ts';
 
 /** What becomes of the entries of two databases. */
 export interface JoinRules {

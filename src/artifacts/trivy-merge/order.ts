@@ -1,15 +1,7 @@
 import type { BboltEntry } from '#bbolt';
+import { compareBytes } from '#core';
+import type { AdvisoryKey } from './drops.ts';
 import { notMergeable } from './failures.ts';
-
-/** Byte order. Names are short: a loop is quicker than a call to C++. */
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const difference = (a[i] as number) - (b[i] as number);
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
-}
 
 /**
  * The order in which writeBbolt takes entries: an entry without a key, which stands for its bucket, comes before what
@@ -42,4 +34,9 @@ function compareToBucket({ key }: BboltEntry, bucket: Uint8Array): number {
   const order = compareBytes(key, bucket);
   if (order === 0) throw notMergeable(KEY_AND_BUCKET);
   return order;
+}
+
+/** The order of advisories in a root bucket, or in several that Trivy reads as one. */
+export function compareAdvisories(a: AdvisoryKey, b: AdvisoryKey): number {
+  return compareBytes(a.package, b.package) || compareBytes(a.id, b.id);
 }
