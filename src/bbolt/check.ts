@@ -27,7 +27,7 @@ export interface BboltCheckOptions {
 
 /** What a check has found. */
 export interface BboltCheck {
-  /** Valid if there are none. */
+  /** Empty for a valid file. */
   readonly faults: readonly BboltFault[];
   /** Whether it stopped at the limit of faults. */
   readonly isStopped: boolean;

@@ -33,7 +33,7 @@ export async function findKey(pages: PageReader, bucket: BucketPlace, key: Uint8
   throw new PageFault(page.id, 'is nested too deeply');
 }
 
-/** Finds the bucket that a path leads to; undefined if there is none. @throws as findKey */
+/** Finds the bucket that a path leads to; undefined if it leads nowhere. @throws as findKey */
 export async function findBucket(pages: PageReader, path: readonly Uint8Array[]): Promise<BucketPlace | undefined> {
   let place: BucketPlace = { span: await pages.span(pages.meta.root) };
   for (const name of path) {

@@ -89,7 +89,7 @@ export class BboltFile {
 
   /**
    * What is directly in a bucket, from a key on, up to some hundred at a time, in shared memory; without names, what is in
-   * the root. Nothing if there is no such bucket.
+   * the root. Nothing if the bucket does not exist.
    *
    * @throws CodedError as entries
    */
@@ -110,7 +110,7 @@ export class BboltFile {
     }
   }
 
-  /** Counts what a bucket holds at all depths; nothing if there is no such bucket. @throws CodedError as entries */
+  /** Counts what a bucket holds at all depths; nothing if the bucket does not exist. @throws CodedError as entries */
   async count(bucket: readonly Uint8Array[]): Promise<BboltCount> {
     let [buckets, values] = [0, 0];
     let path: readonly Uint8Array[] = bucket;

@@ -76,7 +76,7 @@ class TokenReader {
     this.#text = text;
   }
 
-  /** The value of a part of this kind, and the kind of the part that follows; undefined where it is no such part. */
+  /** The value of a part of this kind, and the kind of the part that follows; undefined where it is of another kind. */
   read(token: Token): Read | undefined {
     const isZero = token === DIGIT_OR_ZERO && this.#text[this.#at] === '0';
     const value = isZero ? -this.#countZeros() : this.#value(token);

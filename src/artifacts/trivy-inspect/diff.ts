@@ -41,7 +41,7 @@ export interface FindingChange {
 /**
  * What changes for findings from one trivy.db to another, in byte order of group, package and id. Memory is flat.
  *
- * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where one is no trivy.db
+ * @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where one is not a trivy.db
  */
 export async function* diffTrivyDbs(
   before: TrivyDbFile,

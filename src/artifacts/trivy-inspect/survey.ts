@@ -39,7 +39,7 @@ export interface DatabaseSurvey {
   readonly modified?: Ages;
 }
 
-/** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where it is no trivy.db */
+/** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where it is not a trivy.db */
 export async function surveyTrivyDb({ path, name }: TrivyDbFile, signal?: AbortSignal): Promise<DatabaseSurvey> {
   await using file = await BboltFile.open(path, { name, signal });
   const { roots } = await readDatabase(file);

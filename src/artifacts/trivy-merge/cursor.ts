@@ -30,7 +30,7 @@ export class EntryCursor {
     return this.#at < this.#batch.length;
   }
 
-  /** Goes to the first entry of the next batch, if there is one. What came before is no longer valid. */
+  /** Goes to the first entry of the next batch, or to the end. What came before is not valid any more. */
   async fill(): Promise<void> {
     for (;;) {
       const { done, value } = await this.#batches.next();
@@ -96,7 +96,7 @@ export class AdvisoryCursor {
   }
 }
 
-/** Undefined for what is no advisory: Trivy reads those in a bucket in a root bucket alone. */
+/** Undefined for what is not an advisory: Trivy reads those in a bucket in a root bucket alone. */
 function rowOf(entry: BboltEntry | undefined): AdvisoryRow | undefined {
   const { bucket = [], key: id, value } = entry ?? {};
   const [, name] = bucket;

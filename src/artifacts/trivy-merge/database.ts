@@ -28,7 +28,7 @@ const MAX_BUCKETS = 100;
 /** A value of `data-source` has some hundred bytes. */
 export const maxSourceBytes = 4096;
 
-/** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where it is no trivy.db, ERR_EXPORT_TOO_LARGE */
+/** @throws CodedError ERR_EXPORT_CONTENT_MISMATCH where it is not a trivy.db, ERR_EXPORT_TOO_LARGE */
 export async function readDatabase(file: BboltFile): Promise<TrivyDatabase> {
   const roots = await readRoots(file);
   const sourceIds = await readSources(file, new Set(roots));

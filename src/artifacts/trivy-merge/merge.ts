@@ -48,7 +48,7 @@ export interface TrivyDbMerge {
  *
  * @param base any trivy.db
  * @param own a trivy.db that this program has built; absent to copy the base
- * @throws CodedError from the entries: ERR_EXPORT_CONTENT_MISMATCH for a base that is no trivy.db, ERR_EXPORT_TOO_LARGE
+ * @throws CodedError from the entries: ERR_EXPORT_CONTENT_MISMATCH for a base that is not a trivy.db, ERR_EXPORT_TOO_LARGE
  */
 export function mergeTrivyDbs(base: BboltFile, own: BboltFile | undefined, options: MergeOptions): TrivyDbMerge {
   let finished: MergeReport | undefined;

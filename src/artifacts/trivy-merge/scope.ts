@@ -65,7 +65,7 @@ export class ScopeFilter {
     return filter;
   }
 
-  /** Whether anything of a root bucket may be wanted; what is no ecosystem's is judged by entry. */
+  /** Whether anything of a root bucket may be wanted; other buckets are judged by entry. */
   wantsRoot(root: string): boolean {
     const kind = kindOf(root);
     return (kind !== 'advisories' && kind !== 'redHat') || this.#roots === undefined || this.#roots(root);

@@ -21,7 +21,7 @@ export interface OsProjection {
   readonly losses: readonly TrivyDbLoss[];
 }
 
-/** Versions from one on, up to another; without bounds where there are none. */
+/** Versions from one on, up to another; a bound that is absent limits nothing. */
 interface Interval {
   readonly from?: Spelled<unknown> | undefined;
   readonly to?: Spelled<unknown> | undefined;

@@ -33,7 +33,7 @@ test('surveyTrivyDb counts keys, bytes and packages of each bucket, and knows so
   expect(buckets.find(({ name }) => name === 'Red Hat CPE')).toMatchObject({ keys: 3, packages: 2 });
 });
 
-test('surveyTrivyDb refuses what is no bbolt file', async () => {
+test('surveyTrivyDb refuses what is not a bbolt file', async () => {
   const path = join(await makeTempDir(), 'a.db');
   await writeFile(path, Buffer.alloc(20_000));
   await expect(surveyTrivyDb({ path })).rejects.toMatchObject({ code: 'ERR_EXPORT_CONTENT_MISMATCH' });

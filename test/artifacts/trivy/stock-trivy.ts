@@ -164,7 +164,7 @@ function sbomOf(packages: readonly string[], others: readonly object[]): object 
     const [own = ''] = each.split('?', 1);
     const at = own.lastIndexOf('@');
     const [path, version] = [own.slice(0, at), own.slice(at + 1)].map(decodeURIComponent) as [string, string];
-    // The distribution is no part of the name of an operating system's package.
+    // The distribution does not belong to the name of an operating system's package.
     const name = path.slice((others.length > 0 ? path.lastIndexOf('/') : path.indexOf('/')) + 1);
     return { type: 'library', 'bom-ref': each, name, version, purl: `pkg:${each}` };
   });
